@@ -1,0 +1,1 @@
+"""SDP, RTP and the engines that relay, play and listen."""

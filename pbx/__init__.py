@@ -1,0 +1,1 @@
+"""The application: composition root, calls, apps, services, store, command line."""

@@ -1,0 +1,1 @@
+"""Sockets for the SIP core: UDP, TCP and the driver that joins them to a stack."""

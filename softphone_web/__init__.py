@@ -1,0 +1,1 @@
+"""The browser application. Not built yet: see the table in README.md."""
