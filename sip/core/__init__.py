@@ -1,1 +1,4 @@
-"""Sans-IO SIP: grammar, messages, transactions, dialogs, digest, registrar. No clock, socket or random source."""
+"""Sans-IO SIP: grammar, messages, transactions, dialogs, digest, registrar.
+
+No clock, no socket, no random source: time and identifiers are given to it.
+"""

@@ -1,0 +1,78 @@
+"""The Via header (RFC 3261 section 20.42), with `rport` (RFC 3581)."""
+
+from __future__ import annotations
+
+import re
+
+from sip.core.errors import ParseError
+from sip.core.grammar import HOST, TOKEN_CHARS, parse_parameters
+
+_VIA = re.compile(
+    rf"\s*SIP\s*/\s*2\.0\s*/\s*([{TOKEN_CHARS}]+)\s+({HOST})(?:\s*:\s*(\d{{1,5}}))?\s*(;.*)?\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+_SENT_BY = re.compile(r"([A-Za-z0-9.\-]+)(?::(\d{1,5}))?\Z")
+
+
+class Via:
+    """One hop of the response's way back. port is 0 when not given; an IPv6 host keeps its brackets."""
+
+    __slots__ = ("host", "parameters", "port", "text", "transport")
+
+    def __init__(self, text: str, transport: str, host: str, port: int, parameters: dict[str, str]) -> None:
+        self.text = text
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.parameters = parameters
+
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        """Parse one Via value; raises ParseError (torture tests badinv01, badvers)."""
+        if text[:12] == "SIP/2.0/UDP " or text[:12] == "SIP/2.0/TCP ":  # what phones send
+            sent_by, semicolon, tail = text[12:].partition(";")
+            plain = _SENT_BY.match(sent_by)
+            if plain is not None:
+                host, port = plain.groups()
+                parameters = parse_parameters(";" + tail) if semicolon else {}
+                return cls(text, text[8:11], host.lower(), int(port) if port else 0, parameters)
+        match = _VIA.match(text)
+        if match is None:
+            raise ParseError(f"malformed Via {text[:80]!r}")
+        transport, host, port, tail = match.groups()
+        return cls(
+            text,
+            transport.upper(),
+            host.lower(),
+            int(port) if port else 0,
+            parse_parameters(tail) if tail else {},
+        )
+
+    @property
+    def branch(self) -> str:
+        """The `branch` parameter, or the empty string."""
+        return self.parameters.get("branch", "")
+
+    def stamped(self, source: tuple[str, int]) -> str:
+        """The value as a server must write it into the request it received.
+
+        RFC 3261 section 18.2.1 (`received` where the sent-by host isn't the source address), RFC 3581
+        section 4 (`rport` filled in, and then `received` always). What the client claimed for both
+        is dropped.
+        """
+        host, port = source
+        wants_port = "rport" in self.parameters
+        if not wants_port and self.host.strip("[]") == host and "received" not in self.parameters:
+            return self.text
+        text = self.text
+        if wants_port and "received" not in self.parameters and ";rport;" in text + ";":  # what phones send
+            return (text + ";").replace(";rport;", f";received={host};rport={port};", 1)[:-1]
+        parameters = {
+            name: value for name, value in self.parameters.items() if name not in {"received", "rport"}
+        }
+        parameters["received"] = host
+        if wants_port:
+            parameters["rport"] = str(port)
+        tail = "".join(f";{name}={value}" if value else f";{name}" for name, value in parameters.items())
+        port_text = f":{self.port}" if self.port else ""
+        return f"SIP/2.0/{self.transport} {self.host}{port_text}{tail}"
