@@ -10,7 +10,7 @@ from sip.core.errors import ParseError
 from sip.core.grammar import HOST
 
 _USER_CHARS = r"A-Za-z0-9\-_.!~*'()&=+$,;?/"
-_PASSWORD_CHARS = r"A-Za-z0-9\-_.!~*'()&=+$,"
+_PASSWORD_CHARS = r"A-Za-z0-9\-_.!~*'()&=+$,"  # noqa: S105
 _PARAMETER_CHARS = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
 _URI = re.compile(
     r"(sips?):"
@@ -18,11 +18,12 @@ _URI = re.compile(
     rf"({HOST})(?::(\d{{1,5}}))?"
     rf"((?:;[{_PARAMETER_CHARS}]+(?:=[{_PARAMETER_CHARS}]*)?)*)"
     r"(?:\?([^?<>\s]*))?\Z",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(\S+)\Z")
 _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
-_LITERAL_USER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/]*\Z")
+_LITERAL_USER = re.compile(rf"[{_USER_CHARS}]*\Z")
+_LITERAL_PASSWORD = re.compile(rf"[{_PASSWORD_CHARS}]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class SipUri:
         if self.user is not None:
             user = escape_user(self.user)
             if self.password is not None:
-                user += ":" + escape_user(self.password)
+                user += ":" + _escape(self.password, _LITERAL_PASSWORD)
             user += "@"
         port = f":{self.port}" if self.port else ""
         parameters = "".join(
@@ -114,10 +115,14 @@ def unescape(text: str) -> str:
 
 def escape_user(text: str) -> str:
     """A user part as it may stand in a URI (19.1.2)."""
-    if _LITERAL_USER.match(text):
+    return _escape(text, _LITERAL_USER)
+
+
+def _escape(text: str, literal: re.Pattern[str]) -> str:
+    if literal.match(text):
         return text
     return "".join(
-        chr(byte) if _LITERAL_USER.match(chr(byte)) and byte < 128 else f"%{byte:02X}"
+        chr(byte) if literal.match(chr(byte)) else f"%{byte:02X}"
         for byte in text.encode("utf-8", "surrogateescape")
     )
 
