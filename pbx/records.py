@@ -1,0 +1,120 @@
+"""What is written down: call records and bindings, as the journal, the database and the command line know
+them.
+
+Times are Unix seconds (float). They are values given by the caller: nothing here reads a clock.
+The structs are written as arrays, in the order of their fields, so a field may only be added at the end and
+with a default: a journal written by an older version is then still read after an upgrade.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from msgspec import Struct, field
+
+Address: TypeAlias = tuple[str, int]
+"""IP address as text, without brackets, and port."""
+
+
+class LegRecord(Struct, array_like=True, frozen=True, gc=False):
+    """One party of a call: where its device was, what it spoke, and how it ended.
+
+    address: "192.0.2.1:5060" or "[2001:db8::1]:5060"; cause: the word or SIP status that ended the leg.
+    """
+
+    device: str
+    address: str
+    transport: str
+    codec: str | None
+    started: float
+    answered: float | None
+    ended: float | None
+    cause: str
+
+
+class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
+    """One attempt at a conversation, after its end. `direction` is internal, inbound or outbound."""
+
+    id: str
+    started: float
+    answered: float | None
+    ended: float
+    direction: str
+    from_: str = field(name="from")
+    from_name: str
+    dialled: str
+    to: str
+    cause: str
+    plan_version: str
+    legs: list[LegRecord]
+
+
+class Binding(Struct, array_like=True, frozen=True, gc=False):
+    """Where one device of an address of record can be reached until `expires_at`. RFC 3261 section 10.3.
+
+    transport, local and remote name the flow that the REGISTER came on; path: RFC 3327 section 5.3, first hop
+    first.
+    """
+
+    contact_uri: str
+    call_id: str
+    cseq: int
+    q: float
+    expires_at: float
+    path: list[str]
+    transport: str
+    local: Address
+    remote: Address
+    user_agent: str
+    device: str
+
+
+class BindingsRecord(Struct, array_like=True, frozen=True, gc=False, tag="bindings"):
+    """All the bindings that an AOR has from now on: its last record is the one that holds."""
+
+    aor: str
+    bindings: list[Binding]
+
+
+Record: TypeAlias = CallRecord | BindingsRecord
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Return the instant as RFC 3339 section 5.6 text in UTC with milliseconds; None (it didn't happen)
+    stays None.
+    """
+    if seconds is None:
+        return None
+    # Rounded first: isoformat cuts, and 12.3 kept as a binary fraction would print as 12.299.
+    instant = datetime.fromtimestamp(round(seconds, 3), UTC)
+    milliseconds = (instant.microsecond + 500) // 1000
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def printable(call: CallRecord) -> dict[str, Any]:
+    """Return the call as `beffroi call list --json` prints it, times as RFC 3339 text."""
+    return {
+        "id": call.id,
+        "started": rfc3339(call.started),
+        "answered": rfc3339(call.answered),
+        "ended": rfc3339(call.ended),
+        "direction": call.direction,
+        "from": call.from_,
+        "from_name": call.from_name,
+        "dialled": call.dialled,
+        "to": call.to,
+        "cause": call.cause,
+        "plan_version": call.plan_version,
+        "legs": [
+            {
+                "device": leg.device,
+                "address": leg.address,
+                "transport": leg.transport,
+                "codec": leg.codec,
+                "started": rfc3339(leg.started),
+                "answered": rfc3339(leg.answered),
+                "ended": rfc3339(leg.ended),
+                "cause": leg.cause,
+            }
+            for leg in call.legs
+        ],
+    }
