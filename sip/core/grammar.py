@@ -66,7 +66,8 @@ def split_list(text: str) -> list[str]:
         return [text]
     pieces: list[str] = []
     current = ""
-    for piece in _LIST_PIECE.findall(text):
+    for match in _LIST_PIECE.finditer(text):
+        piece = match[0]
         if piece == ",":
             pieces.append(current.strip())
             current = ""

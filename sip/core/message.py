@@ -14,7 +14,7 @@ from sip.core.grammar import TOKEN_CHARS, parse_number, split_list
 from sip.core.name_addr import NameAddr
 from sip.core.via import Via
 
-_CSEQ = re.compile(rf"(\d{{1,10}})\s+([{TOKEN_CHARS}]+)\Z")
+_CSEQ = re.compile(rf"([0-9]{{1,10}})[ \t]+([{TOKEN_CHARS}]+)\Z")
 
 # The canonical names of what we write; everything else is capitalised word by word.
 _SPELLING = {

@@ -49,7 +49,7 @@ class SipUri:
 
         The result is shared between equal texts: it must not be changed.
         """
-        return _parse(text)
+        return _parse(text) if len(text) <= _LONGEST_REMEMBERED else _parse.__wrapped__(text)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -69,6 +69,9 @@ class SipUri:
         )
         headers = f"?{self.headers}" if self.headers else ""
         return f"{self.scheme}:{user}{self.host}{port}{parameters}{headers}"
+
+
+_LONGEST_REMEMBERED = 256  # characters: a stranger's long URIs must not fill the memory
 
 
 @lru_cache(8192)

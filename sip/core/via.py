@@ -9,7 +9,7 @@ from sip.core.grammar import HOST, TOKEN_CHARS, parse_parameters
 
 _VIA = re.compile(
     rf"\s*SIP\s*/\s*2\.0\s*/\s*([{TOKEN_CHARS}]+)\s+({HOST})(?:\s*:\s*(\d{{1,5}}))?\s*(;.*)?\Z",
-    re.DOTALL | re.IGNORECASE,
+    re.DOTALL | re.IGNORECASE | re.ASCII,
 )
 _SENT_BY = re.compile(r"([A-Za-z0-9.\-]+)(?::(\d{1,5}))?\Z")
 
