@@ -1,0 +1,253 @@
+"""A real phone: Debian's baresip 1.0 (`baresip-core`), without a screen or a sound card.
+
+It speaks a tone of its own, records what it hears, and obeys the JSON commands of its `ctrl_tcp` module:
+netstrings both ways, answers and events on one connection. Events are read when a test waits for them,
+in the order in which they happened; one that a test doesn't name is skipped.
+
+Quirks of 1.0.0: it won't use the loopback interface; without `sip_listen` it takes any port, and then no
+second phone can call it directly; `ausine` makes 48 kHz stereo only; a SHA-256 challenge, even beside an
+MD5 one, makes its registration fail; a call that it refuses itself raises no event on its own side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.interop.namespaces import Namespace
+from tests.interop.patience import PeerError, deadline, end_of, until
+from tests.interop.tone import ToneError, heard_frequency, read_recording
+
+_CONTROL = ("127.0.0.1", 4444)
+_START_SECONDS = 15.0
+_ANSWER_SECONDS = 10.0  # to any command, and for what the other side does at once
+_LARGEST_MESSAGE_BYTES = 65_536
+_HEARING_SECONDS = 1.0  # how long a tone must last to count as heard
+
+_CONFIGURATION = """\
+poll_method epoll
+sip_listen {address}:5060
+call_local_timeout 120
+call_max_calls 4
+audio_source ausine,{tone_hz}
+audio_player aubridge,ear
+audio_alert aubridge,bell
+audio_txmode thread
+ausrc_srate 48000
+ausrc_channels 2
+jitter_buffer_delay 1-10
+module_path {modules}
+module g711.so
+module sndfile.so
+module ausine.so
+module aubridge.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen {control[0]}:{control[1]}
+snd_path {folder}
+statmode_default off
+"""
+
+
+class Baresip:
+    """One phone with one account, alive inside `async with`.
+
+    server: address of the registrar, also the domain of the account. transport: udp or tcp.
+    With `register=False` it only calls addresses. Methods raise PeerError when the phone does something
+    else than what its name says, or does nothing in time.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        folder: Path,
+        user: str,
+        password: str,
+        server: str,
+        transport: str = "udp",
+        tone_hz: int = 440,
+        codec: str = "PCMA",
+        register: bool = True,
+    ) -> None:
+        self.user = user
+        self.tone_hz = tone_hz
+        self._namespace = namespace
+        self._folder = folder / f"baresip-{user}-{namespace.address}"
+        self._account = (
+            f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password}"
+            f";answermode=manual;audio_codecs={codec}/8000/1;regint={120 if register else 0}"
+        )
+        self._codec = codec
+        self._log = self._folder / "baresip.log"
+        self._pending: deque[dict[str, Any]] = deque()
+        self._history: list[str] = []
+        self._commands = 0
+
+    async def __aenter__(self) -> Self:
+        if shutil.which("baresip") is None:
+            raise PeerError("baresip isn't installed: apt-get install baresip-core")
+        self._folder.mkdir()
+        modules = next(Path("/usr/lib").glob("**/baresip/modules"))
+        (self._folder / "accounts").write_text(self._account + "\n")
+        (self._folder / "contacts").write_text("")
+        (self._folder / "config").write_text(
+            _CONFIGURATION.format(
+                address=self._namespace.address,
+                tone_hz=self.tone_hz,
+                modules=modules,
+                control=_CONTROL,
+                folder=self._folder,
+            )
+        )
+        self._process = await self._namespace.start(["baresip", "-f", self._folder], self._log)
+        try:
+            control = await until(self._connect, "baresip's control port", _START_SECONDS)
+            self._reader, self._writer = await asyncio.open_connection(sock=control)
+        except BaseException as error:
+            self._process.kill()
+            await self._process.wait()
+            error.add_note(end_of(self._log))
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let it unregister and end. When the test failed, its log is in the report."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._send("quit", "")
+                await self._process.wait()
+        except (TimeoutError, ConnectionError):
+            self._process.kill()
+            await self._process.wait()
+        finally:
+            self._writer.close()
+        if error is not None:
+            error.add_note(end_of(self._log))
+            error.add_note(f"events of {self.user}: {' '.join(self._history)}")
+
+    # -- what it does
+
+    async def registered(self) -> None:
+        """Wait until the registrar has said yes; a refusal is an error at once."""
+        event = await self._event("REGISTER_OK", "REGISTER_FAIL")
+        if event["type"] == "REGISTER_FAIL":
+            raise PeerError(f"{self.user} isn't registered: {event.get('param')}")
+
+    async def dial(self, number: str) -> None:
+        await self._command("dial", number)
+
+    async def answer(self) -> None:
+        """Accept the call that rings here and wait until it is confirmed by the caller's ACK."""
+        await self._command("accept")
+        await self.answered()
+
+    async def hang_up(self) -> None:
+        """BYE to the call, CANCEL to the one being made, or 486 to the one that rings."""
+        await self._command("hangup")
+
+    async def kill(self) -> None:
+        """The phone's mains plug is pulled: no unregistration, no BYE."""
+        self._process.kill()
+        await self._process.wait()
+
+    # -- what it sees
+
+    async def ringing_back(self) -> None:
+        """Wait for 180 to our call."""
+        await self._event("CALL_RINGING")
+
+    async def progress(self) -> None:
+        """Wait for 183 with early media to our call."""
+        await self._event("CALL_PROGRESS")
+
+    async def rung(self) -> str:
+        """Wait for a call to us; the caller's address, as its From says."""
+        return str((await self._event("CALL_INCOMING"))["peeruri"])
+
+    async def answered(self) -> None:
+        """Wait until our call is confirmed; a call that ends instead is an error at once."""
+        event = await self._event("CALL_ESTABLISHED", "CALL_CLOSED")
+        if event["type"] == "CALL_CLOSED":
+            raise PeerError(f"the call of {self.user} ended: {event.get('param')}")
+
+    async def closed(self, seconds: float = _ANSWER_SECONDS) -> str:
+        """Wait for the end of our call; why: "486 Busy Here", "Connection reset by peer" for a BYE."""
+        return str((await self._event("CALL_CLOSED", seconds=seconds)).get("param", ""))
+
+    async def hears(self, frequency_hz: int, seconds: float = _ANSWER_SECONDS) -> None:
+        """Wait until the last second of what is heard is this one tone."""
+        await until(lambda: self._hears_now(frequency_hz), f"{self.user} to hear {frequency_hz} Hz", seconds)
+
+    def heard_frequency(self) -> int:
+        """The one tone in all that the latest call brought, in Hz. Raises ToneError when there isn't one."""
+        return heard_frequency(read_recording(self._heard()))
+
+    # -- its control connection
+
+    def _heard(self) -> Path:
+        recordings = sorted(self._folder.glob("dump-*-dec.wav"))
+        if not recordings:
+            raise ToneError(f"{self.user} received no sound at all")
+        return recordings[-1]
+
+    async def _hears_now(self, frequency_hz: int) -> bool:
+        try:
+            heard = read_recording(self._heard()).last(_HEARING_SECONDS)
+            return heard.seconds >= _HEARING_SECONDS and heard_frequency(heard) == frequency_hz
+        except ToneError:
+            return False
+
+    async def _connect(self) -> socket.socket | None:
+        control = self._namespace.socket(socket.SOCK_STREAM)
+        try:
+            await asyncio.get_running_loop().sock_connect(control, _CONTROL)
+        except OSError:
+            control.close()
+            if self._process.returncode is not None:
+                raise PeerError(f"baresip ended with status {self._process.returncode}") from None
+            return None
+        return control
+
+    async def _command(self, command: str, parameters: str = "") -> None:
+        token = self._send(command, parameters)
+        async with deadline(f"an answer to {command} by {self.user}", _ANSWER_SECONDS):
+            while (message := await self._message()).get("token") != token:
+                self._pending.append(message)
+        if not message.get("ok"):
+            raise PeerError(f"baresip refused {command} {parameters}: {message.get('data')}")
+
+    def _send(self, command: str, parameters: str) -> str:
+        self._commands += 1
+        token = str(self._commands)
+        body = json.dumps({"command": command, "params": parameters, "token": token}).encode()
+        self._writer.write(b"%d:%s," % (len(body), body))
+        return token
+
+    async def _event(self, *types: str, seconds: float = _ANSWER_SECONDS) -> dict[str, Any]:
+        """The next event of one of these types; those before it are passed over."""
+        async with deadline(f"{self.user} to see {' or '.join(types)}", seconds):
+            while True:
+                event = self._pending.popleft() if self._pending else await self._message()
+                self._history.append(str(event.get("type", "answer")))
+                if event.get("type") in types:
+                    return event
+
+    async def _message(self) -> dict[str, Any]:
+        try:
+            length = int((await self._reader.readuntil(b":"))[:-1])
+            if length > _LARGEST_MESSAGE_BYTES:
+                raise PeerError(f"baresip announces a message of {length} bytes")
+            body = await self._reader.readexactly(length + 1)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise PeerError(f"baresip of {self.user} is gone") from None
+        message: dict[str, Any] = json.loads(body[:-1])
+        return message

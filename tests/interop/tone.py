@@ -1,0 +1,116 @@
+"""Which tone is heard in a recording: the strongest frequency of each tenth of a second, then a vote.
+
+Goertzel's filter measures the energy at one frequency; a Hann window keeps a tone from leaking into its
+neighbours. A slice counts for a tone when most of its energy is within one step of it, so noise, speech
+and two tones at once count for nothing, and a recording with no clear winner raises ToneError.
+"""
+
+from __future__ import annotations
+
+import math
+import wave
+from array import array
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+STEP_HZ = 10  # resolution of the answer, and of a slice of 100 ms
+LOWEST_HZ, HIGHEST_HZ = 200, 3400  # the telephone band
+SLICE_SECONDS = 0.1
+
+_SILENCE_RMS = 100.0  # of 32767: -50 dBFS; G.711's idle noise is under 10
+_PURE = 0.6  # share of a slice that its tone must hold: 1.0 on a step, 0.7 between two, 0.5 for two tones
+_LEAST_SLICES = 5  # half a second
+_MAJORITY = 0.8  # of the slices that aren't silent
+_LARGEST_BYTES = 64_000_000
+
+
+class ToneError(Exception):
+    """The recording holds no single clear tone; the text says what it holds."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Sound in 16-bit samples, one channel."""
+
+    rate_hz: int
+    samples: array[int]
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate_hz
+
+    def last(self, seconds: float) -> Recording:
+        """The end of it, `seconds` long or less."""
+        return Recording(self.rate_hz, self.samples[-max(1, round(seconds * self.rate_hz)) :])
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a 16-bit WAV file, also one still being written, whose header doesn't know its length yet.
+
+    Of several channels the first is kept. Raises ToneError if it isn't such a file.
+    """
+    data = path.read_bytes()[:_LARGEST_BYTES]
+    start = data.find(b"data")
+    if data[:4] != b"RIFF" or data[8:16] != b"WAVEfmt " or start < 36:
+        raise ToneError(f"{path.name} isn't a WAV file (yet): {len(data)} bytes")
+    channels = int.from_bytes(data[22:24], "little")
+    rate_hz = int.from_bytes(data[24:28], "little")
+    bits = int.from_bytes(data[34:36], "little")
+    if bits != 16 or channels < 1 or rate_hz < 8000:
+        raise ToneError(f"{path.name}: {bits} bits, {channels} channels, {rate_hz} Hz; 16-bit sound expected")
+    body = data[start + 8 :]
+    samples = array("h")
+    samples.frombytes(body[: len(body) // 2 * 2])
+    return Recording(rate_hz, samples[::channels])
+
+
+def write_tone(path: Path, frequency_hz: float, seconds: float, rate_hz: int = 8000) -> None:
+    """Write a sine at a third of full scale as a 16-bit mono WAV file."""
+    turn = 2 * math.pi * frequency_hz / rate_hz
+    samples = array("h", (round(11_000 * math.sin(turn * n)) for n in range(round(seconds * rate_hz))))
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate_hz, len(samples), "NONE", ""))
+        file.writeframes(samples.tobytes())
+
+
+def heard_frequency(recording: Recording) -> int:
+    """The tone's frequency in Hz, a multiple of STEP_HZ. Silence, noise or a mixture: ToneError."""
+    length = round(SLICE_SECONDS * recording.rate_hz)
+    starts = range(0, len(recording.samples) - length + 1, length)
+    slices = [recording.samples[at : at + length] for at in starts]
+    loud = [one for one in slices if _rms(one) >= _SILENCE_RMS]
+    heard = Counter(_tone_of(one, recording.rate_hz) for one in loud)
+    heard.pop(None, None)
+    if heard:
+        (frequency_hz, count), *_ = heard.most_common(1)
+        if frequency_hz is not None and count >= max(_LEAST_SLICES, _MAJORITY * len(loud)):
+            return frequency_hz
+    raise ToneError(
+        f"no clear tone in {recording.seconds:.1f} s: {len(loud)} of {len(slices)} slices aren't silent, "
+        f"tones heard: {dict(heard.most_common(5))}"
+    )
+
+
+def _rms(samples: array[int]) -> float:
+    return math.sqrt(sum(s * s for s in samples) / len(samples))
+
+
+def _tone_of(samples: array[int], rate_hz: int) -> int | None:
+    """The one frequency that holds nearly all of the slice's energy, or None when there isn't one."""
+    count = len(samples)
+    hann = [s * (0.5 - 0.5 * math.cos(2 * math.pi * n / count)) for n, s in enumerate(samples)]
+    energy = sum(s * s for s in hann)
+    strongest = max(range(LOWEST_HZ, HIGHEST_HZ + 1, STEP_HZ), key=lambda f: _goertzel(hann, f / rate_hz))
+    # A windowed sine of amplitude a has energy 3/16 a²N and, at its own frequency, power (aN/4)².
+    share = _goertzel(hann, strongest / rate_hz) * 3 / energy / count
+    return strongest if share >= _PURE else None
+
+
+def _goertzel(samples: list[float], turns_per_sample: float) -> float:
+    """Squared magnitude of the Fourier sum at one frequency."""
+    factor = 2 * math.cos(2 * math.pi * turns_per_sample)
+    before = last = 0.0
+    for sample in samples:
+        before, last = last, sample + factor * last - before
+    return before * before + last * last - factor * before * last
