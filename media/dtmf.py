@@ -1,0 +1,103 @@
+"""Digits as RTP named events (RFC 4733), sent and detected; and as tones for those who can't (Q.23).
+
+A digit is a run of packets with one timestamp, growing durations, and the last one sent three times
+with the end bit. `DigitDetector` reports each digit once, at its first packet: an application reacts
+while the key is still down, and any of the packets may be lost.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+DIGITS: Final = "0123456789*#ABCD"
+PACKET_TICKS: Final = 160  # 20 ms at 8,000 a second
+VOLUME_DBM0: Final = 10  # below 0 dBm0 (section 2.3.4)
+LONGEST_SEGMENT_TICKS: Final = 0xFFFF
+
+_EVENT: Final = struct.Struct(">BBH")
+
+_LOW_HZ: Final = (697, 770, 852, 941)
+_HIGH_HZ: Final = (1209, 1336, 1477, 1633)
+_KEYPAD: Final = "123A456B789C*0#D"
+
+
+class EventPacket(msgspec.Struct, frozen=True):
+    """One packet to send. advance_ticks: how much later its timestamp is than that of the last packet.
+
+    An empty payload is a pause of that length: nothing is sent.
+    """
+
+    payload: bytes
+    marker: bool
+    advance_ticks: int
+
+
+def digits_only(text: str) -> str:
+    """Return `text` in upper case. Raises ValueError when a character is not one of DIGITS."""
+    text = text.upper()
+    if unknown := set(text) - set(DIGITS):
+        raise ValueError(f"not a digit: {sorted(unknown)}")
+    return text
+
+
+def packets(digits: str, *, digit_ms: int = 100, pause_ms: int = 80) -> Iterator[EventPacket]:
+    """Yield the packets of several digits, one for each 20 ms. Raises ValueError for another character."""
+    for digit in digits_only(digits):
+        event = DIGITS.index(digit)
+        last_ticks = max(1, digit_ms // 20) * PACKET_TICKS
+        for duration in range(PACKET_TICKS, last_ticks + 1, PACKET_TICKS):
+            first = duration == PACKET_TICKS
+            payload = _EVENT.pack(event, VOLUME_DBM0, duration)
+            yield EventPacket(payload, first, PACKET_TICKS if first else 0)
+        ended = _EVENT.pack(event, 0x80 | VOLUME_DBM0, last_ticks)
+        for _ in range(3):  # 2.5.1.4: the end is sent three times, against loss
+            yield EventPacket(ended, False, 0)
+        yield EventPacket(b"", False, last_ticks)
+        for _ in range(1, max(1, pause_ms // 20)):
+            yield EventPacket(b"", False, PACKET_TICKS)
+
+
+class DigitDetector:
+    """Digits heard in one stream of events."""
+
+    __slots__ = ("_duration", "_event", "_heard", "_timestamp")
+
+    def __init__(self) -> None:
+        self._heard = False
+        self._event = 0
+        self._timestamp = 0
+        self._duration = 0
+
+    def receive(self, payload: bytes | memoryview, timestamp: int, *, marker: bool) -> str:
+        """Return the digit that starts with this packet, "" when it belongs to one already reported.
+
+        timestamp: of the RTP packet. What isn't an event of a key (flash, tones, garbage) is "".
+        """
+        if len(payload) < 4:
+            return ""
+        event, _, duration = _EVENT.unpack_from(payload)
+        if event >= len(DIGITS):
+            return ""
+        if self._heard:
+            age = (timestamp - self._timestamp) & 0xFFFFFFFF
+            if age == 0:
+                self._duration = max(self._duration, duration)
+                return ""
+            if age >= 0x80000000:  # a late packet of an earlier digit
+                return ""
+            # 2.5.1.3: an event longer than 8 s goes on in a new segment, right behind the last one.
+            continues = event == self._event and not marker and age == self._duration
+            if continues and age == LONGEST_SEGMENT_TICKS:
+                self._timestamp, self._duration = timestamp, duration
+                return ""
+        self._heard = True
+        self._event, self._timestamp, self._duration = event, timestamp, duration
+        return DIGITS[event]
+
+
+def frequencies_hz(digit: str) -> tuple[int, int]:
+    """Return the two frequencies of a key (ITU-T Q.23). Raises ValueError for another character."""
+    place = _KEYPAD.index(digits_only(digit))
+    return _LOW_HZ[place // 4], _HIGH_HZ[place % 4]

@@ -1,0 +1,209 @@
+"""The `MediaEngine` interface: what a call asks of whatever carries its sound.
+
+The verbs are those of rtpengine's ng protocol, so that an engine on another machine fits behind them. A
+leg is one party's stream, named by its owner; a call is the set of legs that may be joined.
+
+```
+            offer(call, A, B, sdp A) -> sdp for B
+    A ──────────────────────────────────────────────> B
+      <──────────────────────────────────────────────
+            answer(call, B, A, sdp B) -> sdp for A            sound flows both ways from here
+
+            publish(call, A, sdp A) -> sdp for A              the engine itself is the other party:
+            terminate_offer / terminate_answer                play, echo, digits
+```
+
+Offers and answers follow RFC 3264. One that comes later in the call (hold, another codec, another
+address), from either side, goes through the same two verbs; nothing changes for the streams before its
+answer, so an offer that the other side refuses needs no undoing. The version in the o= line that a leg
+is sent grows only when the rest of the body changed (section 8).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from media.speech import Speech
+from media.tones import Tone
+
+
+class MediaRefused(Exception):
+    """What a party asked for can't be had. status: the SIP response code that says so; reason: why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class MediaMisuse(Exception):
+    """A verb that makes no sense now, such as an answer without an offer: an error of ours."""
+
+
+class MediaUnavailable(Exception):
+    """The engine is gone or doesn't answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wav:
+    """A WAV file to play, read by the media process."""
+
+    path: Path
+
+
+Source = Tone | Wav | Speech
+
+
+@dataclass(frozen=True, slots=True)
+class DigitReceived:
+    """A leg pressed a key: one of 0123456789*#ABCD."""
+
+    call: str
+    leg: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayFinished:
+    """What `play` began ended by itself, or couldn't be played (the log says why). Not sent after `stop`."""
+
+    call: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSilent:
+    """Nothing has come from a leg for this long, while it isn't on hold. Sent once, until MediaHeard."""
+
+    call: str
+    leg: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHeard:
+    """Packets come again from a leg that was silent."""
+
+    call: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLost:
+    """The media process is gone. Its streams are silent until the engine is connected again."""
+
+    reason: str
+
+
+MediaEvent = DigitReceived | PlayFinished | MediaSilent | MediaHeard | EngineLost
+
+
+@dataclass(frozen=True, slots=True)
+class LegMedia:
+    """What one leg's stream has done so far.
+
+    local, remote: host and port ("" and 0 when nothing is sent); codec: as `MediaEngine.codec` says.
+    packets, bytes_received: RTP taken from the leg (payload bytes); packets_sent: RTP sent to it;
+    lost: expected from its sequence numbers and not received; jitter_ms: RFC 3550 appendix A.8.
+    silent_seconds: since its last packet, -1.0 before the first one.
+    third_party_packets: from another address than the leg's, never relayed; invalid_packets: not RTP,
+    or of a payload type that wasn't negotiated.
+    """
+
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    codec: str
+    packets: int
+    bytes_received: int
+    packets_sent: int
+    lost: int
+    jitter_ms: float
+    silent_seconds: float
+    third_party_packets: int
+    invalid_packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallMedia:
+    """What the streams of one call have done, by leg. Empty for a call that the engine doesn't know."""
+
+    legs: dict[str, LegMedia]
+
+
+class MediaEngine(Protocol):
+    """Carries, plays and listens to the sound of calls.
+
+    Every verb may wait for an engine on another machine; ours only wait in `query`, and in `offer`,
+    `publish` and `terminate_offer` when no port is ready. Verbs of one call come one after the other.
+    `nat`: the leg is behind a NAT, so its SDP's address can't be believed: the first valid packet after
+    each answer shows the address, which then stays until the next answer.
+    All raise MediaUnavailable when the engine is gone, except `delete`, `stop` and `codec`.
+    """
+
+    events: Callable[[MediaEvent], None]
+
+    async def offer(self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False) -> bytes:
+        """Take `leg`'s offer and return the one to send to `to`, with an address of ours.
+
+        The codecs are those offered, in order. Only one audio stream is carried; the others are offered
+        with port 0. The result may be sent to several devices: the answer that is given decides.
+        Raises MediaRefused: 488 for a body that can't be read, a secure or unknown profile, or no audio;
+        480 when no port is left.
+        """
+        ...
+
+    async def answer(self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False) -> bytes:
+        """Take `leg`'s answer to the last offer of `to`, join the two, and return the answer for `to`.
+
+        May be called again for one offer (a provisional answer, then another device's): the last one
+        counts. Joining ends what either leg was being played, unless they were joined before.
+        Raises MediaRefused (488) for an answer that can't be used, MediaMisuse without an offer.
+        """
+        ...
+
+    async def publish(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> bytes:
+        """Answer `leg`'s offer ourselves (PCMA or PCMU, and telephone-event) and return the answer.
+
+        Raises MediaRefused as `offer` does, and 488 when the leg has neither codec.
+        """
+        ...
+
+    async def terminate_offer(self, call: str, leg: str) -> bytes:
+        """Return an offer of our own for `leg` (PCMA, PCMU, telephone-event), as for a late offer."""
+        ...
+
+    async def terminate_answer(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> None:
+        """Take `leg`'s answer to `terminate_offer`. Raises MediaRefused, MediaMisuse."""
+        ...
+
+    async def play(self, call: str, leg: str, source: Source, *, repeat: bool = False) -> None:
+        """Begin to play to `leg`, in place of what it was played or hears; PlayFinished tells the end."""
+        ...
+
+    async def stop(self, call: str, leg: str) -> None:
+        """End what `leg` is being played or sent as digits, or its echo. Nothing playing is no error."""
+        ...
+
+    async def echo(self, call: str, leg: str) -> None:
+        """Send `leg`'s own sound back to it until `stop`, or until it is joined to another leg."""
+        ...
+
+    async def dtmf(self, call: str, leg: str, digits: str) -> None:
+        """Send digits to `leg`: RFC 4733 events, or the keys' tones where events weren't negotiated.
+
+        Raises ValueError for a character that isn't a digit.
+        """
+        ...
+
+    async def query(self, call: str) -> CallMedia:
+        """Return what the call's streams have done so far."""
+        ...
+
+    async def delete(self, call: str) -> None:
+        """End all streams of the call and give back its ports. An unknown call is no error."""
+        ...
+
+    def codec(self, call: str, leg: str) -> str:
+        """Return the name of the leg's voice codec ("PCMA"), "" before an answer or without a stream."""
+        ...

@@ -1,0 +1,139 @@
+"""WAV files of linear PCM, read strictly and written.
+
+Whatever the file's rate and channels, what `read` returns is what a call plays: one channel of 16-bit
+samples at 8,000 a second.
+"""
+
+import math
+import operator
+import struct
+from array import array
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from media.codecs import SAMPLE_RATE
+
+LONGEST_SECONDS: Final = 300
+RATES: Final = frozenset({8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000})
+MAX_BYTES: Final = LONGEST_SECONDS * 48_000 * 4 + 65_536
+
+_FORMAT: Final = struct.Struct("<HHIIHH")
+_PCM: Final = 1
+_TAPS: Final = 24  # of the low-pass filter, at the lower of the two rates, on each side
+
+
+class WavError(ValueError):
+    """A file that is not a WAV that we play."""
+
+
+def read_file(path: Path) -> array[int]:
+    """Return the file's sound at 8,000 samples a second, one channel.
+
+    Raises WavError, also when the file is absent or can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise WavError(f"{path}: {error.strerror}") from None
+    return read(data)
+
+
+def read(data: bytes) -> array[int]:
+    """Return the sound of a WAV at 8,000 samples a second, one channel.
+
+    Raises WavError unless it is 16-bit PCM of one or two channels, at one of RATES, of at most
+    LONGEST_SECONDS.
+    """
+    if len(data) > MAX_BYTES:
+        raise WavError(f"longer than {LONGEST_SECONDS} s")
+    if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        raise WavError("not a RIFF WAVE file")
+    chunks = _chunks(data)
+    if b"fmt " not in chunks or b"data" not in chunks:
+        raise WavError("no fmt or no data chunk")
+    if len(chunks[b"fmt "]) < _FORMAT.size:
+        raise WavError("fmt chunk too short")
+    encoding, channels, rate, _, block, bits = _FORMAT.unpack_from(chunks[b"fmt "])
+    if encoding != _PCM or bits != 16 or channels not in (1, 2) or block != 2 * channels:
+        raise WavError("not 16-bit PCM of one or two channels")
+    if rate not in RATES:
+        raise WavError(f"rate of {rate} a second")
+    body = chunks[b"data"]
+    if len(body) // block > LONGEST_SECONDS * rate:
+        raise WavError(f"longer than {LONGEST_SECONDS} s")
+    return resample(_samples(body[: len(body) - len(body) % block], channels), rate)
+
+
+def _chunks(data: bytes) -> dict[bytes, bytes]:
+    """Return the first chunk of each name.
+
+    A data chunk may say more than there is: espeak-ng writes to a pipe and can't come back to correct it.
+    """
+    chunks: dict[bytes, bytes] = {}
+    offset = 12
+    while offset + 8 <= len(data) and len(chunks) < 64:
+        name, size = data[offset : offset + 4], int.from_bytes(data[offset + 4 : offset + 8], "little")
+        chunks.setdefault(name, data[offset + 8 : offset + 8 + size])
+        offset += 8 + size + size % 2
+    return chunks
+
+
+def _samples(body: bytes, channels: int) -> array[int]:
+    pcm = array("h", struct.unpack(f"<{len(body) // 2}h", body))
+    if channels == 1:
+        return pcm
+    return array("h", [(left + right) // 2 for left, right in zip(pcm[::2], pcm[1::2], strict=True)])
+
+
+def resample(pcm: array[int], rate: int) -> array[int]:
+    """Return samples taken `rate` times a second as samples at 8,000 a second.
+
+    A windowed sinc low-pass at 3.8 kHz; about 2 CPU microseconds for each sample returned.
+    """
+    if rate == SAMPLE_RATE or not pcm:
+        return pcm
+    up, down = SAMPLE_RATE // math.gcd(SAMPLE_RATE, rate), rate // math.gcd(SAMPLE_RATE, rate)
+    filters = _filters(rate, up, down)
+    width = len(filters[0])
+    silence = array("h", bytes(width))  # half a filter of it, so that the sound keeps its place
+    padded = silence + pcm + silence + silence
+    result = array("h")
+    for number in range(len(pcm) * up // down):
+        position = number * down
+        start = position // up
+        value = sum(map(operator.mul, filters[position % up], padded[start : start + width]))
+        result.append(max(-32768, min(32767, round(value))))
+    return result
+
+
+@lru_cache(maxsize=8)
+def _filters(rate: int, up: int, down: int) -> list[list[float]]:
+    """Return for each phase of the output its filter over the input, Hann-windowed."""
+    half = max(_TAPS, _TAPS * down // up) // 2
+    cutoff = 2 * 3800 / rate
+    filters: list[list[float]] = []
+    for phase in range(up):
+        distances = [place - half - phase / up for place in range(2 * half)]
+        taps = [_sinc(cutoff * d) * (0.5 + 0.5 * math.cos(math.pi * d / (half + 1))) for d in distances]
+        total = sum(taps)
+        filters.append([tap / total for tap in taps])
+    return filters
+
+
+def _sinc(x: float) -> float:
+    return math.sin(math.pi * x) / (math.pi * x) if x else 1.0
+
+
+def build(pcm: array[int]) -> bytes:
+    """Return a WAV of one channel at 8,000 samples a second."""
+    body = struct.pack(f"<{len(pcm)}h", *pcm)
+    fmt = _FORMAT.pack(_PCM, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
+    return b"".join(
+        (
+            b"RIFF", struct.pack("<I", 36 + len(body)), b"WAVE",
+            b"fmt ", struct.pack("<I", len(fmt)), fmt,
+            b"data", struct.pack("<I", len(body)), body,
+        )
+    )  # fmt: skip
