@@ -98,7 +98,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a start finds: every AOR's bindings (expired ones too), and what was wrong on the disk, in words."""
+    """What a start finds: every AOR's bindings (expired ones too), and what was wrong, in words."""
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)

@@ -1,0 +1,158 @@
+"""A database to run functions of a Connection on: SQLite in data_dir, or PostgreSQL.
+
+The callers are synchronous. SQLite is driven directly; PostgreSQL through asyncpg on an event loop of its
+own, where SQLAlchemy's greenlets let the same synchronous functions run.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool, StaticPool
+
+BUSY_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+_WRITING = "beffroi_writing"
+
+Result = TypeVar("Result")
+Work = Callable[[sa.Connection], Result]
+
+
+class DatabaseUnavailableError(Exception):
+    """The database is locked, away or full: the same work may succeed later. The message says why, without
+    secrets.
+    """
+
+
+class Database(Protocol):
+    """Where transactions run. Both kinds raise DatabaseUnavailableError; other errors of the work pass
+    through.
+    """
+
+    def read(self, work: Work[Result]) -> Result:
+        """Return what `work` returns, from one consistent state."""
+
+    def write(self, work: Work[Result], *, durable: bool = False) -> Result:
+        """Run `work` in one transaction that other writers wait for.
+
+        durable: when it returns, this and every earlier transaction outlive a power cut.
+        """
+
+    def close(self) -> None:
+        """Let go of the connections."""
+
+
+class SqliteDatabase:
+    """One file. A transaction outlives the process; a power cut may take the last ones, unless `durable`."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite gives its journal files the mode of the database: other users read neither.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise DatabaseUnavailableError(f"{path}: {error.strerror}") from None
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)),
+            poolclass=StaticPool,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        )
+        sa.event.listen(self._engine, "connect", _configure_sqlite)
+        sa.event.listen(self._engine, "begin", _begin_sqlite)
+
+    def read(self, work: Work[Result]) -> Result:
+        with _unavailable(), self._engine.connect() as connection, connection.begin():
+            return work(connection)
+
+    def write(self, work: Work[Result], *, durable: bool = False) -> Result:
+        with _unavailable(), self._engine.connect() as connection:
+            if durable:
+                _set_synchronous(connection, "FULL")
+            try:
+                writing = connection.execution_options(**{_WRITING: True})
+                with writing.begin():
+                    return work(writing)
+            finally:
+                if durable:
+                    _set_synchronous(connection, "NORMAL")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _set_synchronous(connection: sa.Connection, level: str) -> None:
+    # Outside of any transaction, where SQLite would ignore it: straight to the driver.
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA synchronous={level}").close()
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own idea of when a transaction begins leaves DDL outside of it: `begin` says it below.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes later can't wait for another writer: take the lock at once.
+    writing = connection.get_execution_options().get(_WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+class PostgresqlDatabase:
+    """A server. Its commits are durable by themselves."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._runner = asyncio.Runner()
+        self._engine: AsyncEngine = create_async_engine(
+            url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS}
+        )
+
+    def read(self, work: Work[Result]) -> Result:
+        return self.write(work)
+
+    def write(self, work: Work[Result], *, durable: bool = False) -> Result:
+        with _unavailable():
+            return self._runner.run(self._transaction(work))
+
+    async def _transaction(self, work: Work[Result]) -> Result:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    def close(self) -> None:
+        self._runner.run(self._engine.dispose())
+        self._runner.close()
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Tell a database that isn't there now from work that is wrong."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        raise DatabaseUnavailableError(f"database: {error.orig}") from error
+    except (OSError, TimeoutError) as error:
+        raise DatabaseUnavailableError(f"database: {error}") from error
+
+
+def open_database(url: str) -> Database:
+    """Return the database that a configuration's `database` names; PostgreSQL is reached when it is used.
+
+    url: `sqlite:///PATH` or `postgresql://…`, with or without the driver's name.
+    Raises DatabaseUnavailableError when SQLite's file can't be made, ValueError for any other kind of URL.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ValueError("this isn't the URL of a database") from None
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database:
+            return SqliteDatabase(Path(parsed.database))
+        case "postgresql":
+            return PostgresqlDatabase(parsed.set(drivername="postgresql+asyncpg"))
+    raise ValueError(f"{parsed.get_backend_name()} is not known; use sqlite or postgresql")

@@ -1,0 +1,1 @@
+"""Alembic's migrations, run on a connection that `pbx.store.revision` gives."""
