@@ -146,13 +146,14 @@ def open_database(url: str) -> Database:
     url: `sqlite:///PATH` or `postgresql://…`, with or without the driver's name.
     Raises DatabaseUnavailableError when SQLite's file can't be made, ValueError for any other kind of URL.
     """
+    scheme, _, file = url.partition(":///")
+    if scheme in ("sqlite", "sqlite+aiosqlite") and file:
+        # Not parsed as a URL: a folder's name may hold a question mark.
+        return SqliteDatabase(Path(file))
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise ValueError("this isn't the URL of a database") from None
-    match parsed.get_backend_name():
-        case "sqlite" if parsed.database:
-            return SqliteDatabase(Path(parsed.database))
-        case "postgresql":
-            return PostgresqlDatabase(parsed.set(drivername="postgresql+asyncpg"))
-    raise ValueError(f"{parsed.get_backend_name()} is not known; use sqlite or postgresql")
+    if parsed.get_backend_name() != "postgresql":
+        raise ValueError(f"{parsed.get_backend_name()} is not known; use sqlite or postgresql")
+    return PostgresqlDatabase(parsed.set(drivername="postgresql+asyncpg"))

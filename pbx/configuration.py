@@ -1,0 +1,379 @@
+"""The configuration of one node: where it listens and where it keeps things. The plan says what it does.
+
+Every key has a default that works, so an empty file is a configuration too. Paths are relative to the file,
+those of recordings to data_dir. An unknown key or a value that can't be is an error with its place; what is
+read but does nothing yet is a note.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from dialplan.document import Node, read_document, read_text
+from dialplan.finding import Finding, PlanError
+
+FILE_NAME = "beffroi.yaml"
+SYSTEM_FILE = Path("/etc/beffroi") / FILE_NAME
+FEWEST_PORTS = 4
+
+IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Engine: TypeAlias = Literal["auto", "python", "passthrough", "native", "rtpengine"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+ENGINES: dict[str, Engine] = {
+    "auto": "auto",
+    "python": "python",
+    "passthrough": "passthrough",
+    "native": "native",
+    "rtpengine": "rtpengine",
+}
+LOG_LEVELS: dict[str, LogLevel] = {
+    "info": "info",
+    "debug": "debug",
+    "warning": "warning",
+    "error": "error",
+}
+PRIVATE_NETWORKS = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+)
+
+Choice = TypeVar("Choice")
+
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
+_PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A local address to listen on; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sip:
+    """Where SIP is heard, by transport. certificate, key: PEM files; None for a self-signed pair."""
+
+    udp: tuple[Listen, ...] = (Listen("0.0.0.0", 5060),)  # noqa: S104 a PBX is there to be reached
+    tcp: tuple[Listen, ...] = (Listen("0.0.0.0", 5060),)  # noqa: S104
+    tls: tuple[Listen, ...] = (Listen("0.0.0.0", 5061),)  # noqa: S104
+    ws: tuple[Listen, ...] = (Listen("0.0.0.0", 5062),)  # noqa: S104
+    wss: tuple[Listen, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """How sound is relayed. address: put in SDP; None is the local address that the signalling came to.
+
+    Ports are first_port to last_port, both included: RTP on even ones, RTCP on the next (RFC 3550 section
+    11).
+    """
+
+    engine: Engine = "auto"
+    address: IPAddress | None = None
+    first_port: int = 20000
+    last_port: int = 29999
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """Where recordings go and the public key that they are encrypted for."""
+
+    directory: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How much is said. sip_trace: raw SIP messages too, on the logger `sip.trace`."""
+
+    level: LogLevel = "info"
+    sip_trace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole configuration with every default filled in. `path` is its file; notes are worth showing
+    once.
+    """
+
+    path: Path
+    data_dir: Path
+    domain: str
+    plan: Path
+    database: str = field(repr=False)  # may hold a password
+    sip: Sip
+    web: tuple[Listen, ...]
+    external_address: IPAddress | None
+    local_networks: tuple[IPNetwork, ...]
+    media: Media
+    recordings: Recordings
+    log: Log
+    notes: tuple[Finding, ...] = ()
+
+    @property
+    def journal_dir(self) -> Path:
+        """Where the journal's segments are."""
+        return self.data_dir / "journal"
+
+    @property
+    def directory_file(self) -> Path:
+        """The people of the database, exported for signalling."""
+        return self.data_dir / "directory.json"
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The database's file; None when the database is a server."""
+        scheme, _, path = self.database.partition(":///")
+        return Path(path) if scheme.startswith("sqlite") else None
+
+
+def find_configuration(given: Path | None, here: Path | None = None) -> Path:
+    """Return the configuration's file: the one given, else beffroi.yaml here, else the system's.
+
+    Raises PlanError when there is none; a file that was given must exist.
+    """
+    if given is not None:
+        if given.is_file():
+            return given
+        raise PlanError([Finding("no_configuration", "error", str(given), 0, 0, "there is no such file")])
+    candidates = ((here or Path()) / FILE_NAME, SYSTEM_FILE)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    message = f"no configuration: neither ./{FILE_NAME} nor {SYSTEM_FILE} is there"
+    hint = "name one with -c FILE, or write one with `beffroi init`"
+    raise PlanError([Finding("no_configuration", "error", FILE_NAME, 0, 0, message, hint)])
+
+
+def load_configuration(path: Path) -> Configuration:
+    """Read a configuration file. Raises PlanError with every error found, each with its place."""
+    return parse_configuration(read_text(path), path)
+
+
+def parse_configuration(text: str, path: Path) -> Configuration:
+    """Read a configuration's text; relative paths start from the folder of `path`. Raises PlanError."""
+    root = read_document(text, str(path))
+    keys = root.mapping(
+        {
+            "data_dir",
+            "domain",
+            "plan",
+            "database",
+            "sip",
+            "web",
+            "external_address",
+            "local_networks",
+            "media",
+            "recordings",
+            "log",
+        }
+    )
+    folder = path.absolute().parent
+    data_dir = _path(keys, "data_dir", folder, "data")
+    configuration = Configuration(
+        path=path.absolute(),
+        data_dir=data_dir,
+        domain=_domain(keys["domain"]) if "domain" in keys else "beffroi",
+        plan=_path(keys, "plan", folder, "plan.yaml"),
+        database=_database(keys, folder, data_dir),
+        sip=_sip(keys, folder),
+        web=_listens(keys, "web", (Listen("0.0.0.0", 8080),)),  # noqa: S104
+        external_address=_address(keys, "external_address"),
+        local_networks=_networks(keys),
+        media=_media(keys),
+        recordings=_recordings(keys, data_dir),
+        log=_log(keys),
+        notes=tuple(_notes(root.findings.file, keys)),
+    )
+    root.findings.raise_errors()
+    return configuration
+
+
+def _section(keys: Mapping[str, Node], name: str, known: Iterable[str]) -> Mapping[str, Node]:
+    return keys[name].mapping(set(known)) if name in keys else {}
+
+
+def _path(keys: Mapping[str, Node], name: str, folder: Path, default: str) -> Path:
+    if name not in keys:
+        return folder / default
+    text = keys[name].text()
+    if "\0" in text or (not text.strip() and not keys[name].is_null):
+        keys[name].error("wrong_path", "this can't be a path")
+    return folder / text
+
+
+def _domain(node: Node) -> str:
+    text = node.text().lower()
+    if not text or _DOMAIN.fullmatch(text) or _parsed(ipaddress.ip_address, text.strip("[]")):
+        return text
+    node.error("wrong_domain", f'"{text[:60]}" is no domain', "such as pbx.valmont.example")
+    return text
+
+
+def _parsed(parse: Callable[[str], Choice], text: str) -> tuple[Choice, ...]:
+    """The value alone in a tuple, or an empty one when the text isn't one."""
+    try:
+        return (parse(text),)
+    except ValueError:
+        return ()
+
+
+def _database(keys: Mapping[str, Node], folder: Path, data_dir: Path) -> str:
+    default = f"sqlite:///{data_dir / 'beffroi.sqlite3'}"
+    if "database" not in keys:
+        return default
+    node = keys["database"]
+    text = node.text()
+    parts = _parsed(urlsplit, text)
+    scheme = parts[0].scheme if parts else ""
+    if scheme in ("sqlite", "sqlite+aiosqlite"):
+        _, _, file = text.partition(":///")
+        if file and "\0" not in file:
+            return f"sqlite:///{folder / file}"
+        node.error("wrong_database", "this names no SQLite file", "such as sqlite:///data/beffroi.sqlite3")
+    elif scheme not in ("postgresql", "postgresql+asyncpg") and text:
+        # The value isn't repeated: a URL may hold a password.
+        hint = "postgresql+asyncpg://beffroi@/beffroi, or leave it out for SQLite"
+        node.error("wrong_database", "this is no database that Beffroi knows", hint)
+    return text
+
+
+def _listens(keys: Mapping[str, Node], name: str, default: tuple[Listen, ...]) -> tuple[Listen, ...]:
+    """One address, a list of them, or an empty list to hear nothing."""
+    if name not in keys:
+        return default
+    node = keys[name]
+    nodes = node.sequence() if node.is_sequence or node.is_null else [node]
+    found: list[Listen] = []
+    for one in nodes:
+        for listen in _parsed(_parse_listen, one.text()):
+            if listen in found and listen.port:
+                one.error("duplicate_address", f"{listen} is written twice")
+            found.append(listen)
+            break
+        else:
+            hint = "such as 192.0.2.1:5060, [2001:db8::1]:5060 or 0.0.0.0:5060"
+            one.error("wrong_address", f'"{one.text()[:60]}" is no address with a port', hint)
+    return tuple(found)
+
+
+def _parse_listen(text: str) -> Listen:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
+        raise ValueError(text)
+    if host.startswith("[") and host.endswith("]"):
+        return Listen(str(ipaddress.IPv6Address(host[1:-1])), int(port))
+    return Listen(str(ipaddress.IPv4Address(host)), int(port))
+
+
+def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
+    section = _section(keys, "sip", ("udp", "tcp", "tls", "ws", "wss", "certificate", "key"))
+    for name, other in (("certificate", "key"), ("key", "certificate")):
+        if name in section and other not in section:
+            section[name].error("missing_key", f'"{name}" needs "{other}" beside it')
+    default = Sip()
+    return Sip(
+        udp=_listens(section, "udp", default.udp),
+        tcp=_listens(section, "tcp", default.tcp),
+        tls=_listens(section, "tls", default.tls),
+        ws=_listens(section, "ws", default.ws),
+        wss=_listens(section, "wss", default.wss),
+        certificate=_path(section, "certificate", folder, "") if "certificate" in section else None,
+        key=_path(section, "key", folder, "") if "key" in section else None,
+    )
+
+
+def _address(keys: Mapping[str, Node], name: str) -> IPAddress | None:
+    if name not in keys:
+        return None
+    for address in _parsed(ipaddress.ip_address, keys[name].text().strip("[]")):
+        if not address.is_unspecified and not address.is_multicast:
+            return address
+    keys[name].error("wrong_address", "this is no address that a peer could reach", "such as 203.0.113.7")
+    return None
+
+
+def _networks(keys: Mapping[str, Node]) -> tuple[IPNetwork, ...]:
+    if "local_networks" not in keys:
+        return tuple(ipaddress.ip_network(network) for network in PRIVATE_NETWORKS)
+    networks: list[IPNetwork] = []
+    for node in keys["local_networks"].sequence():
+        found = _parsed(ipaddress.ip_network, node.text())
+        networks += found
+        if not found:
+            node.error("wrong_network", f'"{node.text()[:60]}" is no network', "such as 10.0.0.0/8")
+    return tuple(networks)
+
+
+def _media(keys: Mapping[str, Node]) -> Media:
+    section = _section(keys, "media", ("engine", "address", "ports"))
+    first, last = _ports(section["ports"]) if "ports" in section else (Media().first_port, Media().last_port)
+    return Media(
+        engine=_choice(section, "engine", ENGINES),
+        address=_address(section, "address"),
+        first_port=first,
+        last_port=last,
+    )
+
+
+def _choice(keys: Mapping[str, Node], name: str, options: Mapping[str, Choice]) -> Choice:
+    """The option written; the first one where nothing is."""
+    return options[keys[name].choice(list(options), name) if name in keys else next(iter(options))]
+
+
+def _ports(node: Node) -> tuple[int, int]:
+    found = _PORTS.fullmatch(node.text())
+    first, last = (int(found[1]), int(found[2])) if found else (0, 0)
+    if first >= 1024 and last <= 65535 and last - first + 1 >= FEWEST_PORTS:
+        return first, last
+    node.error("wrong_ports", "expected two ports between 1024 and 65535", "such as 20000-29999")
+    return Media().first_port, Media().last_port
+
+
+def _recordings(keys: Mapping[str, Node], data_dir: Path) -> Recordings:
+    section = _section(keys, "recordings", ("dir", "key_file"))
+    return Recordings(
+        directory=_path(section, "dir", data_dir, "recordings"),
+        key_file=_path(section, "key_file", data_dir, "recording.pub"),
+    )
+
+
+def _log(keys: Mapping[str, Node]) -> Log:
+    section = _section(keys, "log", ("level", "sip_trace"))
+    return Log(
+        level=_choice(section, "level", LOG_LEVELS),
+        sip_trace=section["sip_trace"].boolean() if "sip_trace" in section else False,
+    )
+
+
+def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
+    """What is written but does nothing in this version; said once, so that nobody counts on it."""
+    sip = keys["sip"].value if "sip" in keys and keys["sip"].is_mapping else {}
+    assert isinstance(sip, dict)
+    written: list[tuple[str, Node]] = [
+        (name, sip[name]) for name in ("tls", "ws", "wss", "certificate", "key") if name in sip
+    ]
+    written += [(name, keys[name]) for name in ("web", "recordings") if name in keys]
+    for name, node in written:
+        message = f"`{name}:` is read and does nothing yet in this version"
+        yield Finding("not_yet", "note", file, node.line, node.column, message)
