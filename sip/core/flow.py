@@ -27,6 +27,10 @@ class Flow:
         """False once nothing can be sent any more."""
         return True
 
+    def toward(self, remote: tuple[str, int]) -> Flow:
+        """The flow of the same local address to another remote one (a datagram transport's; 18.2.2)."""
+        return Flow(self.transport, self.local, remote)
+
     def send(self, data: bytes) -> None:
         """Send one message; raises OSError when the path is broken. The shell's subclasses do it."""
         raise NotImplementedError(f"{self!r} belongs to no network")

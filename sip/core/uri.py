@@ -10,7 +10,7 @@ from sip.core.errors import ParseError
 from sip.core.grammar import HOST
 
 _USER_CHARS = r"A-Za-z0-9\-_.!~*'()&=+$,;?/"
-_PASSWORD_CHARS = r"A-Za-z0-9\-_.!~*'()&=+$,"  # noqa: S105
+_PASSWORD_CHARS = r"A-Za-z0-9\-_.!~*'()&=+$,"
 _PARAMETER_CHARS = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
 _URI = re.compile(
     r"(sips?):"

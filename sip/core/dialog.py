@@ -1,0 +1,151 @@
+"""Dialogs: the lasting relation between two user agents (RFC 3261 section 12)."""
+
+from __future__ import annotations
+
+import re
+
+from sip.core.errors import RemoteProtocolError
+from sip.core.flow import Flow, host_port
+from sip.core.message import Request, Response
+from sip.core.uri import SipUri
+
+_ADDRESS = re.compile(r"[0-9.]+\Z|\[[0-9a-f:.]+\]\Z")
+
+
+class Dialog:
+    """One dialog as seen by one side.
+
+    local_address and remote_address are whole From and To values without tags. route_set is in the order of
+    sending. remote_sequence is 0 until the remote party's first request.
+    """
+
+    __slots__ = (
+        "call_id",
+        "flow",
+        "local_address",
+        "local_sequence",
+        "local_tag",
+        "remote_address",
+        "remote_sequence",
+        "remote_tag",
+        "remote_target",
+        "route_set",
+    )
+
+    def __init__(
+        self,
+        call_id: str,
+        local_address: str,
+        local_tag: str,
+        remote_address: str,
+        remote_tag: str,
+        flow: Flow,
+    ) -> None:
+        self.call_id = call_id
+        self.local_address = local_address
+        self.local_tag = local_tag
+        self.remote_address = remote_address
+        self.remote_tag = remote_tag
+        self.flow = flow
+        self.remote_target = ""
+        self.route_set: list[str] = []
+        self.local_sequence = 0
+        self.remote_sequence = 0
+
+    @classmethod
+    def of_request(cls, request: Request, local_tag: str, flow: Flow) -> Dialog:
+        """The server's side of the dialog that `request` opens (12.1.1)."""
+        from_ = request.from_
+        dialog = cls(
+            request.call_id,
+            request.first("to"),
+            local_tag,
+            untagged(request.first("from")),
+            from_.tag,
+            flow,
+        )
+        dialog.remote_target = request.contact.uri
+        dialog.route_set = request.values("record-route")
+        dialog.remote_sequence = request.cseq[0]
+        if not dialog.route_set and request.via.host.strip("[]") == request_source(request):
+            dialog.flow = _toward(flow, dialog.remote_target)
+        return dialog
+
+    def confirm(self, response: Response) -> None:
+        """The client's side: take what the response to our INVITE tells (12.1.2)."""
+        self.remote_tag = response.to.tag
+        self.route_set = response.values("record-route")[::-1]
+        if response.headers.get("contact"):
+            self.remote_target = response.contact.uri
+
+    def refresh(self, message: Request | Response) -> None:
+        """A target refresh: re-INVITE or its 2xx moves the remote target (12.2)."""
+        if message.headers.get("contact"):
+            self.remote_target = message.contact.uri
+
+    def check_sequence(self, request: Request) -> None:
+        """Raises RemoteProtocolError 500 when the request is older than one before it (12.2.2)."""
+        number = request.cseq[0]
+        if number <= self.remote_sequence:
+            raise RemoteProtocolError(500, "CSeq out of order")
+        self.remote_sequence = number
+
+    def request(
+        self,
+        method: str,
+        branch: str,
+        sequence: int,
+        *,
+        contact: str = "",
+        headers: str = "",
+        body: bytes = b"",
+        max_forwards: int = 70,
+    ) -> bytes:
+        """The wire form of a request within the dialog (12.2.1.1).
+
+        contact: the URI for target refresh requests. headers: lines ending in CRLF. body: SDP.
+        """
+        uri = self.remote_target
+        routes = self.route_set
+        if routes:
+            first = routes[0]
+            if ";lr" not in first.lower():  # a strict router of RFC 2543
+                uri = first.strip().strip("<>").partition(">")[0]
+                routes = [*routes[1:], f"<{self.remote_target}>"]
+            headers = "".join([f"Route: {route}\r\n" for route in routes]) + headers
+        remote_tag = f";tag={self.remote_tag}" if self.remote_tag else ""
+        flow = self.flow
+        contact_line = f"Contact: <{contact}>\r\n" if contact else ""
+        type_line = "Content-Type: application/sdp\r\n" if body else ""
+        return (
+            f"{method} {uri} SIP/2.0\r\n"
+            f"Via: SIP/2.0/{flow.transport} {host_port(flow.local)};branch={branch};rport\r\n"
+            f"Max-Forwards: {max_forwards}\r\n"
+            f"From: {self.local_address};tag={self.local_tag}\r\n"
+            f"To: {self.remote_address}{remote_tag}\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: {sequence} {method}\r\n"
+            f"{contact_line}{headers}{type_line}Content-Length: {len(body)}\r\n\r\n"
+        ).encode("utf-8", "surrogateescape") + body
+
+
+def untagged(value: str) -> str:
+    """A From or To value without its tag."""
+    return re.sub(r"\s*;\s*tag\s*=[^;]*", "", value, count=1, flags=re.IGNORECASE)
+
+
+def request_source(request: Request) -> str:
+    """The address that a received request came from."""
+    return request.flow.remote[0] if request.flow is not None else ""
+
+
+def _toward(flow: Flow, target: str) -> Flow:
+    """The flow to a target URI that is a literal address of the flow's own family; else the flow itself.
+
+    Only for a peer that isn't behind NAT: otherwise the way back is the flow that its request came over.
+    """
+    if flow.reliable:
+        return flow
+    uri = SipUri.parse(target)
+    if not _ADDRESS.match(uri.host) or ("[" in uri.host) != (":" in flow.local[0]):
+        return flow
+    return flow if uri.address == flow.remote else flow.toward(uri.address)

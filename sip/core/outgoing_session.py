@@ -1,0 +1,184 @@
+"""A session that we ask for with an INVITE (RFC 3261 section 13.2), forks included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sip.core.dialog import Dialog
+from sip.core.errors import LocalProtocolError, ParseError
+from sip.core.inspection import ALLOW
+from sip.core.message import REASONS, Response
+from sip.core.reason import Reason, parse_reasons
+from sip.core.session import IGNORED, Session, SessionState, SessionUser
+from sip.core.transactions.invite_client import InviteClient, InviteClientState
+
+if TYPE_CHECKING:
+    from sip.core.ua_core import UserAgentCore
+
+# Given a 401 or 407 and the method and URI challenged: the Authorization header line, or "" to give up.
+Authorize = Callable[[Response, str, str], str]
+
+
+class OutgoingSession(Session):
+    """The caller's side.
+
+    The first 2xx makes the dialog; a 2xx of another fork is acknowledged and hung up at once (13.2.2.4).
+    """
+
+    __slots__ = ("_ack", "_authorize", "_body", "_cancel_headers", "_client", "_headers", "_max_forwards")
+
+    def __init__(
+        self,
+        core: UserAgentCore,
+        dialog: Dialog,
+        user: SessionUser,
+        now: float,
+        *,
+        headers: str = "",
+        body: bytes = b"",
+        max_forwards: int = 70,
+        authorize: Authorize | None = None,
+    ) -> None:
+        super().__init__(core, dialog, user)
+        self._headers = f"Allow: {ALLOW}\r\n{headers}"
+        self._body = body
+        self._max_forwards = max_forwards
+        self._authorize = authorize
+        self._cancel_headers: str | None = None  # None: not cancelled
+        self._ack = b""
+        core.remember(self)
+        if body:
+            self.exchange.local_offer()
+        self._client = self._invite_again("", now)
+
+    def _invite_again(self, credentials: str, now: float) -> InviteClient:
+        dialog = self.dialog
+        dialog.local_sequence += 1
+        stack = self._core.stack
+        branch = stack.identifiers.branch()
+        data = dialog.request(
+            "INVITE",
+            branch,
+            dialog.local_sequence,
+            contact=self.contact,
+            headers=self._headers + credentials,
+            body=self._body,
+            max_forwards=self._max_forwards,
+        )
+        client = stack.send_request("INVITE", branch, data, dialog.flow, self, now)
+        assert isinstance(client, InviteClient)
+        return client
+
+    def cancel(self, now: float, reason: Reason | None = None) -> None:
+        """Give up before the answer (9.1): CANCEL leaves as soon as a provisional response has come.
+
+        The owner hears nothing more; a 2xx that crosses the CANCEL is acknowledged and hung up.
+        """
+        if self.state is not SessionState.BEGINNING:
+            raise LocalProtocolError(f"cancel in {self.state.name}")
+        self.user = None
+        self._cancel_headers = reason.header if reason is not None else ""
+        if self._client.state is InviteClientState.PROCEEDING:
+            self._core.stack.send_cancel(self._client, IGNORED, now, self._cancel_headers)
+
+    def acknowledge(self, body: bytes, now: float) -> None:
+        """Send the ACK with our answer, after a 2xx that carried the offer."""
+        self.exchange.local_answer()
+        self._ack = self._acknowledge(self.dialog.local_sequence, body)
+
+    def response_received(self, response: Response, now: float) -> None:
+        """A response to the INVITE, or to a re-INVITE."""
+        if self._reinvite_sequence:
+            super().response_received(response, now)
+        elif response.status < 200:
+            self._provisional(response, now)
+        elif response.status < 300:
+            self._success(response, now)
+        elif self.state is SessionState.BEGINNING:
+            self._failure(response, now)
+
+    def no_response(self, reason: str, now: float) -> None:
+        """No answer at all: 408, or 503 for a transport error (8.1.3.1)."""
+        if self.state is SessionState.CONFIRMED:
+            super().no_response(reason, now)
+        elif self.state is SessionState.BEGINNING:
+            status = 503 if reason == "transport error" else 408
+            self._failed(status, Reason("SIP", status, reason), now)
+
+    def _provisional(self, response: Response, now: float) -> None:
+        if self._cancel_headers is not None and self.state is SessionState.BEGINNING:
+            self._core.stack.send_cancel(self._client, IGNORED, now, self._cancel_headers)
+            self._cancel_headers = None
+        elif self.user is not None and response.status > 100:
+            if response.body:
+                self.exchange.remote_answer()
+            self.user.progressed(response.status, response.body, now)
+
+    def _success(self, response: Response, now: float) -> None:
+        if self.state is SessionState.BEGINNING:
+            self._confirm(response, now)
+        elif response.to.tag == self.dialog.remote_tag:
+            if self._ack:
+                self._core.stack.send_ack(self._ack, self.dialog.flow)  # its ACK was lost
+        else:
+            self._hang_up_fork(response, now)
+
+    def _confirm(self, response: Response, now: float) -> None:
+        self.dialog.confirm(response)
+        self.state = SessionState.CONFIRMED
+        late_offer = not self._body
+        self._body = b""
+        self._headers = ""
+        user = self.user
+        if user is None:  # it crossed our CANCEL
+            self._ack = self._acknowledge(self.dialog.local_sequence)
+            self.hang_up(now)
+            return
+        if late_offer and response.body:
+            self.exchange.remote_offer()
+        else:
+            if response.body:
+                self.exchange.remote_answer()
+            self._ack = self._acknowledge(self.dialog.local_sequence)
+        user.answered(response.body, now)
+
+    def _hang_up_fork(self, response: Response, now: float) -> None:
+        """Another device behind the same INVITE answered too: acknowledge and end it (13.2.2.4)."""
+        ours = self.dialog
+        dialog = Dialog(
+            ours.call_id, ours.local_address, ours.local_tag, ours.remote_address, response.to.tag, ours.flow
+        )
+        dialog.remote_target = ours.remote_target
+        dialog.confirm(response)
+        number = response.cseq[0]
+        identifiers = self._core.stack.identifiers
+        self._core.stack.send_ack(dialog.request("ACK", identifiers.branch(), number), dialog.flow)
+        branch = identifiers.branch()
+        bye = dialog.request("BYE", branch, number + 1)
+        self._core.stack.send_request("BYE", branch, bye, dialog.flow, IGNORED, now)
+
+    def _failure(self, response: Response, now: float) -> None:
+        if response.status in {401, 407} and self._authorize is not None and self.user is not None:
+            authorize, self._authorize = self._authorize, None  # once: a second challenge is a refusal
+            try:
+                credentials = authorize(response, "INVITE", self.dialog.remote_target)
+            except ParseError:
+                credentials = ""
+            if credentials:
+                self._client = self._invite_again(credentials, now)  # 22.2: same dialog, next CSeq
+                return
+        reasons = parse_reasons(response.headers.get("reason", []))
+        phrase = response.reason or REASONS.get(response.status, "")
+        self._failed(response.status, reasons[0] if reasons else Reason("SIP", response.status, phrase), now)
+
+    def _failed(self, status: int, reason: Reason, now: float) -> None:
+        user = self.user
+        self._end()
+        if user is not None:
+            user.failed(status, reason, now)
+
+    def _end(self) -> None:
+        super()._end()
+        self._body = b""
+        self._authorize = None
