@@ -290,8 +290,8 @@ def _section_order(pair: tuple[int, str]) -> tuple[int, list[tuple[int, str]]]:
 _HEAD = """# RFC index
 
 Written by `scripts/rfc` from the section comments in code and tests; don't edit it. The state is that of the
-tests when `scripts/test` last ran them: *passed*, *failed*, *not run*, or *no test* where the code cites a section
-that no test does. A section without a number is the RFC as a whole.
+tests when `scripts/test` last ran them: *passed*, *failed*, *not run*, or *no test* where the code cites a
+section that no test does. A section without a number is the RFC as a whole.
 """
 
 
