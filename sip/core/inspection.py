@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from sip.core.errors import RemoteProtocolError
+from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.message import Request
 from sip.core.uri import SipUri
 
 ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER")
 ALLOW = ", ".join(ALLOWED)
+KNOWN = frozenset(
+    {*ALLOWED, "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK"}
+)  # those that some RFC defines
 _BODIES = ("application/sdp",)
 
 
@@ -17,12 +20,13 @@ def inspect(request: Request, extensions: frozenset[str] = frozenset()) -> None:
     extensions: the option tags that this server understands.
     """
     if request.method not in ALLOWED:
-        status, reason = (405, "Method Not Allowed") if request.method in _KNOWN else (501, "Not Implemented")
+        status, reason = (405, "Method Not Allowed") if request.method in KNOWN else (501, "Not Implemented")
         raise RemoteProtocolError(status, reason, (("Allow", ALLOW),))
-    if not request.uri.startswith(("sip:", "tel:", "urn:")):
-        SipUri.parse(request.uri)  # 8.2.2.1: 416 for a scheme that we don't know
-    elif request.uri.startswith("sip:") and SipUri.parse(request.uri).headers:
+    # 8.2.2.1: SipUri.parse answers 416 for a scheme that we don't know
+    if not request.uri.lower().startswith(("tel:", "urn:")) and SipUri.parse(request.uri).headers:
         raise RemoteProtocolError(400, "Request-URI with headers")  # 19.1.1, torture test escruri
+    if request.method == "REGISTER":
+        _inspect_address_of_record(request)
     if "require" in request.headers:
         unknown = [option for option in request.tokens("require") if option not in extensions]
         if unknown:
@@ -35,7 +39,12 @@ def inspect(request: Request, extensions: frozenset[str] = frozenset()) -> None:
             raise RemoteProtocolError(406, "Not Acceptable", (("Accept", ", ".join(_BODIES)),))
 
 
-_KNOWN = frozenset({"SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK"})
+def _inspect_address_of_record(register: Request) -> None:
+    """10.3 step 5: To is a SIP URI (torture test unksm2, where 416 would speak of the Request-URI)."""
+    try:
+        register.to.sip_uri  # noqa: B018
+    except ParseError as error:
+        raise RemoteProtocolError(400, "Malformed Address of Record") from error
 
 
 def _inspect_body(request: Request) -> None:

@@ -278,10 +278,15 @@ def build_response(
     lines.extend([f"Via: {via}\r\n" for via in raw.get("via", ())])
     if status < 300 and "record-route" in raw and status != 100:
         lines.extend([f"Record-Route: {route}\r\n" for route in raw["record-route"]])  # 12.1.1
-    lines.append(
-        f"From: {raw.get('from', ('',))[0]}\r\nTo: {to}\r\nCall-ID: {raw.get('call-id', ('',))[0]}\r\n"
-        f"CSeq: {raw.get('cseq', ('',))[0]}\r\n{headers}"
-    )
+    try:
+        lines.append(
+            f"From: {raw['from'][0]}\r\nTo: {to}\r\n"
+            f"Call-ID: {raw['call-id'][0]}\r\nCSeq: {raw['cseq'][0]}\r\n"
+        )
+    except KeyError:  # torture test insuf: there is nothing to copy
+        copied = [name for name in ("from", "to", "call-id", "cseq") if name in raw]
+        lines.extend([f"{spell(name)}: {to if name == 'to' else raw[name][0]}\r\n" for name in copied])
+    lines.append(headers)
     if status == 100 and "timestamp" in raw:  # 8.2.6.1
         lines.append(f"Timestamp: {raw['timestamp'][0]}\r\n")
     if body:

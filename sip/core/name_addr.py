@@ -9,11 +9,11 @@ from sip.core.grammar import TOKEN_CHARS, parse_parameters, unquote
 from sip.core.uri import SipUri
 
 _NAME_ADDR = re.compile(
-    rf'\s*(?:("(?:[^"\\]|\\.)*")\s*|([{TOKEN_CHARS}][{TOKEN_CHARS}\s]*))?<([^<>]*)>\s*(;.*)?\Z', re.DOTALL
+    rf'\s*(?:("(?:[^"\\]|\\.)*")\s*|([{TOKEN_CHARS}][{TOKEN_CHARS}\s]*))?<([^<>\s]*)>\s*(;.*)?\Z', re.DOTALL
 )
 # 20.10: without brackets, parameters belong to the header and the URI may hold no comma or question mark.
 _ADDR_SPEC = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*:[^\s;,?<>\"]+)\s*(;.*)?\Z", re.DOTALL)
-_PLAIN = re.compile(rf'(?:("[^"\\]*") *)?<([^<>]*)>(?:;tag=([{TOKEN_CHARS}]+))?\Z')  # what phones send
+_PLAIN = re.compile(rf'(?:("[^"\\]*") *)?<([^<>\s]*)>(?:;tag=([{TOKEN_CHARS}]+))?\Z')  # what phones send
 
 
 class NameAddr:
