@@ -7,9 +7,9 @@
                               v  |                                                 v  |
                              AGREED  <------------------------------------------> AGREED
 
-A refused or abandoned offer goes back to where it came from (IDLE or AGREED). A second offer before the answer
-is a mistake: ours (LocalProtocolError) or the remote party's (RemoteProtocolError: 491 where we offered, 500
-where it did; RFC 3261 section 14.2).
+A refused or abandoned offer goes back to where it came from (IDLE or AGREED). A second offer before the
+answer is a mistake: ours (LocalProtocolError) or the remote party's (RemoteProtocolError: 491 where we
+offered, 500 where it did; RFC 3261 section 14.2).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class OfferAnswer:
         self.turn = Turn.AGREED
 
     def remote_answer(self) -> bool:
-        """A body arrived where an answer may stand; False for a repetition, to be ignored (RFC 6337 3.1.1)."""
+        """A body arrived where an answer may stand; False for a repetition, to be ignored (RFC 6337)."""
         if self.turn is not Turn.OFFERED_LOCALLY:
             return False
         self.turn = Turn.AGREED

@@ -1,7 +1,7 @@
 """The INVITE usage of a dialog once it is there: re-INVITE, BYE, and the 2xx that wait for their ACK.
 
-`IncomingSession` and `OutgoingSession` say how a session begins. RFC 3261 sections 13 to 15; offers and answers
-as RFC 3264 and RFC 6337. Bodies are opaque here.
+`IncomingSession` and `OutgoingSession` say how a session begins. RFC 3261 sections 13 to 15; offers and
+answers as RFC 3264 and RFC 6337. Bodies are opaque here.
 
     incoming:  RINGING --answer--> CONFIRMED --BYE, no ACK--> ENDED      (refused, cancelled: ENDED at once)
     outgoing:  CALLING --2xx-----> CONFIRMED --BYE----------> ENDED      (failed, cancelled: ENDED at once)

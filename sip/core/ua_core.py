@@ -63,7 +63,7 @@ class UserAgentCore:
     ) -> OutgoingSession:
         """Send an INVITE to the URI `target` over `flow`.
 
-        local_address and remote_address are From and To values without tags; headers are lines ending in CRLF.
+        local_address and remote_address are From and To values without tags; headers are lines with CRLF.
         """
         identifiers = self.stack.identifiers
         dialog = Dialog(identifiers.token(), local_address, identifiers.token(), remote_address, "", flow)

@@ -1,0 +1,115 @@
+"""Joins a user agent core to an event loop: what arrives goes in, what lies in the outbox goes out, timers fire.
+
+Datagrams are read in batches; before the answers of a batch leave, `before_sending` lets the owner write down
+what they acknowledge (group commit). It works on any loop with a clock, the virtual world's included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sip.core.flow import Flow
+from sip.core.ua_core import UserAgentCore
+
+log = logging.getLogger(__name__)
+trace = logging.getLogger("sip.trace")
+
+# Waking up for each of thousands of timers costs more than being late by this; T1 is 500 ms.
+TIMER_GRAIN_SECONDS = 0.01
+
+
+def _nothing_to_write() -> None:
+    pass
+
+
+class Driver:
+    """The shell of one core. Its methods are called from the loop's own thread only."""
+
+    def __init__(self, core: UserAgentCore, before_sending: Callable[[], None] = _nothing_to_write) -> None:
+        self.core = core
+        self._stack = core.stack
+        self._loop = asyncio.get_running_loop()
+        self._before_sending = before_sending
+        self._flush_scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def now(self) -> float:
+        """The loop's clock, in seconds."""
+        return self._loop.time()
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One message; the caller ends its batch with `flush`."""
+        if trace.isEnabledFor(logging.DEBUG):
+            trace.debug("%s received\n%s", flow, data.decode("utf-8", "replace"))
+        try:
+            self._stack.receive(data, flow, now)
+        except Exception:
+            self._stack.counts["internal error"] += 1
+            log.exception("message from %s made us fail", flow)
+
+    def wake(self) -> None:
+        """Something may lie in the outbox or on the timers: flush soon, after what is already due on the loop."""
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        self._flush_scheduled = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what lies in the outbox, and arm the loop's timer."""
+        outbox = self._stack.outbox
+        if outbox:
+            self._before_sending()
+            pending = outbox[:]
+            outbox.clear()
+            tracing = trace.isEnabledFor(logging.DEBUG)
+            for flow, data in pending:
+                if tracing:
+                    trace.debug("%s sent\n%s", flow, data.decode("utf-8", "replace"))
+                try:
+                    flow.send(data)
+                except OSError as error:
+                    log.info("sending over %s: %s", flow, error)
+                    self._stack.counts["not sent"] += 1
+                    self._loop.call_soon(self.flow_failed, flow)
+        self._arm()
+
+    def flow_failed(self, flow: Flow) -> None:
+        """A flow broke: whoever waits for an answer over it is told."""
+        self._stack.flow_failed(flow, self._loop.time())
+        self.wake()
+
+    def _arm(self) -> None:
+        deadline = self._stack.next_deadline()
+        if deadline is None or self._closed:
+            return
+        timer = self._timer
+        if timer is not None:
+            if timer.when() <= deadline:
+                return
+            timer.cancel()
+        when = max(deadline, self._loop.time() + TIMER_GRAIN_SECONDS)
+        self._timer = self._loop.call_at(when, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        try:
+            self._stack.fire(self._loop.time())
+        except Exception:
+            self._stack.counts["internal error"] += 1
+            log.exception("a timer made us fail")
+        self.flush()
+
+    def close(self) -> None:
+        """Send what is left and stop the timer."""
+        self.flush()
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
