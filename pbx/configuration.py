@@ -244,8 +244,7 @@ def _database(keys: Mapping[str, Node], folder: Path, data_dir: Path) -> str:
         return default
     node = keys["database"]
     text = node.text()
-    parts = _parsed(urlsplit, text)
-    scheme = parts[0].scheme if parts else ""
+    scheme = "".join(_parsed(_scheme, text))
     if scheme in ("sqlite", "sqlite+aiosqlite"):
         _, _, file = text.partition(":///")
         if file and "\0" not in file:
@@ -256,6 +255,12 @@ def _database(keys: Mapping[str, Node], folder: Path, data_dir: Path) -> str:
         hint = "postgresql+asyncpg://beffroi@/beffroi, or leave it out for SQLite"
         node.error("wrong_database", "this is no database that Beffroi knows", hint)
     return text
+
+
+def _scheme(url: str) -> str:
+    parts = urlsplit(url)
+    _ = parts.port  # raises ValueError, as urlsplit does, for what isn't a port
+    return parts.scheme
 
 
 def _listens(keys: Mapping[str, Node], name: str, default: tuple[Listen, ...]) -> tuple[Listen, ...]:

@@ -285,7 +285,9 @@ def read_chunk(descriptor: int, offset: int, most_records: int = 1_000_000) -> C
         if len(header) < HEADER_BYTES:
             return Chunk([], 0, End.TORN if header else End.WHOLE)
         offset = HEADER_BYTES
-    data = os.pread(descriptor, READ_BYTES, offset)
+    # A buffer of the right size: one of READ_BYTES for a few records costs more than reading them.
+    available_bytes = max(0, os.fstat(descriptor).st_size - offset)
+    data = os.pread(descriptor, min(READ_BYTES, available_bytes), offset)
     records: list[Record] = []
     unreadable, position, size = 0, 0, len(data)
     full = size == READ_BYTES

@@ -1,19 +1,17 @@
 """Finished calls in the database: inserted in batches by the worker, listed for people."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pbx.records import CallRecord, LegRecord
 from pbx.store.schema import calls, legs
+from pbx.store.statement import statement_text, upsert
 
 MOST_LISTED = 100_000
 _AT_ONCE = 500
-
-_INSERT: dict[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> None:
@@ -24,7 +22,7 @@ def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> No
     """
     if not records:
         return
-    call_rows = [
+    call_rows: list[tuple[Any, ...]] = [
         (
             call.id,
             call.started,
@@ -40,7 +38,7 @@ def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> No
         )
         for call in records
     ]
-    leg_rows = [
+    leg_rows: list[tuple[Any, ...]] = [
         (
             call.id,
             position,
@@ -57,18 +55,24 @@ def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> No
         for position, leg in enumerate(call.legs)
     ]
     dialect = connection.dialect
+    if dialect.name == "postgresql":
+        call_rows, leg_rows = _without_nul(call_rows), _without_nul(leg_rows)
     connection.exec_driver_sql(_insert_text(dialect, calls), call_rows)
     if leg_rows:
         connection.exec_driver_sql(_insert_text(dialect, legs), leg_rows)
 
 
+def _without_nul(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """PostgreSQL stores every character but one, and a stranger's display name may hold that one."""
+    return [
+        tuple(value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in row)
+        for row in rows
+    ]
+
+
 @cache
 def _insert_text(dialect: sa.Dialect, table: sa.Table) -> str:
-    """Return the text of an insert whose parameters are the table's columns in their order."""
-    statement = _INSERT[dialect.name](table).on_conflict_do_nothing()
-    compiled = statement.compile(dialect=dialect)
-    assert compiled.positiontup == [column.name for column in table.columns]
-    return str(compiled)
+    return statement_text(dialect, upsert(dialect, table).on_conflict_do_nothing())
 
 
 def list_calls(
@@ -112,7 +116,7 @@ def list_calls(
         )
         for call, _position, *leg in found:
             legs_of[call].append(LegRecord(*leg))
-    return [CallRecord(*row, legs_of[row[0]]) for row in rows]
+    return [CallRecord(*[*row, legs_of[row[0]]]) for row in rows]
 
 
 def count_calls(connection: sa.Connection) -> int:

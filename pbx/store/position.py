@@ -1,11 +1,13 @@
 """How far each segment of the journal is imported, kept in the transaction that imports it: exactly once."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from pbx.store.schema import journal_position
+from pbx.store.statement import statement_text, upsert
 
 
 class Position(NamedTuple):
@@ -25,12 +27,15 @@ def positions(connection: sa.Connection) -> dict[str, Position]:
 
 def set_position(connection: sa.Connection, segment: str, position: Position) -> None:
     """Remember a segment's position."""
-    values = {"imported_bytes": position.imported_bytes, "finished": position.finished}
-    updated = connection.execute(
-        sa.update(journal_position).where(journal_position.c.segment == segment).values(values)
-    )
-    if updated.rowcount == 0:
-        connection.execute(sa.insert(journal_position).values(segment=segment, **values))
+    connection.exec_driver_sql(_set_text(connection.dialect), (segment, *position))
+
+
+@cache
+def _set_text(dialect: sa.Dialect) -> str:
+    """Return the statement's text; its parameters are the columns in their order."""
+    insert = upsert(dialect, journal_position)
+    changes = {name: insert.excluded[name] for name in Position._fields}
+    return statement_text(dialect, insert.on_conflict_do_update(index_elements=["segment"], set_=changes))
 
 
 def forget_positions(connection: sa.Connection, segments: Iterable[str]) -> None:
