@@ -75,6 +75,8 @@ def parse_message(data: bytes) -> Request | Response:
         end = len(data)
         problem = ParseError("the headers have no end")
     raw = data[:end]
+    if (len(raw.translate(None, _CONTROLS)) != end and _bare_controls(raw)) or not _line_ends_paired(raw):
+        raise ParseError("control character in the headers")  # an answer would carry it back: there is none
     head = raw.decode("utf-8", "surrogateescape")
     if "\r\n " in head or "\r\n\t" in head:
         head = _FOLD.sub(" ", head)  # 7.3.1
@@ -96,10 +98,6 @@ def parse_message(data: bytes) -> Request | Response:
         else:
             headers[key] = [value]
     message = _start(start_line, headers, data[end + 4 :])
-    if problem is None and (
-        (len(raw.translate(None, _CONTROLS)) != end and _bare_controls(raw)) or not _line_ends_paired(raw)
-    ):
-        problem = ParseError("control character in the headers")
     if problem is None and "content-length" in headers:
         problem = _cut_body(message, headers["content-length"])
     if problem is not None:

@@ -8,7 +8,6 @@ from sip.core.inspection import inspect
 from sip.core.message import Request, Response
 from sip.core.parser import parse_message
 from sip.core.stack import ServerTransaction, Stack
-from sip.core.transactions.invite_server import InviteServer
 from tests.sip.torture.notation import message
 
 SOURCE = ("192.0.2.77", 5060)
@@ -36,14 +35,8 @@ class Endpoint:
         assert request.contacts is not None  # read it as a registrar or the peer of a dialog does
         self.accepted.append(request)
 
-    def cancel_received(self, invite: InviteServer, cancel: Request, now: float) -> None:
-        raise AssertionError("there is no CANCEL among the torture messages")
-
     def ack_received(self, ack: Request, now: float) -> None:
         self.acknowledged.append(ack)
-
-    def ack_missing(self, invite: InviteServer, now: float) -> None:
-        raise AssertionError("no time passes")
 
 
 def accepted(name: str, transport: str = "UDP") -> Request:
