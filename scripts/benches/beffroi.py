@@ -1,0 +1,131 @@
+"""Beffroi under measure: a plan of 10,000 users, a configuration, and the processes that it names."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from benches import process, program
+from benches.load import FIRST_EXTENSION, USERS, Load
+from benches.process import BenchError
+from benches.program import Running
+
+COMMAND = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "beffroi"
+STATUS_SECONDS = 20
+Engine = Literal["passthrough", "auto"]
+
+_PLAN = """\
+plan: 1
+organization: Bench
+country: FR
+language: fr
+
+sites:
+  mairie:
+    name: Hôtel de ville
+    address: {{street: "1 place de la Mairie", postcode: "54999", city: Valmont, insee: "54999"}}
+    networks: [127.0.0.0/8]
+    trunks: [operateur]
+    main_number: "+33383000100"
+
+numbers:
+  outside_prefix: "0"
+  default_site: mairie
+  unassigned: {{to: echo}}
+  local: "{first}..{last}"
+
+classes:
+  interne:  [internal]
+  national: [internal, national, mobile, toll_free, shared_cost, short]
+
+trunks:
+  operateur:
+    host: 127.0.0.1
+    transport: udp
+    owns: ["+33383000100"]
+    channels: 30
+    emergency_channels: 2
+
+services:
+  echo: {{number: "9196", type: echo}}
+
+users:
+{users}
+"""
+
+_CONFIGURATION = """\
+data_dir: data
+domain: localhost
+plan: plan.yaml
+sip:
+  udp: 127.0.0.1:{port}
+media:
+  engine: {engine}
+  address: 127.0.0.1
+  ports: 20000-29999
+"""
+
+
+def plan_text(users: int = USERS) -> str:
+    """A numbering plan of `users` people with the password pwEXT, half of them with rights inside only."""
+    last = FIRST_EXTENSION + users - 1
+    lines = []
+    for extension in range(FIRST_EXTENSION, last + 1):
+        rights = "interne" if extension % 2 else "national"
+        person = (
+            f'extension: "{extension}", name: Agent {extension}, password: pw{extension}, class: {rights}'
+        )
+        lines.append(f"  - {{{person}}}")
+    return _PLAN.format(first=FIRST_EXTENSION, last=last, users="\n".join(lines))
+
+
+def configuration_text(port: int, engine: Engine) -> str:
+    """A configuration that listens on one UDP port of loopback and keeps its data beside itself."""
+    return _CONFIGURATION.format(port=port, engine=engine)
+
+
+def processes(listing: str) -> dict[int, str]:
+    """The role of each pid in what `beffroi status --json` printed.
+
+    Raises BenchError if that isn't a list of them.
+    """
+    try:
+        found = {int(entry["pid"]): str(entry["role"]) for entry in json.loads(listing)}
+    except (ValueError, TypeError, KeyError) as error:
+        raise BenchError(f"beffroi status --json gave no list of role and pid: {listing[:200]!r}") from error
+    if not found:
+        raise BenchError("beffroi status --json names no process")
+    return found
+
+
+def _roles(pid: int, config: Path) -> Mapping[int, str]:
+    # What it names and what it has started: a process that status forgot is counted all the same.
+    try:
+        done = subprocess.run(
+            [str(COMMAND), "status", "--json", "-c", str(config)],
+            capture_output=True,
+            text=True,
+            timeout=STATUS_SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        raise BenchError(f"beffroi status --json failed: {error}") from error
+    started = {pid: "supervisor"} | dict.fromkeys(process.descendants(pid), "unnamed")
+    return started | processes(done.stdout)
+
+
+@contextmanager
+def running(directory: Path, core: int, load: Load, port: int, engine: Engine) -> Iterator[Running]:
+    """Beffroi at 127.0.0.1:port with fresh data in `directory`."""
+    if not COMMAND.exists():
+        raise BenchError("there is no .venv/bin/beffroi: run scripts/setup bench")
+    (directory / "plan.yaml").write_text(plan_text())
+    config = directory / "beffroi.yaml"
+    config.write_text(configuration_text(port, engine))
+    command = [str(COMMAND), "serve", "-c", str(config)]
+    roles = partial(_roles, config=config)
+    with program.launched(command, core, load, directory / "beffroi.log", roles, {}) as node:
+        yield node

@@ -1,0 +1,154 @@
+"""The load: sipload.c, compiled when needed, run on its own core, and what it reports.
+
+Everything is sent to loopback: sipload refuses any other target.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benches.process import BenchError
+
+SOURCE = Path(__file__).with_name("sipload.c")
+FIRST_EXTENSION = 10_000
+USERS = 10_000
+CALLERS = USERS // 2
+FIRST_CALLEE = FIRST_EXTENSION + CALLERS
+HOLD_SECONDS = 0.5
+FIRST_ANSWER_SECONDS = 30
+REGISTER_SECONDS = 60
+LEAST_SHARE = 0.98  # of the rate that was asked: below it the load itself was too slow
+
+
+def compile_sipload(directory: Path) -> Path:
+    """The path of the load program, built in `directory` unless it is there for this very source."""
+    program = directory / f"sipload-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}"
+    if not program.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        fresh = program.with_suffix(f".{os.getpid()}")
+        command = ["gcc", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-o", str(fresh), str(SOURCE), "-lcrypto"]
+        try:
+            built = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise BenchError("gcc is not installed: run scripts/setup bench") from error
+        if built.returncode:
+            raise BenchError(f"sipload.c does not compile:\n{built.stderr}")
+        fresh.replace(program)  # a second bench at the same moment sees all of it or nothing
+    return program
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What sipload printed, with the failures and the processor time of the processes under measure."""
+
+    fields: Mapping[str, Any]
+
+    @property
+    def failed(self) -> int:
+        """Calls or registrations that did not end as they should."""
+        return int(self.fields["failed"])
+
+    @property
+    def succeeded(self) -> int:
+        """Calls answered, or users registered."""
+        return int(self.fields["answered" if self.fields["command"] == "calls" else "succeeded"])
+
+    @property
+    def cpu_us(self) -> float:
+        """User and system microseconds of all processes given, together."""
+        return float(sum(self.fields["cpu_us"].values()))
+
+    @property
+    def clean(self) -> bool:
+        """No failure, and calls were started at the rate that was asked: the load wasn't the limit."""
+        enough = self.fields["per_second"] >= LEAST_SHARE * self.fields["asked_per_second"]
+        return self.failed == 0 and self.succeeded > 0 and enough
+
+    def in_words(self) -> str:
+        """Why it is not clean, in a few words."""
+        by_status = self.fields["failed_by_status"]
+        kinds = [f"{count} × {status}" for status, count in by_status.items()]
+        others = ("timeouts", "unfinished", "hung_up", "unanswerable", "no_room")
+        kinds += [f"{self.fields[key]} {key.replace('_', ' ')}" for key in others if self.fields.get(key)]
+        return f"{self.failed} of {self.fields['started']} failed ({', '.join(kinds) or 'load too slow'})"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The load program aimed at one address. `port` and the two above it are its own sockets."""
+
+    program: Path
+    core: int
+    target: str
+    port: int = 17_000
+
+    def _command(self, *words: str) -> list[str]:
+        aimed = [str(self.program), *words, "--target", self.target, "--port", str(self.port)]
+        return ["taskset", "-c", str(self.core), *aimed]
+
+    def _run(self, *words: str, timeout_seconds: float) -> Report:
+        done = subprocess.run(
+            self._command(*words), capture_output=True, text=True, timeout=timeout_seconds, check=False
+        )
+        if done.returncode not in (0, 1):
+            raise BenchError(f"the load stopped: {done.stderr.strip() or f'status {done.returncode}'}")
+        return Report(json.loads(done.stdout))
+
+    def register(self, pids: Collection[int]) -> Report:
+        """Register all users once, each with a challenge."""
+        users = ("--first", str(FIRST_EXTENSION), "--users", str(USERS))
+        limit = ("--seconds", str(REGISTER_SECONDS), "--pids", ",".join(map(str, pids)))
+        return self._run("register", *users, *limit, timeout_seconds=REGISTER_SECONDS + 30)
+
+    def calls(
+        self,
+        rate: int,
+        seconds: int,
+        pids: Collection[int],
+        *,
+        probe: bool = False,
+        reuse_nonce: bool = False,
+    ) -> Report:
+        """Start `rate` calls a second for `seconds`, each held for HOLD_SECONDS.
+
+        probe: an OPTIONS every 2 ms beside them, for the longest pause; it costs the PBX a little.
+        reuse_nonce: each caller is challenged once, then counts on (RFC 7616 section 3.4); otherwise
+        every call has its challenge.
+        """
+        users = ("--first", str(FIRST_EXTENSION), "--users", str(CALLERS), "--callees", str(FIRST_CALLEE))
+        shape = ("--rate", str(rate), "--seconds", str(seconds), "--hold-ms", str(round(HOLD_SECONDS * 1000)))
+        options = [*(["--probe"] if probe else []), *(["--reuse-nonce"] if reuse_nonce else [])]
+        watched = ("--pids", ",".join(map(str, pids)))
+        return self._run("calls", *users, *shape, *watched, *options, timeout_seconds=seconds + 60)
+
+    @contextmanager
+    def waiting(self) -> Iterator["FirstAnswer"]:
+        """Ask every 2 ms from now on until something answers."""
+        command = self._command("first", "--seconds", str(FIRST_ANSWER_SECONDS))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as asking:
+            try:
+                yield FirstAnswer(asking, self.target)
+            finally:
+                asking.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """The wait for a PBX that is starting."""
+
+    asking: "subprocess.Popen[str]"
+    target: str
+
+    def answered_at(self) -> float:
+        """The instant of the first answer, in seconds of CLOCK_MONOTONIC. Raises BenchError if none came."""
+        output, _ = self.asking.communicate(timeout=FIRST_ANSWER_SECONDS + 10)
+        answer = json.loads(output) if output else {"answered": False}
+        if not answer["answered"]:
+            raise BenchError(f"nothing answered at {self.target} within {FIRST_ANSWER_SECONDS} s")
+        return float(answer["answered_at"])
