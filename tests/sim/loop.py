@@ -17,7 +17,8 @@ import asyncio
 import heapq
 import linecache
 import threading
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextvars import Context
 from types import FrameType
 from typing import Any, NoReturn, TypeVarTuple
@@ -70,7 +71,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._timers_set = 0
         self._thread = threading.get_ident()
         self.lost: list[LostError] = []
+        self._tasks: weakref.WeakSet[asyncio.Future[Any]] = weakref.WeakSet()
         self.set_exception_handler(_keep_lost)
+        self.set_task_factory(_remembering_task)
 
     def time(self) -> float:
         return self._seconds
@@ -102,6 +105,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """One line for every task that isn't done: its name, where it waits and for what."""
         tasks = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())
         return "\n".join(f"  {task.get_name()}: {_where(task)}" for task in tasks) or "  no task is left"
+
+    def remember(self, task: asyncio.Future[Any]) -> None:
+        """Look at this task's end in check_lost()."""
+        self._tasks.add(task)
+
+    def check_lost(self) -> None:
+        """Raise LostError if a callback, or a task whose result nobody asked for, has failed.
+
+        asyncio tells of such a task only when it is collected, which may be long after the scenario.
+        """
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and getattr(task, "_log_traceback", False):
+                error = task.exception()
+                raise LostError(f"nobody asked for the result of {task!r}") from error
+        if self.lost:
+            raise self.lost.pop(0)
 
     def finish(self) -> None:
         """Cancel what is left, let it end, and close. Raises Livelock for tasks that refuse to end."""
@@ -177,6 +196,17 @@ def _keep_lost(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> N
     lost = LostError(f"{context.get('message')}: {cause!r} {source}")
     lost.__cause__ = cause
     loop.lost.append(lost)
+
+
+def _remembering_task(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+    **options: Any,
+) -> asyncio.Future[Any]:
+    assert isinstance(loop, VirtualLoop)
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    loop.remember(task)
+    return task
 
 
 def _refuse(what: str) -> NoReturn:

@@ -17,7 +17,7 @@ import asyncio
 import enum
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sip.core.flow import Flow, host_port
@@ -29,6 +29,8 @@ WIRE_SECONDS = 1e-6
 """One datagram follows another by at least this much on a hop, so that no two arrive at one instant."""
 RETRANSMISSION_SECONDS = 0.2
 STREAM_TRIES = 8
+STREAM_BINDING_SECONDS = 7_440.0
+"""How long a NAT remembers a silent stream: the two hours and four minutes of RFC 5382 REQ-5."""
 FIRST_EPHEMERAL_PORT = 49_152
 FIRST_NAT_PORT = 40_000
 
@@ -44,6 +46,8 @@ class Link:
     reorder: float = 0.0
     reorder_seconds: float = 0.02
     """How much later a reordered datagram arrives: what was sent meanwhile overtakes it."""
+    largest_datagram_bytes: int = MAX_DATAGRAM_BYTES
+    """Longer ones are lost, as where a firewall drops fragments (RFC 3261 section 18.1.1)."""
 
 
 CUT = Link(loss=1.0)
@@ -226,12 +230,12 @@ class Hop:
         self._chance = chance
         self._last_arrival = 0.0
 
-    def arrivals(self) -> list[float]:
+    def arrivals(self, size_bytes: int) -> list[float]:
         """When the copies of one datagram arrive, in loop seconds; empty when it is lost."""
         link = self._network.link_between(self._sender, self._receiver)
         # Always the same number of draws, so that a link that changes doesn't shift the ones that follow.
         lost, doubled, late, jitter = (self._chance.random() for _ in range(4))
-        if lost < link.loss:
+        if lost < link.loss or size_bytes > link.largest_datagram_bytes:
             return []
         arrival = self._network.loop.time() + link.latency_seconds + jitter * link.jitter_seconds
         if late < link.reorder:
@@ -274,7 +278,7 @@ def _forward(network: Network, sender: Host | Nat, realm: Realm, packet: _Packet
     if receiver is None or packet.hops_left < 0:
         network.end(packet.passage, Fate.NO_ROUTE)
         return
-    arrivals = network.hop(sender.name, receiver.name).arrivals()
+    arrivals = network.hop(sender.name, receiver.name).arrivals(len(packet.passage.data))
     if not arrivals:
         network.end(packet.passage, Fate.LOST)
     for arrival in arrivals:
@@ -332,7 +336,8 @@ class Host:
 
     def crash(self) -> None:
         """Lose every endpoint and stream at once, without a word to anyone, as a power cut does."""
-        self.datagrams.clear()
+        for endpoint in list(self.datagrams.values()):
+            endpoint.close()
         self.listeners.clear()
         for stream in list(self.streams):
             stream.vanish()
@@ -418,6 +423,9 @@ class DatagramFlow(Flow):
     def open(self) -> bool:
         return self._endpoint.is_open
 
+    def toward(self, remote: Address) -> Flow:
+        return self._endpoint.flow(remote)
+
     def send(self, data: bytes) -> None:
         self._endpoint.send(data, self.remote)
 
@@ -433,6 +441,8 @@ class Binding:
     outer_port: int
     peers: set[Address]
     last_out: float
+    idle_seconds: float
+    """It dies after that long without a packet going out."""
 
     def admits(self, source: Address, filtering: Filtering) -> bool:
         """Whether a packet from `source` may come in. RFC 4787 section 5."""
@@ -483,18 +493,27 @@ class Nat:
         else:
             self._enter(packet)
 
-    def map(self, inner: Address, destination: Address) -> Address:
-        """The outer address that `inner` gets towards `destination`, made or refreshed."""
+    def map(self, inner: Address, destination: Address, *, stream: bool = False) -> Binding:
+        """The binding of `inner` towards `destination`, made or refreshed."""
         key = (inner, destination if self.kind.mapping is Mapping.ADDRESS_AND_PORT_DEPENDENT else None)
         binding = self._by_inner.get(key)
         if binding is None or not self._alive(binding):
-            binding = Binding(inner, self._next_port, set(), 0.0)
+            idle_seconds = STREAM_BINDING_SECONDS if stream else self.binding_seconds
+            binding = Binding(inner, self._next_port, set(), 0.0, idle_seconds)
             self._next_port += 1
             self._by_inner[key] = self._bindings[binding.outer_port] = binding
         # REQ-6: a packet that goes out refreshes the mapping; one that comes in doesn't.
         binding.last_out = self.network.loop.time()
         binding.peers.add(destination)
-        return (self.address, binding.outer_port)
+        return binding
+
+    def carries(self, binding: Binding, *, outward: bool) -> bool:
+        """Whether a piece of a stream still gets through a binding; one that goes out refreshes it."""
+        if not self._alive(binding):
+            return False
+        if outward:
+            binding.last_out = self.network.loop.time()
+        return True
 
     def owner(self, outer_port: int) -> Address | None:
         """Who is behind an external port now; None when nobody is."""
@@ -505,7 +524,7 @@ class Nat:
         if packet.destination[0] == self.address and not self.hairpins:
             self.network.end(packet.passage, Fate.FILTERED)
             return
-        packet.source = self.map(packet.source, packet.destination)
+        packet.source = (self.address, self.map(packet.source, packet.destination).outer_port)
         _forward(self.network, self, self.outside, packet)
 
     def _enter(self, packet: _Packet) -> None:
@@ -520,7 +539,7 @@ class Nat:
 
     def _alive(self, binding: Binding) -> bool:
         known = self._bindings.get(binding.outer_port) is binding
-        return known and self.network.loop.time() - binding.last_out < self.binding_seconds
+        return known and self.network.loop.time() - binding.last_out < binding.idle_seconds
 
 
 def _name_of(realm: Realm, address: Address) -> str:
@@ -552,6 +571,27 @@ class StreamListener:
             del self.host.listeners[self.local[1]]
 
 
+@dataclass(frozen=True)
+class _Way:
+    """One direction of a stream."""
+
+    hops: list[Hop]
+    bindings: list[tuple[Nat, Binding]]
+    outward: bool
+
+    def delay(self) -> float | None:
+        """How long a piece takes; None when it never arrives."""
+        if not all(nat.carries(binding, outward=self.outward) for nat, binding in self.bindings):
+            return None
+        total = 0.0
+        for hop in self.hops:
+            delay = hop.stream_delay()
+            if delay is None:
+                return None
+            total += delay
+        return total
+
+
 class StreamFlow(Flow):
     """One end of a stream.
 
@@ -561,16 +601,16 @@ class StreamFlow(Flow):
 
     __slots__ = (
         "_arrivals",
-        "_hops",
         "_host",
         "_is_open",
+        "_way",
         "closed",
         "largest_piece_bytes",
         "peer",
         "receive",
     )
 
-    def __init__(self, host: Host, local: Address, remote: Address, hops: list[Hop], transport: str) -> None:
+    def __init__(self, host: Host, local: Address, remote: Address, way: _Way, transport: str) -> None:
         super().__init__(transport, local, remote)
         self.receive: Callable[[bytes, Flow], None] = _unread
         self.closed: Callable[[Flow], None] = _unheard
@@ -578,7 +618,7 @@ class StreamFlow(Flow):
         self.largest_piece_bytes: int | None = None
         """Cut what is sent into pieces of at most this many bytes; None leaves each write whole."""
         self._host = host
-        self._hops = hops
+        self._way = way
         self._arrivals = 0.0
         self._is_open = True
         host.streams.add(self)
@@ -613,7 +653,7 @@ class StreamFlow(Flow):
         if not self._is_open:
             return
         self.vanish()
-        delay = self._delay()
+        delay = self._way.delay()
         if delay is not None:
             self._schedule(delay, self.peer.hear_end)
 
@@ -629,7 +669,7 @@ class StreamFlow(Flow):
             self.closed(self)
 
     def _deliver(self, piece: bytes, passage: Passage | None) -> None:
-        delay = self._delay()
+        delay = self._way.delay()
         if delay is None:
             self._break(passage)
         else:
@@ -655,19 +695,41 @@ class StreamFlow(Flow):
         self._schedule(given_up, self.hear_end)
         self._schedule(given_up, self.peer.hear_end)
 
-    def _delay(self) -> float | None:
-        total = 0.0
-        for hop in self._hops:
-            delay = hop.stream_delay()
-            if delay is None:
-                return None
-            total += delay
-        return total
-
     def _schedule(self, delay: float, call: Callable[..., None], *args: object) -> None:
         loop = self._host.network.loop
         self._arrivals = max(loop.time() + delay, self._arrivals + WIRE_SECONDS)
         loop.call_at(self._arrivals, call, *args)
+
+
+@dataclass(frozen=True)
+class _Road:
+    """The way to a stream's end: the hops, the NAT bindings passed, the source as the end sees it."""
+
+    hops: list[tuple[str, str]]
+    bindings: list[tuple[Nat, Binding]]
+    source: Address
+    end: Host | None
+    """None where the road ends at a NAT's outer side."""
+
+
+def _road(host: Host, source: Address, remote: Address) -> _Road:
+    sender: Host | Nat = host
+    realm = host.realm
+    hops: list[tuple[str, str]] = []
+    bindings: list[tuple[Nat, Binding]] = []
+    while True:
+        receiver = realm.next(remote[0])
+        if receiver is None:
+            raise OSError(f"no road from {host.name} to {host_port(remote)}")
+        hops.append((sender.name, receiver.name))
+        if isinstance(receiver, Host):
+            return _Road(hops, bindings, source, receiver)
+        if receiver is not realm.gateway:
+            return _Road(hops, bindings, source, None)
+        binding = receiver.map(source, remote, stream=True)
+        bindings.append((receiver, binding))
+        source = (receiver.address, binding.outer_port)
+        sender, realm = receiver, receiver.outside
 
 
 async def _connect(
@@ -679,40 +741,26 @@ async def _connect(
 ) -> StreamFlow:
     network = host.network
     local: Address = (host.address, host.ephemeral_port())
-    road = list(_road(host, local, remote))
-    seen_source, end = road[-1][1], road[-1][2]
-    there = [network.hop(sender, receiver.name) for sender, _, receiver in road]
-    back = [network.hop(receiver.name, sender) for sender, _, receiver in reversed(road)]
+    road = _road(host, local, remote)
+    there = [network.hop(sender, receiver) for sender, receiver in road.hops]
+    back = [network.hop(receiver, sender) for sender, receiver in reversed(road.hops)]
     for hop in (*there, *back):
         delay = hop.stream_delay()
         if delay is None:
             await asyncio.sleep(RETRANSMISSION_SECONDS * (2**STREAM_TRIES - 1))
             raise TimeoutError(f"{host_port(remote)} doesn't answer")
         await asyncio.sleep(delay)
-    listener = end.listeners.get(remote[1]) if isinstance(end, Host) else None
-    if listener is None or listener.transport != transport or not isinstance(end, Host):
+    listener = road.end.listeners.get(remote[1]) if road.end is not None else None
+    if listener is None or listener.transport != transport:
         raise ConnectionRefusedError(f"nobody listens for {transport} at {host_port(remote)}")
-    near = StreamFlow(host, local, remote, there, transport)
-    far = StreamFlow(end, listener.local, seen_source, back, transport)
+    near = StreamFlow(host, local, remote, _Way(there, road.bindings, outward=True), transport)
+    far = StreamFlow(
+        listener.host, listener.local, road.source, _Way(back, road.bindings, outward=False), transport
+    )
     near.peer, far.peer = far, near
     near.receive, near.closed = receive, closed
     listener.accept(far)
     return near
-
-
-def _road(host: Host, source: Address, remote: Address) -> Iterator[tuple[str, Address, Host | Nat]]:
-    """The hops to a stream's end: who hands it on, the source as seen there, and who gets it."""
-    sender: Host | Nat = host
-    realm = host.realm
-    while True:
-        receiver = realm.next(remote[0])
-        if receiver is None:
-            raise OSError(f"no road from {host.name} to {host_port(remote)}")
-        yield sender.name, source, receiver
-        if not isinstance(receiver, Nat) or receiver is not realm.gateway:
-            return  # a host; or a NAT from outside, where nobody listens
-        source = receiver.map(source, remote)
-        sender, realm = receiver, receiver.outside
 
 
 def _unread(data: bytes, flow: Flow) -> None:

@@ -1,6 +1,6 @@
 """A scripted phone: it does what the script says, right or wrong, and nothing by itself.
 
-It retransmits nothing, answers nothing and acknowledges nothing unless told to (one exception: the ACK of a
+It repeats nothing, answers nothing and acknowledges nothing unless told to (one exception: the ACK of a
 refusal, which a phone's transaction layer sends, 17.1.1.3, until `acknowledges_refusals` is False). So a
 script can lose an ACK, cross a CANCEL with a 200 or repeat a request, and reads like the conversation:
 
@@ -12,7 +12,8 @@ script can lose an ACK, cross a CANCEL with a 200 or repeat a request, and reads
     alice.reply(bruno_bye, 200)
 
 `expect` is strict: the next message must be the one. Only a 100 and retransmissions of what was already read
-are passed over where they are not asked for.
+are passed over where they are not asked for. On a network that loses datagrams `repeats_what_is_lost()` has
+the phone retransmit as tests.sim.repetition says.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field
 
 from sip.core.flow import Flow, host_port
 from tests.sim.network import Address, DatagramEndpoint, Host, StreamFlow
+from tests.sim.repetition import Repetition
 from tests.sim.wire import (
     HASHES,
     Challenge,
@@ -111,7 +113,8 @@ class Phone:
         self.algorithms: Sequence[str] = ("SHA-256", "MD5")
         """What the phone knows, the first that is offered is taken; a phone of 2005 knows ("MD5",)."""
         self._endpoint: DatagramEndpoint = host.bind(port, self._receive)
-        self._stream: StreamFlow | None = None
+        self.stream: StreamFlow | None = None
+        self._repetition: Repetition | None = None
         self._inbox: deque[Message] = deque()
         self._arrived = asyncio.Event()
         self._read: set[bytes] = set()
@@ -120,6 +123,10 @@ class Phone:
         self._sent: dict[str, Message] = {}
         self._counters: dict[str, int] = {}
         self._last_call_id = ""
+
+    def repeats_what_is_lost(self) -> None:
+        """From now on, retransmit as the transport needs it."""
+        self._repetition = Repetition(self.host.network.loop)
 
     # --- What it says ---
 
@@ -257,22 +264,44 @@ class Phone:
 
     # --- What it hears ---
 
-    async def expect(self, what: int | str, *, within_seconds: float = PATIENCE_SECONDS) -> Message:
+    async def expect(
+        self,
+        what: int | str,
+        *,
+        within_seconds: float = PATIENCE_SECONDS,
+        passing_over: Sequence[int | str] = (),
+    ) -> Message:
         """Wait for the next message and return it: 180, "200 BYE" or "BYE" is what it must be.
 
+        passing_over: what may come before it.
         Raises Unexpected when another message comes, or none in that time.
         """
         wanted = str(what)
         message = await self._next(wanted, within_seconds)
+        while any(_is(message, str(other)) for other in passing_over):
+            message = await self._next(wanted, within_seconds)
         if not _is(message, wanted):
             rest = ", ".join(other.label() for other in self._inbox) or "nothing"
             raise Unexpected(
                 f"{self.name} expected {wanted} and got {message.label()} (after it: {rest})\n\n"
                 f"{message.raw.decode('utf-8', 'replace')}"
             )
-        if message.method == "INVITE" and message.status >= 300 and self.acknowledges_refusals:
-            self.ack(message)
+        self._acknowledge_refusal(message)
         return message
+
+    async def expect_in_any_order(self, *wanted: int | str) -> list[Message]:
+        """Wait for these messages, whichever comes first; returns them in the order asked for."""
+        left = [str(what) for what in wanted]
+        got: dict[str, Message] = {}
+        while left:
+            message = await self._next(" or ".join(left), PATIENCE_SECONDS)
+            what = next((what for what in left if _is(message, what)), None)
+            if what is None:
+                raise Unexpected(f"{self.name} expected {' and '.join(left)} and got {message.label()}")
+            left.remove(what)
+            got[what] = message
+            self._acknowledge_refusal(message)
+        return [got[str(what)] for what in wanted]
 
     async def expect_authenticated(self, what: int | str) -> Message:
         """As `expect`, after answering one challenge if it comes first."""
@@ -312,16 +341,22 @@ class Phone:
             while message := take_message(buffer):
                 self._receive(message, flow)
 
-        self._stream = await self.host.connect(self.server, receive, self._stream_closed, transport)
+        self.stream = await self.host.connect(self.server, receive, self._stream_closed, transport)
 
     async def close(self) -> None:
         """Close the port and the stream."""
         self._endpoint.close()
-        if self._stream is not None:
-            self._stream.close()
+        if self.stream is not None:
+            self.stream.close()
+        if self._repetition is not None:
+            self._repetition.close()
+
+    def _acknowledge_refusal(self, message: Message) -> None:
+        if message.method == "INVITE" and message.status >= 300 and self.acknowledges_refusals:
+            self.ack(message)
 
     def _stream_closed(self, flow: Flow) -> None:
-        self._stream = None
+        self.stream = None
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         if not data.strip(b"\r\n"):
@@ -330,6 +365,8 @@ class Phone:
         self._flows[data] = flow
         self._inbox.append(message)
         self._learn(message, flow)
+        if self._repetition is not None:
+            self._repetition.received(message)
         self._arrived.set()
 
     async def _next(self, wanted: str, within_seconds: float) -> Message:
@@ -407,7 +444,7 @@ class Phone:
         return self._dialogs[message.call_id if message is not None else self._last_call_id]
 
     def _default_flow(self, remote: Address) -> Flow:
-        return self._stream if self._stream is not None else self._endpoint.flow(remote)
+        return self.stream if self.stream is not None else self._endpoint.flow(remote)
 
     def _flow_of(self, message: Message) -> Flow:
         return self._flows[message.raw]
@@ -447,6 +484,8 @@ class Phone:
         if not message.status and message.method != "ACK":
             self._sent[f"{message.branch} {message.method}"] = sent
         flow.send(data)
+        if self._repetition is not None:
+            self._repetition.sent(sent, flow)
         return sent
 
     def _request_for(self, response: Message) -> Message:

@@ -122,8 +122,7 @@ def run(
     loop = VirtualLoop(max_rounds=max_rounds)
     try:
         result = loop.run_until_complete(World(loop, seed, link).play(body))
-        if loop.lost:
-            raise loop.lost[0]
+        loop.check_lost()
     except BaseException as error:
         error.add_note(f"the world's seed was {seed}")
         raise

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.sim.loop import START_SECONDS, Deadlock, Livelock, LostError, RealInputOutput, VirtualLoop
+from tests.sim.world import World, run
 
 T = TypeVar("T")
 
@@ -185,6 +186,20 @@ def test_an_error_in_a_forgotten_task_ends_the_scenario() -> None:
 
     with pytest.raises(LostError, match="nobody looks"):
         play(body())
+
+
+def test_a_failed_task_that_somebody_still_holds_is_found_at_the_end() -> None:
+    held: list[asyncio.Task[None]] = []
+
+    async def fail() -> None:
+        raise ValueError("held and never asked")
+
+    async def body(world: World) -> None:
+        held.append(world.loop.create_task(fail()))
+
+    with pytest.raises(LostError) as caught:
+        run(body)
+    assert str(caught.value.__cause__) == "held and never asked"
 
 
 def test_a_thread_is_refused() -> None:

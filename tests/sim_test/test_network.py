@@ -165,6 +165,15 @@ async def test_reordering_changes_the_order_and_loses_nothing(world: World) -> N
 
 
 @scenario()
+async def test_a_link_can_lose_what_is_longer_than_its_frames(world: World) -> None:
+    sender, ear = two_hosts(world, Link(largest_datagram_bytes=1_472))
+    sender.send(b"x" * 1_472, TWO)
+    sender.send(b"x" * 1_473, TWO)
+    await world.sleep(1)
+    assert [len(data) for data in ear.heard] == [1_472]
+
+
+@scenario()
 async def test_a_link_can_differ_by_direction(world: World) -> None:
     one, two = world.host("one", "192.0.2.1"), world.host("two", "192.0.2.2")
     near, near_ear = open_port(world, one)
@@ -529,6 +538,37 @@ async def test_a_stream_from_behind_a_nat_shows_the_outer_address(world: World) 
     ear.flows[0].send(b"to the phone")
     await world.sleep(1)
     assert near.heard == [b"to the phone"]
+
+
+@pytest.mark.parametrize(("seconds", "ended"), [(7_200, 0), (7_450, 1)])
+def test_a_nat_forgets_a_silent_stream_after_its_time(seconds: float, ended: int) -> None:
+    async def body(world: World) -> None:
+        box = world.network.nat("box", BOX, PORT_RESTRICTED)
+        phone, pbx = world.host("phone", "10.0.0.2", box), world.host("pbx", PBX[0])
+        ear, near = Ear(), Ear()
+        world.closing.callback(pbx.listen(5060, ear.accept).close)
+        flow = await phone.connect(PBX, near.receive, near.closed)
+        world.closing.callback(flow.close)
+        await world.sleep(seconds)
+        ear.flows[0].send(b"INVITE")
+        await world.sleep(100)
+        assert (len(near.heard), near.ended, ear.ended) == (1 - ended, ended, ended)
+
+    run(body)
+
+
+@scenario()
+async def test_a_nat_that_restarts_breaks_its_streams_when_they_are_used(world: World) -> None:
+    box = world.network.nat("box", BOX, FULL_CONE)
+    phone, pbx = world.host("phone", "10.0.0.2", box), world.host("pbx", PBX[0])
+    ear, near = Ear(), Ear()
+    world.closing.callback(pbx.listen(5060, ear.accept).close)
+    flow = await phone.connect(PBX, near.receive, near.closed)
+    box.forget()
+    assert flow.open
+    flow.send(b"hello")
+    await world.sleep(100)
+    assert (ear.heard, flow.open) == ([], False)
 
 
 @scenario()
