@@ -7,23 +7,24 @@ when it is first needed, which only the media process does.
 
 from array import array
 from functools import cache
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 SAMPLE_RATE: Final = 8000
 Law = Literal["PCMU", "PCMA"]
+Pcm: TypeAlias = "array[int]"  # signed 16-bit samples
 
 SILENCE: Final[dict[Law, int]] = {"PCMU": 0xFF, "PCMA": 0xD5}
 STATIC_PAYLOAD_TYPES: Final[dict[Law, int]] = {"PCMU": 0, "PCMA": 8}  # RFC 3551 table 4
 
 
-def encode(law: Law, pcm: array[int]) -> bytes:
+def encode(law: Law, pcm: Pcm) -> bytes:
     """Return one G.711 byte for each 16-bit sample."""
     table = _encoding_table(law)
     # A negative sample is an index from the end, where the table holds the negative half.
     return bytes([table[sample] for sample in pcm])
 
 
-def decode(law: Law, payload: bytes) -> array[int]:
+def decode(law: Law, payload: bytes) -> Pcm:
     """Return one signed 16-bit sample for each G.711 byte."""
     return array("h", [_DECODING_TABLES[law][byte] for byte in payload])
 

@@ -21,8 +21,9 @@ is sent grows only when the rest of the body changed (section 8).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from media.speech import Speech
 from media.tones import Tone
@@ -45,11 +46,10 @@ class MediaUnavailable(Exception):
     """The engine is gone or doesn't answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wav:
-    """A WAV file to play, read by the media process."""
+class Wav(msgspec.Struct, frozen=True, tag=True):
+    """A WAV file to play, read by the media process. path: of the file, absolute."""
 
-    path: Path
+    path: str
 
 
 Source = Tone | Wav | Speech
@@ -137,13 +137,16 @@ class MediaEngine(Protocol):
     Every verb may wait for an engine on another machine; ours only wait in `query`, and in `offer`,
     `publish` and `terminate_offer` when no port is ready. Verbs of one call come one after the other.
     `nat`: the leg is behind a NAT, so its SDP's address can't be believed: the first valid packet after
-    each answer shows the address, which then stays until the next answer.
+    each answer shows the address, which then stays until the next answer. `advertise`: the address to
+    write in the SDP returned, where it isn't the engine's own (a public address in front of us).
     All raise MediaUnavailable when the engine is gone, except `delete`, `stop` and `codec`.
     """
 
     events: Callable[[MediaEvent], None]
 
-    async def offer(self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False) -> bytes:
+    async def offer(
+        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
         """Take `leg`'s offer and return the one to send to `to`, with an address of ours.
 
         The codecs are those offered, in order. Only one audio stream is carried; the others are offered
@@ -153,7 +156,9 @@ class MediaEngine(Protocol):
         """
         ...
 
-    async def answer(self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False) -> bytes:
+    async def answer(
+        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
         """Take `leg`'s answer to the last offer of `to`, join the two, and return the answer for `to`.
 
         May be called again for one offer (a provisional answer, then another device's): the last one
@@ -162,14 +167,16 @@ class MediaEngine(Protocol):
         """
         ...
 
-    async def publish(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> bytes:
+    async def publish(
+        self, call: str, leg: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
         """Answer `leg`'s offer ourselves (PCMA or PCMU, and telephone-event) and return the answer.
 
         Raises MediaRefused as `offer` does, and 488 when the leg has neither codec.
         """
         ...
 
-    async def terminate_offer(self, call: str, leg: str) -> bytes:
+    async def terminate_offer(self, call: str, leg: str, *, advertise: str = "") -> bytes:
         """Return an offer of our own for `leg` (PCMA, PCMU, telephone-event), as for a late offer."""
         ...
 

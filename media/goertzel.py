@@ -4,22 +4,21 @@ Tests and the demo call use it to say "A hears B's tone": each phone sends its o
 """
 
 import math
-from array import array
 from typing import Final
 
-from media.codecs import SAMPLE_RATE
+from media.codecs import SAMPLE_RATE, Pcm
 
 QUIET_LEVEL: Final = 50.0  # root mean square of 16-bit samples: below, it is line noise
 _WINDOW_SAMPLES: Final = 1600
 _COARSE_HZ: Final = 5
 
 
-def level(pcm: array[int]) -> float:
+def level(pcm: Pcm) -> float:
     """Return the root mean square of the samples, 0.0 when there are none."""
     return math.sqrt(sum(sample * sample for sample in pcm) / len(pcm)) if pcm else 0.0
 
 
-def share(pcm: array[int], frequency_hz: float) -> float:
+def share(pcm: Pcm, frequency_hz: float) -> float:
     """Return the share of the sound's energy that is at this frequency: 0.0 none, about 1.0 all."""
     energy = sum(sample * sample for sample in pcm)
     if not energy:
@@ -32,7 +31,7 @@ def share(pcm: array[int], frequency_hz: float) -> float:
     return 2 * power / (len(pcm) * energy)
 
 
-def heard_frequency_hz(pcm: array[int], low_hz: int = 200, high_hz: int = 3400) -> float:
+def heard_frequency_hz(pcm: Pcm, low_hz: int = 200, high_hz: int = 3400) -> float:
     """Return the frequency, within about 2 Hz, that carries most of the sound.
 
     0.0 when it is quiet or when no single frequency between the two bounds carries half of the energy.

@@ -105,9 +105,7 @@ class Outgoing:
         self.packets = 0
         self.octets = 0
 
-    def relay(
-        self, buffer: bytearray, length: int, payload_type: int, clock_rate: int, now: float
-    ) -> None:
+    def relay(self, buffer: bytearray, length: int, payload_type: int, clock_rate: int, now: float) -> None:
         """Rewrite the packet in buffer[:length] in place, as the next of this stream.
 
         Marker, padding, CSRCs, extension and payload stay; now: monotonic seconds.
@@ -137,9 +135,7 @@ class Outgoing:
             return 0
         return max(clock_rate // 50, int((now - self.sent_at) * clock_rate))
 
-    def speak(
-        self, payload: bytes, payload_type: int, marker: bool, advance_ticks: int, now: float
-    ) -> bytes:
+    def speak(self, payload: bytes, payload_type: int, marker: bool, advance_ticks: int, now: float) -> bytes:
         """Return the next packet with a payload of our own, advance_ticks after the last one.
 
         The first one after another source starts a talk spurt: marked, and later by the time passed.

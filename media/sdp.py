@@ -225,10 +225,7 @@ def parse(data: bytes) -> SessionDescription:
         host,
         lines[3:session_end],
         passed,
-        [
-            _media(lines, start, starts[place + 1], host, direction)
-            for place, start in enumerate(starts[:-1])
-        ],
+        [_media(lines, start, starts[place + 1], host, direction) for place, start in enumerate(starts[:-1])],
     )
 
 

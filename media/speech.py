@@ -10,12 +10,14 @@ import logging
 import os
 import subprocess
 import tempfile
-from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from media import tones, wav
+from media.codecs import Pcm
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +27,7 @@ VOICES: Final = {"fr": "fr-fr", "en": "en-gb"}
 _WORDS_A_MINUTE: Final = 150
 
 
-@dataclass(frozen=True, slots=True)
-class Speech:
+class Speech(msgspec.Struct, frozen=True, tag=True):
     """A text to speak. language: a key of VOICES."""
 
     text: str
@@ -71,7 +72,7 @@ class EspeakNg:
         return done.stdout
 
 
-def speak(speech: Speech, folder: Path, engine: EspeakNg | None = None) -> array[int]:
+def speak(speech: Speech, folder: Path, engine: EspeakNg | None = None) -> Pcm:
     """Return the text as 16-bit samples at 8,000 a second, from the folder when it was spoken before.
 
     Never raises for an engine or folder that fails: a tone is returned, and a warning logged.

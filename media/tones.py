@@ -7,27 +7,26 @@ click.
 
 import math
 from array import array
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from media import dtmf
-from media.codecs import SAMPLE_RATE
+from media.codecs import SAMPLE_RATE, Pcm
 
 LONGEST_MS: Final = 60_000
 AMPLITUDE: Final = 8000  # about -12 dBm0, for one frequency and for the sum of two
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """A stretch of a tone: the frequencies heard together, none for silence."""
 
     milliseconds: int
     frequencies_hz: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tone:
+class Tone(msgspec.Struct, frozen=True, tag=True):
     """One turn of a cadence."""
 
     segments: tuple[Segment, ...]
@@ -68,7 +67,7 @@ def key_presses(digits: str) -> Tone:
     return Tone(tuple(segments))
 
 
-def samples(tone: Tone) -> array[int]:
+def samples(tone: Tone) -> Pcm:
     """Return one turn of the tone as 16-bit samples at 8,000 a second.
 
     Raises ValueError when it is empty or longer than LONGEST_MS, or a frequency isn't below 4,000 Hz.
@@ -82,7 +81,7 @@ def samples(tone: Tone) -> array[int]:
 
 
 @lru_cache(maxsize=64)
-def _segment(segment: Segment) -> array[int]:
+def _segment(segment: Segment) -> Pcm:
     wanted = segment.milliseconds * SAMPLE_RATE // 1000
     if segment.milliseconds < 0 or any(not 0 < hz < SAMPLE_RATE // 2 for hz in segment.frequencies_hz):
         raise ValueError("a segment has a length, and frequencies between 0 and 4,000 Hz")

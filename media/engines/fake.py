@@ -1,0 +1,213 @@
+"""The engine of the virtual world: the same SDP as the real one, and no packets.
+
+What it is asked is kept in `asked`, in order; what it tells is decided by the test (`press`, `finish`,
+`fall_silent`, `lose`). Ports and session numbers count up from fixed values, so that a golden ladder
+with SDP in it is the same in each run.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from media import dtmf, negotiation
+from media.engine import (
+    CallMedia,
+    DigitReceived,
+    EngineLost,
+    LegMedia,
+    MediaEvent,
+    MediaHeard,
+    MediaMisuse,
+    MediaRefused,
+    MediaSilent,
+    MediaUnavailable,
+    PlayFinished,
+    Source,
+)
+from media.negotiation import Leg
+
+
+class Asked(NamedTuple):
+    """One verb that the engine was asked. detail: its other argument, in words."""
+
+    verb: str
+    call: str
+    leg: str
+    detail: str = ""
+
+
+class FakeEngine:
+    """A `media.engine.MediaEngine` without packets.
+
+    address: put in SDP; first_port, last_port: as many legs as there are even ports between them.
+    """
+
+    def __init__(
+        self,
+        address: str = "192.0.2.1",
+        *,
+        first_port: int = 20000,
+        last_port: int = 29999,
+        events: Callable[[MediaEvent], None] | None = None,
+    ) -> None:
+        self.events: Callable[[MediaEvent], None] = events or self._keep
+        self.asked: list[Asked] = []
+        self.told: list[MediaEvent] = []
+        self.playing: dict[tuple[str, str], Source] = {}
+        self.echoing: set[tuple[str, str]] = set()
+        self._address = address
+        self._free = list(range(last_port - last_port % 2, first_port - 1, -2))
+        self._calls: dict[str, dict[str, Leg]] = {}
+        self._session = 1000
+        self._lost = False
+
+    def inventory(self) -> dict[str, int]:
+        """Return what is held now: calls, ports given to legs, and what is playing."""
+        ports = sum(len(legs) for legs in self._calls.values())
+        return {
+            "media_calls": len(self._calls),
+            "media_ports": ports,
+            "media_playing": len(self.playing) + len(self.echoing),
+        }
+
+    # -- what a test makes happen ------------------------------------------------------------------
+
+    def press(self, call: str, leg: str, digits: str) -> None:
+        """Let a leg press keys."""
+        for digit in dtmf.digits_only(digits):
+            self.events(DigitReceived(call, leg, digit))
+
+    def finish(self, call: str, leg: str) -> None:
+        """Let what a leg is played end. Raises MediaMisuse when nothing is playing."""
+        if (call, leg) not in self.playing:
+            raise MediaMisuse(f"nothing is playing to leg {leg} of call {call}")
+        del self.playing[call, leg]
+        self.events(PlayFinished(call, leg))
+
+    def fall_silent(self, call: str, leg: str, seconds: float) -> None:
+        """Let nothing come from a leg."""
+        self.events(MediaSilent(call, leg, seconds))
+
+    def be_heard(self, call: str, leg: str) -> None:
+        """Let packets come again from a leg."""
+        self.events(MediaHeard(call, leg))
+
+    def lose(self, reason: str = "killed by a test") -> None:
+        """Let the engine die: from here on every verb that needs it raises MediaUnavailable."""
+        self._lost = True
+        self.events(EngineLost(reason))
+
+    # -- the verbs ---------------------------------------------------------------------------------
+
+    async def offer(
+        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
+        """See MediaEngine."""
+        self._note("offer", call, leg, to)
+        source, destination = self._leg(call, leg), self._leg(call, to)
+        destination.address = advertise or self._address
+        return negotiation.offer(source, destination, sdp, nat=nat)
+
+    async def answer(
+        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
+        """See MediaEngine."""
+        self._note("answer", call, leg, to)
+        source, destination = self._known(call, leg), self._known(call, to)
+        destination.address = advertise or self._address
+        body = negotiation.answer(source, destination, sdp, nat=nat)
+        for name in (leg, to):
+            self._silence(call, name)
+        return body
+
+    async def publish(
+        self, call: str, leg: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
+        """See MediaEngine."""
+        self._note("publish", call, leg)
+        stream = self._leg(call, leg)
+        stream.address = advertise or self._address
+        return negotiation.publish(stream, sdp, nat=nat)
+
+    async def terminate_offer(self, call: str, leg: str, *, advertise: str = "") -> bytes:
+        """See MediaEngine."""
+        self._note("terminate_offer", call, leg)
+        stream = self._leg(call, leg)
+        stream.address = advertise or self._address
+        return negotiation.terminate_offer(stream)
+
+    async def terminate_answer(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> None:
+        """See MediaEngine."""
+        self._note("terminate_answer", call, leg)
+        negotiation.terminate_answer(self._known(call, leg), sdp, nat=nat)
+
+    async def play(self, call: str, leg: str, source: Source, *, repeat: bool = False) -> None:
+        """See MediaEngine."""
+        self._note("play", call, leg, f"{source}{' repeated' if repeat else ''}")
+        self._known(call, leg)
+        self.playing[call, leg] = source
+
+    async def stop(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        self.asked.append(Asked("stop", call, leg))
+        self._silence(call, leg)
+
+    async def echo(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        self._note("echo", call, leg)
+        self._known(call, leg)
+        self.echoing.add((call, leg))
+
+    async def dtmf(self, call: str, leg: str, digits: str) -> None:
+        """See MediaEngine."""
+        self._note("dtmf", call, leg, dtmf.digits_only(digits))
+        self._known(call, leg)
+
+    async def query(self, call: str) -> CallMedia:
+        """See MediaEngine. All counts are zero."""
+        self._note("query", call, "")
+        return CallMedia({name: _leg_media(leg) for name, leg in self._calls.get(call, {}).items()})
+
+    async def delete(self, call: str) -> None:
+        """See MediaEngine."""
+        self.asked.append(Asked("delete", call, ""))
+        for name, leg in self._calls.pop(call, {}).items():
+            self._silence(call, name)
+            self._free.insert(0, leg.port)
+
+    def codec(self, call: str, leg: str) -> str:
+        """See MediaEngine."""
+        stream = self._calls.get(call, {}).get(leg)
+        return stream.codec if stream is not None else ""
+
+    def _note(self, verb: str, call: str, leg: str, detail: str = "") -> None:
+        if self._lost:
+            raise MediaUnavailable("the media process is gone")
+        self.asked.append(Asked(verb, call, leg, detail))
+
+    def _leg(self, call: str, name: str) -> Leg:
+        legs = self._calls.get(call, {})
+        if name not in legs:
+            if not self._free:
+                raise MediaRefused(480, "no media port left")
+            self._session += 1
+            legs[name] = Leg(name, self._address, self._free.pop(), self._session)
+            self._calls[call] = legs
+        return legs[name]
+
+    def _known(self, call: str, name: str) -> Leg:
+        try:
+            return self._calls[call][name]
+        except KeyError:
+            raise MediaMisuse(f"call {call} has no media for leg {name}") from None
+
+    def _silence(self, call: str, leg: str) -> None:
+        self.playing.pop((call, leg), None)
+        self.echoing.discard((call, leg))
+
+    def _keep(self, event: MediaEvent) -> None:
+        self.told.append(event)
+
+
+def _leg_media(leg: Leg) -> LegMedia:
+    remote = (leg.remote.host, leg.remote.port) if leg.remote is not None and leg.receives else ("", 0)
+    return LegMedia((leg.address, leg.port), remote, leg.codec, 0, 0, 0, 0, 0.0, -1.0, 0, 0)

@@ -1,0 +1,214 @@
+"""The messages between the signalling process and the media process, and their frames.
+
+A frame is a length of four bytes and a msgpack list of messages: all that one turn of a loop had to
+say. Both ends are ours and of one version, so a frame that doesn't decode is a fault, not an input: the
+process that meets one stops loudly, and its supervisor starts it again.
+
+A stream is named by its RTP port. The media process announces ports that it has bound (`Ports`); the
+signalling process gives them to legs, says what each does (`Route`), and gives them back (`Close`).
+Messages keep their order, so what is said of a port before it is announced again belongs to its last
+use.
+"""
+
+from typing import Final
+
+import msgspec
+
+from media.engine import Source
+
+MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
+_LENGTH_BYTES: Final = 4
+
+
+class WireError(Exception):
+    """A frame that isn't one of ours."""
+
+
+class Route(msgspec.Struct, tag="route", array_like=True):
+    """All that a stream does from now on; replaces what was said before.
+
+    peer: port of the stream that hears this leg, 0 for none. host, rtp_port, rtcp_port: where the leg
+    receives ("" and 0: nothing is sent to it). nat: that can't be believed once the leg was heard;
+    latch: the next valid packet shows where the leg is.
+    watch: report silence. payload_types: each number that the leg sends with, and the number that its
+    peer knows the same codec by. event_types: those of them that are telephone-events.
+    codec, payload_type, clock_rate: what is sent to this leg when we speak; event_type: its number for
+    telephone-event, -1 when it has none.
+    """
+
+    port: int
+    peer: int
+    host: str
+    rtp_port: int
+    rtcp_port: int
+    nat: bool
+    latch: bool
+    watch: bool
+    payload_types: dict[int, int]
+    event_types: tuple[int, ...]
+    codec: str
+    payload_type: int
+    clock_rate: int
+    event_type: int
+
+
+class Close(msgspec.Struct, tag="close", array_like=True):
+    """These streams end; their ports rest and are announced again."""
+
+    ports: tuple[int, ...]
+
+
+class Grow(msgspec.Struct, tag="grow", array_like=True):
+    """Bind and announce this many more ports, as far as the range goes."""
+
+    pairs: int
+
+
+class Play(msgspec.Struct, tag="play", array_like=True):
+    """Play to a stream. turn: named again in `Finished`."""
+
+    port: int
+    turn: int
+    repeat: bool
+    source: Source
+
+
+class Stop(msgspec.Struct, tag="stop", array_like=True):
+    """End what a stream is played, and its echo."""
+
+    port: int
+
+
+class Echo(msgspec.Struct, tag="echo", array_like=True):
+    """Send a leg's sound back to it."""
+
+    port: int
+
+
+class Digits(msgspec.Struct, tag="digits", array_like=True):
+    """Send digits to a stream."""
+
+    port: int
+    digits: str
+
+
+class Query(msgspec.Struct, tag="query", array_like=True):
+    """Ask for `Statistics`. number: named again in the answer."""
+
+    number: int
+    ports: tuple[int, ...]
+
+
+class Ports(msgspec.Struct, tag="ports", array_like=True):
+    """Ports that are bound and free. exhausted: the range has no more to bind."""
+
+    ports: tuple[int, ...]
+    exhausted: bool
+
+
+class Digit(msgspec.Struct, tag="digit", array_like=True):
+    """A key pressed by a leg."""
+
+    port: int
+    digit: str
+
+
+class Finished(msgspec.Struct, tag="finished", array_like=True):
+    """What was played has ended."""
+
+    port: int
+    turn: int
+
+
+class Silent(msgspec.Struct, tag="silent", array_like=True):
+    """Nothing comes from a leg."""
+
+    port: int
+    seconds: float
+
+
+class Heard(msgspec.Struct, tag="heard", array_like=True):
+    """Packets come again from a leg that was silent."""
+
+    port: int
+
+
+class StreamCounts(msgspec.Struct, array_like=True):
+    """Counters of one stream; see `media.engine.LegMedia`. remote: where the leg is heard from."""
+
+    port: int
+    remote_host: str
+    remote_port: int
+    packets: int
+    bytes_received: int
+    packets_sent: int
+    lost: int
+    jitter_ms: float
+    silent_seconds: float
+    third_party_packets: int
+    invalid_packets: int
+
+
+class Statistics(msgspec.Struct, tag="statistics", array_like=True):
+    """The answer to `Query`. Ports without a stream are left out."""
+
+    number: int
+    streams: tuple[StreamCounts, ...]
+
+
+Command = Route | Close | Grow | Play | Stop | Echo | Digits | Query
+Report = Ports | Digit | Finished | Silent | Heard | Statistics
+
+_encoder = msgspec.msgpack.Encoder()
+_commands = msgspec.msgpack.Decoder(list[Command])
+_reports = msgspec.msgpack.Decoder(list[Report])
+
+
+def frame(messages: list[Command] | list[Report]) -> bytes:
+    """Return one frame. Raises WireError when it would be longer than MAX_FRAME_BYTES."""
+    body = _encoder.encode(messages)
+    if len(body) > MAX_FRAME_BYTES:
+        raise WireError(f"a frame of {len(body)} bytes")
+    return len(body).to_bytes(_LENGTH_BYTES) + body
+
+
+def commands(body: bytes) -> list[Command]:
+    """Return the messages of one frame to the media process. Raises WireError."""
+    try:
+        return _commands.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(f"not a command: {error}") from None
+
+
+def reports(body: bytes) -> list[Report]:
+    """Return the messages of one frame from the media process. Raises WireError."""
+    try:
+        return _reports.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(f"not a report: {error}") from None
+
+
+class FrameReader:
+    """Cuts a byte stream into the bodies of its frames."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Add what was read and return the bodies that are whole. Raises WireError for a length too long."""
+        buffer = self._buffer
+        buffer += data
+        bodies: list[bytes] = []
+        start = 0
+        while len(buffer) - start >= _LENGTH_BYTES:
+            end = start + _LENGTH_BYTES + int.from_bytes(buffer[start : start + _LENGTH_BYTES])
+            if end - start > MAX_FRAME_BYTES + _LENGTH_BYTES:
+                raise WireError(f"a frame of {end - start} bytes")
+            if end > len(buffer):
+                break
+            bodies.append(bytes(buffer[start + _LENGTH_BYTES : end]))
+            start = end
+        del buffer[:start]
+        return bodies
