@@ -98,8 +98,8 @@ class InviteClient:
                     self.deadline = now + 64 * T1  # Timer M
                     self.data = b""
                 else:
+                    self._ack = ack_of(self.data, response)  # first, as it raises where there is no To
                     self.state = InviteClientState.COMPLETED
-                    self._ack = ack_of(self.data, response)
                     self.data = b""
                     self._outbox.append((self.flow, self._ack))
                     self.deadline = now if self.flow.reliable else now + TIMER_D_SECONDS
