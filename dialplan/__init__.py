@@ -1,1 +1,1 @@
-"""The YAML numbering plan: loading with line numbers, and `route(plan, facts, now) -> Decision`. Pure functions."""
+"""The YAML numbering plan, and `route(plan, facts, now) -> Decision`. Pure functions."""

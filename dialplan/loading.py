@@ -1,0 +1,215 @@
+"""From a YAML file to a `Plan`, with every error at once: where, what, and the mend.
+
+Sections are read first, then the names that they use are looked up, then the numbers that must be
+unique. What isn't an error of one line (overlaps, loops, tests that fail) is `checking`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from dialplan.country import known_countries, load_country
+from dialplan.document import Node, read_document, read_text
+from dialplan.plan import Person, Placed, Plan
+from dialplan.sections import (
+    References,
+    read_alarm,
+    read_class,
+    read_destination,
+    read_emergency,
+    read_features,
+    read_person,
+    read_ranges,
+    read_recording,
+    read_route,
+    read_schedule,
+    read_site,
+    read_test,
+    read_timezone,
+    read_trunk,
+)
+from dialplan.services import read_service
+
+FORMAT_VERSION = 1
+LANGUAGES = ("fr", "en")
+SECTIONS = (
+    "plan",
+    "organization",
+    "country",
+    "language",
+    "timezone",
+    "sites",
+    "numbers",
+    "classes",
+    "trunks",
+    "routes",
+    "schedules",
+    "services",
+    "alarms",
+    "recording",
+    "features",
+    "users",
+    "tests",
+)
+
+Part = TypeVar("Part")
+
+
+def load_plan(path: Path) -> Plan:
+    """The plan of a file. Raises PlanError with every error found."""
+    return parse_plan(read_text(path), str(path))
+
+
+def parse_plan(text: str, file: str) -> Plan:
+    """The plan of a YAML text. file: its name in findings and in `Plan.path`.
+
+    Raises PlanError with every error found, in the order of the file.
+    """
+    root = read_document(text, file)
+    fields = root.mapping(SECTIONS, required=("plan", "country"))
+    if "plan" in fields and fields["plan"].integer(1, 1_000_000) != FORMAT_VERSION:
+        fields["plan"].error(
+            "format_version", "this plan is of a format that isn't read here", "write plan: 1"
+        )
+    references = References()
+    code = fields["country"].choice(known_countries(), "country") if "country" in fields else "FR"
+    country = load_country(code)
+    language = fields["language"].choice(LANGUAGES, "language") if "language" in fields else LANGUAGES[0]
+    zone = read_timezone(fields["timezone"]) if "timezone" in fields else ZoneInfo(country.timezone)
+    numbers = (
+        fields["numbers"].mapping(
+            ("outside_prefix", "default_site", "unassigned", "emergency", "direct", "internal", "local")
+        )
+        if "numbers" in fields
+        else {}
+    )
+    sites = _named(fields, "sites", lambda name, node: read_site(name, node, references))
+    people, repeated = _read_people(fields, references)
+    plan = Plan(
+        version=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12],
+        path=file,
+        organization=fields["organization"].text() if "organization" in fields else "",
+        country=country,
+        language=language,
+        timezone=zone.key,
+        sites=sites,
+        outside_prefix=_read_prefix(numbers["outside_prefix"]) if "outside_prefix" in numbers else "",
+        default_site=references.name("site", numbers["default_site"])
+        if "default_site" in numbers
+        else next(iter(sites), ""),
+        unassigned=read_destination(numbers["unassigned"], references) if "unassigned" in numbers else None,
+        emergency=read_emergency(numbers["emergency"], country, language)
+        if "emergency" in numbers
+        else country.emergency,
+        ranges=read_ranges(numbers, references),
+        classes=_named(fields, "classes", read_class),
+        trunks=_named(fields, "trunks", read_trunk),
+        routes=tuple(read_route(node, references) for node in _listed(fields, "routes")),
+        schedules=_named(fields, "schedules", lambda name, node: read_schedule(name, node, zone.key)),
+        services=_named(
+            fields, "services", lambda name, node: read_service(name, node, references, language)
+        ),
+        alarms=_named(fields, "alarms", lambda name, node: read_alarm(name, node, references, language)),
+        recordings=_named(fields, "recording", lambda name, node: read_recording(name, node, references)),
+        features=read_features(fields["features"]) if "features" in fields else (),
+        people=people,
+        tests=tuple(read_test(node, references, zone) for node in _listed(fields, "tests")),
+    )
+    references.check(
+        {
+            "site": plan.sites,
+            "class": plan.classes,
+            "trunk": plan.trunks,
+            "service": plan.services,
+            "schedule": plan.schedules,
+            "alarm": plan.alarms,
+            "recording": plan.recordings,
+        }
+    )
+    for person in repeated:
+        _twice(root, person, f"extension {person.extension}", people[person.extension].line)
+    _check_unique(root, plan)
+    root.findings.raise_errors()
+    return plan
+
+
+def _named(fields: Mapping[str, Node], section: str, read: Callable[[str, Node], Part]) -> Mapping[str, Part]:
+    """The parts of a section by name. A part is where its name is written, not where its first key is."""
+    parts: dict[str, Part] = {}
+    if section in fields:
+        for name, node in fields[section].mapping().items():
+            node.line, node.column = fields[section].keys[name]
+            parts[name] = read(name, node)
+    return MappingProxyType(parts)
+
+
+def _listed(fields: Mapping[str, Node], section: str) -> list[Node]:
+    return fields[section].sequence() if section in fields else []
+
+
+def _read_prefix(node: Node) -> str:
+    text = node.text()
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 4):
+        node.error("bad_number", f'"{text[:60]}" is no outside prefix', 'write 1 to 4 digits, such as "0"')
+        return ""
+    return text
+
+
+def _read_people(
+    fields: Mapping[str, Node], references: References
+) -> tuple[Mapping[str, Person], list[Person]]:
+    """The people of `users:` by extension, and those whose extension was taken already."""
+    people: dict[str, Person] = {}
+    repeated: list[Person] = []
+    for node in _listed(fields, "users"):
+        person = read_person(node, references)
+        if person.extension in people:
+            repeated.append(person)
+        elif person.extension:
+            people[person.extension] = person
+    return MappingProxyType(people), repeated
+
+
+def _check_unique(root: Node, plan: Plan) -> None:
+    """Numbers that two parts of the plan claim."""
+    inside: dict[str, tuple[str, int]] = {
+        person.extension: (f"user {person.name}", person.line) for person in plan.people.values()
+    }
+    public: dict[str, tuple[str, int]] = {}
+    for service in plan.services.values():
+        for number in _service_numbers(plan, service.name):
+            if number in inside:
+                _twice(root, service, f"number {number}", inside[number][1], inside[number][0])
+                break
+            inside[number] = (f"service {service.name}", service.line)
+        if service.public is not None and service.public in public:
+            _twice(root, service, f"public number {service.public}", public[service.public][1])
+        elif service.public is not None:
+            public[service.public] = (service.name, service.line)
+    for alarm in plan.alarms.values():
+        for number in alarm.dial:
+            if number in inside:
+                _twice(root, alarm, f"number {number}", inside[number][1], inside[number][0])
+            inside[number] = (f"alarm {alarm.name}", alarm.line)
+
+
+def _service_numbers(plan: Plan, name: str) -> list[str]:
+    numbers = plan.services[name].numbers
+    return [numbers.at(position) for position in range(len(numbers))] if numbers is not None else []
+
+
+def _twice(root: Node, part: Placed, what: str, line: int, holder: str = "") -> None:
+    by = f", by {holder}" if holder else ""
+    root.findings.add(
+        "error",
+        "duplicate_number",
+        part.line,
+        part.column,
+        f"{what} is taken already{by}",
+        f"see line {line}",
+    )

@@ -1,0 +1,383 @@
+"""The model of a plan: sites, numbers, rights, trunks, services, people. Values only; routing reads them.
+
+Every part keeps the line and column where it is written, so that a trace and a finding can name them.
+A `Plan` compiles its own lookup tables when it is made, and never changes: a new plan is a new value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal, Protocol
+
+from dialplan.country import Country, EmergencyNumber
+from dialplan.finding import Finding
+from dialplan.ranges import NumberRange
+from dialplan.schedule import Schedule
+from dialplan.tables import Tables, compile_tables
+
+# Why a call is refused: a right that is missing, no such number, nobody there, the rules of the plan
+# going in a circle, closed, no number of ours that a trunk may show, no trunk.
+REJECT_REASONS = ("class", "unknown", "blocked", "loop", "closed", "caller_id", "no_trunk")
+
+
+class Placed(Protocol):
+    """A part of a plan that knows where it is written (line and column count from 1, 0 for nowhere)."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is: the name of an environment variable. A plan never holds the secret."""
+
+    env: str
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a call goes on: a service's name, a number inside, or an E.164 number outside."""
+
+    kind: Literal["service", "inside", "outside"]
+    value: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Who rings: everybody of a group, everybody of a site, or these numbers (extensions or E.164)."""
+
+    groups: tuple[str, ...]
+    sites: tuple[str, ...]
+    numbers: tuple[str, ...]
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class RingStep:
+    """A hotline rings these members, all at once, for some seconds; `confirm`: they must press a key."""
+
+    members: Members
+    seconds: int
+    confirm: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmStep:
+    """A hotline raises an alarm, and goes on at once."""
+
+    alarm: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToStep:
+    """A hotline hands the call over. Always the last step."""
+
+    to: Destination
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """Where a queue sends a call that waited this long."""
+
+    after_seconds: int
+    to: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a queue tells those who wait, and how often."""
+
+    position: bool
+    every_seconds: int
+
+
+Step = RingStep | AlarmStep | ToStep
+Setting = (
+    str
+    | int
+    | bool
+    | Mapping[str, str]
+    | Mapping[str, Destination]
+    | Destination
+    | Members
+    | SecretRef
+    | Overflow
+    | Announcement
+    | tuple[Step, ...]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place. `name` is the plan's word for it, `title` what people read."""
+
+    name: str
+    title: str
+    address: Mapping[str, str]
+    location: tuple[float, float] | None  # latitude and longitude, degrees, WGS 84
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    trunks: tuple[str, ...]
+    main_number: str | None
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """An operator's line. It may show the numbers that it owns or presents, and no other."""
+
+    name: str
+    host: str
+    port: int
+    transport: str
+    username: str | None
+    secret: SecretRef | None
+    owns: tuple[NumberRange, ...]
+    presents: tuple[NumberRange, ...]
+    channels: int
+    emergency_channels: int
+    line: int
+    column: int
+
+    def may_show(self, number: str) -> bool:
+        return any(number in numbers for numbers in self.owns + self.presents)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something that answers calls. `settings` holds what its type reads, already checked.
+
+    number is as written (`8000`, or `700..709`), numbers the same as a range.
+    """
+
+    name: str
+    number: str | None
+    numbers: NumberRange | None
+    public: str | None
+    type: str
+    schedule: str | None
+    when_closed: Destination | None
+    record: str | None
+    settings: Mapping[str, Setting]
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person, or a place that has a telephone. class_name None: calls inside and emergency only."""
+
+    extension: str
+    name: str
+    site: str | None = None
+    class_name: str | None = None
+    groups: tuple[str, ...] = ()
+    mobile: str | None = None
+    password: str | None = field(default=None, repr=False)
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassOfRights:
+    """What those of a class may call, besides emergency numbers."""
+
+    name: str
+    rights: frozenset[str]
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionRange:
+    """Extensions of a site ("" for none), and the public numbers that reach them one to one, if any."""
+
+    site: str
+    numbers: NumberRange
+    public: NumberRange | None
+    line: int
+    column: int
+
+    def direct_number(self, extension: str) -> str | None:
+        """The public number of an extension of this range, None when it has none."""
+        if self.public is None or self.numbers.position(extension) >= len(self.public):
+            return None
+        return self.public.at(self.numbers.position(extension))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Trunks for some outside calls: `to` is a right (mobile) or how an E.164 number begins (+44)."""
+
+    to: str
+    via: tuple[str, ...]
+    line: int
+    column: int
+
+    def matches(self, right: str, number: str) -> bool:
+        return number.startswith(self.to) if self.to[0] == "+" else right == self.to
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A code that users dial: `before` and `after` are fixed, the argument ("" for none) is between them."""
+
+    name: str
+    before: str
+    argument: str
+    after: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.before}{{{self.argument}}}{self.after}" if self.argument else self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that calls many people until enough of them acknowledge."""
+
+    name: str
+    dial: tuple[str, ...]
+    webhook: bool
+    mqtt: tuple[str, ...]
+    call: Members
+    message: Mapping[str, str]
+    acknowledge_digit: str
+    acknowledge_needed: int
+    within_seconds: int
+    retry: int
+    escalate: Destination | None
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPolicy:
+    """Why, from when and how long calls are recorded, and who may listen."""
+
+    name: str
+    legal_basis: str
+    keep_days: int
+    start: str
+    on_failure: str
+    listeners: Members | None
+    export: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a test of the plan expects; None where it says nothing."""
+
+    emergency: bool | None = None
+    trunk: str | None = None
+    caller_id: str | None = None
+    to: str | None = None
+    user: str | None = None
+    service: str | None = None
+    feature: str | None = None
+    reject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTest:
+    """A call that the plan must route as expected. at None: at every hour, otherwise at that instant.
+
+    from_trunk: `caller` is an outside number (E.164) and the call arrives on a trunk.
+    at_site: the site where the caller's device is, None for its usual one.
+    """
+
+    caller: str
+    from_trunk: bool
+    dial: str
+    at: datetime | None
+    at_site: str | None
+    expect: Expectation
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole plan, checked as far as loading does. `findings` are warnings and notes met so far, and
+    the errors that `with_people` met.
+
+    version: a short hash of the plan's text; people of the database don't change it.
+    emergency: the country's numbers and the town's, by number.
+    """
+
+    version: str
+    path: str
+    organization: str
+    country: Country
+    language: str
+    timezone: str
+    sites: Mapping[str, Site]
+    outside_prefix: str
+    default_site: str
+    unassigned: Destination | None
+    emergency: Mapping[str, EmergencyNumber]
+    ranges: tuple[ExtensionRange, ...]
+    classes: Mapping[str, ClassOfRights]
+    trunks: Mapping[str, Trunk]
+    routes: tuple[Route, ...]
+    schedules: Mapping[str, Schedule]
+    services: Mapping[str, Service]
+    alarms: Mapping[str, Alarm]
+    recordings: Mapping[str, RecordingPolicy]
+    features: tuple[Feature, ...]
+    people: Mapping[str, Person]
+    tests: tuple[PlanTest, ...]
+    findings: tuple[Finding, ...] = ()
+    tables: Tables = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tables", compile_tables(self))
+
+    def with_people(self, people: Iterable[Person]) -> Plan:
+        """A plan with these people besides its own `users:`.
+
+        Never raises: somebody whose extension is taken is left out, an unknown class or site is read as
+        none (calls inside and emergency still work), and each is an error in the new plan's `findings`,
+        which `check` gives too.
+        """
+        merged = dict(self.people)
+        findings: list[Finding] = []
+        for person in people:
+            taken = self.tables.holder_of(person.extension)
+            if person.extension in merged:
+                taken = f"user {merged[person.extension].name}"
+            if not person.extension.isascii() or not person.extension.isdigit():
+                taken = "no telephone: an extension is made of digits"
+            if taken:
+                findings.append(
+                    self._about(
+                        person, "duplicate_number", f"extension {person.extension} is already {taken}"
+                    )
+                )
+                continue
+            if person.site is not None and person.site not in self.sites:
+                findings.append(self._about(person, "unknown_site", f'unknown site "{person.site}"'))
+                person = replace(person, site=None)
+            if person.class_name is not None and person.class_name not in self.classes:
+                findings.append(self._about(person, "unknown_class", f'unknown class "{person.class_name}"'))
+                person = replace(person, class_name=None)
+            merged[person.extension] = person
+        return replace(self, people=merged, findings=self.findings + tuple(findings))
+
+    def _about(self, person: Person, code: str, message: str) -> Finding:
+        where = f"user {person.extension[:40]} ({person.name[:60]})"
+        return Finding(code, "error", self.path, 0, 0, f"{message} for {where} of the database")

@@ -1,0 +1,581 @@
+"""The sections of a plan, from nodes to values. Each function reads one section; errors are collected.
+
+A name that another section defines is noted in `References` and looked up when all is read, so that
+sections may come in any order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from types import MappingProxyType
+from zoneinfo import ZoneInfo, available_timezones
+
+from dialplan.country import RIGHTS, Country, EmergencyNumber
+from dialplan.document import Node, did_you_mean, shortened
+from dialplan.plan import (
+    REJECT_REASONS,
+    Alarm,
+    ClassOfRights,
+    Destination,
+    Expectation,
+    ExtensionRange,
+    Feature,
+    Members,
+    Person,
+    PlanTest,
+    RecordingPolicy,
+    Route,
+    SecretRef,
+    Site,
+    Trunk,
+)
+from dialplan.ranges import NumberRange, parse_range
+from dialplan.schedule import (
+    DatedInterval,
+    Schedule,
+    WeeklyInterval,
+    holiday_dates,
+    parse_closing,
+    parse_opening_date,
+    parse_weekly,
+)
+
+_NAME = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9_.-]{0,63}")
+_E164 = re.compile(r"\+[1-9][0-9]{3,14}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_FEATURE = re.compile(r"([0-9*#]{0,15})(?:\{(extension|number)\}([0-9*#]{0,15}))?")
+_DURATION = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
+_LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_DAYS_OF = {"day": 1, "week": 7, "month": 30, "year": 365}
+
+FEATURE_NAMES = (
+    "pickup_group",
+    "pickup",
+    "forward_always",
+    "forward_busy",
+    "forward_no_answer",
+    "forward_off",
+    "do_not_disturb",
+    "do_not_disturb_off",
+    "voicemail",
+    "callback_on_busy",
+    "callback_off",
+    "login",
+    "logout",
+    "malicious_call",
+)
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
+
+
+@dataclass(slots=True)
+class References:
+    """Names that are used, by what they name, with the place and the words that say who uses them."""
+
+    used: list[tuple[str, str, Node, str]] = field(default_factory=list)
+
+    def name(self, kind: str, node: Node, by: str = "") -> str:
+        """Note that `node` names a thing of this kind; return the name."""
+        text = node.text()
+        if text:
+            self.used.append((kind, text, node, by))
+        return text
+
+    def check(self, known: Mapping[str, Mapping[str, object]]) -> None:
+        """Collect an error for every name that nothing defines."""
+        for kind, name, node, by in self.used:
+            if name not in known[kind]:
+                whose = f" for {by}" if by else ""
+                node.error(
+                    f"unknown_{kind}",
+                    f'unknown {kind} "{shortened(name)}"{whose}',
+                    did_you_mean(name, known[kind]),
+                )
+
+
+# What many sections hold
+
+
+def read_name(name: str, node: Node) -> str:
+    """A name that the plan gives to something."""
+    if not _NAME.fullmatch(name):
+        node.error("bad_name", f'"{shortened(name)}" can\'t be a name', "use letters, digits, - and _")
+    return name
+
+
+def read_digits(node: Node) -> str:
+    """A number inside: digits only. "" with an error otherwise."""
+    text = node.text()
+    if text and not _DIGITS.fullmatch(text):
+        node.error("bad_number", f'"{shortened(text)}" is no number inside', "write digits only, at most 15")
+        return ""
+    return text
+
+
+def read_e164(node: Node) -> str | None:
+    """A public number as E.164; None with an error otherwise."""
+    text = node.text()
+    if not text or _E164.fullmatch(text):
+        return text or None
+    node.error(
+        "bad_number",
+        f'"{shortened(text)}" is no public number',
+        'write it whole, with + and the country code: "+33383000100"',
+    )
+    return None
+
+
+def read_range(node: Node, public: bool) -> NumberRange | None:
+    """A range of public numbers (with +) or of numbers inside; None with an error otherwise."""
+    text = node.text()
+    if not text:
+        return None
+    try:
+        numbers = parse_range(text)
+    except ValueError as error:
+        node.error("bad_range", str(error))
+        return None
+    if (numbers.first[0] == "+") != public:
+        mend = "public numbers begin with +" if public else "numbers inside have no +"
+        node.error("bad_range", f'"{shortened(text)}" can\'t be here', mend)
+        return None
+    return numbers
+
+
+def read_secret(node: Node) -> SecretRef | None:
+    """A reference to a secret, `{env: NAME}`; a secret that is written out is an error."""
+    if not node.is_mapping:
+        node.error(
+            "secret_in_plan",
+            "a secret is written in the plan",
+            "write {env: NAME} and put the secret in that environment variable; then change this secret, "
+            "since others may have read it",
+        )
+        return None
+    fields = node.mapping({"env"}, required=("env",))
+    if "env" not in fields:
+        return None
+    name = fields["env"].text()
+    if name and not _ENVIRONMENT.fullmatch(name):
+        fields["env"].error("bad_name", f'"{shortened(name)}" is no name of an environment variable')
+    return SecretRef(name)
+
+
+def read_texts(node: Node, language: str) -> Mapping[str, str]:
+    """A text by language: `{fr: …, en: …}`, or one text alone in the plan's language."""
+    if node.is_mapping:
+        return MappingProxyType({key: value.text() for key, value in node.mapping({"fr", "en"}).items()})
+    return MappingProxyType({language: node.text()})
+
+
+def read_destination(node: Node, references: References) -> Destination:
+    """A destination: a service's name, a number inside or +E.164. As itself or as `{to: …}`."""
+    if node.is_mapping:
+        fields = node.mapping({"to"}, required=("to",))
+        if "to" not in fields:
+            return Destination("inside", "", node.line, node.column)
+        node = fields["to"]
+    text = node.text()
+    if text.startswith("+"):
+        return Destination("outside", read_e164(node) or "", node.line, node.column)
+    if not text or _DIGITS.fullmatch(text):
+        return Destination("inside", text, node.line, node.column)
+    return Destination("service", references.name("service", node), node.line, node.column)
+
+
+def read_members(node: Node, references: References) -> Members:
+    """Who rings: `{group: g}`, `{site: s}`, or a list of extensions and outside numbers."""
+    groups: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    numbers: list[str] = []
+    if node.is_mapping:
+        fields = node.mapping({"group", "site"})
+        if not fields:
+            node.error(
+                "missing_key", "nobody is named here", "write {group: …}, {site: …} or a list of numbers"
+            )
+        groups = (fields["group"].text(),) if "group" in fields else ()
+        sites = (references.name("site", fields["site"]),) if "site" in fields else ()
+    else:
+        for item in node.sequence():
+            outside = isinstance(item.value, str) and item.value.startswith("+")
+            numbers.append((read_e164(item) or "") if outside else read_digits(item))
+    return Members(groups, sites, tuple(number for number in numbers if number), node.line, node.column)
+
+
+# Sections
+
+
+def read_site(name: str, node: Node, references: References) -> Site:
+    fields = node.mapping({"name", "address", "location", "networks", "trunks", "main_number"})
+    address = fields["address"].mapping() if "address" in fields else {}
+    location: tuple[float, float] | None = None
+    if "location" in fields:
+        place = fields["location"].mapping({"lat", "lon"}, required=("lat", "lon"))
+        if "lat" in place and "lon" in place:
+            location = (place["lat"].decimal(-90, 90), place["lon"].decimal(-180, 180))
+    networks = [read_network(item) for item in fields["networks"].sequence()] if "networks" in fields else []
+    trunks = fields["trunks"].sequence() if "trunks" in fields else []
+    return Site(
+        name=read_name(name, node),
+        title=fields["name"].text() if "name" in fields else name,
+        address=MappingProxyType({key: value.text() for key, value in address.items()}),
+        location=location,
+        networks=tuple(network for network in networks if network is not None),
+        trunks=tuple(references.name("trunk", item, f"site {name}") for item in trunks),
+        main_number=read_e164(fields["main_number"]) if "main_number" in fields else None,
+        line=node.line,
+        column=node.column,
+    )
+
+
+def read_network(node: Node) -> IPv4Network | IPv6Network | None:
+    """A network such as 10.54.1.0/24; None with an error otherwise."""
+    text = node.text()
+    try:
+        return ip_network(text)
+    except ValueError:
+        try:
+            hint = f"write {ip_network(text, strict=False)}"
+        except ValueError:
+            hint = "write 10.54.1.0/24"
+        node.error("bad_network", f'"{shortened(text)}" is no network', hint)
+        return None
+
+
+def read_class(name: str, node: Node) -> ClassOfRights:
+    rights: set[str] = set()
+    for item in node.sequence():
+        if item.value == "emergency":
+            item.error("emergency_right", "emergency calls are always allowed", "remove it from the class")
+        else:
+            rights.add(item.choice(RIGHTS, "right"))
+    return ClassOfRights(read_name(name, node), frozenset(rights), node.line, node.column)
+
+
+def read_trunk(name: str, node: Node) -> Trunk:
+    fields = node.mapping(
+        {
+            "host",
+            "port",
+            "transport",
+            "username",
+            "secret",
+            "owns",
+            "presents",
+            "channels",
+            "emergency_channels",
+        },
+        required=("host",),
+    )
+    host = fields["host"].text() if "host" in fields else ""
+    if host and not _HOST.fullmatch(host):
+        fields["host"].error("bad_host", f'"{shortened(host)}" is no host name and no address')
+    transport = (
+        fields["transport"].choice(tuple(DEFAULT_PORTS), "transport") if "transport" in fields else "udp"
+    )
+    channels = fields["channels"].integer(1, 10_000) if "channels" in fields else 30
+    kept = fields["emergency_channels"].integer(0, 10_000) if "emergency_channels" in fields else 0
+    if kept > channels:
+        fields["emergency_channels"].error(
+            "too_many_channels", f"{kept} channels are kept for emergency calls and the trunk has {channels}"
+        )
+    return Trunk(
+        name=read_name(name, node),
+        host=host,
+        port=fields["port"].integer(1, 65535) if "port" in fields else DEFAULT_PORTS[transport],
+        transport=transport,
+        username=fields["username"].text() if "username" in fields else None,
+        secret=read_secret(fields["secret"]) if "secret" in fields else None,
+        owns=_public_ranges(fields["owns"]) if "owns" in fields else (),
+        presents=_public_ranges(fields["presents"]) if "presents" in fields else (),
+        channels=channels,
+        emergency_channels=kept,
+        line=node.line,
+        column=node.column,
+    )
+
+
+def _public_ranges(node: Node) -> tuple[NumberRange, ...]:
+    ranges = [read_range(item, public=True) for item in node.sequence()]
+    return tuple(numbers for numbers in ranges if numbers is not None)
+
+
+def read_route(node: Node, references: References) -> Route:
+    fields = node.mapping({"to", "via"}, required=("to", "via"))
+    to = fields["to"].text() if "to" in fields else ""
+    if to.startswith("+"):
+        if not re.fullmatch(r"\+[1-9][0-9]{0,14}", to):
+            fields["to"].error("bad_number", f'"{shortened(to)}" is no beginning of a number', "write +44")
+    elif to and (to not in RIGHTS or to == "internal"):
+        fields["to"].error("unknown_right", f'unknown right "{shortened(to)}"', did_you_mean(to, RIGHTS[1:]))
+    via = fields["via"].sequence() if "via" in fields else []
+    if "via" in fields and not via:
+        fields["via"].error("missing_key", "this route names no trunk", "list at least one")
+    names = tuple(references.name("trunk", item, f"calls to {to}") for item in via)
+    return Route(to or "national", names, node.line, node.column)
+
+
+def read_schedule(name: str, node: Node, timezone: str) -> Schedule:
+    fields = node.mapping({"timezone", "open", "closed", "holidays"}, required=("open",))
+    weekly: list[WeeklyInterval] = []
+    dated: list[DatedInterval] = []
+    closed: list[DatedInterval] = []
+    for item in fields["open"].sequence() if "open" in fields else []:
+        text = item.text()
+        try:
+            if text[:1].isdigit():
+                dated.append(parse_opening_date(text, item.line, item.column))
+            else:
+                weekly.append(parse_weekly(text, item.line, item.column))
+        except ValueError as error:
+            item.error("bad_interval", str(error))
+    for item in fields["closed"].sequence() if "closed" in fields else []:
+        try:
+            closed.append(parse_closing(item.text(), item.line, item.column))
+        except ValueError as error:
+            item.error("bad_interval", str(error))
+    holidays = read_holidays(fields["holidays"]) if "holidays" in fields else ""
+    return Schedule(
+        name=read_name(name, node),
+        zone=read_timezone(fields["timezone"]) if "timezone" in fields else ZoneInfo(timezone),
+        weekly=tuple(weekly),
+        dated=tuple(dated),
+        closed=tuple(closed),
+        holidays=holidays,
+        holidays_line=fields["holidays"].line if "holidays" in fields else 0,
+        line=node.line,
+        column=node.column,
+    )
+
+
+def read_holidays(node: Node) -> str:
+    """A calendar of public holidays; "" with an error when none is known by that code."""
+    code = node.text()
+    try:
+        if not re.fullmatch(r"[A-Z]{2}(-[A-Za-z0-9]{1,10})?", code):
+            raise LookupError(code)
+        holiday_dates(code, 2026)
+    except LookupError:
+        node.error(
+            "unknown_holidays", f'no public holidays are known for "{shortened(code)}"', "write FR or FR-57"
+        )
+        return ""
+    return code
+
+
+@lru_cache(maxsize=1)
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def read_timezone(node: Node) -> ZoneInfo:
+    """A time zone of the IANA database; UTC with an error otherwise."""
+    name = node.text()
+    if name in _timezones():
+        return ZoneInfo(name)
+    node.error("unknown_timezone", f'unknown time zone "{shortened(name)}"', did_you_mean(name, _timezones()))
+    return ZoneInfo("UTC")
+
+
+def read_ranges(fields: Mapping[str, Node], references: References) -> tuple[ExtensionRange, ...]:
+    """The extensions of `direct:`, `internal:` and `local:`."""
+    ranges: list[ExtensionRange] = []
+    for node in fields["direct"].sequence() if "direct" in fields else []:
+        block = node.mapping({"site", "public", "internal"}, required=("site", "public", "internal"))
+        if len(block) < 3:
+            continue
+        site = references.name("site", block["site"])
+        public = read_range(block["public"], public=True)
+        internal = read_range(block["internal"], public=False)
+        if public is not None and internal is not None:
+            ranges.append(ExtensionRange(site, internal, public, node.line, node.column))
+    for node in fields["internal"].sequence() if "internal" in fields else []:
+        item = node.mapping({"site", "range"}, required=("site", "range"))
+        if len(item) == 2:
+            site = references.name("site", item["site"])
+            numbers = read_range(item["range"], public=False)
+            if numbers is not None:
+                ranges.append(ExtensionRange(site, numbers, None, node.line, node.column))
+    if "local" in fields:
+        local = fields["local"]
+        for node in local.sequence() if local.is_sequence else [local]:
+            numbers = read_range(node, public=False)
+            if numbers is not None:
+                ranges.append(ExtensionRange("", numbers, None, node.line, node.column))
+    return tuple(ranges)
+
+
+def read_emergency(node: Node, country: Country, language: str) -> Mapping[str, EmergencyNumber]:
+    """The country's emergency numbers and those that the town adds."""
+    numbers = dict(country.emergency)
+    for number, item in node.mapping().items():
+        fields = item.mapping({"name", "urgent"}, required=("name",))
+        if not re.fullmatch(r"[0-9]{2,6}", number):
+            item.error("bad_number", f'"{shortened(number)}" is no emergency number', "write 2 to 6 digits")
+            continue
+        names = read_texts(fields["name"], language) if "name" in fields else {}
+        urgent = fields["urgent"].boolean() if "urgent" in fields else False
+        if number not in country.emergency:
+            numbers[number] = EmergencyNumber(number, names, urgent, *node.keys[number])
+    return MappingProxyType(numbers)
+
+
+def read_alarm(name: str, node: Node, references: References, language: str) -> Alarm:
+    fields = node.mapping({"triggers", "call", "message", "acknowledge", "escalate"}, required=("call",))
+    dial: list[str] = []
+    mqtt: list[str] = []
+    webhook = False
+    for item in fields["triggers"].sequence() if "triggers" in fields else []:
+        trigger = item.mapping({"dial", "webhook", "mqtt"})
+        if "dial" in trigger:
+            dial.append(read_digits(trigger["dial"]))
+        if "mqtt" in trigger:
+            mqtt.append(trigger["mqtt"].text())
+        webhook = webhook or ("webhook" in trigger and trigger["webhook"].boolean())
+    acknowledge = (
+        fields["acknowledge"].mapping({"digit", "needed", "within_seconds", "retry"})
+        if "acknowledge" in fields
+        else {}
+    )
+    return Alarm(
+        name=read_name(name, node),
+        dial=tuple(number for number in dial if number),
+        webhook=webhook,
+        mqtt=tuple(mqtt),
+        call=read_members(fields["call"], references)
+        if "call" in fields
+        else Members((), (), (), node.line, node.column),
+        message=read_texts(fields["message"], language) if "message" in fields else MappingProxyType({}),
+        acknowledge_digit=acknowledge["digit"].choice(tuple("123456789"), "key")
+        if "digit" in acknowledge
+        else "1",
+        acknowledge_needed=acknowledge["needed"].integer(1, 1000) if "needed" in acknowledge else 1,
+        within_seconds=acknowledge["within_seconds"].integer(5, 3600)
+        if "within_seconds" in acknowledge
+        else 60,
+        retry=acknowledge["retry"].integer(0, 100) if "retry" in acknowledge else 3,
+        escalate=read_destination(fields["escalate"], references) if "escalate" in fields else None,
+        line=node.line,
+        column=node.column,
+    )
+
+
+def read_recording(name: str, node: Node, references: References) -> RecordingPolicy:
+    fields = node.mapping(
+        {"legal_basis", "keep", "start", "on_failure", "listeners", "export"},
+        required=("legal_basis", "keep"),
+    )
+    return RecordingPolicy(
+        name=read_name(name, node),
+        legal_basis=fields["legal_basis"].text() if "legal_basis" in fields else "",
+        keep_days=_read_days(fields["keep"]) if "keep" in fields else 1,
+        start=fields["start"].choice(("answer", "ringing"), "start") if "start" in fields else "answer",
+        on_failure=fields["on_failure"].choice(("connect_and_alarm", "refuse"), "failure rule")
+        if "on_failure" in fields
+        else "connect_and_alarm",
+        listeners=read_members(fields["listeners"], references) if "listeners" in fields else None,
+        export=fields["export"].choice(("two_persons", "one_person", "never"), "export rule")
+        if "export" in fields
+        else "two_persons",
+        line=node.line,
+        column=node.column,
+    )
+
+
+def _read_days(node: Node) -> int:
+    match = _DURATION.fullmatch(node.text())
+    if match is None:
+        node.error(
+            "bad_duration", f'"{shortened(node.text())}" is no duration with its unit', "write 60 days"
+        )
+        return 1
+    return int(match[1]) * _DAYS_OF[match[2]]
+
+
+def read_features(node: Node) -> tuple[Feature, ...]:
+    features: list[Feature] = []
+    for name, item in node.mapping(FEATURE_NAMES).items():
+        text = item.text().replace("%23", "#")
+        match = _FEATURE.fullmatch(text)
+        if match is None or not match[1]:
+            if text:
+                hint = 'write "*21#" or "*21*{number}"'
+                item.error("bad_feature", f'"{shortened(text)}" is no code', hint)
+            continue
+        features.append(Feature(name, match[1], match[2] or "", match[3] or "", item.line, item.column))
+    return tuple(features)
+
+
+def read_person(node: Node, references: References) -> Person:
+    fields = node.mapping(
+        {"extension", "name", "password", "site", "class", "groups", "mobile"}, required=("extension", "name")
+    )
+    extension = read_digits(fields["extension"]) if "extension" in fields else ""
+    by = f"user {extension}"
+    groups = tuple(item.text() for item in fields["groups"].sequence()) if "groups" in fields else ()
+    return Person(
+        extension=extension,
+        name=fields["name"].text() if "name" in fields else "",
+        site=references.name("site", fields["site"], by) if "site" in fields else None,
+        class_name=references.name("class", fields["class"], by) if "class" in fields else None,
+        groups=groups,
+        mobile=read_e164(fields["mobile"]) if "mobile" in fields else None,
+        password=fields["password"].text() if "password" in fields else None,
+        line=node.line,
+        column=node.column,
+    )
+
+
+def read_test(node: Node, references: References, zone: ZoneInfo) -> PlanTest:
+    fields = node.mapping({"from", "dial", "at", "at_site", "expect"}, required=("from", "dial", "expect"))
+    caller = fields["from"].text() if "from" in fields else ""
+    return PlanTest(
+        caller=caller,
+        from_trunk=caller.startswith("+"),
+        dial=fields["dial"].text() if "dial" in fields else "",
+        at=_read_instant(fields["at"], zone) if "at" in fields else None,
+        at_site=references.name("site", fields["at_site"]) if "at_site" in fields else None,
+        expect=_read_expectation(fields["expect"], references) if "expect" in fields else Expectation(),
+        line=node.line,
+        column=node.column,
+    )
+
+
+def _read_instant(node: Node, zone: ZoneInfo) -> datetime | None:
+    text = node.text()
+    try:
+        if not _LOCAL_TIME.fullmatch(text):
+            raise ValueError(text)
+        return datetime.fromisoformat(text).replace(tzinfo=zone)
+    except ValueError:
+        node.error("bad_time", f'"{shortened(text)}" is no instant', 'write "2026-11-23 10:00"')
+        return None
+
+
+def _read_expectation(node: Node, references: References) -> Expectation:
+    fields = node.mapping({"emergency", "trunk", "caller_id", "to", "user", "service", "feature", "reject"})
+    if not fields:
+        node.error(
+            "missing_key", "this test expects nothing", 'write {user: "2010"}, {trunk: …}, {reject: class} …'
+        )
+
+    def text(key: str) -> str | None:
+        return fields[key].text() if key in fields else None
+
+    return Expectation(
+        emergency=fields["emergency"].boolean() if "emergency" in fields else None,
+        trunk=references.name("trunk", fields["trunk"]) if "trunk" in fields else None,
+        caller_id=text("caller_id"),
+        to=text("to"),
+        user=text("user"),
+        service=references.name("service", fields["service"]) if "service" in fields else None,
+        feature=text("feature"),
+        reject=fields["reject"].choice(REJECT_REASONS, "reason") if "reject" in fields else None,
+    )

@@ -1,0 +1,170 @@
+"""What `route` looks up, compiled once for each plan: one dictionary or one bisection for each question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING
+
+from dialplan.ranges import NumberRange, RangeMap, RangeSet
+
+if TYPE_CHECKING:
+    from dialplan.country import EmergencyNumber
+    from dialplan.plan import Alarm, ExtensionRange, Feature, Person, Plan, Service
+
+INTERNAL_ONLY = frozenset({"internal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person with what a call needs to know. site "" when the person has none."""
+
+    person: Person
+    site: str
+    direct: str | None
+    rights: frozenset[str]
+
+
+class NetworkMap:
+    """The site of an address: the longest network that holds it."""
+
+    __slots__ = ("_masks",)
+
+    def __init__(self, networks: list[tuple[IPv4Network | IPv6Network, str]]) -> None:
+        by_mask: dict[tuple[int, int], dict[int, str]] = {}
+        for network, site in networks:
+            mask = (network.version, int(network.netmask))
+            by_mask.setdefault(mask, {}).setdefault(int(network.network_address), site)
+        self._masks = sorted(by_mask.items(), reverse=True)
+
+    def find(self, address: str) -> str:
+        """The site's name, or "" when the address is in no network (or is no address)."""
+        version, number = _address_number(address)
+        for (mask_version, mask), sites in self._masks:
+            if version == mask_version and number & mask in sites:
+                return sites[number & mask]
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def _address_number(address: str) -> tuple[int, int]:
+    """The version and the number of an address; version 0 when it isn't one."""
+    try:
+        parsed: IPv4Address | IPv6Address = ip_address(address)
+    except ValueError:
+        return 0, 0
+    # RFC 4291 section 2.5.5.2: an IPv4 peer of a dual-stack socket.
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return parsed.version, int(parsed)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The lookups of one plan.
+
+    emergency: every accepted form of each emergency number.
+    callers: by extension. services, alarms: by internal number.
+    public: services by public number. ours: every public range of ours.
+    emergency_trunks: by site, its own trunks and then all others.
+    """
+
+    emergency: Mapping[str, EmergencyNumber]
+    callers: Mapping[str, Caller]
+    services: Mapping[str, Service]
+    alarms: Mapping[str, Alarm]
+    codes: Mapping[str, Feature]
+    patterns: tuple[Feature, ...]
+    extensions: RangeMap[ExtensionRange]
+    direct: RangeMap[ExtensionRange]
+    public: Mapping[str, Service]
+    ours: RangeSet
+    mobiles: Mapping[str, Person]
+    networks: NetworkMap
+    shown: Mapping[str, RangeSet]
+    emergency_trunks: Mapping[str, tuple[str, ...]]
+
+    def holder_of(self, number: str) -> str:
+        """What has this internal number besides people, in words; "" when nothing does."""
+        if number in self.services:
+            return f"service {self.services[number].name}"
+        if number in self.alarms:
+            return f"alarm {self.alarms[number].name}"
+        return ""
+
+
+def emergency_forms(number: str, plan: Plan) -> tuple[str, ...]:
+    """Every way to dial an emergency number, once separators are removed: 15, 015, +3315, 003315, …"""
+    country = plan.country
+    prefix = plan.outside_prefix
+    international = country.international_prefix + country.calling_code + number
+    return (
+        number,
+        prefix + number,
+        f"+{country.calling_code}{number}",
+        f"+{country.calling_code}{country.national_prefix}{number}",
+        international,
+        prefix + international,
+        f"{prefix}+{country.calling_code}{number}",
+    )
+
+
+def compile_tables(plan: Plan) -> Tables:
+    """The tables of a plan. Where two parts claim one number, the first wins: loading told of it."""
+    extensions: RangeMap[ExtensionRange] = RangeMap((item.numbers, item) for item in plan.ranges)
+    return Tables(
+        emergency={
+            form: emergency
+            for emergency in plan.emergency.values()
+            for form in emergency_forms(emergency.number, plan)
+        },
+        callers={extension: _caller(plan, person, extensions) for extension, person in plan.people.items()},
+        services={number: service for service in plan.services.values() for number in _numbers(service)},
+        alarms={number: alarm for alarm in plan.alarms.values() for number in alarm.dial},
+        codes={feature.before: feature for feature in plan.features if not feature.argument},
+        patterns=tuple(feature for feature in plan.features if feature.argument),
+        extensions=extensions,
+        direct=RangeMap((item.public, item) for item in plan.ranges if item.public),
+        public={service.public: service for service in plan.services.values() if service.public},
+        ours=RangeSet(_ours(plan)),
+        mobiles={person.mobile: person for person in plan.people.values() if person.mobile},
+        networks=NetworkMap(
+            [(network, site.name) for site in plan.sites.values() for network in site.networks]
+        ),
+        shown={trunk.name: RangeSet(trunk.owns + trunk.presents) for trunk in plan.trunks.values()},
+        emergency_trunks={
+            name: tuple(dict.fromkeys((*trunks, *plan.trunks)))
+            for name, trunks in [("", ()), *((site.name, site.trunks) for site in plan.sites.values())]
+        },
+    )
+
+
+def _caller(plan: Plan, person: Person, extensions: RangeMap[ExtensionRange]) -> Caller:
+    site = person.site or ""
+    direct: str | None = None
+    for item in extensions.find(person.extension):
+        site = site or item.site
+        direct = item.direct_number(person.extension)
+    known = plan.classes.get(person.class_name or "")
+    return Caller(person, site, direct, known.rights if known else INTERNAL_ONLY)
+
+
+def _numbers(service: Service) -> Iterator[str]:
+    if service.numbers is not None:
+        for position in range(len(service.numbers)):
+            yield service.numbers.at(position)
+
+
+def _ours(plan: Plan) -> Iterator[NumberRange]:
+    for trunk in plan.trunks.values():
+        yield from trunk.owns
+    for item in plan.ranges:
+        if item.public:
+            yield item.public
+    for number in [site.main_number for site in plan.sites.values()] + [
+        service.public for service in plan.services.values()
+    ]:
+        if number:
+            yield NumberRange(number, number)
