@@ -134,7 +134,10 @@ def _unavailable() -> Iterator[None]:
     """Tell a database that isn't there now from work that is wrong."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+    except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError, sa.exc.NotSupportedError):
+        raise
+    except sa.exc.DBAPIError as error:
+        # What is left is about the server or the file: no connection, no such role, locked, full, malformed.
         raise DatabaseUnavailableError(f"database: {error.orig}") from error
     except (OSError, TimeoutError) as error:
         raise DatabaseUnavailableError(f"database: {error}") from error

@@ -1,5 +1,6 @@
 """The revision of a database's schema, and bringing it to the newest one."""
 
+import logging
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -40,10 +41,12 @@ def _migrate(connection: sa.Connection) -> bool:
     before = revision(connection)
     if before == SCHEMA_REVISION:
         return False
+    # Imported here: most starts have nothing to migrate, and it costs as much as SQLAlchemy.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("path_separator", "os")
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
