@@ -66,10 +66,10 @@ class Stack:
                 self._receive_request(message, flow, now)
             else:
                 self._receive_response(message, now)
-        except ParseError as error:
+        except RemoteProtocolError as error:
             self.counts["malformed"] += 1
             log.info("malformed message from %s: %s", flow, error)
-            if error.request is not None and error.request.method != "ACK":
+            if isinstance(error, ParseError) and error.request is not None and error.request.method != "ACK":
                 self._refuse(error.request, flow, error)
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
@@ -98,9 +98,11 @@ class Stack:
             raise _unserved(request, 503, "Service Unavailable")
         transaction: ServerTransaction
         if method == "INVITE":
-            merged: Key = (request.call_id, request.from_.tag, request.cseq[0])
-            if not request.to.tag and self._merged.setdefault(merged, key) != key:
-                raise _unserved(request, 482, "Merged Request")  # 8.2.2.2
+            merged: Key | None = None
+            if not request.to.tag:
+                merged = (request.call_id, request.from_.tag, request.cseq[0])
+                if self._merged.setdefault(merged, key) != key:
+                    raise _unserved(request, 482, "Merged Request")  # 8.2.2.2
             transaction = InviteServer(key, request, flow, self.outbox, now)
             transaction.merged = merged
             self.timers.arm(transaction)
@@ -110,10 +112,10 @@ class Stack:
         try:
             self.user.request_received(request, transaction, now)
         except RemoteProtocolError as error:
-            if transaction.request is None:
-                raise
             self.counts["refused"] += 1
             log.info("%s from %s refused: %s", method, request.flow, error)
+            if transaction.request is None:
+                return  # it has its final response already
             reason = "" if isinstance(error, ParseError) else error.reason
             lines = "".join(f"{name}: {value}\r\n" for name, value in error.headers)
             self.respond(transaction, error.status, now, reason=reason, headers=lines)

@@ -11,7 +11,7 @@ _VIA = re.compile(
     rf"\s*SIP\s*/\s*2\.0\s*/\s*([{TOKEN_CHARS}]+)\s+({HOST})(?:\s*:\s*(\d{{1,5}}))?\s*(;.*)?\Z",
     re.DOTALL | re.IGNORECASE | re.ASCII,
 )
-_SENT_BY = re.compile(r"([A-Za-z0-9.\-]+)(?::(\d{1,5}))?\Z")
+_SENT_BY = re.compile(r"([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?\Z")
 
 
 class Via:
@@ -35,18 +35,13 @@ class Via:
             if plain is not None:
                 host, port = plain.groups()
                 parameters = parse_parameters(";" + tail) if semicolon else {}
-                return cls(text, text[8:11], host.lower(), int(port) if port else 0, parameters)
+                return cls(text, text[8:11], host.lower(), _port(port, text), parameters)
         match = _VIA.match(text)
         if match is None:
             raise ParseError(f"malformed Via {text[:80]!r}")
         transport, host, port, tail = match.groups()
-        return cls(
-            text,
-            transport.upper(),
-            host.lower(),
-            int(port) if port else 0,
-            parse_parameters(tail) if tail else {},
-        )
+        parameters = parse_parameters(tail) if tail else {}
+        return cls(text, transport.upper(), host.lower(), _port(port, text), parameters)
 
     @property
     def branch(self) -> str:
@@ -76,3 +71,12 @@ class Via:
         tail = "".join(f";{name}={value}" if value else f";{name}" for name, value in parameters.items())
         port_text = f":{self.port}" if self.port else ""
         return f"SIP/2.0/{self.transport} {self.host}{port_text}{tail}"
+
+
+def _port(digits: str | None, via: str) -> int:
+    if not digits:
+        return 0
+    port = int(digits)
+    if port > 65535:  # the response would have nowhere to go
+        raise ParseError(f"port {port} in Via {via[:80]!r}")
+    return port
