@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.interop.namespaces import Namespace
-from tests.interop.patience import PeerError, deadline, end_of, until
+from tests.interop.patience import PeerError, deadline, until
 from tests.interop.tone import ToneError, heard_frequency, read_recording
 
 _CONTROL = ("127.0.0.1", 4444)
@@ -95,7 +95,7 @@ class Baresip:
             raise PeerError("baresip isn't installed: apt-get install baresip-core")
         self._folder.mkdir()
         modules = next(Path("/usr/lib").glob("**/baresip/modules"))
-        (self._folder / "accounts").write_text(self._account + "\n")
+        (self._folder / "accounts").write_text("")
         (self._folder / "contacts").write_text("")
         (self._folder / "config").write_text(
             _CONFIGURATION.format(
@@ -110,29 +110,21 @@ class Baresip:
         try:
             control = await until(self._connect, "baresip's control port", _START_SECONDS)
             self._reader, self._writer = await asyncio.open_connection(sock=control)
-        except BaseException as error:
+            # Now, not from the file: it could register before anybody listens to what it tells.
+            await self._command("uanew", self._account)
+        except BaseException:
             self._process.kill()
             await self._process.wait()
-            error.add_note(end_of(self._log))
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let it unregister and end. When the test failed, its log is in the report."""
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                self._send("quit", "")
-                await self._process.wait()
-        except (TimeoutError, ConnectionError):
-            self._process.kill()
-            await self._process.wait()
+            await self.leave()
         finally:
             self._writer.close()
-        if error is not None:
-            error.add_note(end_of(self._log))
-            error.add_note(f"events of {self.user}: {' '.join(self._history)}")
 
     # -- what it does
 
@@ -143,6 +135,8 @@ class Baresip:
             raise PeerError(f"{self.user} isn't registered: {event.get('param')}")
 
     async def dial(self, number: str) -> None:
+        """Call a number of our domain, or a whole SIP URI. Events of earlier calls are forgotten."""
+        self._pending.clear()
         await self._command("dial", number)
 
     async def answer(self) -> None:
@@ -154,10 +148,15 @@ class Baresip:
         """BYE to the call, CANCEL to the one being made, or 486 to the one that rings."""
         await self._command("hangup")
 
-    async def kill(self) -> None:
-        """The phone's mains plug is pulled: no unregistration, no BYE."""
-        self._process.kill()
-        await self._process.wait()
+    async def leave(self) -> None:
+        """Hang up, unregister and end, as a phone that is switched off; by force when it doesn't in time."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._send("quit", "")
+                await self._process.wait()
+        except (TimeoutError, ConnectionError):
+            self._process.kill()
+            await self._process.wait()
 
     # -- what it sees
 
@@ -234,12 +233,16 @@ class Baresip:
 
     async def _event(self, *types: str, seconds: float = _ANSWER_SECONDS) -> dict[str, Any]:
         """The next event of one of these types; those before it are passed over."""
-        async with deadline(f"{self.user} to see {' or '.join(types)}", seconds):
-            while True:
-                event = self._pending.popleft() if self._pending else await self._message()
-                self._history.append(str(event.get("type", "answer")))
-                if event.get("type") in types:
-                    return event
+        try:
+            async with deadline(f"{self.user} to see {' or '.join(types)}", seconds):
+                while True:
+                    event = self._pending.popleft() if self._pending else await self._message()
+                    self._history.append(str(event.get("type", "answer")))
+                    if event.get("type") in types:
+                        return event
+        except PeerError as error:
+            error.add_note(f"what {self.user} saw: {' '.join(self._history)}")
+            raise
 
     async def _message(self) -> dict[str, Any]:
         try:

@@ -1,8 +1,8 @@
 """One Beffroi with the sample town, started in the hub as a person would start it: `beffroi serve -c FILE`.
 
 The sample's site networks are those of the namespaces, so a phone at 10.54.3.x is at the police station.
-What it says goes to `serve.log`; a failed test shows its end. At the end it gets SIGTERM and must leave
-with status 0 and without leaving a process behind.
+What it says, with every SIP message, goes to `serve.log`; a failed test shows its end. At the end it gets
+SIGTERM and must go with status 0 and without leaving a process behind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, TypedDict
 import yaml
 
 from tests.interop.namespaces import Namespace
-from tests.interop.patience import PeerError, deadline, end_of, until
+from tests.interop.patience import PeerError, deadline, until
 
 REPOSITORY = Path(__file__).parents[2]
 PLAN = REPOSITORY / "examples" / "valmont.yaml"
@@ -42,7 +42,7 @@ class LegRecord(TypedDict):
     started: str
     answered: str | None
     ended: str | None
-    cause: str | None
+    cause: str
 
 
 # `from` is a keyword, so this one is written as a call.
@@ -55,11 +55,11 @@ CallRecord = TypedDict(
         "ended": str | None,
         "direction": str,
         "from": str,
-        "from_name": str | None,
+        "from_name": str,
         "dialled": str,
-        "to": str | None,
-        "cause": str | None,
-        "plan_version": Any,
+        "to": str,
+        "cause": str,
+        "plan_version": str,
         "legs": list[LegRecord],
     },
 )
@@ -71,12 +71,46 @@ class Beffroi:
 
     namespace: Namespace
     configuration: Path
-    log: Path
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | None = None
 
     @property
     def address(self) -> str:
         return str(self.namespace.address)
+
+    async def start(self) -> None:
+        """Start it and wait for its first answer."""
+        words = (_program(), "serve", "-c", self.configuration)
+        log = self.configuration.with_name("serve.log")
+        self.process = await self.namespace.start(words, log, **_SECRETS)
+        await self.answers_options()
+
+    async def stop(self) -> None:
+        """SIGTERM: it must end with status 0, with all its processes."""
+        assert self.process is not None
+        self.process.terminate()
+        async with deadline("beffroi serve to end after SIGTERM", _STOP_SECONDS):
+            status = await self.process.wait()
+        left = self.namespace.processes()
+        if status != 0 or left:
+            raise PeerError(f"beffroi serve ended with status {status} and left {left or 'nobody'} behind")
+
+    async def kill(self) -> None:
+        """End whatever is left of it, without a check."""
+        self.namespace.kill_processes()
+        if self.process is not None:
+            await self.process.wait()
+
+    async def kill_supervisor(self) -> None:
+        """`kill -9` the supervisor; its children must end by themselves. Then start it again."""
+        assert self.process is not None
+        self.process.kill()
+        await self.process.wait()
+
+        async def all_gone() -> bool:
+            return not self.namespace.processes()
+
+        await until(all_gone, "the children to end without their supervisor", _STOP_SECONDS)
+        await self.start()
 
     async def command(self, *words: str) -> Any:
         """Run an administrative command and return the JSON it prints; PeerError when it fails."""
@@ -150,7 +184,7 @@ class Beffroi:
             ask = _options(self.address, asker.getsockname()[1])
 
             async def answered() -> bool:
-                if self.process.returncode is not None:
+                if self.process is not None and self.process.returncode is not None:
                     raise PeerError(f"beffroi serve ended with status {self.process.returncode}")
                 # UDP to a port that nobody holds comes back as an error on the next call.
                 try:
@@ -172,20 +206,13 @@ async def running(
 
     more_users: further entries of the sample plan's `users:`.
     """
-    configuration = write_configuration(folder, str(hub.address), more_users)
-    log = folder / "serve.log"
-    process = await hub.start([_program(), "serve", "-c", configuration], log, **_SECRETS)
-    beffroi = Beffroi(hub, configuration, log, process)
+    beffroi = Beffroi(hub, write_configuration(folder, str(hub.address), more_users))
     try:
-        await beffroi.answers_options()
+        await beffroi.start()
         yield beffroi
-        await _stop(hub, process)
-    except BaseException as error:
-        error.add_note(end_of(beffroi.log))
-        raise
+        await beffroi.stop()
     finally:
-        hub.kill_processes()
-        await process.wait()
+        await beffroi.kill()
 
 
 def write_configuration(folder: Path, address: str, more_users: Sequence[dict[str, Any]] = ()) -> Path:
@@ -204,19 +231,11 @@ def write_configuration(folder: Path, address: str, more_users: Sequence[dict[st
                 "plan": "valmont.yaml",
                 "sip": {"udp": f"{address}:5060", "tcp": f"{address}:5060"},
                 "media": {"address": address, "ports": "20000-20999"},
+                "log": {"sip_trace": True},
             }
         )
     )
     return configuration
-
-
-async def _stop(hub: Namespace, process: asyncio.subprocess.Process) -> None:
-    process.terminate()
-    async with deadline("beffroi serve to end after SIGTERM", _STOP_SECONDS):
-        status = await process.wait()
-    left = hub.processes()
-    if status != 0 or left:
-        raise PeerError(f"beffroi serve ended with status {status} and left {left or 'nobody'} behind")
 
 
 def _program() -> Path:

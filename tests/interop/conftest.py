@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,9 @@ import pytest_asyncio
 from tests.interop import beffroi, namespaces
 from tests.interop.beffroi import Beffroi
 from tests.interop.namespaces import Town
+from tests.interop.patience import end_of
+
+_FOLDER = pytest.StashKey[Path]()
 
 
 @pytest.fixture
@@ -25,3 +28,21 @@ async def pbx(town: Town, tmp_path: Path) -> AsyncIterator[Beffroi]:
     """Beffroi with the sample town, answering at the hub's address."""
     async with beffroi.running(town.hub, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _logs(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Remember where the peers of this test write."""
+    request.node.stash[_FOLDER] = tmp_path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of every log of a failed test."""
+    report = yield
+    if report.failed and _FOLDER in item.stash:
+        logs = sorted(item.stash[_FOLDER].rglob("*.log"))
+        report.sections += [(log.name, end_of(log)) for log in logs]
+    return report

@@ -11,7 +11,7 @@ from tests.interop import namespaces
 from tests.interop.baresip import Baresip
 from tests.interop.namespaces import Town
 from tests.interop.patience import PeerError
-from tests.interop.sipp import Row, Sipp
+from tests.interop.sipp import Account, Sipp
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("peers")]
 
@@ -76,5 +76,16 @@ async def test_a_scenario_that_goes_wrong_is_an_error(town: Town, tmp_path: Path
     async with Baresip(left, tmp_path, "1001", "", "10.54.1.11", register=False):
         with pytest.raises(PeerError, match="SIPp ended with status 1"):
             # A phone is no registrar: it answers 405 or worse, where the scenario waits for a challenge.
-            async with Sipp(right, tmp_path, "register", "10.54.1.11", [Row("1002", "pw1002")]):
+            async with Sipp(right, tmp_path, "register", "10.54.1.11", [Account("1002", "pw1002")]):
                 pass
+
+
+async def test_the_late_answer_can_be_played_against_a_phone(town: Town, tmp_path: Path) -> None:
+    left, right = town.plug("10.54.1.11"), town.plug("10.54.3.12")
+    async with (
+        Baresip(left, tmp_path, "1001", "", "10.54.1.11", register=False) as phone,
+        Sipp(right, tmp_path, "late_answer", "10.54.1.11", [Account("1002", "pw1002")]),
+    ):
+        await phone.dial("sip:1002@10.54.3.12")
+        await phone.ringing_back()
+        await phone.hang_up()
