@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benches import figure, signalling
+from benches import ceiling, figure, signalling
 from benches.figure import Figure, Meaning
 from benches.load import Load, compile_sipload
 from benches.process import BenchError
@@ -21,7 +21,10 @@ CACHE = Path(__file__).resolve().parents[2] / ".venv" / "cache"
 PORT = 17_100
 
 Area = tuple[Mapping[str, Meaning], Callable[[Bench, Sequence[Peer]], Iterator[Figure]]]
-AREAS: dict[str, Area] = {"signalling": (signalling.MEANINGS, signalling.figures)}
+AREAS: dict[str, Area] = {
+    "signalling": (signalling.MEANINGS, signalling.figures),
+    "load": (ceiling.MEANINGS, ceiling.figures),
+}
 
 
 def parse_peer(text: str) -> Peer:

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,9 +145,17 @@ class FirstAnswer:
     asking: "subprocess.Popen[str]"
     target: str
 
-    def answered_at(self) -> float:
-        """The instant of the first answer, in seconds of CLOCK_MONOTONIC. Raises BenchError if none came."""
-        output, _ = self.asking.communicate(timeout=FIRST_ANSWER_SECONDS + 10)
+    def answered_at(self, starting: "subprocess.Popen[bytes]") -> float:
+        """The instant of the first answer, in seconds of CLOCK_MONOTONIC.
+
+        Raises BenchError if none came, or as soon as the process that is starting has ended.
+        """
+        while self.asking.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                self.asking.wait(0.2)
+            if starting.poll() is not None:
+                raise BenchError(f"it ended with status {starting.returncode} before it answered")
+        output, _ = self.asking.communicate()
         answer = json.loads(output) if output else {"answered": False}
         if not answer["answered"]:
             raise BenchError(f"nothing answered at {self.target} within {FIRST_ANSWER_SECONDS} s")

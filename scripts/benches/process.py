@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +29,10 @@ class Memory(NamedTuple):
 
 
 @contextmanager
-def started(command: Sequence[str], core: int, log: Path, environment: Mapping[str, str]) -> Iterator[int]:
-    """Run a command, and all that it starts, on one core; gives its pid and ends it at the end.
+def started(
+    command: Sequence[str], core: int, log: Path, environment: Mapping[str, str]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command, and all that it starts, on one core; gives its process and ends it at the end.
 
     A session of its own, so that Ctrl-C reaches the bench alone; the kernel ends it if the bench is killed.
     """
@@ -45,25 +47,29 @@ def started(command: Sequence[str], core: int, log: Path, environment: Mapping[s
             env={**os.environ, **environment},
         )
     try:
-        yield process.pid
+        yield process
     finally:
         end(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to stop; what it leaves running after STOP_SECONDS is killed, each by its pid."""
-    family = descendants(process.pid)
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for pid, started_at in family.items():
-        # a pid alone may by now be somebody else's
-        if _start_ticks(pid) == started_at:
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a process to stop; it is killed after STOP_SECONDS, and so is what it leaves running."""
+    with ExitStack() as handles:
+        family = []
+        for pid in descendants(process.pid):
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                # not the pid: by the time of the kill that may be somebody else's
+                family.append(os.pidfd_open(pid))
+                handles.callback(os.close, family[-1])
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for handle in family:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
 
 
 def _stat_fields(pid: int) -> list[str]:
@@ -74,24 +80,19 @@ def _stat_fields(pid: int) -> list[str]:
         return []
 
 
-def _start_ticks(pid: int) -> int:
-    fields = _stat_fields(pid)
-    return int(fields[19]) if fields else -1
-
-
 def _all_pids() -> list[int]:
     return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
 
 
-def descendants(pid: int) -> dict[int, int]:
-    """The pids that a process started, and theirs, without itself, with their start in clock ticks."""
+def descendants(pid: int) -> list[int]:
+    """The pids that a process started, and theirs, without itself."""
     parents = {child: int(fields[1]) for child in _all_pids() if (fields := _stat_fields(child))}
-    found: list[int] = [pid]
+    found = [pid]
     for parent in found:  # grows while it is read
         found += [
             child for child, its_parent in parents.items() if its_parent == parent and child not in found
         ]
-    return {child: _start_ticks(child) for child in found[1:]}
+    return found[1:]
 
 
 def udp_owners(port: int) -> list[int]:

@@ -43,13 +43,15 @@ def launched(
     """
     with load.waiting() as first:
         started_at = time.clock_gettime(time.CLOCK_MONOTONIC)
-        with process.started(command, core, log, environment) as pid:
+        with process.started(command, core, log, environment) as starting:
             try:
-                first_answer_ms = (first.answered_at() - started_at) * 1000
+                first_answer_ms = (first.answered_at(starting) - started_at) * 1000
                 time.sleep(SETTLE_SECONDS)
-                found = roles(pid)
+                found = roles(starting.pid)
             except BenchError as error:
-                raise BenchError(f"{error}; {command[0]} said:\n{_end_of(log)}") from error
+                raise BenchError(
+                    f"{Path(command[0]).name}: {error}; its log ends:\n{_end_of(log)}"
+                ) from error
             yield Running(found, first_answer_ms)
 
 

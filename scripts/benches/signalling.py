@@ -50,13 +50,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where and for how long: the core of the programs, the load, what to tell the person who waits."""
+    """Where and for how long: the core of the programs, the load, what to tell the person who waits.
+
+    `rest` lets seconds pass.
+    """
 
     core: int
     load: Load
     port: int
     say: Say
     soak: bool = False
+    rest: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class Measurement:
         if seconds >= CONFIRM_SECONDS:
             self.sustained[rate] = report.clean
         if not report.clean:
-            time.sleep(RECOVERY_SECONDS)
+            self.bench.rest(RECOVERY_SECONDS)
         return report
 
     def memory(self, name: str) -> process.Memory:

@@ -1,0 +1,279 @@
+"""How scripts/bench finds processes, judges figures and climbs (the load is C and runs in the bench)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from tests.tools.places import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from benches import beffroi, figure, process, signalling
+from benches.__main__ import parse, parse_peer
+from benches.figure import Figure, Meaning
+from benches.load import Load, Report
+from benches.process import BenchError
+from benches.program import Running
+
+COST = Meaning("CPU of a call", "us", "lower", 200)
+RATE = Meaning("calls a second", "calls/s", "higher", 3000)
+
+
+def report(failed: int = 0, rate: int = 1000, per_second: float = 1000, cpu_us: float = 100_000) -> Report:
+    fields: dict[str, Any] = {
+        "command": "calls",
+        "started": 1000,
+        "answered": 1000 - failed,
+        "failed": failed,
+        "failed_by_status": {"503": failed} if failed else {},
+        "timeouts": 0,
+        "unfinished": 0,
+        "hung_up": 0,
+        "unanswerable": 0,
+        "no_room": 0,
+        "retransmissions": 0,
+        "own_busiest_turn_ms": 0.5,
+        "per_second": per_second,
+        "asked_per_second": rate,
+        "cpu_us": {str(os.getpid()): cpu_us},
+        "probe": {"sent": 10, "answered": 10, "longest_ms": 3.5},
+        "setup_ms": {"p99": 1.5},
+    }
+    return Report(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOfAPbxThatBears(Load):
+    """A load whose calls all succeed up to a rate; for long runs up to a lower one."""
+
+    most: int = 0
+    most_for_long: int = 0
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    def calls(
+        self, rate: int, seconds: int, pids: object, *, probe: bool = False, reuse_nonce: bool = False
+    ) -> Report:
+        self.asked.append((rate, seconds))
+        bears = self.most_for_long if seconds >= signalling.CONFIRM_SECONDS else self.most
+        return report(failed=0 if rate <= bears else 7, rate=rate, per_second=rate)
+
+
+def measurement(most: int, most_for_long: int | None = None) -> signalling.Measurement:
+    load = LoadOfAPbxThatBears(Path("sipload"), 1, "127.0.0.1:9", 17_000, most, most_for_long or most)
+    bench = signalling.Bench(0, load, 9, lambda said: None, rest=lambda seconds: None)
+    return signalling.Measurement(bench, figure.BEFFROI, load, Running({os.getpid(): "signalling"}, 12.0))
+
+
+def test_a_lower_value_than_the_goal_meets_a_goal_that_is_better_lower():
+    assert Figure("call_cpu", 199.0, COST).met is True
+    assert Figure("call_cpu", 201.0, COST).met is False
+
+
+def test_a_higher_value_than_the_goal_meets_a_goal_that_is_better_higher():
+    assert Figure("calls_per_second", 3000, RATE).met is True
+    assert Figure("calls_per_second", 2000, RATE).met is False
+
+
+def test_a_figure_that_could_not_be_measured_does_not_meet_its_goal():
+    assert Figure("call_cpu", None, COST).met is False
+
+
+def test_a_peer_has_no_goal_and_meets_none():
+    theirs = Figure("call_cpu", 10.0, COST, "kamailio")
+    assert (theirs.goal, theirs.met) == (None, None)
+
+
+def test_json_has_the_fields_that_the_command_promises():
+    assert Figure("call_cpu", 150.5, COST).as_json() == {
+        "name": "call_cpu",
+        "value": 150.5,
+        "unit": "us",
+        "goal": 200,
+        "better": "lower",
+        "met": True,
+        "peer": "beffroi",
+    }
+
+
+def test_the_table_says_what_is_not_met_and_how_many_times_ours_a_peer_takes():
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(
+        figure.table(
+            [Figure("call_cpu", 250, COST), Figure("call_cpu", 500, COST, "other")], {"call_cpu": COST}
+        )
+    )
+    row = next(line for line in console.export_text().splitlines() if "CPU of a call" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == [
+        "CPU of a call",
+        "us",
+        "250",
+        "≤ 200",
+        "NO",
+        "500",
+        "×2.00",
+    ]
+
+
+def test_a_load_slower_than_asked_is_not_a_clean_run():
+    assert report(rate=1000, per_second=999).clean
+    assert not report(rate=1000, per_second=900).clean
+
+
+def test_a_run_with_failures_says_which():
+    assert report(failed=3).in_words() == "3 of 1000 failed (3 × 503)"
+
+
+def test_the_cost_is_taken_at_the_first_rate_without_a_failure():
+    one = measurement(most=500)
+    one.cost("call_cpu")
+    assert [(f.name, f.value) for f in one.figures] == [("call_cpu", 100.0)]
+    assert [rate for rate, _ in one.load.asked] == [2000, 1000, 500]
+
+
+def test_the_cost_is_unknown_when_every_rate_fails():
+    one = measurement(most=10)
+    one.cost("call_cpu")
+    assert [f.value for f in one.figures] == [None]
+
+
+def test_the_most_calls_are_those_that_last_the_long_run_not_the_short_one():
+    one = measurement(most=5000, most_for_long=3000)
+    one.most_calls()
+    assert [f.value for f in one.figures] == [3000]
+
+
+def test_a_rate_that_the_pause_already_proved_is_not_run_for_long_again():
+    one = measurement(most=3000)
+    one.pause()
+    one.most_calls()
+    assert one.load.asked.count((3000, signalling.CONFIRM_SECONDS)) == 1
+    assert [f.value for f in one.figures if f.name == "calls_per_second"] == [3000]
+
+
+def test_no_rate_without_a_failure_is_zero_calls_a_second():
+    one = measurement(most=100)
+    one.most_calls()
+    assert [f.value for f in one.figures] == [0]
+
+
+def test_the_generated_plan_has_a_user_with_password_for_each_extension():
+    plan = yaml.safe_load(beffroi.plan_text(users=3))
+    assert [(user["extension"], user["password"]) for user in plan["users"]] == [
+        ("10000", "pw10000"),
+        ("10001", "pw10001"),
+        ("10002", "pw10002"),
+    ]
+    assert plan["numbers"]["local"] == "10000..10002"
+
+
+def test_the_generated_plan_uses_only_keys_of_the_reference_plan():
+    reference = yaml.safe_load((ROOT / "examples" / "valmont.yaml").read_text())
+    plan = yaml.safe_load(beffroi.plan_text(users=2))
+    assert plan.keys() <= reference.keys()
+    assert plan["numbers"].keys() <= reference["numbers"].keys()
+    assert {key for user in plan["users"] for key in user} <= {
+        key for user in reference["users"] for key in user
+    }
+
+
+def test_the_configuration_listens_on_loopback_alone():
+    configuration = yaml.safe_load(beffroi.configuration_text(17_100, "passthrough"))
+    assert configuration["sip"] == {"udp": "127.0.0.1:17100"}
+    assert configuration["media"]["engine"] == "passthrough"
+
+
+def test_status_names_the_role_of_each_process():
+    assert beffroi.processes('[{"role": "media", "pid": 7}, {"role": "worker", "pid": 8}]') == {
+        7: "media",
+        8: "worker",
+    }
+
+
+@pytest.mark.parametrize("listing", ["", "{}", "[]", "[1]", '[{"pid": 3}]', "null"])
+def test_a_status_that_is_no_list_of_processes_is_refused(listing: str):
+    with pytest.raises(BenchError):
+        beffroi.processes(listing)
+
+
+def test_shared_pages_are_counted_once_in_the_proportional_size():
+    weight = process.memory([os.getpid()])
+    assert 0 < weight.pss_mb <= weight.rss_mb
+
+
+def test_the_memory_of_a_process_that_died_is_an_error():
+    child = subprocess.Popen(["true"])
+    child.wait()
+    with pytest.raises(BenchError):
+        process.memory([child.pid])
+
+
+def test_a_process_that_died_under_the_load_is_an_error_that_names_it():
+    child = subprocess.Popen(["true"])
+    child.wait()
+    with pytest.raises(BenchError, match="worker"):
+        process.check_alive({os.getpid(): "signalling", child.pid: "worker"})
+
+
+def test_grandchildren_are_descendants():
+    with subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        grandchild = int(child.stdout.readline())
+        try:
+            assert {child.pid, grandchild} <= set(process.descendants(os.getpid()))
+        finally:
+            os.kill(grandchild, 15)
+
+
+def test_a_process_that_its_parent_leaves_behind_is_ended_too(tmp_path: Path):
+    parent = "setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 60' & wait"
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDWR)
+    try:
+        with process.started(["sh", "-c", parent], min(os.sched_getaffinity(0)), log, {}):
+            left_behind = os.pidfd_open(int(os.read(reader, 100)))
+        ended, _, _ = select.select([left_behind], [], [], 10)
+        assert ended == [left_behind]
+        os.close(left_behind)
+    finally:
+        os.close(reader)
+
+
+def test_the_owner_of_a_udp_port_is_found():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        assert process.udp_owners(bound.getsockname()[1]) == [os.getpid()]
+
+
+def test_a_peer_is_an_address_on_loopback_and_a_name():
+    assert parse_peer("127.0.0.1:5060=asterisk") == signalling.Peer(5060, "asterisk")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["192.0.2.1:5060=x", "127.0.0.1=x", "127.0.0.1:5060", "127.0.0.1:99999=x", "127.0.0.1:5060=beffroi"],
+)
+def test_a_peer_elsewhere_or_without_a_name_is_refused(text: str):
+    with pytest.raises(argparse.ArgumentTypeError):
+        parse_peer(text)
+
+
+def test_an_unknown_area_lists_the_areas(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        parse(["nothing"])
+    assert "signalling" in capsys.readouterr().err
