@@ -27,6 +27,9 @@ from tests.interop.patience import PeerError, deadline, until
 REPOSITORY = Path(__file__).parents[2]
 PLAN = REPOSITORY / "examples" / "valmont.yaml"
 
+OPERATORS = {"operateur-a": "10.54.9.1", "operateur-b": "10.54.9.2"}
+"""Where the sample's trunks lead, over UDP: addresses that a test may plug in."""
+
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
 _COMMAND_SECONDS = 20.0
@@ -218,6 +221,9 @@ async def running(
 def write_configuration(folder: Path, address: str, more_users: Sequence[dict[str, Any]] = ()) -> Path:
     """Write beffroi.yaml and the sample plan; return the former's path."""
     plan = PLAN.read_text()
+    for name, operator in OPERATORS.items():
+        plan = plan.replace(f"sip.{name}.example", operator)
+    plan = plan.replace("transport: tls", "transport: udp")
     lines = "".join(f"  - {json.dumps(user)}\n" for user in more_users)  # JSON is YAML
     before, users, after = plan.partition("\nusers:")
     first, newline, rest = after.partition("\n")
