@@ -118,7 +118,9 @@ _NAMED = re.compile(
     rf"(?:,?\s+(?:(?P<plural>sections|appendices)|section|appendix)\s+(?P<first>{_NUMBER})(?P<rest>(?:(?:,\s+and|,|\s+and|\s+or|\s+to)\s+{_NUMBER})*)"
     rf"|,?\s+(?P<bare>{_DOTTED}))?",
 )
-_LEADING = re.compile(rf"#\s*(?P<list>{_DOTTED}(?:(?:,\s+and|,|\s+and|\s+or|\s+to)\s+{_DOTTED})*)\s*(?::|$)")
+# No appendix here: "E.164: ..." is a recommendation, not a section.
+_LIST = r"\d{1,3}(?:\.\d{1,3})+"
+_LEADING = re.compile(rf"#\s*(?P<list>{_LIST}(?:(?:,\s+and|,|\s+and|\s+or|\s+to)\s+{_LIST})*)\s*(?::|$)")
 
 
 @dataclass(frozen=True, order=True)
@@ -149,7 +151,7 @@ def named_sections(text: str) -> Iterator[tuple[int, str]]:
 def leading_sections(comment: str) -> list[str]:
     """The section numbers that a comment like `# 8.2.6, 12.1.1: why` starts with."""
     found = _LEADING.match(comment)
-    return re.findall(_DOTTED, found["list"]) if found else []
+    return re.findall(_LIST, found["list"]) if found else []
 
 
 @dataclass(frozen=True)
@@ -207,21 +209,22 @@ def references_in(source: str, path: str) -> set[Reference]:
     scopes = list(_scopes(tree))
     own_rfc = next((rfc for rfc, _ in named_sections(ast.get_docstring(tree) or "")), None)
     found = set()
+    complaints = []
     for line, text in _texts(source, tree):
         inner = max((s for s in scopes if s.first <= line <= s.last), key=lambda s: s.first, default=None)
         scope = inner.name if inner else ""
         found |= {Reference(rfc, section, path, scope) for rfc, section in named_sections(text)}
         for section in leading_sections(text):
             if own_rfc is None:
-                raise UnnamedRfc(
-                    f"{path}:{line}: section {section} of which RFC? "
-                    "Name it here, or in the module's docstring for all such comments"
-                )
+                complaints.append(f"{path}:{line}: section {section} of which RFC?")
+                continue
             found.add(Reference(own_rfc, section, path, scope))
+    if complaints:
+        raise UnnamedRfc("\n".join(complaints))
     return found
 
 
-def tests_in(source: str) -> list[str]:
+def names_of_tests(source: str) -> list[str]:
     """The names of a module's test functions, as pytest has them: `test_x` or `TestGroup.test_x`."""
     return [
         scope.name for scope in _scopes(ast.parse(source)) if scope.name.rpartition(".")[2].startswith("test")
@@ -230,7 +233,10 @@ def tests_in(source: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Row:
-    """One section: the places in the code, the tests, and how these ended together."""
+    """One section: the places in the code, the tests, and how these ended together.
+
+    A place is a path and a name in it; no name means the whole module, and in a test module all its tests.
+    """
 
     rfc: int
     section: str
@@ -252,34 +258,39 @@ def index(modules: Mapping[str, str], outcomes: Mapping[str, str]) -> list[Row]:
     """The rows of the index, by RFC and section.
 
     modules: source by path; outcomes: state by pytest's node id, without parameters.
-    Raises UnnamedRfc like references_in.
+    Raises UnnamedRfc like references_in, with all that is wrong in all the modules.
     """
     references: set[Reference] = set()
+    complaints = []
     for path, source in modules.items():
-        references |= references_in(source, path)
+        try:
+            references |= references_in(source, path)
+        except UnnamedRfc as error:
+            complaints.append(str(error))
+    if complaints:
+        raise UnnamedRfc("\n".join(complaints))
     rows = []
     for rfc, section in sorted({(r.rfc, r.section) for r in references}, key=_section_order):
         places = sorted((r.path, r.scope) for r in references if (r.rfc, r.section) == (rfc, section))
         code = tuple(place for place in places if not _is_test(place[0]))
-        tests = tuple(
-            sorted(
-                {
-                    (path, name)
-                    for path, scope in places
-                    if _is_test(path)
-                    for name in (
-                        [scope] if scope.rpartition(".")[2].startswith("test") else tests_in(modules[path])
-                    )
-                }
-            )
-        )
-        node_ids = [f"{path}::{name.replace('.', '::')}" for path, name in tests]
+        tests = tuple(sorted({(path, _test_of(scope)) for path, scope in places if _is_test(path)}))
+        names = {
+            (path, name)
+            for path, test in tests
+            for name in ([test] if test else names_of_tests(modules[path]))
+        }
+        node_ids = [f"{path}::{name.replace('.', '::')}" for path, name in names]
         rows.append(Row(rfc, section, code, tests, state_of(node_ids, outcomes)))
     return rows
 
 
 def _is_test(path: str) -> bool:
     return path.startswith(f"{TEST_FOLDER}/")
+
+
+def _test_of(scope: str) -> str:
+    """The test that holds a reference; empty, which is all the tests of the module, outside of any."""
+    return scope if scope.rpartition(".")[2].startswith("test") else ""
 
 
 def _section_order(pair: tuple[int, str]) -> tuple[int, list[tuple[int, str]]]:
@@ -327,8 +338,13 @@ def render(rows: list[Row]) -> str:
 def _places(places: tuple[tuple[str, str], ...]) -> str:
     by_path: dict[str, list[str]] = {}
     for path, name in places:
-        by_path.setdefault(path, []).extend([f"`{name}`"] if name else [])
-    return "<br>".join(f"[{path}](../{path}) {', '.join(names)}".rstrip() for path, names in by_path.items())
+        by_path.setdefault(path, []).append(name)
+    cells = []
+    for path, names in by_path.items():
+        # In a test module, no name means all of them: the others would say nothing more.
+        shown = [] if _is_test(path) and "" in names else [f"`{name}`" for name in names if name]
+        cells.append(f"[{path}](../{path}) {', '.join(shown)}".rstrip())
+    return "<br>".join(cells)
 
 
 def without_states(document: str) -> str:
@@ -364,7 +380,7 @@ def main(arguments: list[str], root: Path) -> str:
     try:
         fresh = render(index(read_modules(root), read_outcomes(root)))
     except UnnamedRfc as error:
-        return str(error)
+        return f"{error}\nName it there, or in the module's docstring for all its comments."
     target = root / INDEX
     if not options.check:
         target.write_text(fresh, encoding="utf-8")
