@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from sip.core.errors import RemoteProtocolError
+from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow, host_port
 from sip.core.message import Request, Response
 from sip.core.uri import SipUri
 
+_TAG = re.compile(r";\s*tag\s*=[^;]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"[0-9.]+\Z|\[[0-9a-f:.]+\]\Z")
 
 
@@ -64,7 +65,7 @@ class Dialog:
             from_.tag,
             flow,
         )
-        dialog.remote_target = request.contact.uri
+        dialog.remote_target = _target(request)
         dialog.route_set = request.values("record-route")
         dialog.remote_sequence = request.cseq[0]
         if not dialog.route_set and request.via.host.strip("[]") == request_source(request):
@@ -76,12 +77,12 @@ class Dialog:
         self.remote_tag = response.to.tag
         self.route_set = response.values("record-route")[::-1]
         if response.headers.get("contact"):
-            self.remote_target = response.contact.uri
+            self.remote_target = _target(response)
 
     def refresh(self, message: Request | Response) -> None:
         """A target refresh: re-INVITE or its 2xx moves the remote target (12.2)."""
         if message.headers.get("contact"):
-            self.remote_target = message.contact.uri
+            self.remote_target = _target(message)
 
     def check_sequence(self, request: Request) -> None:
         """Raises RemoteProtocolError 500 when the request is older than one before it (12.2.2)."""
@@ -129,8 +130,19 @@ class Dialog:
 
 
 def untagged(value: str) -> str:
-    """A From or To value without its tag."""
-    return re.sub(r"\s*;\s*tag\s*=[^;]*", "", value, count=1, flags=re.IGNORECASE)
+    """A From or To value without its tag; a `tag=` in the display name or in the URI stays."""
+    address, bracket, parameters = value.rpartition(">")
+    return f"{address}{bracket}{_TAG.sub('', parameters, count=1)}".rstrip()
+
+
+def _target(message: Request | Response) -> str:
+    """The remote target that a message gives (12.1.1); raises ParseError where there is none."""
+    uri = message.contact.uri
+    try:
+        SipUri.parse(uri)
+    except ParseError as error:
+        raise ParseError(f"unusable Contact: {error.problem}") from error
+    return uri
 
 
 def request_source(request: Request) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sip.core.errors import ParseError, RemoteProtocolError
-from sip.core.grammar import TOKEN_CHARS, unquote
+from sip.core.grammar import TOKEN_CHARS, quote, unquote
 from sip.core.uri import SipUri, equal
 
 
@@ -149,12 +149,12 @@ class Authenticator:
         expected = _response(
             (credentials or self._decoy).hashed(algorithm), algorithm, method, fields, fields.get("uri", "")
         )
-        matches = hmac.compare_digest(expected, fields.get("response", "").lower())
+        claimed = fields.get("response", "").lower().encode("utf-8", "surrogateescape")
+        matches = hmac.compare_digest(expected.encode(), claimed)
         if credentials is None or not matches:
             return Verdict.WRONG, username
-        if fields["uri"] != uri and not equal(
-            SipUri.parse(fields["uri"]), SipUri.parse(uri), parameters=False
-        ):
+        claimed_uri = fields.get("uri", "")
+        if claimed_uri != uri and not equal(SipUri.parse(claimed_uri), SipUri.parse(uri), parameters=False):
             raise RemoteProtocolError(400, "Digest URI Mismatch")
         return (Verdict.ACCEPTED if self._count(nonce, fields, issued) else Verdict.STALE), username
 
@@ -170,12 +170,14 @@ class Authenticator:
         return None
 
     def _signature(self, head: str) -> str:
-        return hmac.digest(self._secret, head.encode(), "sha256").hex()[:32]
+        return hmac.digest(self._secret, head.encode("utf-8", "surrogateescape"), "sha256").hex()[:32]
 
     def _issued(self, nonce: str, now: float) -> float | None:
         """When we issued a nonce; None when it isn't ours any more."""
         head, signature = nonce[:16], nonce[16:]
-        if not hmac.compare_digest(self._signature(head).encode(), signature.encode("utf-8", "replace")):
+        if not hmac.compare_digest(
+            self._signature(head).encode(), signature.encode("utf-8", "surrogateescape")
+        ):
             return None
         age = (int(now) - int(head[:8], 16)) & 0xFFFFFFFF
         return now - age if age <= NONCE_SECONDS else None
@@ -291,8 +293,9 @@ def _credentials_line(
     response = _response(ha1, algorithm, method, answer, uri)
     name = "Proxy-Authorization" if proxy else "Authorization"
     qop = f',qop=auth,nc=00000001,cnonce="{cnonce}"' if with_qop else ""
-    opaque = f',opaque="{fields["opaque"]}"' if "opaque" in fields else ""
+    opaque = f",opaque={quote(fields['opaque'])}" if "opaque" in fields else ""
     return (
-        f'{name}: Digest username="{username}",realm="{realm}",nonce="{answer["nonce"]}",uri="{uri}",'
+        f"{name}: Digest username={quote(username)},realm={quote(realm)},nonce={quote(answer['nonce'])},"
+        f'uri="{uri}",'
         f'response="{response}",algorithm={algorithm.value}{qop}{opaque}\r\n'
     )

@@ -272,7 +272,7 @@ def build_response(
     """
     raw = request.headers
     to = raw.get("to", ("",))[0]
-    if to_tag and "tag=" not in to.lower():
+    if to_tag and "tag=" not in to.rpartition(">")[2].lower():
         to = f"{to};tag={to_tag}"
     lines = [f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}\r\n"]
     lines.extend([f"Via: {via}\r\n" for via in raw.get("via", ())])

@@ -20,7 +20,7 @@ MAX_EXPIRES_SECONDS = 7200
 DEFAULT_EXPIRES_SECONDS = 3600
 MAX_BINDINGS = 10  # for one address of record
 
-_QVALUE = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
+_QVALUE = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\Z")
 
 
 @dataclass(frozen=True, slots=True)
