@@ -1,36 +1,31 @@
-"""A SIP stack on the virtual network: what sip/net does with sockets, done with virtual endpoints.
+"""Beffroi's SIP core on the virtual network: the real driver, with virtual endpoints where the sockets were.
 
-datagram or stream ──> stack.receive ──┐
-the stack's next deadline ──> stack.fire ──> settle: send the outbox, set the timer
-whoever used the stack ──> settle ─────┘
+datagram or stream ──> Driver.receive ──> flush: the outbox leaves, the timer is set
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 from sip.core.errors import ParseError
 from sip.core.flow import Flow
 from sip.core.parser import KeepAlive, StreamParser
-from sip.core.stack import Stack
+from sip.net.driver import Driver
 from tests.sim.network import Address, Host, StreamFlow
 
 T = TypeVar("T")
 
 
 class Node:
-    """One stack at one host's SIP port, over UDP and TCP, until close()."""
+    """One driver at one host's SIP port, over UDP and TCP, until close()."""
 
-    def __init__(self, host: Host, stack: Stack, *, port: int = 5060) -> None:
+    def __init__(self, host: Host, driver: Driver, *, port: int = 5060) -> None:
         self.host = host
-        self.stack = stack
-        self._loop = host.network.loop
+        self.driver = driver
         self._endpoint = host.bind(port, self._datagram)
         self._listener = host.listen(port, self._accept)
         self._streams: set[StreamFlow] = set()
-        self._timer: asyncio.TimerHandle | None = None
 
     def flow(self, remote: Address) -> Flow:
         """The UDP flow to an address."""
@@ -43,46 +38,28 @@ class Node:
         return stream
 
     def act(self, action: Callable[[float], T]) -> T:
-        """Let something use the stack at the present instant, and send what it left to be sent."""
-        result = action(self._loop.time())
-        self.settle()
+        """Let something use the core at the present instant, and send what it left to be sent."""
+        result = action(self.driver.now)
+        self.driver.flush()
         return result
 
-    def settle(self) -> None:
-        """Send the outbox and set the timer; after every use of the stack."""
-        outbox = self.stack.outbox
-        while outbox:
-            flow, data = outbox.pop(0)
-            try:
-                flow.send(data)
-            except OSError:
-                self.stack.flow_failed(flow, self._loop.time())
-        deadline = self.stack.next_deadline()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._fire) if deadline is not None else None
-
     def close(self) -> None:
-        """Close the ports and streams and stop the timer; the stack is left as it is."""
+        """Close the driver, the ports and the streams."""
+        self.driver.close()
         self._endpoint.close()
         self._listener.close()
         for stream in list(self._streams):
             stream.close()
-        if self._timer is not None:
-            self._timer.cancel()
 
     def inventory(self) -> dict[str, int]:
-        """The stack's counts."""
-        return self.stack.inventory()
-
-    def _fire(self) -> None:
-        self.stack.fire(self._loop.time())
-        self.settle()
+        """The core's counts, and the errors of ours that the driver caught."""
+        core = self.driver.core
+        return {**core.inventory(), "internal errors": core.stack.counts["internal error"]}
 
     def _datagram(self, data: bytes, flow: Flow) -> None:
         if data.strip(b"\r\n\x00"):  # keep-alives of NAT bindings carry nothing
-            self.stack.receive(data, flow, self._loop.time())
-            self.settle()
+            self.driver.receive(data, flow, self.driver.now)
+            self.driver.flush()
 
     def _accept(self, stream: StreamFlow) -> None:
         parser = StreamParser()
@@ -91,15 +68,15 @@ class Node:
             try:
                 frames = parser.feed(data)
             except ParseError:
-                self._stream_closed(flow)
                 stream.close()
+                self._stream_closed(flow)
                 return
             for frame in frames:
                 if frame is KeepAlive.PING:
                     flow.send(b"\r\n")  # RFC 5626 section 4.4.1
                 elif isinstance(frame, bytes):
-                    self.stack.receive(frame, flow, self._loop.time())
-            self.settle()
+                    self.driver.receive(frame, flow, self.driver.now)
+            self.driver.flush()
 
         stream.receive, stream.closed = receive, self._stream_closed
         self._streams.add(stream)
@@ -107,8 +84,7 @@ class Node:
     def _stream_closed(self, flow: Flow) -> None:
         assert isinstance(flow, StreamFlow)
         self._streams.discard(flow)
-        self.stack.flow_failed(flow, self._loop.time())
-        self.settle()
+        self.driver.flow_failed(flow)
 
 
 def _before_accept(data: bytes, flow: Flow) -> None:

@@ -179,12 +179,16 @@ class Phone:
         *,
         body: bytes = b"",
         headers: Sequence[tuple[str, str]] = (),
+        tag: str = "",
     ) -> Message:
-        """Answer a request and return the response. RFC 3261 sections 8.2.6 and 12.1.1."""
+        """Answer a request and return the response. RFC 3261 sections 8.2.6 and 12.1.1.
+
+        tag: answer as another device behind the same INVITE, a fork, would.
+        """
         dialog = self._dialog(request)
         to = request.header("To")
         if status > 100 and not tag_of(to):
-            to = dialog.local
+            to = f"{to};tag={tag}" if tag else dialog.local
         lines = [("Via", value) for value in request.all("Via")]
         lines += [("Record-Route", value) for value in request.all("Record-Route") if status < 300]
         lines += [("From", request.header("From")), ("To", to)]
@@ -198,9 +202,9 @@ class Phone:
             Message(f"SIP/2.0 {status} {REASONS[status]}", tuple(lines), body), self._flow_of(request)
         )
 
-    def answer(self, invite: Message) -> Message:
-        """Pick up: 200 with SDP."""
-        return self.reply(invite, 200, body=self.sdp())
+    def answer(self, invite: Message, *, tag: str = "") -> Message:
+        """Pick up: 200 with SDP; tag as in `reply`."""
+        return self.reply(invite, 200, body=self.sdp(), tag=tag)
 
     def authenticate(self, challenge: Message, *, password: str = "", count: int = 0) -> Message:
         """Send the request that was challenged again, with credentials, and return it. RFC 3261 section 22.2.
