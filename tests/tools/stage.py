@@ -11,7 +11,12 @@ from tests.tools.places import ROOT
 FAKE_PYTHON = """#!/bin/sh
 case "$1" in
     -ISc) echo 3.11 ;;
-    -c) exit 0 ;;
+    -m)
+        if [ "$2" = venv ]; then
+            mkdir -p "$3/bin" && cp "$FAKES"/* "$3/bin" && echo "#!$3/bin/python" >"$3/bin/pip"
+        fi
+        echo "python $*" >>"$DIARY"
+        ;;
     *) echo "python $*" >>"$DIARY" ;;
 esac
 """
@@ -52,13 +57,14 @@ class Tree:
         (self.root / "scripts").mkdir(parents=True)
         for name in READ:
             shutil.copy(ROOT / name, self.root / name)
-        self.command(self.root / ".venv/bin/python", FAKE_PYTHON)
-        self.command(self.root / ".venv/bin/uv", FAKE_UV)
+        self.fakes = folder / "fakes"
+        self.command(self.fakes / "python", FAKE_PYTHON)
+        self.command(self.fakes / "uv", FAKE_UV)
+        self.command(self.fakes / "beffroi", '#!/bin/sh\necho "beffroi $*"\n')
+        for tool in TOOLS:
+            self.command(self.fakes / tool, FAKE_TOOL)
         self.command(self.commands / "dpkg-query", FAKE_DPKG_QUERY)
         self.command(self.commands / "sudo", FAKE_SUDO)
-        self.command(self.root / ".venv/bin/beffroi", '#!/bin/sh\necho "beffroi $*"\n')
-        for tool in TOOLS:
-            self.command(self.root / ".venv/bin" / tool, FAKE_TOOL)
 
     def command(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +81,8 @@ class Tree:
             "DIARY": str(self.diary),
             "MISSING": missing,
             "FAILS": fails,
+            "FAKES": str(self.fakes),
+            "BEFFROI_PYTHON": str(self.fakes / "python"),
         }
         return subprocess.run(
             [*before, self.root / command[0], *command[1:]],

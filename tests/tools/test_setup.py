@@ -12,7 +12,8 @@ from tests.tools.stage import FAKE_UV, Tree
 def test_the_first_time_installs_only_what_the_locks_pin(staged: Tree) -> None:
     ran = staged.run("scripts/setup")
     assert ran.returncode == 0, ran.stderr
-    pip, sync, editable = staged.done()
+    venv, pip, sync, editable = staged.done()
+    assert venv.startswith("python -m venv ")
     assert pip.startswith("python -m pip install") and "--require-hashes" in pip
     assert sync.startswith("uv pip sync") and "--require-hashes" in sync
     assert "--editable" in editable and "--no-deps" in editable and "--offline" in editable
@@ -39,7 +40,7 @@ def test_a_change_of_what_it_reads_makes_it_work_again(staged: Tree, name: str) 
 
 
 def test_an_interrupted_setup_is_taken_up_again(staged: Tree) -> None:
-    staged.command(staged.root / ".venv/bin/uv", "#!/bin/sh\nexit 3\n")
+    staged.command(staged.fakes / "uv", "#!/bin/sh\nexit 3\n")
     assert staged.run("scripts/setup").returncode != 0
     staged.command(staged.root / ".venv/bin/uv", FAKE_UV)
     staged.done()
@@ -47,12 +48,20 @@ def test_an_interrupted_setup_is_taken_up_again(staged: Tree) -> None:
     assert len(staged.done()) == 3
 
 
-def test_a_tree_that_was_moved_is_set_up_again(staged: Tree) -> None:
+def test_the_environment_of_a_tree_that_was_moved_is_made_anew(staged: Tree) -> None:
     staged.run("scripts/setup")
     staged.done()
     staged.root = staged.root.rename(staged.root.with_name("elsewhere"))
     assert staged.run("scripts/setup").returncode == 0
-    assert len(staged.done()) == 3
+    assert staged.done()[0] == f"python -m venv {staged.root}/.venv"
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(staged: Tree) -> None:
+    staged.run("scripts/setup")
+    staged.done()
+    (staged.root / ".venv/bin/python").unlink()
+    assert staged.run("scripts/setup").returncode == 0
+    assert staged.done()[0] == f"python -m venv {staged.root}/.venv"
 
 
 def test_without_root_missing_packages_are_named(staged: Tree) -> None:
