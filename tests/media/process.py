@@ -1,0 +1,85 @@
+"""A media process for a test: started, connected to an engine, and ended by closing its socket."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from media.engine import MediaEvent
+from media.engines.python import PythonEngine
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def port_range(pairs: int = 100) -> tuple[int, int]:
+    """Return a range of ports that tests running beside this one don't use."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    first = 21000 + 400 * worker
+    return first, first + 2 * pairs - 1
+
+
+class MediaProcess:
+    """The process and its engine. events: all that the engine told, in order."""
+
+    def __init__(
+        self,
+        prompts: Path,
+        *,
+        address: str = "127.0.0.1",
+        pairs: int = 100,
+        silence_seconds: float = 10.0,
+    ) -> None:
+        self.events: list[MediaEvent] = []
+        self._arrived = asyncio.Event()
+        self._prompts = prompts
+        self._address = address
+        self._pairs = pairs
+        self._silence_seconds = silence_seconds
+        self.process, ours = self.spawn()
+        self.engine = PythonEngine(ours, address, self._take)
+
+    def spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Start a process and return it and our end of its control socket."""
+        ours, theirs = socket.socketpair()
+        first, last = port_range(self._pairs)
+        command = [sys.executable, "-m", "media.engines.relay", "--control", str(theirs.fileno())]
+        command += ["--address", self._address, "--ports", f"{first}-{last}"]
+        command += ["--prompts", str(self._prompts), "--silence-seconds", str(self._silence_seconds)]
+        with theirs:
+            process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], cwd=REPOSITORY, stderr=subprocess.PIPE
+            )
+        return process, ours
+
+    async def until(self, wanted: Callable[[MediaEvent], bool]) -> MediaEvent:
+        """Return the first event, past or to come, that is wanted. Raises TimeoutError after 5 s."""
+        async with asyncio.timeout(5):
+            while True:
+                for event in self.events:
+                    if wanted(event):
+                        return event
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def stop(self) -> int:
+        """End the process by closing its socket; return its exit status."""
+        self.engine.close()
+        return finish(self.process)
+
+    def _take(self, event: MediaEvent) -> None:
+        self.events.append(event)
+        self._arrived.set()
+
+
+def finish(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process that is about to end; return its exit status."""
+    try:
+        status = process.wait(5)
+    finally:
+        process.kill()
+        assert process.stderr is not None
+        process.stderr.close()
+    return status

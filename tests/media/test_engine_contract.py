@@ -1,0 +1,339 @@
+"""What every `MediaEngine` of ours promises about offers and answers (RFC 3264), the fake included."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from media import sdp, tones
+from media.engine import MediaEngine, MediaMisuse, MediaRefused
+from media.engines.fake import FakeEngine
+from media.engines.passthrough import PassthroughEngine
+from media.engines.python import PythonEngine
+from tests.media.phone import Phone, target
+from tests.media.process import MediaProcess
+
+Phones = Callable[..., Phone]
+
+
+@pytest.fixture(params=["fake", "python"])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaEngine]:
+    if request.param == "fake":
+        yield FakeEngine("127.0.0.1")
+        return
+    process = MediaProcess(tmp_path)
+    await process.engine.start()
+    yield process.engine
+    assert process.stop() == 0
+
+
+def held(engine: MediaEngine) -> int:
+    assert isinstance(engine, FakeEngine | PythonEngine)
+    return sum(engine.inventory().values())
+
+
+def audio(body: bytes) -> sdp.MediaDescription:
+    return next(media for media in sdp.parse(body).media if media.kind == "audio")
+
+
+def version(body: bytes) -> int:
+    return int(sdp.parse(body).origin[2])
+
+
+async def call_up(engine: MediaEngine, alice: Phone, bob: Phone) -> tuple[bytes, bytes]:
+    """Join two phones; return what bob was offered and what alice was answered."""
+    offered = await engine.offer("c", "a", "b", alice.sdp())
+    answered = await engine.answer("c", "b", "a", bob.sdp("8 101"))
+    return offered, answered
+
+
+async def test_offer_gives_our_address_and_an_even_port(engine: MediaEngine, phones: Phones):
+    alice = phones()
+    offered = audio(await engine.offer("c", "a", "b", alice.sdp()))
+    assert offered.host == "127.0.0.1"
+    assert offered.port % 2 == 0
+    assert offered.port != alice.port
+
+
+async def test_offer_keeps_codecs_in_order_and_unknown_lines(engine: MediaEngine, phones: Phones):
+    body = phones().sdp(
+        "9 96 8 101",
+        rtpmaps=("96 opus/48000/2", "8 PCMA/8000", "101 telephone-event/8000"),
+        extra=("fmtp:96 useinbandfec=1", "x-vendor:hello", "maxptime:40"),
+    )
+    offered = audio(await engine.offer("c", "a", "b", body))
+    assert offered.formats == ["9", "96", "8", "101"]
+    assert [codec.name for codec in offered.codecs] == ["G722", "opus", "PCMA", "telephone-event"]
+    assert {"a=fmtp:96 useinbandfec=1", "a=x-vendor:hello", "a=maxptime:40"} <= set(offered.lines)
+
+
+async def test_offer_hides_the_callers_transport(engine: MediaEngine, phones: Phones):
+    alice = phones()
+    body = alice.sdp(
+        extra=("rtcp:50001", "rtcp-mux", "candidate:1 1 UDP 1 10.0.0.9 9 typ host", "ssrc:7 cname:x")
+    )
+    text = (await engine.offer("c", "a", "b", body)).decode()
+    assert str(alice.port) not in text
+    for word in ("rtcp", "candidate", "ssrc", "o=phone"):
+        assert word not in text
+
+
+async def test_one_offer_rings_several_devices_with_the_same_port(engine: MediaEngine, phones: Phones):
+    alice = phones()
+    first = await engine.offer("c", "a", "b", alice.sdp())
+    assert await engine.offer("c", "a", "b", alice.sdp()) == first
+
+
+async def test_answer_gives_the_callers_port_and_codec(engine: MediaEngine, phones: Phones):
+    offered, answered = await call_up(engine, phones(), phones())
+    assert target(answered) != target(offered)
+    assert audio(answered).formats == ["8", "101"]
+    assert engine.codec("c", "a") == engine.codec("c", "b") == "PCMA"
+
+
+async def test_codec_is_empty_before_an_answer(engine: MediaEngine, phones: Phones):
+    await engine.offer("c", "a", "b", phones().sdp())
+    assert engine.codec("c", "a") == ""
+    assert engine.codec("nobody", "a") == ""
+
+
+async def test_answer_comes_back_in_the_numbers_of_the_offer(engine: MediaEngine, phones: Phones):
+    opus = ("96 opus/48000/2", "97 opus/48000/2", "101 telephone-event/8000", "110 telephone-event/8000")
+    await engine.offer("c", "a", "b", phones().sdp("96 101", rtpmaps=opus))
+    answer = phones().sdp("97 110", rtpmaps=opus, extra=("fmtp:97 stereo=0", "fmtp:110 0-15"))
+    answered = audio(await engine.answer("c", "b", "a", answer))
+    assert answered.formats == ["96", "101"]
+    assert {"a=fmtp:96 stereo=0", "a=fmtp:101 0-15"} <= set(answered.lines)
+
+
+async def test_number_never_changes_its_meaning_during_a_session(engine: MediaEngine, phones: Phones):
+    # RFC 3264 section 8.3.2.
+    rtpmaps = ("96 opus/48000/2", "96 speex/16000", "8 PCMA/8000")
+    alice, bob = phones(), phones()
+    await engine.offer("c", "a", "b", alice.sdp("96 8", rtpmaps=rtpmaps[:1] + rtpmaps[2:]))
+    await engine.answer("c", "b", "a", bob.sdp("8"))
+    body = await engine.offer("c", "b", "a", bob.sdp("96 8", rtpmaps=rtpmaps[1:], version=2))
+    speex = next(codec for codec in audio(body).codecs if codec.name == "speex")
+    assert speex.payload_type != 96
+
+
+async def test_other_streams_are_offered_and_answered_with_port_zero(engine: MediaEngine, phones: Phones):
+    video = b"m=video 5004 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
+    offered = sdp.parse(await engine.offer("c", "a", "b", phones().sdp() + video))
+    assert [(media.kind, media.port != 0) for media in offered.media] == [("audio", True), ("video", False)]
+    refused = b"m=video 0 RTP/AVP 96\r\n"
+    answered = sdp.parse(await engine.answer("c", "b", "a", phones().sdp("8") + refused))
+    assert [(media.kind, media.port != 0) for media in answered.media] == [("audio", True), ("video", False)]
+
+
+async def test_answer_has_every_stream_of_the_offer_even_when_the_device_forgot_some(
+    engine: MediaEngine, phones: Phones
+):
+    image = b"m=image 5006 udptl t38\r\n"
+    await engine.offer("c", "a", "b", phones().sdp() + image)
+    answered = sdp.parse(await engine.answer("c", "b", "a", phones().sdp("8")))
+    assert [(media.kind, media.port != 0) for media in answered.media] == [("audio", True), ("image", False)]
+
+
+async def test_audio_after_another_stream_keeps_its_place(engine: MediaEngine, phones: Phones):
+    body = phones().sdp().replace(b"m=audio", b"m=video 5004 RTP/AVP 96\r\nm=audio")
+    offered = sdp.parse(await engine.offer("c", "a", "b", body))
+    assert [media.kind for media in offered.media] == ["video", "audio"]
+
+
+@pytest.mark.parametrize("profile", ["RTP/SAVP", "UDP/TLS/RTP/SAVPF", "RTP/XYZ"])
+async def test_secure_or_unknown_profile_is_refused_with_488(
+    engine: MediaEngine, phones: Phones, profile: str
+):
+    with pytest.raises(MediaRefused) as refusal:
+        await engine.offer("c", "a", "b", phones().sdp().replace(b"RTP/AVP", profile.encode()))
+    assert refusal.value.status == 488
+    assert profile in refusal.value.reason
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"hello", b"v=0\r\n", b"\xff" * 2000, b"v=0\r\nm=audio 1 RTP/AVP 0\r\n"]
+)
+async def test_body_that_is_not_sdp_is_refused_with_488(engine: MediaEngine, body: bytes):
+    with pytest.raises(MediaRefused) as refusal:
+        await engine.offer("c", "a", "b", body)
+    assert refusal.value.status == 488
+
+
+async def test_address_of_another_family_is_refused_with_488(engine: MediaEngine, phones: Phones):
+    body = phones().sdp().replace(b"c=IN IP4 127.0.0.1", b"c=IN IP6 ::1")
+    with pytest.raises(MediaRefused) as refusal:
+        await engine.offer("c", "a", "b", body)
+    assert refusal.value.status == 488
+
+
+async def test_advertised_address_replaces_ours(engine: MediaEngine, phones: Phones):
+    body = await engine.offer("c", "a", "b", phones().sdp(), advertise="203.0.113.7")
+    assert audio(body).host == "203.0.113.7"
+    assert sdp.parse(body).origin[5] == "203.0.113.7"
+
+
+async def test_answer_without_an_offer_is_our_own_mistake(engine: MediaEngine, phones: Phones):
+    with pytest.raises(MediaMisuse):
+        await engine.answer("c", "b", "a", phones().sdp())
+    await engine.publish("c", "b", phones().sdp())
+    await engine.publish("c", "a", phones().sdp())
+    await engine.terminate_offer("d", "a")
+    with pytest.raises(MediaMisuse):
+        await engine.answer("d", "a", "b", phones().sdp())
+
+
+async def test_hold_by_direction_goes_through(engine: MediaEngine, phones: Phones):
+    alice, bob = phones(), phones()
+    await call_up(engine, alice, bob)
+    held_offer = await engine.offer("c", "a", "b", alice.sdp(direction="sendonly", version=2))
+    assert audio(held_offer).direction == "sendonly"
+    held_answer = await engine.answer("c", "b", "a", bob.sdp("8 101", "recvonly", version=2))
+    assert audio(held_answer).direction == "recvonly"
+
+
+async def test_hold_by_an_address_of_zeros_becomes_a_direction(engine: MediaEngine, phones: Phones):
+    # RFC 3264 section 8.4: the old form of hold.
+    alice, bob = phones(), phones()
+    await call_up(engine, alice, bob)
+    offered = audio(await engine.offer("c", "a", "b", alice.sdp(host="0.0.0.0", version=2)))
+    assert offered.host == "127.0.0.1"
+    assert offered.direction == "sendonly"
+
+
+async def test_version_grows_only_when_the_body_changed(engine: MediaEngine, phones: Phones):
+    alice, bob = phones(), phones()
+    offered, _ = await call_up(engine, alice, bob)
+    again = await engine.offer("c", "a", "b", alice.sdp(version=2))
+    assert again == offered
+    await engine.answer("c", "b", "a", bob.sdp("8 101"))
+    on_hold = await engine.offer("c", "a", "b", alice.sdp(direction="sendonly", version=3))
+    assert version(on_hold) == version(offered) + 1
+    assert sdp.parse(on_hold).origin[1] == sdp.parse(offered).origin[1]
+
+
+async def test_other_side_may_offer_again(engine: MediaEngine, phones: Phones):
+    alice, bob = phones(), phones()
+    _, answered = await call_up(engine, alice, bob)
+    offered = await engine.offer("c", "b", "a", bob.sdp("0 101", version=2))
+    assert target(offered) == target(answered)
+    assert version(offered) == version(answered) + 1
+    await engine.answer("c", "a", "b", alice.sdp("0 101", version=2))
+    assert engine.codec("c", "a") == "PCMU"
+
+
+async def test_refused_offer_in_mid_call_leaves_the_call_as_it_was(engine: MediaEngine, phones: Phones):
+    alice, bob = phones(), phones()
+    await call_up(engine, alice, bob)
+    await engine.offer("c", "a", "b", alice.sdp("0", version=2))
+    assert engine.codec("c", "a") == "PCMA"
+    with pytest.raises(MediaRefused):
+        await engine.offer("c", "a", "b", b"garbage")
+    assert engine.codec("c", "a") == "PCMA"
+
+
+async def test_stream_given_up_in_mid_call_goes_through_as_port_zero(engine: MediaEngine, phones: Phones):
+    alice, bob = phones(), phones()
+    await call_up(engine, alice, bob)
+    gone = alice.sdp(version=2).replace(f"m=audio {alice.port}".encode(), b"m=audio 0")
+    assert audio(await engine.offer("c", "a", "b", gone)).port == 0
+
+
+async def test_late_offer_is_answered_from_the_other_end(engine: MediaEngine, phones: Phones):
+    # The caller's INVITE had no SDP: the callee offers, and the caller's ACK answers.
+    alice, bob = phones(), phones()
+    offered = await engine.offer("c", "b", "a", bob.sdp())
+    answered = await engine.answer("c", "a", "b", alice.sdp("0 101"))
+    assert audio(offered).formats == ["8", "0", "101"]
+    assert audio(answered).formats == ["0", "101"]
+    assert engine.codec("c", "a") == "PCMU"
+
+
+async def test_publish_answers_with_the_callers_first_g711(engine: MediaEngine, phones: Phones):
+    body = await engine.publish("c", "a", phones().sdp("9 0 8 101"))
+    answered = audio(body)
+    assert answered.formats == ["0", "101"]
+    assert answered.direction == "sendrecv"
+    assert engine.codec("c", "a") == "PCMU"
+
+
+async def test_publish_answers_hold_with_its_reverse(engine: MediaEngine, phones: Phones):
+    assert audio(await engine.publish("c", "a", phones().sdp(direction="sendonly"))).direction == "recvonly"
+
+
+async def test_publish_without_g711_is_refused_with_488(engine: MediaEngine, phones: Phones):
+    with pytest.raises(MediaRefused) as refusal:
+        await engine.publish("c", "a", phones().sdp("9"))
+    assert refusal.value.status == 488
+
+
+async def test_offer_of_our_own_has_g711_and_events(engine: MediaEngine, phones: Phones):
+    body = await engine.terminate_offer("c", "a")
+    assert [codec.name for codec in audio(body).codecs] == ["PCMA", "PCMU", "telephone-event"]
+    await engine.terminate_answer("c", "a", phones().sdp("0 101"))
+    assert engine.codec("c", "a") == "PCMU"
+
+
+async def test_published_leg_joined_with_the_same_codec_needs_no_new_answer(
+    engine: MediaEngine, phones: Phones
+):
+    alice, bob = phones(), phones()
+    body = alice.sdp("8")
+    published = await engine.publish("c", "a", body)
+    await engine.offer("c", "a", "b", body)
+    joined = await engine.answer("c", "b", "a", bob.sdp("8", extra=("ptime:20",)))
+    assert joined == published
+
+
+async def test_verbs_on_an_unknown_leg_are_our_own_mistake(engine: MediaEngine):
+    for verb in (engine.play("c", "a", tones.BUSY), engine.echo("c", "a"), engine.dtmf("c", "a", "1")):
+        with pytest.raises(MediaMisuse):
+            await verb
+
+
+async def test_query_tells_each_legs_addresses_and_codec(engine: MediaEngine, phones: Phones):
+    alice, bob = phones(), phones()
+    offered, answered = await call_up(engine, alice, bob)
+    legs = (await engine.query("c")).legs
+    assert legs["a"].local == target(answered)
+    assert legs["b"].local == target(offered)
+    assert legs["a"].remote == ("127.0.0.1", alice.port)
+    assert (legs["b"].codec, legs["b"].packets, legs["b"].silent_seconds) == ("PCMA", 0, -1.0)
+
+
+async def test_delete_gives_everything_back(engine: MediaEngine, phones: Phones):
+    await call_up(engine, phones(), phones())
+    await engine.play("c", "a", tones.RINGBACK, repeat=True)
+    await engine.delete("c")
+    await engine.delete("c")
+    assert held(engine) == 0
+    assert (await engine.query("c")).legs == {}
+
+
+async def test_ports_that_run_out_are_refused_with_480(tmp_path: Path, phones: Phones):
+    small: list[MediaEngine] = [FakeEngine(first_port=20000, last_port=20005)]
+    process = MediaProcess(tmp_path, pairs=3)
+    await process.engine.start()
+    small.append(process.engine)
+    for engine in small:
+        await engine.publish("c", "1", phones().sdp(host="192.0.2.9"))
+        await engine.publish("c", "2", phones().sdp(host="192.0.2.9"))
+        await engine.publish("c", "3", phones().sdp(host="192.0.2.9"))
+        with pytest.raises(MediaRefused) as refusal:
+            await engine.publish("c", "4", phones().sdp(host="192.0.2.9"))
+        assert refusal.value.status == 480
+        await engine.delete("c")
+        await engine.publish("d", "1", phones().sdp(host="192.0.2.9"))
+    assert process.stop() == 0
+
+
+async def test_passthrough_hands_sdp_on_untouched(phones: Phones):
+    engine: MediaEngine = PassthroughEngine()
+    alice, bob = phones(), phones()
+    assert await engine.offer("c", "a", "b", alice.sdp()) == alice.sdp()
+    assert await engine.answer("c", "b", "a", bob.sdp("8 101")) == bob.sdp("8 101")
+    assert engine.codec("c", "a") == "PCMA"
+    with pytest.raises(MediaRefused):
+        await engine.publish("c", "a", alice.sdp())
+    await engine.delete("c")
+    assert engine.codec("c", "a") == ""
