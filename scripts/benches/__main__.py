@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -70,7 +71,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         ours, theirs = cores()
         load = Load(compile_sipload(CACHE), theirs, f"127.0.0.1:{PORT}")
-        bench = Bench(ours, load, PORT, told.print, arguments.soak)
+        bench = Bench(ours, load, PORT, partial(told.print, soft_wrap=True), arguments.soak)
         figures = list(measure(bench, arguments.peer))
     except BenchError as error:
         print(f"scripts/bench: {error}", file=sys.stderr)

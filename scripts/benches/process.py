@@ -127,6 +127,16 @@ def memory(pids: Iterable[int]) -> Memory:
     return Memory(pss_kb * 1024 / 1e6, rss_kb * 1024 / 1e6)
 
 
+def busy_seconds(core: int) -> float:
+    """What everybody has run on a core since the machine started, in seconds: to see who else was there."""
+    for line in (PROC / "stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _idle, _waiting, irq, soft_irq, *_ = map(int, ticks)
+            return (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
+    raise BenchError(f"/proc/stat has no cpu{core}")
+
+
 def check_alive(roles: Mapping[int, str]) -> None:
     """Raises BenchError if a process under measure has died: its share would be missing from every sum."""
     for pid, role in roles.items():

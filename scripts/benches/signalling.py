@@ -41,6 +41,7 @@ STEPS = (500, 1000, 2000, 3000, 4000, 5000, 6000, 8000)
 STEP_SECONDS = 3
 CONFIRM_SECONDS = 20
 RECOVERY_SECONDS = 5  # after a rate that was too much: its retransmissions and late answers die away
+OTHERS_SHARE = 0.05  # of the core, taken by programs that aren't measured: the figures are then too high
 STALL_MS = 10  # a turn of the load longer than this blurs its figures: the machine did something else
 SOAK_RATE = 1000
 SOAK_SECONDS = 1800
@@ -85,12 +86,17 @@ class Measurement:
 
     def calls(self, rate: int, seconds: int, *, probe: bool = False, reuse_nonce: bool = False) -> Report:
         """One run of calls, told to the person who waits."""
+        busy_before = process.busy_seconds(self.bench.core)
         report = self.load.calls(rate, seconds, self.node.roles, probe=probe, reuse_nonce=reuse_nonce)
-        verdict = "no failure" if report.clean else report.in_words()
-        repeated, turn_ms = report.fields["retransmissions"], report.fields["own_busiest_turn_ms"]
-        again = f", {repeated} retransmissions" if repeated else ""
-        late = f", the load itself stalled for {turn_ms:.0f} ms" if turn_ms > STALL_MS else ""
-        self.bench.say(f"{self.name}: {rate:,} calls/s for {seconds} s: {verdict}{again}{late}")
+        others = process.busy_seconds(self.bench.core) - busy_before - report.cpu_us / 1e6
+        said = ["no failure" if report.clean else report.in_words()]
+        if repeated := report.fields["retransmissions"]:
+            said.append(f"{repeated} retransmissions")
+        if (turn_ms := report.fields["own_busiest_turn_ms"]) > STALL_MS:
+            said.append(f"the load itself stalled for {turn_ms:.0f} ms")
+        if others > OTHERS_SHARE * seconds:
+            said.append(f"others had the core for {others:.1f} s")
+        self.bench.say(f"{self.name}: {rate:,} calls/s for {seconds} s: {', '.join(said)}")
         process.check_alive(self.node.roles)
         if seconds >= CONFIRM_SECONDS:
             self.sustained[rate] = report.clean

@@ -8,8 +8,9 @@
  *       the callees (as many as the users) must be registered before, with `register` and the same --port
  *   sipload first --target 127.0.0.1:5060 --seconds 30
  *       OPTIONS every 2 ms until something answers; gives the instant on CLOCK_MONOTONIC
- *   sipload mirror --target 127.0.0.1:5060 --seconds 60
- *       the least that can stand for a PBX: challenges, then passes datagrams on; shows the load's own ceiling
+ *   sipload mirror --target 127.0.0.1:5060 --seconds 60 [--drop-every 30]
+ *       the least that can stand for a PBX: challenges, then passes datagrams on; shows the load's own ceiling,
+ *       and its retransmissions when datagrams are dropped
  *
  * A user EXT has the password pwEXT. Sockets: PORT calls, PORT+1 is called and registers, PORT+2 probes.
  * What is being measured never shares a retransmission or a pause with what measures it: the probe's answers
@@ -64,7 +65,7 @@ static const double T1 = 0.5, T2 = 4.0, TRANSACTION_SECONDS = 32.0, PROBE_SECOND
 static struct {
     const char *command, *domain, *algorithm;
     struct sockaddr_in target;
-    int first, users, callees, window, port, seconds;
+    int first, users, callees, window, port, seconds, drop_every;
     double rate, hold_seconds, drain_seconds;
     bool reuse_nonce, probe;
     int pids[MAX_PIDS], pid_count;
@@ -1138,10 +1139,12 @@ static int run_first(void) {
 /* ---- mirror ---- */
 
 static struct sockaddr_in mirror_caller, mirror_callee;
+static long mirror_taken;
 
 static void mirror_take(int fd, const char *data, const struct sockaddr_in *from, double arrived_at) {
     static struct message message;
     (void)arrived_at;
+    if (options.drop_every && ++mirror_taken % options.drop_every == 0) return;
     if (!is_loopback(from) || !parse(&message, data)) return;
     if (message.status) { /* only the called side answers us */
         transmit(fd, data, strlen(data), &mirror_caller);
@@ -1214,6 +1217,7 @@ static void read_option(int letter, char *text) {
     case 'o': options.hold_seconds = number_between(text, 0, 600000, "hold-ms") / 1e3; break;
     case 'D': options.drain_seconds = number_between(text, 0, 120, "drain-seconds"); break;
     case 'P': read_pids(text); break;
+    case 'x': options.drop_every = (int)number_between(text, 2, 1000000, "drop-every"); break;
     case '2': options.algorithm = "SHA-256"; break;
     case 'R': options.reuse_nonce = true; break;
     case 'b': options.probe = true; break;
@@ -1226,6 +1230,7 @@ static void read_command_line(int count, char **words) {
         {"target", 1, NULL, 't'},      {"domain", 1, NULL, 'd'}, {"first", 1, NULL, 'f'},       {"users", 1, NULL, 'n'},   {"callees", 1, NULL, 'c'},
         {"window", 1, NULL, 'w'},      {"port", 1, NULL, 'p'},   {"seconds", 1, NULL, 's'},     {"rate", 1, NULL, 'r'},    {"hold-ms", 1, NULL, 'o'},
         {"drain-seconds", 1, NULL, 'D'}, {"pids", 1, NULL, 'P'},   {"sha256", 0, NULL, '2'},      {"reuse-nonce", 0, NULL, 'R'}, {"probe", 0, NULL, 'b'},
+        {"drop-every", 1, NULL, 'x'},
         {0}};
     for (int letter; (letter = getopt_long(count, words, "", known, NULL)) != -1;) read_option(letter, optarg);
     if (optind != count - 1) fail("one command: register, calls, first or mirror");
