@@ -65,13 +65,17 @@ class Namespace:
     async def start(
         self, words: Sequence[str | Path], log: Path, **environment: str
     ) -> asyncio.subprocess.Process:
-        """Start a program in here, its output and errors in `log`. It leads a session of its own."""
+        """Start a program in here, in the folder of `log`, where its output and errors go.
+
+        It leads a session of its own, as a daemon does.
+        """
         with log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
                 *self.command(*words),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                cwd=log.parent,
                 start_new_session=True,
                 env={**os.environ, **environment},
             )

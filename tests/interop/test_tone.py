@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.tone import Recording, ToneError, heard_frequency, read_recording, write_tone
+from tests.interop.tone import Recording, ToneError, heard_frequency, is_heard, read_recording, write_tone
 
 
 def _recording(*tones_hz: int, seconds: float = 1.0) -> Recording:
@@ -34,8 +34,17 @@ def test_one_tone_after_another_is_not_one_tone() -> None:
         heard_frequency(Recording(8000, first.samples + second.samples))
 
 
+def test_a_tone_is_told_from_its_neighbour() -> None:
+    assert is_heard(440, _recording(440))
+    assert not is_heard(460, _recording(440))
+
+
+def test_neither_of_two_tones_at_once_is_the_one_that_is_heard() -> None:
+    assert not is_heard(440, _recording(440, 850))
+
+
 def test_silence_is_not_a_tone() -> None:
-    with pytest.raises(ToneError, match="0 of 10 slices"):
+    with pytest.raises(ToneError, match="0 slices"):
         heard_frequency(Recording(8000, array("h", bytes(16_000))))
 
 

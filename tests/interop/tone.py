@@ -76,20 +76,35 @@ def write_tone(path: Path, frequency_hz: float, seconds: float, rate_hz: int = 8
 
 def heard_frequency(recording: Recording) -> int:
     """The tone's frequency in Hz, a multiple of STEP_HZ. Silence, noise or a mixture: ToneError."""
+    slices = _loud_slices(recording)
+    heard = Counter(_tone_of(one, recording.rate_hz) for one in slices)
+    candidates = [(count, tone) for tone, count in heard.items() if tone is not None]
+    count, frequency_hz = max(candidates, default=(0, 0))
+    if count < _enough(slices):
+        raise ToneError(
+            f"no clear tone in {recording.seconds:.1f} s: {len(slices)} slices of {SLICE_SECONDS} s "
+            f"aren't silent, tones heard: {dict(heard.most_common(5))}"
+        )
+    return frequency_hz
+
+
+def is_heard(frequency_hz: int, recording: Recording) -> bool:
+    """Whether this is the one tone in the recording. Much less work than finding out which one is."""
+    slices = _loud_slices(recording)
+    held = [one for one in slices if _share(_windowed(one), frequency_hz / recording.rate_hz) >= _PURE]
+    return len(held) >= _enough(slices)
+
+
+def _loud_slices(recording: Recording) -> list[array[int]]:
     length = round(SLICE_SECONDS * recording.rate_hz)
     starts = range(0, len(recording.samples) - length + 1, length)
-    slices = [recording.samples[at : at + length] for at in starts]
-    loud = [one for one in slices if _rms(one) >= _SILENCE_RMS]
-    heard = Counter(_tone_of(one, recording.rate_hz) for one in loud)
-    heard.pop(None, None)
-    if heard:
-        (frequency_hz, count), *_ = heard.most_common(1)
-        if frequency_hz is not None and count >= max(_LEAST_SLICES, _MAJORITY * len(loud)):
-            return frequency_hz
-    raise ToneError(
-        f"no clear tone in {recording.seconds:.1f} s: {len(loud)} of {len(slices)} slices aren't silent, "
-        f"tones heard: {dict(heard.most_common(5))}"
-    )
+    slices = (recording.samples[at : at + length] for at in starts)
+    return [one for one in slices if _rms(one) >= _SILENCE_RMS]
+
+
+def _enough(slices: list[array[int]]) -> float:
+    """How many of them must agree."""
+    return max(_LEAST_SLICES, _MAJORITY * len(slices))
 
 
 def _rms(samples: array[int]) -> float:
@@ -97,14 +112,23 @@ def _rms(samples: array[int]) -> float:
 
 
 def _tone_of(samples: array[int], rate_hz: int) -> int | None:
-    """The one frequency that holds nearly all of the slice's energy, or None when there isn't one."""
+    """The one frequency that holds most of the slice's energy, or None when there isn't one."""
+    windowed = _windowed(samples)
+    frequencies = range(LOWEST_HZ, HIGHEST_HZ + 1, STEP_HZ)
+    strongest = max(frequencies, key=lambda frequency_hz: _goertzel(windowed, frequency_hz / rate_hz))
+    return strongest if _share(windowed, strongest / rate_hz) >= _PURE else None
+
+
+def _windowed(samples: array[int]) -> list[float]:
     count = len(samples)
-    hann = [s * (0.5 - 0.5 * math.cos(2 * math.pi * n / count)) for n, s in enumerate(samples)]
-    energy = sum(s * s for s in hann)
-    strongest = max(range(LOWEST_HZ, HIGHEST_HZ + 1, STEP_HZ), key=lambda f: _goertzel(hann, f / rate_hz))
+    return [s * (0.5 - 0.5 * math.cos(2 * math.pi * n / count)) for n, s in enumerate(samples)]
+
+
+def _share(windowed: list[float], turns_per_sample: float) -> float:
+    """How much of the energy is at one frequency: 1 for a sine."""
     # A windowed sine of amplitude a has energy 3/16 a²N and, at its own frequency, power (aN/4)².
-    share = _goertzel(hann, strongest / rate_hz) * 3 / energy / count
-    return strongest if share >= _PURE else None
+    energy = sum(s * s for s in windowed)
+    return _goertzel(windowed, turns_per_sample) * 3 / energy / len(windowed)
 
 
 def _goertzel(samples: list[float], turns_per_sample: float) -> float:
