@@ -235,6 +235,8 @@ def _to_outside(way: _Way) -> Decision:
 def _read_outside(way: _Way) -> tuple[OutsideNumber, ...]:
     """The outside number that the digits call, as a tuple of one; empty when they call none."""
     dialled, prefix, country = way.dialled, way.plan.outside_prefix, way.plan.country
+    if dialled.startswith(prefix + "+"):
+        dialled = dialled.removeprefix(prefix)  # a + leaves no doubt
     digits = dialled.removeprefix("+")
     if len(digits) > _MAX_DIGITS or not (digits.isascii() and digits.isdigit()):
         way.step(0, "outside", f'"{shortened(dialled)}" is no telephone number')

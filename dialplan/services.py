@@ -176,10 +176,11 @@ def read_service(name: str, node: Node, references: References, language: str) -
     """A service; a setting that its type doesn't have is an error."""
     anything = node.mapping(required=("type",))
     kind = anything["type"].choice(tuple(_SETTINGS), "type") if "type" in anything else ""
-    readers, required = _SETTINGS.get(kind, ({}, ()))
-    # With an unknown type nothing can be said of the settings.
-    known = _ALL | readers.keys() if kind and anything["type"].value == kind else None
-    fields = node.mapping(known, required)
+    if "type" in anything and anything["type"].value == kind:
+        readers, required = _SETTINGS[kind]
+        fields = node.mapping(_ALL | readers.keys(), required)
+    else:
+        readers, fields = {}, anything  # nothing can be said of the settings of an unknown type
     numbers = read_range(fields["number"], public=False) if "number" in fields else None
     if numbers is not None and len(numbers) > 1000:
         fields["number"].error("bad_range", "a service has at most 1000 numbers")
