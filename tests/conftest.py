@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure: pytest-timeout bounds a test, not the duration of one example.
+hypothesis.settings.register_profile("beffroi", deadline=None)
+hypothesis.settings.load_profile("beffroi")
 
 
 class Outcomes:
