@@ -62,6 +62,10 @@ domain: localhost
 plan: plan.yaml
 sip:
   udp: 127.0.0.1:{port}
+  tcp: []
+  tls: []
+  ws: []
+web: []
 media:
   engine: {engine}
   address: 127.0.0.1
