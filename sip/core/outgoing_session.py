@@ -125,7 +125,11 @@ class OutgoingSession(Session):
             self._hang_up_fork(response, now)
 
     def _confirm(self, response: Response, now: float) -> None:
-        self.dialog.confirm(response)
+        try:
+            self.dialog.confirm(response)
+        except ParseError:  # it can't be acknowledged, and its sender would only repeat it
+            self._failed(500, Reason("SIP", 500, "Malformed Answer"), now)
+            return
         self.state = SessionState.CONFIRMED
         late_offer = not self._body
         self._body = b""

@@ -154,6 +154,7 @@ class Stack:
                 1  # 18.1.2; a second Via says that we aren't its last hop (8.1.3.3)
             )
             return
+        _ = response.to, response.from_, response.call_id  # before the machine moves: a good one may follow
         user = transaction.user
         if transaction.receive(response, now) and user is not None:
             self._settle(transaction)

@@ -1,4 +1,4 @@
-"""The stack's first duty: what comes in is answered or dropped, and the answer goes back where it came from."""
+"""The stack's first duty: what comes in is answered or dropped, and an answer goes where it came from."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def options(
 ) -> str:
     return (
         f"{method} sip:valmont.example SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\n"
-        f"To: <sip:b@valmont.example>\r\nFrom: <sip:a@valmont.example>;tag=1\r\nCall-ID: c1\r\nCSeq: 7 {method}\r\n{extra}\r\n"
+        f"To: <sip:b@valmont.example>\r\nFrom: <sip:a@valmont.example>;tag=1\r\n"
+        f"Call-ID: c1\r\nCSeq: 7 {method}\r\n{extra}\r\n"
     )
 
 
