@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from sip.core.digest import Authenticator, Credentials, Verdict, authorization
 from sip.core.errors import RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.identifiers import Identifiers
 from sip.core.inspection import inspect
 from sip.core.message import Request, Response
 from sip.core.parser import StreamParser, parse_message
+from sip.core.registrar import Binding, bind, contact_lines
 from sip.core.stack import ServerTransaction, Stack
 from tests.sip.test_parser import touch
 from tests.sip.torture.notation import message, names
@@ -167,3 +169,101 @@ def test_a_stream_of_damaged_messages_gives_frames_or_ends_and_never_raises_anyt
             parser = StreamParser()
     assert frames > 0
     assert ends > 0
+
+
+LOGIN = Credentials.of("1001", "valmont.example", "pw1001")
+
+
+def credentials_of(authenticator: Authenticator) -> list[bytes]:
+    """Good Authorization values for both algorithms."""
+    challenges = authenticator.challenge(0.0)
+    values = [line.partition(": ")[2] for line in challenges.split("\r\n") if line]
+    lines = [
+        authorization([value], "1001", "pw1001", "REGISTER", "sip:valmont.example", "c1") for value in values
+    ]
+    return [line.partition(": ")[2].rstrip("\r\n").encode() for line in lines]
+
+
+def test_damaged_credentials_get_a_verdict_or_a_refusal_and_only_good_ones_are_accepted():
+    """RFC 7616 section 3.4."""
+    chance = random.Random(7616)
+    authenticator = Authenticator("valmont.example", b"secret")
+    verdicts: set[Verdict] = set()
+    for _ in range(MESSAGES // 200):
+        good = credentials_of(authenticator)
+        for data in damaged(chance, good, 20):
+            value = data.decode("utf-8", "surrogateescape")
+            try:
+                verdict, username = authenticator.verify(
+                    [value],
+                    "REGISTER",
+                    "sip:valmont.example",
+                    lambda name: LOGIN if name == "1001" else None,
+                    1.0,
+                )
+            except RemoteProtocolError as error:
+                assert 400 <= error.status < 500
+                continue
+            verdicts.add(verdict)
+            assert verdict is not Verdict.ACCEPTED or username == "1001"
+    assert verdicts == set(Verdict)
+
+
+def test_damaged_challenges_are_answered_or_refused():
+    """RFC 3261 section 22.2; a trunk's challenge is as hostile as anything."""
+    chance = random.Random(8760)
+    challenge = [
+        b'Digest realm="r",nonce="n",qop="auth,auth-int",algorithm=SHA-256,opaque="o"',
+        b"Digest realm=r",
+    ]
+    lines = 0
+    for data in damaged(chance, challenge, MESSAGES // 10):
+        value = data.decode("utf-8", "surrogateescape")
+        try:
+            line = authorization([value], "u", "p", "INVITE", "sip:trunk.example", "c1")
+        except RemoteProtocolError:
+            continue
+        assert line.endswith("\r\n")
+        assert line.count("\r\n") == 1
+        lines += 1
+    assert lines > MESSAGES // 200
+
+
+REGISTERS = [
+    f"REGISTER sip:valmont.example SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.77;branch=z9hG4bK1\r\n"
+    f"From: <sip:1001@valmont.example>;tag=1\r\nTo: <sip:1001@valmont.example>\r\n"
+    f"Call-ID: c1\r\nCSeq: 1 REGISTER\r\n"
+    f"{contact}\r\n\r\n".encode()
+    for contact in (
+        "Contact: <sip:1001@192.0.2.77:5060;transport=udp>;expires=600;q=0.5",
+        "Contact: *\r\nExpires: 0",
+        "m: sip:1001@192.0.2.77, <sip:1001@[2001:db8::1]>;q=1.0\r\nExpires: 3600",
+        "Contact: <sip:%00@host5.example.com>\r\nContact: <sip:%00%00@host5.example.com>",
+    )
+]
+
+
+def test_damaged_registers_bind_or_are_refused_and_what_is_bound_can_be_written_back():
+    """RFC 3261 section 10.3."""
+    chance = random.Random(10)
+    flow = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.77", 5060))
+    bindings: tuple[Binding, ...] = ()
+    bound = refused = 0
+    for data in damaged(chance, REGISTERS, MESSAGES // 4):
+        try:
+            register = parse_message(data)
+            if not isinstance(register, Request):
+                continue
+            register.flow = flow
+            bindings = bind(bindings, register, "1001", 0.0)
+        except RemoteProtocolError as error:
+            assert 400 <= error.status < 600
+            refused += 1
+            bindings = () if len(bindings) >= 10 else bindings
+            continue
+        lines = contact_lines(bindings, 0.0)
+        ok = parse_message(f"SIP/2.0 200 OK\r\n{lines}\r\n".encode("utf-8", "surrogateescape"))
+        assert [contact.uri for contact in ok.contacts] == [binding.contact for binding in bindings]
+        bound += 1
+    assert bound > MESSAGES // 80
+    assert refused > MESSAGES // 80

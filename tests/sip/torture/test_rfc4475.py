@@ -11,6 +11,7 @@ from sip.core.errors import ParseError
 from sip.core.message import Request, Response
 from sip.core.name_addr import NameAddr
 from sip.core.parser import StreamParser, parse_message
+from sip.core.registrar import bind, contact_lines
 from sip.core.uri import SipUri, equal
 from tests.sip.torture.endpoint import Endpoint, accepted, dropped, refused
 from tests.sip.torture.notation import message
@@ -134,6 +135,15 @@ def test_escnull_escaped_nulls_in_uris():
     first, second = (contact.sip_uri for contact in register.contacts)
     assert (first.user, second.user) == ("\x00", "\x00\x00")
     assert not equal(first, second)
+
+
+def test_escnull_a_registrar_binds_two_contacts():
+    """RFC 4475 section 3.1.1.4."""
+    bindings = bind((), accepted("escnull"), "null", 0.0)
+    assert [binding.contact for binding in bindings] == [
+        "sip:%00@host5.example.com",
+        "sip:%00%00@host5.example.com",
+    ]
 
 
 def test_esc02_use_of_percent_when_it_is_not_an_escape():
@@ -522,6 +532,13 @@ def test_regescrt_register_with_a_url_escaped_header():
     assert register.contact.uri == "sip:user@example.com?Route=%3Csip:sip.example.com%3E"
     assert register.contact.sip_uri.headers == "Route=%3Csip:sip.example.com%3E"
     assert "route" not in register.headers
+
+
+def test_regescrt_the_200_gives_the_contact_back_as_it_was():
+    """RFC 4475 section 3.3.14."""
+    bindings = bind((), accepted("regescrt"), "user", 0.0)
+    ok = parse_message(f"SIP/2.0 200 OK\r\n{contact_lines(bindings, 0.0)}\r\n".encode())
+    assert ok.contact.uri == "sip:user@example.com?Route=%3Csip:sip.example.com%3E"
 
 
 def test_sdp01_unacceptable_accept_offering():
