@@ -205,20 +205,24 @@ def _check_networks(plan: Plan) -> Iterator[Finding]:
 
 def _check_emergency_likeness(plan: Plan) -> Iterator[Finding]:
     """Numbers inside that are, or begin like, what is dialled for an emergency."""
-    dialled = {form for number in plan.emergency for form in (number, plan.outside_prefix + number)}
+    forms = {form for number in plan.emergency for form in (number, plan.outside_prefix + number)}
+    dialled = sorted(forms, key=lambda form: (len(form), form))
     for numbers, part, name in _numbers_inside(plan):
-        for form in sorted(dialled, key=lambda form: (len(form), form)):
-            rest = len(numbers.first) - len(form)
-            if rest < 0 or not numbers.overlaps(NumberRange(form + "0" * rest, form + "9" * rest)):
-                continue
-            if rest == 0:
-                message = f"{name} can never be called: {form} is an emergency number"
-                yield _finding(plan, "is_emergency_number", "error", part, message, "choose another number")
-            else:
-                message = f"{name} begins like the emergency number {form}"
-                hint = "a telephone that dials without waiting would call it; choose another number"
-                yield _finding(plan, "begins_like_emergency", "warning", part, message, hint)
-            break
+        same = [form for form in dialled if form in numbers]
+        beginning = [form for form in dialled if _holds_beginning(numbers, form)]
+        if same:
+            message = f"{name}: {same[0]} is an emergency number and can't be anything else"
+            yield _finding(plan, "is_emergency_number", "error", part, message, "choose another number")
+        elif beginning:
+            message = f"{name} begins like the emergency number {beginning[0]}"
+            hint = "a telephone that dials without waiting would call it; choose another number"
+            yield _finding(plan, "begins_like_emergency", "warning", part, message, hint)
+
+
+def _holds_beginning(numbers: NumberRange, beginning: str) -> bool:
+    """Whether a range holds a longer number that begins so."""
+    rest = len(numbers.first) - len(beginning)
+    return rest > 0 and numbers.overlaps(NumberRange(beginning + "0" * rest, beginning + "9" * rest))
 
 
 def _numbers_inside(plan: Plan) -> Iterator[tuple[NumberRange, Placed, str]]:

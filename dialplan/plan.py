@@ -18,9 +18,9 @@ from dialplan.ranges import NumberRange
 from dialplan.schedule import Schedule
 from dialplan.tables import Tables, compile_tables
 
-# Why a call is refused: a right that is missing, no such number, nobody there, the rules of the plan
-# going in a circle, closed, no number of ours that a trunk may show, no trunk.
-REJECT_REASONS = ("class", "unknown", "blocked", "loop", "closed", "caller_id", "no_trunk")
+# Why a call is refused: a right that the class lacks, no such number, the plan goes in a circle, closed with
+# nowhere to go, no number of ours that a trunk may show, no trunk.
+REJECT_REASONS = ("class", "unknown", "loop", "closed", "caller_id", "no_trunk")
 
 
 class Placed(Protocol):

@@ -68,8 +68,11 @@ def test_passwords_in_a_plan_are_a_note():
             ),
         ),
         (
-            {"classes:": '  local: "112"\nclasses:'},
-            "12:10: range 112 can never be called: 112 is an emergency number; choose another number",
+            {"classes:": '  local: "100..199"\nclasses:'},
+            (
+                "12:10: range 100..199: 112 is an emergency number and can't be anything else; "
+                "choose another number"
+            ),
         ),
         (
             {"numbers:": "  annexe: {networks: [10.1.0.0/24], trunks: [operateur]}\nnumbers:"},
@@ -119,7 +122,7 @@ def test_what_is_wrong_with_the_numbers_is_told(replaced, sentence):
         ),
         (
             'services:\n  s: {number: "300", type: group, members: {group: gens}}\n',
-            'village.yaml:19:44: nobody is in group "gens"; none is defined',
+            '19:44: nobody is in group "gens"; none is defined',
         ),
         (
             'schedules:\n  j: {open: []}\nservices:\n  s: {number: "300", type: echo, schedule: j}\n',
