@@ -224,7 +224,11 @@ def _path(keys: Mapping[str, Node], name: str, folder: Path, default: str) -> Pa
 
 def _domain(node: Node) -> str:
     text = node.text().lower()
-    if not text or _DOMAIN.fullmatch(text) or _parsed(ipaddress.ip_address, text.strip("[]")):
+    if (
+        (not text and not node.quoted)
+        or _DOMAIN.fullmatch(text)
+        or _parsed(ipaddress.ip_address, text.strip("[]"))
+    ):
         return text
     node.error("wrong_domain", f'"{text[:60]}" is no domain', "such as pbx.valmont.example")
     return text

@@ -50,7 +50,7 @@ class Database(Protocol):
 class SqliteDatabase:
     """One file. A transaction outlives the process; a power cut may take the last ones, unless `durable`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite gives its journal files the mode of the database: other users read neither.
@@ -60,7 +60,7 @@ class SqliteDatabase:
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)),
             poolclass=StaticPool,
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+            connect_args={"timeout": busy_seconds, "check_same_thread": False},
         )
         sa.event.listen(self._engine, "connect", _configure_sqlite)
         sa.event.listen(self._engine, "begin", _begin_sqlite)

@@ -57,7 +57,10 @@ class SessionUser(Protocol):
         """Our re-INVITE was refused; what was agreed before holds."""
 
     def ended(self, reason: Reason, now: float) -> None:
-        """The remote party hung up, or the dialog broke."""
+        """The remote party hung up, or the dialog broke.
+
+        `release` is expected: the 200 to the BYE waits for it, so that what it acknowledges can be written.
+        """
 
 
 class SessionState(Enum):
@@ -79,6 +82,7 @@ class Session:
     """
 
     __slots__ = (
+        "_bye",
         "_core",
         "_interval",
         "_invite",
@@ -103,6 +107,7 @@ class Session:
         self.contact = contact_uri(dialog.flow)
         self.deadline: float | None = None
         self.armed: float | None = None
+        self._bye: ServerTransaction | None = None
         self._invite: InviteServer | None = None  # the INVITE or re-INVITE that waits for our answer
         self._unacknowledged = b""
         self._interval = T1
@@ -122,6 +127,12 @@ class Session:
             raise LocalProtocolError(f"hang_up in {self.state.name}")
         self._send("BYE", IGNORED, now, headers=reason.header if reason else "")
         self._end()
+
+    def release(self, now: float) -> None:
+        """Let the 200 to a BYE leave, if one waits."""
+        bye, self._bye = self._bye, None
+        if bye is not None and bye.request is not None:
+            self._core.stack.respond(bye, 200, now)
 
     def offer(self, body: bytes, now: float) -> None:
         """Send a re-INVITE (14.1). Raises LocalProtocolError while an offer is under way."""
@@ -149,8 +160,8 @@ class Session:
         self.dialog.check_sequence(request)
         match request.method:
             case "BYE":
-                self._core.stack.respond(transaction, 200, now)
                 reasons = parse_reasons(request.headers.get("reason", []))
+                self._bye = transaction
                 self._bye_received(reasons[0] if reasons else NORMAL_CLEARING, now)
             case "INVITE":
                 assert isinstance(transaction, InviteServer)
@@ -282,6 +293,8 @@ class Session:
             self._core.stack.respond(invite, 487, now, to_tag=self.dialog.local_tag)  # 15.1.2
         if user is not None:
             user.ended(reason, now)
+        else:
+            self.release(now)
 
     def _broken(self, reason: Reason, now: float) -> None:
         """End from our side, and tell both."""

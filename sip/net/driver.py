@@ -1,4 +1,4 @@
-"""Joins a user agent core to an event loop: what arrives goes in, what lies in the outbox goes out, timers fire.
+"""Joins a user agent core to an event loop: messages in, the outbox out, timers fired.
 
 Datagrams are read in batches; before the answers of a batch leave, `before_sending` lets the owner write down
 what they acknowledge (group commit). It works on any loop with a clock, the virtual world's included.
@@ -52,7 +52,7 @@ class Driver:
             log.exception("message from %s made us fail", flow)
 
     def wake(self) -> None:
-        """Something may lie in the outbox or on the timers: flush soon, after what is already due on the loop."""
+        """Something may lie in the outbox or on the timers: flush soon, after what is due already."""
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush_soon)

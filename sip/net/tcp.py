@@ -13,6 +13,7 @@ from collections import Counter
 from sip.core.errors import ParseError
 from sip.core.flow import Flow
 from sip.core.parser import KeepAlive, StreamParser
+from sip.net.addresses import local_address_toward
 from sip.net.driver import Driver
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class TcpFlow(Flow):
         return not self._closed
 
     def send(self, data: bytes) -> None:
-        """Send, or keep until the connection is there; raises OSError when it is gone or the peer doesn't read."""
+        """Send, or keep until connected; raises OSError when it is gone or the peer doesn't read."""
         if self._closed:
             raise ConnectionResetError("connection closed")
         if self.transport_ is None:
@@ -82,6 +83,7 @@ class TcpTransport:
         self._driver = driver
         self._loop = asyncio.get_running_loop()
         self._listening = listening
+        self.family = listening.family if listening is not None else socket.AF_INET
         self._server: asyncio.Server | None = None
         self._connections: dict[tuple[str, int], Connection] = {}
         self._of_address: Counter[str] = Counter()
@@ -97,8 +99,8 @@ class TcpTransport:
         known = self._connections.get(remote)
         if known is not None and known.flow.open:
             return known.flow
-        local = self._listening.getsockname()[:2] if self._listening is not None else ("0.0.0.0", 0)  # noqa: S104
-        flow = TcpFlow(local, remote)
+        bound = self._listening.getsockname()[:2] if self._listening is not None else ("0.0.0.0", 0)  # noqa: S104
+        flow = TcpFlow(local_address_toward(bound, remote), remote)
         connection = Connection(self, flow)
         self._connections[remote] = connection
         task = self._loop.create_task(self._connect(connection, flow))
@@ -111,7 +113,7 @@ class TcpTransport:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._loop.create_connection(lambda: connection, *flow.remote)
         except OSError as error:  # TimeoutError is one
-            log.info("connecting to %s: %s", flow, error or "timeout")
+            log.info("connecting to %s: %s", flow, str(error) or "timeout")
             if self._connections.get(flow.remote) is connection:
                 del self._connections[flow.remote]
             flow.closed()

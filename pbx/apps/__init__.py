@@ -1,0 +1,1 @@
+"""What runs over a call: one straight-line coroutine each."""

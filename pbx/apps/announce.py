@@ -1,0 +1,44 @@
+"""Say why a call can't be, before the answer and at nobody's cost, then refuse it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from media.engine import MediaRefused
+from media.speech import Speech
+from pbx.calls.call import Call
+from pbx.calls.happenings import Played, TimeUp
+from sip.core.reason import Reason
+
+LONGEST_SECONDS = 20.0
+CONTEXT_LANGUAGE = "en"
+
+
+async def announce(
+    call: Call, text: Mapping[str, str], *, status: int, cause: str, reason: Reason | None = None
+) -> None:
+    """Speak `text` (by language) in early media, in the plan's language, then end with `status`.
+
+    A caller whose media we can't speak to is refused at once, with the same status.
+    """
+    call.cause = cause
+    language = call.plan.language if call.plan.language in text else CONTEXT_LANGUAGE
+    if call.offer and text.get(language):
+        await _speak(call, text[language], language)
+    call.caller.refuse(status, cause, reason=reason)
+
+
+async def _speak(call: Call, text: str, language: str) -> None:
+    caller, engine = call.caller, call.exchange.engine
+    try:
+        answer = await engine.publish(call.id, caller.name, call.offer, nat=caller.behind_nat)
+    except MediaRefused:
+        return
+    caller.ring(183, answer)
+    await engine.play(call.id, caller.name, Speech(text, language))
+    while True:
+        match await call.next_happening(LONGEST_SECONDS):
+            case Played() | TimeUp():
+                return
+            case _:
+                pass

@@ -1,0 +1,1 @@
+"""Calls: `Call`, `Leg`, what happens to them, and the router that starts an app for each."""

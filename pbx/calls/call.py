@@ -1,0 +1,213 @@
+"""A call: one attempt at a conversation, its legs, and the app that runs over it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dialplan.decision import Decision
+from dialplan.plan import Plan
+from media.engine import MediaRefused, MediaUnavailable
+from pbx.calls.happenings import Happening, LegEnded, TimeUp
+from pbx.calls.leg import Leg
+from pbx.records import CallRecord
+from sip.core.errors import SipError
+from sip.core.flow import Flow
+from sip.core.message import Request
+from sip.core.outgoing_session import Authorize
+from sip.core.reason import Reason
+from sip.core.session import SessionState
+
+if TYPE_CHECKING:
+    from pbx.calls.app import App
+    from pbx.exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN = Reason("Q.850", 41, "Temporary failure")
+OUT_OF_RESOURCES = Reason("Q.850", 34, "No circuit available")
+
+
+class Call:
+    """One call. An app reads what happens with `next_happening` and acts on the legs.
+
+    A leg that ends raises LegEnded in the app, unless the app called it itself and it never answered (then it
+    is a `Failed`). Whatever the app leaves, `run` ends: legs, media, call record.
+    """
+
+    __slots__ = (
+        "_happenings",
+        "_waiter",
+        "armed",
+        "caller",
+        "cause",
+        "deadline",
+        "decision",
+        "direction",
+        "exchange",
+        "from_name",
+        "from_number",
+        "id",
+        "legs",
+        "max_forwards",
+        "offer",
+        "plan",
+        "started_at",
+        "to",
+    )
+
+    def __init__(self, exchange: Exchange, plan: Plan, decision: Decision, request: Request) -> None:
+        self.exchange = exchange
+        self.id = exchange.core.stack.identifiers.token()
+        self.plan = plan
+        self.decision = decision
+        self.started_at = exchange.clock()
+        self.direction = "internal"
+        self.from_number = decision.caller_id or ""
+        self.from_name = decision.caller_name or ""
+        self.to = ""
+        self.cause = ""
+        self.offer = request.body  # the caller's offer, empty for a late one
+        self.max_forwards = request.max_forwards - 1
+        self.legs: list[Leg] = []
+        self.caller: Leg
+        self.deadline: float | None = None
+        self.armed: float | None = None
+        self._happenings: deque[Happening | LegEnded] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    # For the app
+
+    async def next_happening(self, seconds: float | None = None) -> Happening:
+        """Wait for what happens next; TimeUp after `seconds`. Raises LegEnded when a party is gone."""
+        if not self._happenings:
+            driver = self.exchange.driver
+            if seconds is not None:
+                self.deadline = driver.now + seconds
+                self.exchange.core.stack.timers.arm(self)
+                driver.wake()
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+                self.deadline = None
+        happening = self._happenings.popleft()
+        if isinstance(happening, LegEnded):
+            raise happening
+        return happening
+
+    def invite(
+        self,
+        device: str,
+        target: str,
+        flow: Flow,
+        body: bytes,
+        *,
+        remote_address: str,
+        local_address: str = "",
+        headers: str = "",
+        behind_nat: bool = False,
+        authorize: Authorize | None = None,
+    ) -> Leg:
+        """Ring a device: a new leg, whose answer or failure happens later.
+
+        target: the Request-URI. remote_address, local_address: To and From; From shows the caller by default.
+        """
+        leg = Leg(self, f"b{len(self.legs)}", device, flow, behind_nat=behind_nat)
+        self.legs.append(leg)
+        leg.session = self.exchange.core.invite(
+            target,
+            flow,
+            leg,
+            self.exchange.driver.now,
+            local_address=local_address or self.exchange.address_of(self.from_number, self.from_name),
+            remote_address=remote_address,
+            headers=headers,
+            body=body,
+            max_forwards=self.max_forwards,
+            authorize=authorize,
+        )
+        self.exchange.driver.wake()
+        return leg
+
+    # For the legs and the engine
+
+    def post(self, happening: Happening | LegEnded) -> None:
+        """Something happened."""
+        self._happenings.append(happening)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def fire(self, now: float) -> None:
+        """The app's deadline has come."""
+        self.deadline = None
+        self.post(TimeUp())
+
+    # From beginning to end
+
+    async def run(self, app: App) -> None:
+        """Run the app to its end, whatever happens, and leave nothing behind."""
+        try:
+            await app(self)
+        except LegEnded as ended:
+            if not self.cause:
+                self.cause = "completed" if self.caller.answered_at is not None else ended.leg.cause
+        except MediaRefused as refused:
+            self.cause = f"media: {refused.reason}"
+            if self.caller.ended_at is None and self.caller.answered_at is None:
+                reason = OUT_OF_RESOURCES if refused.status == 480 else None
+                self.caller.refuse(refused.status, self.cause, reason=reason)
+        except MediaUnavailable:
+            self.cause = "media unavailable"
+            log.error("call=%s media engine unavailable", self.id)
+            if self.caller.ended_at is None and self.caller.answered_at is None:
+                self.caller.refuse(480, self.cause, reason=OUT_OF_RESOURCES)
+        except asyncio.CancelledError:
+            self.cause = self.cause or "shutdown"
+        except Exception:
+            self.cause = "internal error"
+            log.exception("call=%s the app failed", self.id)
+        finally:
+            self._finish()
+            await self.exchange.engine.delete(self.id)
+
+    def _finish(self) -> None:
+        """Hang up what is left, write the record, and then acknowledge the BYE that ended the call."""
+        try:
+            for leg in self.legs:
+                leg.hang_up("released", SHUTDOWN if self.cause == "shutdown" else None)
+        except SipError:
+            log.exception("call=%s could not hang up", self.id)
+        self.exchange.finished(self, self._record())
+        for leg in self.legs:
+            leg.release()
+        self.legs = []  # Call and Leg point at each other: the collector should never have to find them
+        del self.caller
+        self._happenings.clear()
+
+    def _record(self) -> CallRecord:
+        engine = self.exchange.engine
+        return CallRecord(
+            id=self.id,
+            started=self.started_at,
+            answered=self.caller.answered_at,
+            ended=self.exchange.clock(),
+            direction=self.direction,
+            from_=self.from_number,
+            from_name=self.from_name,
+            dialled=self.decision.dialled,
+            to=self.to,
+            cause=self.cause or "completed",
+            plan_version=self.plan.version,
+            legs=[leg.record(engine.codec(self.id, leg.name)) for leg in self.legs],
+        )
+
+    @property
+    def answered(self) -> bool:
+        """True once the caller's leg is answered."""
+        session = self.caller.session
+        return session is not None and session.state is SessionState.CONFIRMED

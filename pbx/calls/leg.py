@@ -1,0 +1,196 @@
+"""A leg: one party's signalling, and what its call record says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pbx.calls.happenings import (
+    Answered,
+    Failed,
+    LegEnded,
+    OfferAnswered,
+    Offered,
+    OfferRefused,
+    Progressed,
+)
+from pbx.records import LegRecord
+from sip.core.flow import Flow, host_port
+from sip.core.incoming_session import IncomingSession
+from sip.core.outgoing_session import OutgoingSession
+from sip.core.reason import Reason
+from sip.core.session import SessionState
+
+if TYPE_CHECKING:
+    from pbx.calls.call import Call
+
+
+class Leg:
+    """One party of a call. It owns its session; the call brokers between legs.
+
+    name: `a` for the caller, `b1`, `b2`, … for the others; the media engine knows the leg by it.
+    device: the sign-in of the device, or the trunk's name. behind_nat: media comes from where it can.
+    """
+
+    __slots__ = (
+        "answered_at",
+        "behind_nat",
+        "call",
+        "cause",
+        "device",
+        "ended_at",
+        "flow",
+        "name",
+        "session",
+        "started_at",
+    )
+
+    def __init__(self, call: Call, name: str, device: str, flow: Flow, *, behind_nat: bool) -> None:
+        self.call = call
+        self.name = name
+        self.device = device
+        self.flow = flow
+        self.behind_nat = behind_nat
+        self.session: IncomingSession | OutgoingSession | None = None
+        self.started_at = call.exchange.clock()
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.cause = ""
+
+    # What an app asks
+
+    def ring(self, status: int = 180, body: bytes = b"") -> None:
+        """Tell the caller that somebody's phone rings; with a body, early media."""
+        self._incoming.ring(self._now, status, body)
+        self._wake()
+
+    def answer(self, body: bytes) -> None:
+        """Answer the caller. body: our answer to its offer."""
+        self._incoming.answer(body, self._now)
+        self.answered_at = self.call.exchange.clock()
+        self._wake()
+
+    def refuse(self, status: int, cause: str, *, reason: Reason | None = None, phrase: str = "") -> None:
+        """End the caller's attempt with a final response."""
+        self._end(cause)
+        headers = reason.header if reason is not None else ""
+        self._incoming.refuse(status, self._now, reason=phrase, headers=headers)
+        self._wake()
+
+    def cancel(self, cause: str, reason: Reason | None = None) -> None:
+        """Stop ringing a device."""
+        self._end(cause)
+        assert isinstance(self.session, OutgoingSession)
+        self.session.cancel(self._now, reason)
+        self._wake()
+
+    def hang_up(self, cause: str, reason: Reason | None = None) -> None:
+        """End the leg, whatever it is doing; nothing when it has ended already."""
+        session = self.session
+        if self.ended_at is not None or session is None:
+            return
+        if session.state is SessionState.CONFIRMED:
+            self._end(cause)
+            session.hang_up(self._now, reason)
+        elif isinstance(session, OutgoingSession):
+            self.cancel(cause, reason)
+        elif session.state is SessionState.BEGINNING:
+            self.refuse(480, cause, reason=reason)
+        self._wake()
+
+    def release(self) -> None:
+        """Let the 200 to this leg's BYE leave, and let go of the session."""
+        if self.session is not None:
+            self.session.release(self._now)
+            self.session = None
+            self._wake()
+
+    def offer(self, body: bytes) -> None:
+        """Send a re-INVITE."""
+        assert self.session is not None
+        self.session.offer(body, self._now)
+        self._wake()
+
+    def accept_offer(self, body: bytes) -> None:
+        """Answer a re-INVITE."""
+        assert self.session is not None
+        self.session.accept_offer(body, self._now)
+        self._wake()
+
+    def refuse_offer(self, status: int) -> None:
+        """Refuse a re-INVITE."""
+        assert self.session is not None
+        self.session.refuse_offer(status, self._now)
+        self._wake()
+
+    # What the session tells (sip.core.session.SessionUser)
+
+    def progressed(self, status: int, body: bytes, now: float) -> None:
+        """A provisional response of the device."""
+        self.call.post(Progressed(self, status, body))
+
+    def answered(self, body: bytes, now: float) -> None:
+        """The device answered."""
+        self.answered_at = self.call.exchange.clock()
+        self.call.post(Answered(self, body))
+
+    def failed(self, status: int, reason: Reason, now: float) -> None:
+        """The device didn't take the call."""
+        self._end(f"{status} {reason.text}".strip())
+        self.call.post(Failed(self, status, reason))
+
+    def cancelled(self, reason: Reason, now: float) -> None:
+        """The caller gave up."""
+        self._end("cancelled")
+        self.call.post(LegEnded(self, reason))
+
+    def acknowledged(self, body: bytes, now: float) -> None:
+        """The caller has our answer."""
+
+    def offered(self, body: bytes, now: float) -> None:
+        """The party wants to change its media."""
+        self.call.post(Offered(self, body))
+
+    def offer_answered(self, body: bytes, now: float) -> None:
+        """The party accepted our re-INVITE."""
+        self.call.post(OfferAnswered(self, body))
+
+    def offer_refused(self, status: int, now: float) -> None:
+        """The party refused our re-INVITE."""
+        self.call.post(OfferRefused(self, status))
+
+    def ended(self, reason: Reason, now: float) -> None:
+        """The party hung up, or was lost."""
+        self._end("hung up" if reason.protocol == "Q.850" else reason.text or str(reason.cause))
+        self.call.post(LegEnded(self, reason))
+
+    # For the record
+
+    def record(self, codec: str) -> LegRecord:
+        """What the call record says of this leg."""
+        return LegRecord(
+            device=self.device,
+            address=host_port(self.flow.remote),
+            transport=self.flow.transport,
+            codec=codec or None,
+            started=self.started_at,
+            answered=self.answered_at,
+            ended=self.ended_at,
+            cause=self.cause,
+        )
+
+    @property
+    def _incoming(self) -> IncomingSession:
+        assert isinstance(self.session, IncomingSession)
+        return self.session
+
+    @property
+    def _now(self) -> float:
+        return self.call.exchange.driver.now
+
+    def _wake(self) -> None:
+        self.call.exchange.driver.wake()
+
+    def _end(self, cause: str) -> None:
+        if self.ended_at is None:
+            self.ended_at = self.call.exchange.clock()
+            self.cause = cause

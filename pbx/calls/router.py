@@ -1,0 +1,131 @@
+"""From an INVITE to the app that runs over the call: who calls, where the plan sends it, what answers."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dialplan.decision import Decision, Facts, Reject, ToFeature, ToPerson, ToService, ToTrunks
+from dialplan.routing import route
+from pbx.apps.announce import announce
+from pbx.apps.dial import dial
+from pbx.apps.echo import echo
+from pbx.apps.outside import outside
+from pbx.calls.app import App
+from pbx.calls.call import Call
+from pbx.calls.leg import Leg
+from sip.core.errors import RemoteProtocolError
+from sip.core.message import Request
+from sip.core.reason import Reason
+from sip.core.transactions.invite_server import InviteServer
+from sip.core.uri import SipUri
+
+if TYPE_CHECKING:
+    from pbx.exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+_NOT_BUILT = {
+    "fr": "Ce service n'est pas encore disponible.",
+    "en": "This service is not available yet.",
+}
+NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
+REJECTED = {
+    403: Reason("Q.850", 57, "Bearer capability not authorized"),
+    404: Reason("Q.850", 1, "Unallocated number"),
+}
+
+
+class Router:
+    """Starts a call for each INVITE that the plan lets in."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def invite_received(self, request: Request, transaction: InviteServer, now: float) -> None:
+        """Answer an INVITE outside a dialog: a challenge, a refusal, or a call.
+
+        Raises RemoteProtocolError to be answered.
+        """
+        exchange = self._exchange
+        flow = request.flow
+        assert flow is not None
+        dialled = dialled_number(request.uri)
+        trunk = exchange.trunks.of_source(flow)
+        if trunk is not None:
+            device = trunk
+            facts = Facts(dialled, trunk=trunk, caller_number=caller_number(request), address=flow.remote[0])
+        else:
+            signed_in = exchange.guard.caller_of(request, dialled, transaction, now)
+            if signed_in is None:
+                return  # challenged
+            device = signed_in.sign_in
+            facts = Facts(dialled, caller=signed_in.extension, address=flow.remote[0], site=signed_in.site)
+        if request.max_forwards == 0:
+            raise RemoteProtocolError(483, "Too Many Hops")
+        if request.body and b"m=" not in request.body:
+            raise RemoteProtocolError(488, "Not Acceptable Here")
+        plan = exchange.plan
+        decision = route(plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
+        call = Call(exchange, plan, decision, request)
+        behind_nat = request.via.host.strip("[]") != flow.remote[0]
+        call.caller = Leg(call, "a", device, flow, behind_nat=behind_nat)
+        call.legs.append(call.caller)
+        call.caller.session = exchange.core.accept(request, transaction, call.caller)
+        if trunk is not None:
+            call.direction = "inbound"
+            call.from_number = facts.caller_number or ""
+        log.info("call=%s leg=a user=%s dialled=%s to=%s", call.id, device, decision.dialled, decision.target)
+        exchange.begin(call, app_of(decision))
+
+
+def app_of(decision: Decision) -> App:
+    """The app that a decision starts."""
+    match decision.target:
+        case ToPerson(extension, _):
+            return partial(dial, extension=extension)
+        case ToService(name, "echo"):
+            return partial(_named, name=name, app=echo)
+        case ToTrunks() as target:
+            return partial(outside, target=target)
+        case Reject(reason, status, text):
+            return partial(
+                announce, text=text, status=status, cause=f"rejected: {reason}", reason=REJECTED.get(status)
+            )
+        case ToService(name, _) | ToFeature(name, _):
+            return partial(
+                _named,
+                name=name,
+                app=partial(
+                    announce, text=_NOT_BUILT, status=480, cause="not available", reason=NOT_IMPLEMENTED
+                ),
+            )
+
+
+async def _named(call: Call, name: str, app: App) -> None:
+    call.to = name
+    await app(call)
+
+
+def dialled_number(uri: str) -> str:
+    """What the Request-URI asks for: the user part of a SIP URI, or the whole of a tel: or urn: URI."""
+    if uri.startswith(("tel:", "urn:")):
+        return uri
+    return SipUri.parse(uri).user or ""
+
+
+def caller_number(request: Request) -> str:
+    """What a trunk says of its caller: P-Asserted-Identity where there is one, else From (RFC 3325)."""
+    asserted = request.values("p-asserted-identity")
+    for value in asserted[:2]:
+        number = value.strip().strip("<>").partition(">")[0]
+        if number.startswith("tel:"):
+            return number.removeprefix("tel:").partition(";")[0]
+        if number.startswith("sip:"):
+            return SipUri.parse(number).user or ""
+    uri = request.from_.uri
+    return (
+        uri.removeprefix("tel:").partition(";")[0] if uri.startswith("tel:") else SipUri.parse(uri).user or ""
+    )

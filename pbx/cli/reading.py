@@ -1,0 +1,38 @@
+"""Reading the configuration and the plan for a command; what is wrong ends it with a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from dialplan.finding import PlanError
+from dialplan.loading import load_plan
+from dialplan.plan import Plan
+from pbx.configuration import Configuration, find_configuration, load_configuration
+
+
+def configured(given: Path | None) -> Configuration:
+    """The configuration that a command works on."""
+    try:
+        return load_configuration(find_configuration(given))
+    except PlanError as error:
+        _complain(error)
+
+
+def planned(configuration: Configuration) -> Plan:
+    """The plan that a configuration names."""
+    try:
+        return load_plan(configuration.plan)
+    except PlanError as error:
+        _complain(error)
+    except OSError as error:
+        typer.echo(f"{configuration.plan}: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _complain(error: PlanError) -> NoReturn:
+    for finding in error.findings:
+        typer.echo(str(finding), err=True)
+    raise typer.Exit(1) from None

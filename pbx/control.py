@@ -1,0 +1,94 @@
+"""The control socket: what the command line asks of a running node, one JSON line each way.
+
+It is a Unix socket in the data directory, which only the node's own user can open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+MAX_LINE_BYTES = 1 << 20
+ANSWER_SECONDS = 30.0
+
+
+class NotRunningError(Exception):
+    """No node answers on this data directory's control socket."""
+
+
+class Status(msgspec.Struct, frozen=True, tag=True):
+    """Ask for the counters."""
+
+
+class ReloadPlan(msgspec.Struct, frozen=True, tag=True):
+    """Ask to put the plan and the directory, as they are on disk now, in force."""
+
+
+class Counters(msgspec.Struct, frozen=True, tag=True):
+    """The answer to Status."""
+
+    counters: dict[str, int]
+    plan_version: str
+
+
+class Reloaded(msgspec.Struct, frozen=True, tag=True):
+    """The answer to ReloadPlan: the version in force, and what is wrong when it isn't the new one."""
+
+    plan_version: str
+    problems: list[str]
+
+
+Question = Status | ReloadPlan
+Answer = Counters | Reloaded
+
+_question = msgspec.json.Decoder(Question)
+_answer = msgspec.json.Decoder(Answer)
+
+
+def control_path(data_dir: Path) -> Path:
+    """Where the socket is."""
+    return data_dir / "control.sock"
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening control socket, readable by its owner only; one that a dead process left is replaced."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(str(path))
+    path.chmod(0o600)
+    listening.listen(16)
+    return listening
+
+
+async def serve(listening: socket.socket, answer: Callable[[Question], Awaitable[Answer]]) -> asyncio.Server:
+    """Answer questions on a listening socket until the server is closed."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, msgspec.DecodeError, ValueError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                question = _question.decode(await reader.readuntil(b"\n"))
+                writer.write(msgspec.json.encode(await answer(question)) + b"\n")
+                await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(connected, sock=listening, limit=MAX_LINE_BYTES)
+
+
+def ask(data_dir: Path, question: Question) -> Answer:
+    """Ask a running node. Raises NotRunningError when nobody answers."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(ANSWER_SECONDS)
+        try:
+            client.connect(str(control_path(data_dir)))
+            client.sendall(msgspec.json.encode(question) + b"\n")
+            with client.makefile("rb") as lines:
+                line = lines.readline(MAX_LINE_BYTES)
+            answer: Answer = _answer.decode(line)
+            return answer
+        except (OSError, msgspec.DecodeError) as error:
+            raise NotRunningError(f"no running node answers in {data_dir}: {error}") from error

@@ -1,0 +1,102 @@
+"""The devices that may sign in, and where each can be reached now.
+
+Devices come from the plan's `users:` (one each, with the extension itself and its `password:`) and from the
+database's people, as exported. Memory is the authority for bindings; whoever changes them writes them down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dialplan.plan import Person, Plan
+from pbx.people import Directory
+from sip.core.digest import BOTH, MD5_ONLY, Algorithm, Credentials
+from sip.core.registrar import Binding
+
+
+@dataclass(slots=True)
+class Device:
+    """One device's sign-in. site: where it is when its address doesn't tell, None for its person's."""
+
+    sign_in: str
+    extension: str
+    credentials: Credentials = field(repr=False)
+    site: str | None = None
+    md5_only: bool = False
+    bindings: tuple[Binding, ...] = ()
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        """The digest algorithms to offer it."""
+        return MD5_ONLY if self.md5_only else BOTH
+
+
+class Devices:
+    """All devices of one domain, by sign-in and by extension."""
+
+    def __init__(self, domain: str) -> None:
+        self.domain = domain
+        self._by_sign_in: dict[str, Device] = {}
+        self._by_extension: dict[str, list[Device]] = {}
+
+    def load(self, plan: Plan, directory: Directory) -> list[str]:
+        """Take the devices of a plan and a directory; known bindings stay with their sign-in.
+
+        Returns the sign-ins that are gone with bindings left: their owner writes that down.
+        """
+        former = self._by_sign_in
+        self._by_sign_in = {}
+        self._by_extension = {}
+        for person in plan.people.values():
+            if person.password is not None:
+                self._add(_of_plan(person, self.domain))
+        for entry in directory.people:
+            for device in entry.devices:
+                if device.sign_in not in self._by_sign_in and device.realm == self.domain:
+                    credentials = Credentials(device.ha1_md5, device.ha1_sha256)
+                    site = device.site
+                    self._add(Device(device.sign_in, entry.extension, credentials, site, device.md5_only))
+        gone = []
+        for sign_in, old in former.items():
+            if sign_in in self._by_sign_in:
+                self._by_sign_in[sign_in].bindings = old.bindings
+            elif old.bindings:
+                gone.append(sign_in)
+        return gone
+
+    def _add(self, device: Device) -> None:
+        self._by_sign_in[device.sign_in] = device
+        self._by_extension.setdefault(device.extension, []).append(device)
+
+    def find(self, sign_in: str) -> Device | None:
+        """The device that signs in with this name, None for a stranger."""
+        return self._by_sign_in.get(sign_in)
+
+    def credentials(self, sign_in: str) -> Credentials | None:
+        """What a device's digest is checked against, None for a stranger."""
+        device = self._by_sign_in.get(sign_in)
+        return device.credentials if device is not None else None
+
+    def bindings_of(self, extension: str) -> list[Binding]:
+        """Where all devices of a person can be reached, best first (RFC 3261 section 10.2.1.2)."""
+        bindings = [
+            binding for device in self._by_extension.get(extension, ()) for binding in device.bindings
+        ]
+        bindings.sort(key=lambda binding: -binding.q)
+        return bindings
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(self._by_sign_in.values())
+
+    def __len__(self) -> int:
+        return len(self._by_sign_in)
+
+    def count_bindings(self) -> int:
+        """How many contacts are registered."""
+        return sum(len(device.bindings) for device in self._by_sign_in.values())
+
+
+def _of_plan(person: Person, domain: str) -> Device:
+    credentials = Credentials.of(person.extension, domain, person.password or "")
+    return Device(person.extension, person.extension, credentials)

@@ -1,0 +1,211 @@
+"""The exchange: what the PBX does with SIP, sound and the plan, on whatever network and clock it is given.
+
+The signalling process gives it sockets and a journal, the virtual world gives it simulated ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from dialplan.plan import Plan
+from media.engine import (
+    DigitReceived,
+    EngineLost,
+    MediaEngine,
+    MediaEvent,
+    MediaHeard,
+    MediaSilent,
+    PlayFinished,
+)
+from pbx.calls.app import App
+from pbx.calls.call import Call
+from pbx.calls.happenings import Digit, Played
+from pbx.calls.router import Router
+from pbx.devices import Devices
+from pbx.guard import Guard
+from pbx.people import Directory
+from pbx.records import CallRecord, Record
+from pbx.registrations import Registrations
+from pbx.tasks import Tasks
+from pbx.trunks import Trunks
+from sip.core.errors import RemoteProtocolError
+from sip.core.flow import Flow
+from sip.core.grammar import quote
+from sip.core.identifiers import Identifiers
+from sip.core.inspection import ALLOW
+from sip.core.message import Request
+from sip.core.registrar import Binding
+from sip.core.stack import ServerTransaction
+from sip.core.transactions.invite_server import InviteServer
+from sip.core.ua_core import UserAgentCore
+from sip.core.uri import SipUri
+from sip.net.driver import Driver
+
+log = logging.getLogger(__name__)
+
+
+class RecordWriter(Protocol):
+    """Where records go; `flush` is called before the answers that acknowledge them leave."""
+
+    def append(self, record: Record) -> None:
+        """Take a record."""
+
+    def flush(self) -> None:
+        """Write what was taken."""
+
+
+class Exchange:
+    """One node's calls and registrations.
+
+    clock: wall time in Unix seconds, for records and the plan. flow: the flow to a transport and address.
+    secret: random bytes that sign this process's nonces.
+    """
+
+    def __init__(
+        self,
+        *,
+        domain: str,
+        plan: Plan,
+        directory: Directory,
+        engine: MediaEngine,
+        journal: RecordWriter,
+        clock: Callable[[], float],
+        flow: Callable[[str, tuple[str, int]], Flow],
+        secret: bytes,
+    ) -> None:
+        self.domain = domain
+        self.plan = plan
+        self.engine = engine
+        self.journal = journal
+        self.clock = clock
+        self.flow = flow
+        self.core = UserAgentCore(Identifiers(secret + b"identifiers"), self)
+        self.driver = Driver(self.core, journal.flush)
+        self.devices = Devices(domain)
+        self.trunks = Trunks(self)
+        self.guard = Guard(self, secret)
+        self.registrations = Registrations(self)
+        self.router = Router(self)
+        self.draining = False
+        self.on_media_event: Callable[[MediaEvent], None] = lambda _: None
+        self._tasks = Tasks()
+        self._calls: dict[str, Call] = {}
+        self._ended_calls = 0
+        self._load(plan, directory)
+        engine.events = self.media_event
+
+    # The plan
+
+    def reload(self, plan: Plan, directory: Directory) -> None:
+        """Put a new plan in force; calls in progress keep the one that they began with."""
+        self._load(plan, directory)
+        self.driver.wake()
+
+    def _load(self, plan: Plan, directory: Directory) -> None:
+        self.plan = plan
+        for sign_in in self.devices.load(plan, directory):
+            self.registrations.forget(sign_in)
+        self.registrations.rewatch()
+        self.trunks.load(plan)
+
+    # Requests outside a dialog (sip.core.ua_core.Application)
+
+    def request_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """REGISTER, INVITE and OPTIONS. A RemoteProtocolError raised here is the answer."""
+        match request.method:
+            case "INVITE":
+                if self.draining:
+                    raise RemoteProtocolError(503, "Shutting Down", (("Retry-After", "10"),))
+                assert isinstance(transaction, InviteServer)
+                self.router.invite_received(request, transaction, now)
+            case "REGISTER":
+                self.registrations.register_received(request, transaction, now)
+            case "OPTIONS":
+                headers = f"Allow: {ALLOW}\r\nAccept: application/sdp\r\n"
+                self.core.stack.respond(transaction, 200, now, headers=headers)
+            case _:
+                raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
+
+    # Calls
+
+    def begin(self, call: Call, app: App) -> None:
+        """Start a call's app."""
+        self._calls[call.id] = call
+        self._tasks.start(call.run(app), call.id)
+
+    def finished(self, call: Call, record: CallRecord) -> None:
+        """A call is over: its record is written before the BYE that ended it is acknowledged."""
+        self._calls.pop(call.id, None)
+        self._ended_calls += 1
+        self.journal.append(record)
+        log.info("call=%s ended cause=%s", call.id, record.cause)
+        self.driver.wake()
+
+    def media_event(self, event: MediaEvent) -> None:
+        """The media engine tells something."""
+        match event:
+            case DigitReceived(call_id, leg_name, digit):
+                self._post(call_id, leg_name, lambda leg: Digit(leg, digit))
+            case PlayFinished(call_id, leg_name):
+                self._post(call_id, leg_name, Played)
+            case MediaSilent(call_id, leg_name, seconds):
+                log.warning("call=%s leg=%s silent_seconds=%.0f", call_id, leg_name, seconds)
+            case EngineLost(reason):
+                log.error("media engine lost: %s", reason)
+            case MediaHeard(call_id, leg_name):
+                log.info("call=%s leg=%s heard again", call_id, leg_name)
+        self.on_media_event(event)
+
+    def _post(self, call_id: str, leg_name: str, happening: Callable[..., Digit | Played]) -> None:
+        call = self._calls.get(call_id)
+        for leg in call.legs if call is not None else ():
+            if leg.name == leg_name and call is not None:
+                call.post(happening(leg))
+
+    def address_of(self, user: str, name: str) -> str:
+        """A From or To value of ours."""
+        return f"{quote(name)} <sip:{user}@{self.domain}>" if name else f"<sip:{user}@{self.domain}>"
+
+    def flow_of(self, binding: Binding) -> Flow:
+        """The flow that reaches a binding: its Contact's address, or the flow of its REGISTER behind NAT."""
+        flow = binding.flow
+        if flow.reliable:
+            return flow if flow.open else self.flow(flow.transport, SipUri.parse(binding.contact).address)
+        if binding.behind_nat:
+            return flow
+        address = SipUri.parse(binding.contact).address
+        return flow if address == flow.remote else flow.toward(address)
+
+    # From beginning to end
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more calls, wait for those in progress for at most `seconds`, then end them."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._tasks.idle()
+        except TimeoutError:
+            log.warning("ending calls=%d", len(self._calls))
+        await self._tasks.cancel()
+        self.driver.flush()
+
+    def status(self) -> dict[str, int]:
+        """What `beffroi status` shows."""
+        return {
+            "calls": len(self._calls),
+            "ended_calls": self._ended_calls,
+            "bindings": self.devices.count_bindings(),
+            "devices": len(self.devices),
+        }
+
+    def inventory(self) -> dict[str, int]:
+        """What is alive: all zero at rest, but for the expiry timers of bindings."""
+        return {
+            **self.core.inventory(),
+            **self.trunks.inventory(),
+            "calls": len(self._calls),
+            "tasks": len(self._tasks),
+        }

@@ -1,0 +1,154 @@
+"""The registrar: REGISTER in, bindings written down, bindings that expire (RFC 3261 section 10)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pbx.devices import Device
+from pbx.records import Binding as BindingRecord
+from pbx.records import BindingsRecord
+from sip.core.errors import RemoteProtocolError
+from sip.core.flow import Flow
+from sip.core.message import Request
+from sip.core.registrar import Binding, bind, contact_lines
+from sip.core.stack import ServerTransaction
+
+if TYPE_CHECKING:
+    from pbx.exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+
+class Expiry:
+    """The next moment at which a device's bindings change by themselves."""
+
+    __slots__ = ("_registrations", "armed", "deadline", "device")
+
+    def __init__(self, registrations: Registrations, device: Device) -> None:
+        self._registrations = registrations
+        self.device = device
+        self.deadline: float | None = None
+        self.armed: float | None = None
+
+    def fire(self, now: float) -> None:
+        """Something has expired."""
+        self._registrations.expire(self, now)
+
+
+class Registrations:
+    """The bindings of every device: changed by REGISTER, journalled before the answer leaves."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._expiries: dict[str, Expiry] = {}
+
+    def register_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """Answer a REGISTER. Raises RemoteProtocolError to be answered."""
+        exchange = self._exchange
+        device = exchange.guard.device_of(request, transaction, now)
+        if device is None:
+            return
+        if request.to.sip_uri.user != device.sign_in:  # 10.3 step 4
+            raise RemoteProtocolError(403, "Not Your Address")
+        before = device.bindings
+        device.bindings = bind(before, request, device.sign_in, now)
+        if device.bindings is not before:
+            self._write(device, now)
+        lines = contact_lines(device.bindings, now)
+        exchange.core.stack.respond(transaction, 200, now, headers=lines)
+        if len(before) != len(device.bindings):
+            log.info("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)
+
+    def expire(self, expiry: Expiry, now: float) -> None:
+        """Remove what has expired of one device (10.3)."""
+        device = expiry.device
+        kept = tuple(binding for binding in device.bindings if binding.expires_at > now)
+        if len(kept) != len(device.bindings):
+            log.info(
+                "user=%s bindings=%d expired=%d", device.sign_in, len(kept), len(device.bindings) - len(kept)
+            )
+            device.bindings = kept
+            self._write(device, now)
+        else:
+            self._watch(device)
+
+    def restore(self, recovered: Mapping[str, list[BindingRecord]], now: float) -> int:
+        """Take back what an earlier process wrote down; returns how many bindings hold."""
+        exchange = self._exchange
+        offset = exchange.clock() - now
+        for sign_in, records in recovered.items():
+            device = exchange.devices.find(sign_in)
+            if device is None:
+                continue
+            device.bindings = tuple(
+                _from_record(record, exchange.flow(record.transport, record.remote), offset)
+                for record in records
+                if record.expires_at - offset > now
+            )
+            self._watch(device)
+        return exchange.devices.count_bindings()
+
+    def forget(self, sign_in: str) -> None:
+        """A device is gone from the directory: so are its bindings."""
+        self._exchange.journal.append(BindingsRecord(sign_in, []))
+        expiry = self._expiries.pop(sign_in, None)
+        if expiry is not None:
+            expiry.deadline = None
+
+    def rewatch(self) -> None:
+        """The devices were loaded anew: watch the new ones' bindings."""
+        for device in self._exchange.devices:
+            if device.bindings:
+                self._watch(device)
+
+    def _write(self, device: Device, now: float) -> None:
+        offset = self._exchange.clock() - now
+        records = [_record(binding, offset) for binding in device.bindings]
+        self._exchange.journal.append(BindingsRecord(device.sign_in, records))
+        self._watch(device)
+
+    def _watch(self, device: Device) -> None:
+        expiry = self._expiries.get(device.sign_in)
+        if expiry is None:
+            if not device.bindings:
+                return
+            expiry = self._expiries[device.sign_in] = Expiry(self, device)
+        expiry.device = device
+        expiry.deadline = min([binding.expires_at for binding in device.bindings], default=None)
+        self._exchange.core.stack.timers.arm(expiry)
+        if expiry.deadline is None:
+            del self._expiries[device.sign_in]
+
+
+def _record(binding: Binding, offset: float) -> BindingRecord:
+    flow = binding.flow
+    return BindingRecord(
+        contact_uri=binding.contact,
+        call_id=binding.call_id,
+        cseq=binding.sequence,
+        q=binding.q,
+        expires_at=binding.expires_at + offset,
+        path=[],
+        transport=flow.transport,
+        local=flow.local,
+        remote=flow.remote,
+        user_agent=binding.user_agent,
+        device=binding.device,
+    )
+
+
+def _from_record(record: BindingRecord, flow: Flow, offset: float) -> Binding:
+    host = record.contact_uri.partition("@")[2] or record.contact_uri
+    return Binding(
+        contact=record.contact_uri,
+        call_id=record.call_id,
+        sequence=record.cseq,
+        expires_at=record.expires_at - offset,
+        flow=flow,
+        device=record.device,
+        q=record.q,
+        user_agent=record.user_agent,
+        behind_nat=not host.strip("[").startswith(record.remote[0]),
+    )

@@ -1,0 +1,185 @@
+"""The signalling process: composition root of SIP, calls, journal and the media engine's client."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialplan.finding import PlanError
+from dialplan.loading import load_plan
+from dialplan.plan import Plan
+from media.engine import EngineLost, MediaEngine, MediaEvent, MediaUnavailable
+from media.engines.passthrough import PassthroughEngine
+from media.engines.python import PythonEngine
+from pbx import control
+from pbx.configuration import Configuration
+from pbx.exchange import Exchange
+from pbx.journal import Journal, recover
+from pbx.media_process import media_address
+from pbx.people import Directory, DirectoryError, read_directory
+from pbx.tasks import Tasks
+from sip.core.flow import Flow
+from sip.net.addresses import family_of
+from sip.net.tcp import TcpTransport
+from sip.net.udp import UdpTransport
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 30.0
+RECONNECT_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """What the supervisor hands on: bound SIP sockets, the control socket, the media process's path."""
+
+    udp: list[socket.socket]
+    tcp: list[socket.socket]
+    control: socket.socket
+    media: Path
+
+
+def run_signalling(configuration: Configuration, plan: Plan, sockets: Sockets) -> None:
+    """Be the signalling process until SIGTERM; it then waits for calls to end."""
+    tune_collector()
+    asyncio.run(_Signalling(configuration, plan, sockets).run())
+
+
+def tune_collector() -> None:
+    """Make the collector rare: calls break their own cycles, and a full collection pauses for 200 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
+
+
+class _Signalling:
+    def __init__(self, configuration: Configuration, plan: Plan, sockets: Sockets) -> None:
+        self._configuration = configuration
+        self._plan = plan
+        self._sockets = sockets
+        self._udp: list[UdpTransport] = []
+        self._tcp: list[TcpTransport] = []
+
+    async def run(self) -> None:
+        """Start, serve, drain, stop."""
+        configuration = self._configuration
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        self._tasks = Tasks()
+        recovered = recover(configuration.journal_dir) if configuration.journal_dir.exists() else None
+        journal = Journal(configuration.journal_dir)
+        engine = await self._start_engine()
+        self._exchange = exchange = Exchange(
+            domain=configuration.domain,
+            plan=self._plan,
+            directory=self._directory(),
+            engine=engine,
+            journal=journal,
+            clock=time.time,  # noqa: TID251 (the composition root gives time to the others)
+            flow=self._flow,
+            secret=os.urandom(32),
+        )
+        exchange.on_media_event = self._media_event
+        self._udp = [UdpTransport(exchange.driver, bound) for bound in self._sockets.udp]
+        self._tcp = [TcpTransport(exchange.driver, bound) for bound in self._sockets.tcp]
+        if recovered is not None:
+            for problem in recovered.problems:
+                log.error("journal: %s", problem)
+            held = exchange.registrations.restore(recovered.bindings, loop.time())
+            log.info("bindings=%d restored", held)
+        for transport in self._tcp:
+            await transport.start()
+        server = await control.serve(self._sockets.control, self._answer)
+        self._tasks.start(exchange.trunks.resolve(), "trunks")
+        log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
+        await stop.wait()
+        log.info("draining calls=%d", exchange.status()["calls"])
+        await exchange.drain(DRAIN_SECONDS)
+        server.close()
+        await self._tasks.cancel()
+        for tcp in self._tcp:
+            await tcp.close()
+        exchange.driver.close()
+        for udp in self._udp:
+            udp.close()
+        journal.close()
+        if isinstance(engine, PythonEngine):
+            engine.close()
+
+    def _flow(self, transport: str, remote: tuple[str, int]) -> Flow:
+        """The flow to an address, over the first socket of its family."""
+        transports = self._udp if transport == "UDP" else self._tcp
+        wanted = family_of(remote[0])
+        for candidate in transports:
+            if candidate.family == wanted:
+                return candidate.flow_to(remote)
+        raise OSError(f"no {transport} socket reaches {remote[0]}")
+
+    def _directory(self) -> Directory:
+        try:
+            return read_directory(self._configuration.directory_file)
+        except DirectoryError as error:
+            log.error("%s; the people of the database can't sign in", error)
+            return Directory()
+
+    # Media
+
+    async def _start_engine(self) -> MediaEngine:
+        if self._configuration.media.engine == "passthrough":
+            return PassthroughEngine()
+        engine = PythonEngine(self._connect_media(), media_address(self._configuration))
+        await engine.start()
+        return engine
+
+    def _connect_media(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.connect(str(self._sockets.media))
+        return connection
+
+    def _media_event(self, event: MediaEvent) -> None:
+        if isinstance(event, EngineLost):
+            self._tasks.start(self._reconnect_media(), "media")
+
+    async def _reconnect_media(self) -> None:
+        engine = self._exchange.engine
+        assert isinstance(engine, PythonEngine)
+        while True:
+            await asyncio.sleep(RECONNECT_SECONDS)
+            try:
+                await engine.reconnect(self._connect_media())
+            except (OSError, MediaUnavailable) as error:
+                log.warning("media process: %s", error)
+                continue
+            log.info("media process is back")
+            return
+
+    # Control
+
+    async def _answer(self, question: control.Question) -> control.Answer:
+        match question:
+            case control.Status():
+                return control.Counters(self._exchange.status(), self._exchange.plan.version)
+            case control.ReloadPlan():
+                return await self._reload()
+
+    async def _reload(self) -> control.Reloaded:
+        """Load the plan beside the calls, and put it in force only if it has no error."""
+        exchange = self._exchange
+        try:
+            plan = await asyncio.to_thread(load_plan, self._configuration.plan)
+        except PlanError as error:
+            return control.Reloaded(exchange.plan.version, [str(finding) for finding in error.findings])
+        except OSError as error:
+            return control.Reloaded(exchange.plan.version, [f"{self._configuration.plan}: {error.strerror}"])
+        exchange.reload(plan, self._directory())
+        self._tasks.start(exchange.trunks.resolve(), "trunks")
+        log.info("plan=%s in force", plan.version)
+        return control.Reloaded(plan.version, [])

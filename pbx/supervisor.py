@@ -1,0 +1,246 @@
+"""The supervisor: owns the sockets, starts the other processes, starts one again that dies.
+
+It is plain synchronous code without threads, so that it can fork at any moment: children share its memory and
+its sockets, and are up in milliseconds. A child never outlives it.
+
+    supervisor ─┬─ signalling   SIP, routing, apps, journal
+                ├─ media        RTP
+                └─ worker       journal into the database
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import gc
+import json
+import logging
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialplan.plan import Plan
+from pbx import control
+from pbx.configuration import Configuration, Listen
+from pbx.logs import start_logging
+from pbx.media_process import run_media
+from pbx.signalling import Sockets, run_signalling
+from sip.net.addresses import family_of
+
+log = logging.getLogger(__name__)
+
+STEADY_SECONDS = 5.0  # a child that lived this long is started again at once
+RESTART_SECONDS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+STOP_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+class StartError(Exception):
+    """The node can't start; the message says why and what to do."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One process and how to start it."""
+
+    role: str
+    main: Callable[[], None]
+    pid: int = 0
+    started_at: float = 0.0
+    failures: int = 0
+    start_at: float | None = 0.0  # None while it runs
+
+
+class Supervisor:
+    """The processes of one node."""
+
+    def __init__(self, configuration: Configuration, plan: Plan) -> None:
+        """Take the data directory and the sockets. Raises StartError."""
+        self._configuration = configuration
+        data_dir = configuration.data_dir
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (data_dir / "lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(f"another node runs on {data_dir}") from None
+        except OSError as error:
+            raise StartError(f"{data_dir}: {error.strerror}") from None
+        raise_descriptor_limit()
+        self._media_listening = control.listen(data_dir / "media.sock")
+        self._worker_end, self._worker_wake = os.pipe()
+        self._sockets = Sockets(
+            udp=[bound(listen, socket.SOCK_DGRAM) for listen in configuration.sip.udp],
+            tcp=[bound(listen, socket.SOCK_STREAM) for listen in configuration.sip.tcp],
+            control=control.listen(control.control_path(data_dir)),
+            media=data_dir / "media.sock",
+        )
+        self._children = [
+            Child("signalling", lambda: run_signalling(configuration, plan, self._sockets)),
+            Child("worker", self._be_worker),
+        ]
+        if configuration.media.engine != "passthrough":
+            self._children.insert(0, Child("media", lambda: run_media(configuration, self._media_listening)))
+        self._stopping = False
+
+    def run(self) -> int:
+        """Keep the processes running until SIGTERM or SIGINT; returns the exit status."""
+        start_logging(self._configuration.log, "supervisor")
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        gc.collect()
+        gc.freeze()
+        while not self._stopping:
+            self._start_due()
+            select.select([reader], [], [], self._seconds_to_next_start())
+            _drain(reader)
+            self._reap()
+        self._end()
+        return 0
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _start_due(self) -> None:
+        for child in self._children:
+            if child.start_at is not None and child.start_at <= _now():
+                self._start(child)
+        self._write_processes()
+
+    def _start(self, child: Child) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        supervisor = os.getpid()
+        child.pid = os.fork()
+        child.started_at = _now()
+        child.start_at = None
+        if child.pid:
+            return
+        status = 1
+        try:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != supervisor:
+                os._exit(1)
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all of us: the supervisor decides
+            Path("/proc/self/comm").write_text(f"beffroi-{child.role[:7]}")
+            start_logging(self._configuration.log, child.role)
+            child.main()
+            status = 0
+        except BaseException:
+            log.critical("%s failed", child.role, exc_info=True)
+        finally:
+            logging.shutdown()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for child in self._children:
+                if child.pid == pid:
+                    self._ended(child, status)
+
+    def _ended(self, child: Child, status: int) -> None:
+        steady = _now() - child.started_at >= STEADY_SECONDS
+        child.failures = 0 if steady else min(child.failures + 1, len(RESTART_SECONDS) - 1)
+        wait = RESTART_SECONDS[child.failures - 1 if child.failures else 0]
+        child.pid = 0
+        child.start_at = _now() + wait
+        if not self._stopping:
+            code = os.waitstatus_to_exitcode(status)
+            log.error("process=%s ended status=%d, starts again in %.1f s", child.role, code, wait)
+
+    def _seconds_to_next_start(self) -> float | None:
+        waiting = [child.start_at for child in self._children if child.start_at is not None]
+        return max(min(waiting) - _now(), 0.0) if waiting else None
+
+    def _write_processes(self) -> None:
+        """Tell `beffroi status` who is who."""
+        processes = [{"role": "supervisor", "pid": os.getpid()}]
+        processes += [{"role": child.role, "pid": child.pid} for child in self._children if child.pid]
+        path = self._configuration.data_dir / "processes.json"
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text(json.dumps(processes))
+        unfinished.replace(path)
+
+    def _end(self) -> None:
+        """Stop signalling first, which waits for its calls, then the others."""
+        log.info("stopping")
+        for role, seconds in (("signalling", None), ("media", STOP_SECONDS), ("worker", STOP_SECONDS)):
+            for child in self._children:
+                if child.role == role and child.pid:
+                    _end_process(child.pid, seconds)
+        (self._configuration.data_dir / "processes.json").unlink(missing_ok=True)
+
+    def _be_worker(self) -> None:
+        from pbx.worker import run_worker
+
+        os.close(self._worker_wake)
+        run_worker(self._configuration, self._worker_end)
+
+
+def bound(listen: Listen, kind: socket.SocketKind) -> socket.socket:
+    """A socket bound as the configuration says. Raises StartError."""
+    made = socket.socket(family_of(listen.host), kind)
+    if family_of(listen.host) is socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if kind is socket.SOCK_STREAM:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((listen.host, listen.port))
+        if kind is socket.SOCK_STREAM:
+            made.listen(1024)
+    except OSError as error:
+        made.close()
+        raise StartError(
+            f"cannot listen on {listen}: {error.strerror}; is another SIP server running there?"
+        ) from None
+    return made
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many open files as the system does: two for each relayed stream are the first limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _end_process(pid: int, seconds: float | None) -> None:
+    """SIGTERM, and SIGKILL after `seconds`; None leaves it the time that it takes."""
+    try:
+        os.kill(pid, signal.SIGTERM)
+        until = None if seconds is None else _now() + seconds
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if until is not None and _now() > until:
+                os.kill(pid, signal.SIGKILL)
+                until = None
+            time.sleep(0.01)
+    except (ProcessLookupError, ChildProcessError):
+        return
+
+
+def _drain(descriptor: int) -> None:
+    try:
+        os.read(descriptor, 4096)
+    except BlockingIOError:
+        return
+
+
+def _now() -> float:
+    return time.monotonic()  # noqa: TID251 (the supervisor has no loop: this is its clock)
