@@ -484,7 +484,6 @@ class Nat:
     def forget(self) -> None:
         """Lose every binding, as a box that restarts does; its ports start elsewhere afterwards."""
         self._bindings.clear()
-        self._by_inner.clear()
 
     def arrive(self, packet: _Packet, realm: Realm) -> None:
         """Translate a datagram that comes from either side."""
@@ -507,12 +506,11 @@ class Nat:
         binding.peers.add(destination)
         return binding
 
-    def carries(self, binding: Binding, *, outward: bool) -> bool:
-        """Whether a piece of a stream still gets through a binding; one that goes out refreshes it."""
+    def carries(self, binding: Binding) -> bool:
+        """Whether a piece of a stream gets through a binding; either way it keeps the binding alive."""
         if not self._alive(binding):
             return False
-        if outward:
-            binding.last_out = self.network.loop.time()
+        binding.last_out = self.network.loop.time()
         return True
 
     def owner(self, outer_port: int) -> Address | None:
@@ -577,11 +575,10 @@ class _Way:
 
     hops: list[Hop]
     bindings: list[tuple[Nat, Binding]]
-    outward: bool
 
     def delay(self) -> float | None:
         """How long a piece takes; None when it never arrives."""
-        if not all(nat.carries(binding, outward=self.outward) for nat, binding in self.bindings):
+        if not all(nat.carries(binding) for nat, binding in self.bindings):
             return None
         total = 0.0
         for hop in self.hops:
@@ -753,10 +750,8 @@ async def _connect(
     listener = road.end.listeners.get(remote[1]) if road.end is not None else None
     if listener is None or listener.transport != transport:
         raise ConnectionRefusedError(f"nobody listens for {transport} at {host_port(remote)}")
-    near = StreamFlow(host, local, remote, _Way(there, road.bindings, outward=True), transport)
-    far = StreamFlow(
-        listener.host, listener.local, road.source, _Way(back, road.bindings, outward=False), transport
-    )
+    near = StreamFlow(host, local, remote, _Way(there, road.bindings), transport)
+    far = StreamFlow(listener.host, listener.local, road.source, _Way(back, road.bindings), transport)
     near.peer, far.peer = far, near
     near.receive, near.closed = receive, closed
     listener.accept(far)

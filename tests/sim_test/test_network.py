@@ -558,6 +558,21 @@ def test_a_nat_forgets_a_silent_stream_after_its_time(seconds: float, ended: int
 
 
 @scenario()
+async def test_a_stream_that_is_used_keeps_its_binding(world: World) -> None:
+    box = world.network.nat("box", BOX, PORT_RESTRICTED)
+    phone, pbx = world.host("phone", "10.0.0.2", box), world.host("pbx", PBX[0])
+    ear, near = Ear(), Ear()
+    world.closing.callback(pbx.listen(5060, ear.accept).close)
+    flow = await phone.connect(PBX, near.receive, near.closed)
+    world.closing.callback(flow.close)
+    for _ in range(4):
+        await world.sleep(5_000)
+        ear.flows[0].send(b"tick")
+    await world.sleep(1)
+    assert len(near.heard) == 4
+
+
+@scenario()
 async def test_a_nat_that_restarts_breaks_its_streams_when_they_are_used(world: World) -> None:
     box = world.network.nat("box", BOX, FULL_CONE)
     phone, pbx = world.host("phone", "10.0.0.2", box), world.host("pbx", PBX[0])

@@ -202,6 +202,59 @@ async def test_a_lost_ack_never_comes(world: World) -> None:
     await bruno.expect_silence(5)
 
 
+@scenario()
+async def test_a_phone_that_repeats_sends_a_lost_request_again_until_its_answer(world: World) -> None:
+    alice, bruno = two_phones(world)
+    alice.repeats_what_is_lost()
+    world.network.link_one_way(alice.host, bruno.host, CUT)
+    alice.send("OPTIONS", BRUNO)
+    await world.sleep(4)
+    assert len(world.ladder.labels()) == 4  # at 0, 0.5, 1.5 and 3.5 s
+    world.network.link_one_way(alice.host, bruno.host, Link())
+    bruno.reply(await bruno.expect("OPTIONS"), 200)
+    await alice.expect(200)
+    await bruno.expect_silence(40)
+    assert world.ladder.labels()[-2:] == ["alice > bruno: OPTIONS again", "bruno > alice: 200 OPTIONS"]
+
+
+@scenario()
+async def test_a_phone_that_repeats_answers_a_repeated_request_again(world: World) -> None:
+    alice, bruno = two_phones(world)
+    bruno.repeats_what_is_lost()
+    request = alice.send("OPTIONS", BRUNO)
+    bruno.reply(await bruno.expect("OPTIONS"), 200)
+    answer = await alice.expect(200)
+    alice.again(request)
+    await alice.expect_again(answer)
+
+
+@scenario()
+async def test_a_phone_that_repeats_acknowledges_a_repeated_2xx_again(world: World) -> None:
+    alice, bruno = two_phones(world)
+    alice.repeats_what_is_lost()
+    alice.invite(BRUNO)
+    answer = bruno.answer(await bruno.expect("INVITE"))
+    alice.ack(await alice.expect(200))
+    ack = await bruno.expect("ACK")
+    bruno.again(answer)
+    await bruno.expect_again(ack)
+
+
+@scenario()
+async def test_a_phone_that_repeats_sends_its_2xx_until_the_ack(world: World) -> None:
+    alice, bruno = two_phones(world)
+    bruno.repeats_what_is_lost()
+    alice.invite(BRUNO)
+    bruno.answer(await bruno.expect("INVITE"))
+    answer = await alice.expect(200)
+    await alice.expect_again(answer)
+    await alice.expect_again(answer)
+    alice.ack(answer)
+    await bruno.expect("ACK")
+    await world.sleep(40)
+    assert world.ladder.labels().count("bruno > alice: 200 INVITE (sdp) again") == 2
+
+
 # --- Streams -----------------------------------------------------------------------------------------------
 
 

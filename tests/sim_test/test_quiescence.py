@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.sim.quiescence import LONGEST_TIMER_SECONDS, NotQuiet
 from tests.sim.world import World, run, scenario
@@ -125,3 +127,11 @@ def test_the_result_of_the_body_comes_back() -> None:
 async def test_a_scenario_takes_the_parameters_that_pytest_gives(world: World, number: int) -> None:
     assert world.seed == 3
     assert number in (1, 2)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(1, 100))
+@scenario()
+async def test_a_scenario_takes_the_values_that_hypothesis_gives(world: World, number: int) -> None:
+    await world.sleep(number)
+    assert world.seconds == number
