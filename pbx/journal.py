@@ -120,7 +120,9 @@ class Journal:
         on_trouble: Callable[[str], None] = lambda _: None,
         write: Callable[[int, bytes | bytearray], int] = os.write,
     ) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One after the other: `parents` gives its mode to the last folder only.
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
         self.lost_records = 0
         self.trouble = ""
         self._on_trouble = on_trouble

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -354,6 +355,29 @@ def test_a_crash_between_the_snapshot_and_the_deletions_changes_nothing(tmp_path
     for path, data in kept.items():
         path.write_bytes(data)
     assert recover(directory).bindings == before
+
+
+def test_recovering_while_the_worker_folds_finds_every_binding(tmp_path):
+    directory = tmp_path / "j"
+    journal = Journal(directory, segment_bytes=2000)
+    done = threading.Event()
+
+    def fold() -> None:
+        while not done.is_set():
+            fold_bindings(directory, 0.0)
+
+    folding = threading.Thread(target=fold)
+    folding.start()
+    try:
+        for number in range(300):
+            journal.append(bindings(number))
+            journal.flush()
+            if number % 3 == 0:
+                assert len(recover(directory).bindings) == number + 1
+    finally:
+        done.set()
+        folding.join()
+    journal.close()
 
 
 def test_numbers_go_on_after_folding(tmp_path):

@@ -1,0 +1,199 @@
+"""The configuration: its defaults, its sample, and each mistake with its place."""
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialplan.finding import PlanError
+from pbx.configuration import (
+    PRIVATE_NETWORKS,
+    Listen,
+    Media,
+    find_configuration,
+    load_configuration,
+    parse_configuration,
+)
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "beffroi.yaml"
+HERE = Path("/srv/town/beffroi.yaml")
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(PlanError) as caught:
+        parse_configuration(text, HERE)
+    return [str(finding).removeprefix("/srv/town/beffroi.yaml:") for finding in caught.value.findings]
+
+
+def test_the_example_is_read():
+    configuration = load_configuration(EXAMPLE)
+    assert configuration.domain == "localhost"
+    assert configuration.plan == EXAMPLE.parent / "valmont.yaml"
+    assert configuration.data_dir == EXAMPLE.parent / "data"
+    assert configuration.sip.udp == (Listen("127.0.0.1", 5060),)
+    assert configuration.media == Media("auto", ipaddress.ip_address("127.0.0.1"), 20000, 29999)
+    assert configuration.recordings.directory == EXAMPLE.parent / "data" / "recordings"
+
+
+def test_the_example_says_which_of_its_keys_do_nothing_yet():
+    notes = load_configuration(EXAMPLE).notes
+    assert [note.message.split("`")[1] for note in notes] == ["tls:", "ws:", "web:", "recordings:"]
+    assert all(note.severity == "note" and note.line for note in notes)
+
+
+def test_an_empty_file_is_a_configuration_that_works():
+    configuration = parse_configuration("", HERE)
+    assert configuration.data_dir == Path("/srv/town/data")
+    assert configuration.plan == Path("/srv/town/plan.yaml")
+    assert configuration.database == "sqlite:////srv/town/data/beffroi.sqlite3"
+    assert configuration.sqlite_file == Path("/srv/town/data/beffroi.sqlite3")
+    assert configuration.journal_dir == Path("/srv/town/data/journal")
+    assert configuration.sip.udp == configuration.sip.tcp == (Listen("0.0.0.0", 5060),)
+    assert configuration.media == Media("auto", None, 20000, 29999)
+    assert [str(network) for network in configuration.local_networks] == list(PRIVATE_NETWORKS)
+    assert configuration.external_address is None
+    assert configuration.log.level == "info"
+    assert configuration.notes == ()
+
+
+def test_paths_are_relative_to_the_file_and_absolute_ones_stay():
+    configuration = parse_configuration("data_dir: /var/lib/beffroi\nplan: ../plans/town.yaml", HERE)
+    assert configuration.data_dir == Path("/var/lib/beffroi")
+    assert configuration.plan == Path("/srv/town/../plans/town.yaml")
+    assert configuration.recordings.key_file == Path("/var/lib/beffroi/recording.pub")
+
+
+def test_a_folder_with_a_question_mark_in_its_name_is_where_the_database_is():
+    configuration = parse_configuration("data_dir: why?", HERE)
+    assert configuration.sqlite_file == Path("/srv/town/why?/beffroi.sqlite3")
+
+
+def test_an_address_may_be_one_or_a_list_or_none():
+    sip = parse_configuration(
+        "sip: {udp: ['[::1]:5060', 192.0.2.1:5070], tcp: [], ws: 127.0.0.1:0}", HERE
+    ).sip
+    assert sip.udp == (Listen("::1", 5060), Listen("192.0.2.1", 5070))
+    assert [str(listen) for listen in sip.udp] == ["[::1]:5060", "192.0.2.1:5070"]
+    assert sip.tcp == ()
+    assert sip.ws == (Listen("127.0.0.1", 0),)
+
+
+def test_a_postgresql_database_has_no_file_and_its_password_is_not_shown():
+    configuration = parse_configuration("database: postgresql://u:hushhush@db/beffroi", HERE)
+    assert configuration.sqlite_file is None
+    assert "hushhush" not in repr(configuration)
+
+
+def test_every_mistake_is_told_at_once_with_its_place_and_a_mend():
+    found = errors(
+        "data_dri: x\n"
+        "sip: {udp: foo, upd: 1.2.3.4:1, key: k.pem}\n"
+        "media: {engine: pyton, ports: 9-1}\n"
+        "local_networks: [10.0.0.1/8]\n"
+        "log: {level: trace}\n"
+    )
+    assert found == [
+        '1:1: unknown key "data_dri"; did you mean "data_dir"?',
+        '2:12: "foo" is no address with a port; such as 192.0.2.1:5060, [2001:db8::1]:5060 or 0.0.0.0:5060',
+        '2:17: unknown key "upd"; did you mean "udp"?',
+        '2:38: "key" needs "certificate" beside it',
+        '3:17: unknown engine "pyton"; did you mean "python"?',
+        "3:31: expected two ports between 1024 and 65535; such as 20000-29999",
+        '4:18: "10.0.0.1/8" is no network; such as 10.0.0.0/8',
+        '5:14: unknown level "trace"; known: debug, error, info, warning',
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sip: {udp: 1.2.3.4}",
+        "sip: {udp: '1.2.3.4:'}",
+        "sip: {udp: '1.2.3.4:65536'}",
+        "sip: {udp: '1.2.3.4:-1'}",
+        "sip: {udp: '1.2.3.4:٥٠٦٠'}",
+        "sip: {udp: '::1:5060'}",
+        "sip: {udp: [1.2.3.4:5060, 1.2.3.4:5060]}",
+        "sip: {udp: {a: b}}",
+        "sip: [udp]",
+        "media: {ports: 20000-20002}",
+        "media: {ports: 80-90}",
+        "media: {ports: 60000-70000}",
+        "media: {address: 0.0.0.0}",
+        "external_address: 224.0.0.1",
+        "external_address: pbx.example",
+        "domain: 'a b'",
+        "domain: ''",
+        "plan: ''",
+        "data_dir: [a]",
+        "database: mysql://a/b",
+        "database: sqlite://",
+        "database: 'postgresql://h:port/x'",
+        "local_networks: 10.0.0.0/8",
+        "log: {sip_trace: maybe}",
+        "- a\n- b",
+        "web: 8080",
+    ],
+)
+def test_what_cannot_be_is_an_error_with_its_line(text):
+    assert all(finding.startswith(("1:", "2:")) for finding in errors(text))
+
+
+def test_a_wrong_database_is_told_without_its_password():
+    assert "hushhush" not in " ".join(errors("database: mysql://root:hushhush@db/x"))
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
+def test_any_text_is_a_configuration_or_an_error_with_findings(text):
+    try:
+        parse_configuration(text, HERE)
+    except PlanError as error:
+        assert error.findings
+
+
+VALUES = st.recursive(
+    st.sampled_from(["", "~", "1", "a", "1.2.3.4:5060", "true", "0x10", "sqlite:///x", "::1", '""']),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: "[" + ", ".join(items) + "]")
+        | st.dictionaries(st.sampled_from(["udp", "engine", "dir", "level", "x"]), inner, max_size=3).map(
+            lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}"
+        )
+    ),
+    max_leaves=6,
+)
+KEYS = ["data_dir", "domain", "plan", "database", "sip", "web", "external_address", "local_networks", "media"]
+
+
+@given(st.dictionaries(st.sampled_from([*KEYS, "recordings", "log"]), VALUES))
+def test_any_value_of_any_key_is_read_or_refused_in_words(values):
+    text = "\n".join(f"{key}: {value}" for key, value in values.items())
+    try:
+        parse_configuration(text, HERE)
+    except PlanError as error:
+        assert error.findings
+
+
+def test_a_given_file_is_taken_and_must_exist(tmp_path):
+    path = tmp_path / "town.yaml"
+    with pytest.raises(PlanError, match="there is no such file"):
+        find_configuration(path)
+    path.touch()
+    assert find_configuration(path) == path
+
+
+def test_a_file_here_comes_before_the_system_one(tmp_path):
+    (tmp_path / "beffroi.yaml").touch()
+    assert find_configuration(None, tmp_path) == tmp_path / "beffroi.yaml"
+
+
+def test_no_configuration_anywhere_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr("pbx.configuration.SYSTEM_FILE", tmp_path / "etc" / "beffroi.yaml")
+    with pytest.raises(PlanError, match="beffroi init"):
+        find_configuration(None, tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_in_words(tmp_path):
+    with pytest.raises(PlanError, match="can't be read"):
+        load_configuration(tmp_path)
