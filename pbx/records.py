@@ -66,6 +66,7 @@ class Binding(Struct, array_like=True, frozen=True, gc=False):
     remote: Address
     user_agent: str
     device: str
+    behind_nat: bool = False
 
 
 class BindingsRecord(Struct, array_like=True, frozen=True, gc=False, tag="bindings"):

@@ -103,6 +103,7 @@ def export_directory(database: Database, path: Path) -> Directory:
     Raises DatabaseUnavailableError, DirectoryError.
     """
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DirectoryError(f"{path}: can't be written: {error.strerror}") from None

@@ -39,6 +39,7 @@ def bindings(number: int, count: int = 1, *, expires_at: float = 2_000_000_000.0
             ("192.0.2.10", 5060 + contact),
             "Yealink SIP-T46S 66.85.0.5",
             f"{number}",
+            contact == 1,
         )
         for contact in range(count)
     ]

@@ -16,7 +16,7 @@ from pbx.backup import BackupError, create, restore
 from pbx.configuration import Configuration, load_configuration
 from pbx.journal import Journal, recover
 from pbx.people import Person, device_credentials, read_directory
-from pbx.records import Record
+from pbx.records import CallRecord, Record
 from pbx.store.calls import list_calls
 from pbx.store.database import SqliteDatabase
 from pbx.store.people import add_person
@@ -67,12 +67,12 @@ def town(tmp_path):
 
 
 @pytest.fixture
-def archive(town, tmp_path) -> Path:
+def archive(town, tmp_path: Path) -> Path:
     create(town.configuration, tmp_path / "town.tar.gz")
     return tmp_path / "town.tar.gz"
 
 
-def calls_of(configuration: Configuration) -> list:
+def calls_of(configuration: Configuration) -> list[CallRecord]:
     """The calls after a start on this data_dir: the worker first imports what the journal still holds."""
     worker = Worker(configuration)
     worker.step(100.0, 100.0)

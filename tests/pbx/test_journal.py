@@ -236,7 +236,8 @@ def test_a_record_of_an_unknown_kind_is_passed_over(tmp_path):
 
 
 def test_a_full_disk_raises_nothing_and_everything_is_written_when_there_is_room(tmp_path):
-    disk, troubles = Disk(), []
+    disk = Disk()
+    troubles: list[str] = []
     journal = Journal(tmp_path / "j", write=disk.write, on_trouble=troubles.append)
     journal.append(call(1))
     journal.flush()

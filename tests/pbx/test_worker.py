@@ -20,7 +20,7 @@ from pbx.journal import BINDINGS, CALLS, HEADER_BYTES, Journal, recover, segment
 from pbx.people import Person, device_credentials, read_directory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import count_calls, list_calls
-from pbx.store.database import SqliteDatabase
+from pbx.store.database import Result, SqliteDatabase, Work
 from pbx.store.people import add_person
 from pbx.store.position import positions
 from pbx.worker import Worker
@@ -51,7 +51,7 @@ class Node:
         self.worker.close(self.now)
         self.worker = Worker(self.configuration)
 
-    def read(self, work):
+    def read(self, work: Work[Result]) -> Result:
         database = SqliteDatabase(self.configuration.sqlite_file)
         try:
             return database.read(work)

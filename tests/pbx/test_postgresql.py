@@ -1,0 +1,134 @@
+"""The store and the worker on a real PostgreSQL server (Debian's `postgresql`), started here.
+
+The server refuses to run as root: under root it runs as the user `postgres` that its package makes.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import zlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pbx.configuration import parse_configuration
+from pbx.journal import CALLS, Journal, segments
+from pbx.people import PeopleError, Person, device_credentials, read_directory
+from pbx.records import CallRecord
+from pbx.store.calls import list_calls
+from pbx.store.database import Database, DatabaseUnavailableError, open_database
+from pbx.store.people import add_person, list_people, remove_person
+from pbx.store.position import positions
+from pbx.store.revision import upgrade
+from pbx.worker import Worker
+from tests.pbx.sample_records import call
+
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("postgresql")]
+
+
+def as_postgres(*command: str) -> None:
+    """Run one of the server's programs as a user that it accepts."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert programs, "PostgreSQL is missing: apt-get install postgresql"
+    drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    arguments = [*drop, str(programs[-1] / command[0]), *command[1:]]
+    subprocess.run(arguments, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The folder with a running server's socket."""
+    # Not pytest's own folder, which only root may enter; a socket's path is short anyway.
+    folder = Path(tempfile.mkdtemp(prefix="beffroi-pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, pwd.getpwnam("postgres").pw_uid)
+    try:
+        as_postgres("initdb", "--auth=trust", "--username=postgres", "--no-sync", f"--pgdata={folder}/data")
+        options = f"-c listen_addresses= -c fsync=off -k {folder}"
+        log = f"--log={folder}/log"
+        as_postgres("pg_ctl", "start", "--wait", f"--pgdata={folder}/data", log, f"--options={options}")
+        yield folder
+        as_postgres("pg_ctl", "stop", "--mode=immediate", f"--pgdata={folder}/data")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def url(server, request):
+    """The URL of an empty database of the test's own."""
+    name = f"test{zlib.crc32(request.node.name.encode())}"
+    as_postgres("createdb", f"--host={server}", "--username=postgres", name)
+    return f"postgresql+asyncpg://postgres@/{name}?host={server}"
+
+
+@pytest.fixture
+def database(url):
+    database = open_database(url)
+    upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def configuration(url, tmp_path):
+    return parse_configuration(f"database: {url}", tmp_path / "beffroi.yaml")
+
+
+def calls_in(database: Database) -> list[CallRecord]:
+    return database.read(list_calls)
+
+
+def test_a_database_is_migrated_once(database):
+    assert upgrade(database) is False
+
+
+def test_calls_are_imported_once_and_their_segments_deleted(database, configuration):
+    journal = Journal(configuration.journal_dir, segment_bytes=1000)
+    worker = Worker(configuration)
+    for number in range(20):
+        journal.append(call(number))
+        journal.flush()
+    worker.step(100.0, 100.0)
+    worker.close(100.0)
+    worker = Worker(configuration)
+    worker.step(200.0, 200.0)
+    assert calls_in(database) == [call(number) for number in range(19, -1, -1)]
+    assert len(segments(configuration.journal_dir, CALLS)) == len(database.read(positions)) == 1
+    worker.close(200.0)
+    journal.close()
+
+
+def test_a_character_that_postgresql_refuses_and_a_number_twice_keep_no_call_out(database, configuration):
+    journal = Journal(configuration.journal_dir)
+    worker = Worker(configuration)
+    for record in (msgspec.structs.replace(call(1), from_name="Al\0ce"), call(2), call(2)):
+        journal.append(record)
+    journal.close()
+    worker.step(100.0, 100.0)
+    worker.close(100.0)
+    assert [record.from_name for record in calls_in(database)] == ["Alice Martin", "Al\ufffdce"]
+
+
+def test_people_are_stored_exported_and_removed(database, configuration):
+    device = device_credentials("1001", "valmont.example", "pw1001", md5_only=True)
+    alice = Person("1001", "Alice Martin", "national", "mairie", ["accueil"], None, [device])
+    database.write(lambda connection: add_person(connection, alice))
+    with pytest.raises(PeopleError, match="taken"):
+        database.write(lambda connection: add_person(connection, alice))
+    worker = Worker(configuration)
+    worker.step(100.0, 100.0)
+    worker.close(100.0)
+    assert read_directory(configuration.directory_file).people == [alice]
+    database.write(lambda connection: remove_person(connection, "1001"))
+    assert database.read(list_people) == []
+
+
+def test_a_database_or_a_role_that_is_not_there_is_unavailable(server):
+    for user, name in (("postgres", "absent"), ("nobody", "postgres")):
+        database = open_database(f"postgresql://{user}@/{name}?host={server}")
+        with pytest.raises(DatabaseUnavailableError, match="does not exist"):
+            database.read(list_people)
+        database.close()
