@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sip.core.dialog import untagged
 from sip.core.errors import ParseError
 from sip.core.grammar import quote, split_list, unquote
 from sip.core.message import Message, Request, Response
 from sip.core.name_addr import NameAddr
-from sip.core.parser import MAX_HEADER_LINES, MAX_MESSAGE_BYTES, parse_message
+from sip.core.parser import MAX_HEADER_LINES, MAX_MESSAGE_BYTES, StreamParser, parse_message
 from tests.sip.torture.notation import message, names
 
 TOKEN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~"
@@ -231,3 +232,53 @@ def test_every_torture_message_that_parses_is_the_same_after_being_written_and_r
     second = parse_message(first.serialise())
     assert second.headers == first.headers
     assert second.body == first.body
+
+
+@pytest.mark.parametrize("value", ["a,,b", ",a", "a,", "a, ,b", '"a', "a,<b", 'a, "b'])
+def test_a_list_with_an_empty_or_unclosed_element_is_malformed(value):
+    with pytest.raises(ParseError):
+        split_list(value + ",c")
+
+
+@pytest.mark.parametrize(
+    "digits", ["9" * 12, "9" * 5000, "0" * 5000 + "1", "\u0661", "\u00b2", "+1", "1_0", "0x1"]
+)
+def test_a_content_length_that_is_no_reasonable_number_is_malformed(digits):
+    """RFC 3261 section 20.14; Python refuses more than 4,300 digits, and takes odd ones."""
+    data = f"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: {digits}\r\n\r\n".encode()
+    with pytest.raises(ParseError):
+        parse_message(data)
+    with pytest.raises(ParseError):
+        StreamParser().feed(data)
+
+
+LONG = 60_000
+HOSTILE_LINES = [
+    "X: a\r\n b" + " " * LONG + "c",
+    "Via: ," + '"\\' * (LONG // 2),
+    "Via: SIP/2.0/UDP " + "a-" * (LONG // 2) + " x",
+    "Via: SIP/2.0/UDP a" + "; a =b" * (LONG // 8) + ",",
+    "From: " + '"\\' * (LONG // 2),
+    "From: " + "a " * (LONG // 2),
+    "From: <sip:a@b>" + ";a" * (LONG // 2) + ",",
+    "From: <sip:a@b>;a" + " " * LONG + ",",
+    "From: sip:" + "a" * LONG + '  "',
+    "To: <sip:" + "a?" * (LONG // 2) + ">",
+    "To: <sip:a@b" + ";a" * (LONG // 2) + '">',
+    "Contact: ," + "<" * LONG,
+    "CSeq: 1" + " " * LONG + ",",
+    "Call-ID: " + " x" * (LONG // 2),
+    'X: "\\\x01' + '\\"' * (LONG // 2),
+]
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("line", HOSTILE_LINES, ids=range(len(HOSTILE_LINES)))
+def test_reading_the_longest_hostile_line_takes_no_time(line):
+    """Linear, that is: a quadratic pattern would take many seconds for one datagram."""
+    try:
+        received = parse_message(f"OPTIONS sip:a@b SIP/2.0\r\n{line}\r\n\r\n".encode())
+        touch(received)
+        untagged(received.get("from"))
+    except ParseError as error:
+        assert error.status == 400
