@@ -8,7 +8,8 @@ that ours go on, and a jitter buffer at the other end sees one stream with a tal
 """
 
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -17,6 +18,9 @@ HEADER_BYTES: Final = 12
 RTCP_PAYLOAD_TYPES: Final = range(64, 96)
 
 _HEADER: Final = struct.Struct(">BBHII")
+# First byte, marker and payload type, sequence, timestamp, SSRC.
+Header: TypeAlias = tuple[int, int, int, int, int]
+read_header: Callable[[bytearray], Header] = _HEADER.unpack_from
 
 
 class RtpError(ValueError):
@@ -105,12 +109,15 @@ class Outgoing:
         self.packets = 0
         self.octets = 0
 
-    def relay(self, buffer: bytearray, length: int, payload_type: int, clock_rate: int, now: float) -> None:
+    def relay(
+        self, buffer: bytearray, header: Header, length: int, payload_type: int, clock_rate: int, now: float
+    ) -> None:
         """Rewrite the packet in buffer[:length] in place, as the next of this stream.
 
-        Marker, padding, CSRCs, extension and payload stay; now: monotonic seconds.
+        header: what `read_header` says of it. Marker, padding, CSRCs, extension and payload stay.
+        now: monotonic seconds.
         """
-        first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(buffer)
+        first, second, sequence, timestamp, ssrc = header
         marker = second & 0x80
         if ssrc != self.source:
             self._take_over(ssrc, sequence, timestamp, clock_rate, now)
@@ -118,7 +125,9 @@ class Outgoing:
         sequence = (sequence + self.sequence_shift) & 0xFFFF
         timestamp = (timestamp + self.timestamp_shift) & 0xFFFFFFFF
         if (sequence - self.sequence) & 0xFFFF < 0x8000:
-            self.sequence, self.timestamp, self.sent_at = sequence, timestamp, now
+            self.sequence = sequence
+            self.timestamp = timestamp
+            self.sent_at = now
         self.packets += 1
         self.octets += length - HEADER_BYTES
         _HEADER.pack_into(buffer, 0, first, marker | payload_type, sequence, timestamp, self.ssrc)
@@ -180,8 +189,9 @@ class Incoming:
         self._base = self._highest = self._cycles = self._received = self._lost_before = 0
         self._transit = 0
 
-    def count(self, sequence: int, timestamp: int, ssrc: int, length: int, arrival_ticks: int) -> None:
+    def count(self, header: Header, length: int, arrival_ticks: int) -> None:
         """Count one packet of `length` bytes that arrived at arrival_ticks of the payload's clock."""
+        _, _, sequence, timestamp, ssrc = header
         self.packets += 1
         self.octets += length - HEADER_BYTES
         transit = (arrival_ticks - timestamp) & 0xFFFFFFFF
@@ -192,18 +202,18 @@ class Incoming:
             self._cycles, self._received, self._transit = 0, 1, transit
             return
         self._received += 1
-        step = (sequence - self._highest) & 0xFFFF
-        if step < 0x8000:
-            if sequence < self._highest:
+        highest = self._highest
+        if (sequence - highest) & 0xFFFF < 0x8000:
+            if sequence < highest:
                 self._cycles += 0x10000
             self._highest = sequence
         # A.8, with the difference taken modulo the clock; a jump of the sender's clock isn't jitter.
         difference = (transit - self._transit) & 0xFFFFFFFF
+        self._transit = transit
         if difference >= 0x80000000:
             difference = 0x100000000 - difference
         if difference < 80_000:
             self.jitter_ticks += (difference - self.jitter_ticks) / 16
-        self._transit = transit
 
     @property
     def highest(self) -> int:

@@ -57,6 +57,7 @@ class FakeEngine:
         self._address = address
         self._free = list(range(last_port - last_port % 2, first_port - 1, -2))
         self._calls: dict[str, dict[str, Leg]] = {}
+        self._joined: dict[tuple[str, str], str] = {}
         self._session = 1000
         self._lost = False
 
@@ -115,8 +116,10 @@ class FakeEngine:
         source, destination = self._known(call, leg), self._known(call, to)
         destination.address = advertise or self._address
         body = negotiation.answer(source, destination, sdp, nat=nat)
-        for name in (leg, to):
-            self._silence(call, name)
+        if self._joined.get((call, leg)) != to:
+            self._silence(call, leg)
+            self._silence(call, to)
+        self._joined[call, leg], self._joined[call, to] = to, leg
         return body
 
     async def publish(
@@ -126,7 +129,9 @@ class FakeEngine:
         self._note("publish", call, leg)
         stream = self._leg(call, leg)
         stream.address = advertise or self._address
-        return negotiation.publish(stream, sdp, nat=nat)
+        body = negotiation.publish(stream, sdp, nat=nat)
+        self._joined.pop((call, leg), None)
+        return body
 
     async def terminate_offer(self, call: str, leg: str, *, advertise: str = "") -> bytes:
         """See MediaEngine."""
@@ -172,6 +177,7 @@ class FakeEngine:
         self.asked.append(Asked("delete", call, ""))
         for name, leg in self._calls.pop(call, {}).items():
             self._silence(call, name)
+            self._joined.pop((call, name), None)
             self._free.insert(0, leg.port)
 
     def codec(self, call: str, leg: str) -> str:

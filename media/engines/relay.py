@@ -27,7 +27,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +37,7 @@ from typing import Final, Protocol
 from media import codecs, dtmf, rtcp, rtp, speech, tones, wav
 from media.engine import Source, Wav
 from media.engines import wire
+from media.rtp import read_header
 from media.speech import Speech
 from media.tones import Tone
 
@@ -93,8 +94,8 @@ class _Stream:
         self.port = port
         self.rtp_socket = rtp_socket
         self.rtcp_socket = rtcp_socket
-        self.receive_into = rtp_socket.recvfrom_into
-        self.send_to = rtp_socket.sendto
+        self.receive_into: Callable[[bytearray], tuple[int, Address]] = rtp_socket.recvfrom_into
+        self.send_to: Callable[[bytes | memoryview, Address], int] = rtp_socket.sendto
         self.restart()
 
     def restart(self) -> None:
@@ -224,26 +225,23 @@ class Relay:
             return
         if source != stream.source and not self._accept(stream, source, length, now):
             return
-        second = buffer[1]
-        number = second & 0x7F
-        peer_number = stream.payload_types.get(number, -1)
-        if peer_number < 0 or not _is_rtp(buffer, length):
+        header = read_header(buffer)
+        number = header[1] & 0x7F
+        peer_number = stream.payload_types.get(number)
+        if peer_number is None or not _is_rtp(buffer, length):
             stream.invalid += 1
             return
         stream.heard_at = now
-        sequence = buffer[2] << 8 | buffer[3]
-        timestamp = int.from_bytes(buffer[4:8])
-        ssrc = int.from_bytes(buffer[8:12])
-        stream.incoming.count(sequence, timestamp, ssrc, length, int(now * stream.clock_rate))
+        stream.incoming.count(header, length, int(now * stream.clock_rate))
         if number in stream.event_types:
-            self._hear_event(stream, length, timestamp, second >= 0x80)
+            self._hear_event(stream, header, length)
         if stream.silence_told:
             stream.silence_told = False
             self._reports.append(wire.Heard(stream.port))
         peer = stream if stream.echoes else stream.peer
         if peer is None or peer.player is not None or peer.destination is None:
             return
-        peer.outgoing.relay(buffer, length, peer_number, peer.clock_rate, now)
+        peer.outgoing.relay(buffer, header, length, peer_number, peer.clock_rate, now)
         try:
             peer.send_to(self._view[:length], peer.destination)
         except OSError:
@@ -265,9 +263,10 @@ class Relay:
             stream.destination, stream.rtcp_destination = source, _beside(source)
         return True
 
-    def _hear_event(self, stream: _Stream, length: int, timestamp: int, marker: bool) -> None:
+    def _hear_event(self, stream: _Stream, header: rtp.Header, length: int) -> None:
         start, end = rtp.payload_bounds(self._buffer, length)
-        digit = stream.detector.receive(bytes(self._buffer[start:end]), timestamp, marker=marker)
+        payload = bytes(self._buffer[start:end])
+        digit = stream.detector.receive(payload, header[3], marker=header[1] >= 0x80)
         if digit:
             self._reports.append(wire.Digit(stream.port, digit))
 
@@ -603,9 +602,9 @@ def _now() -> float:
 
 def _is_rtp(buffer: bytearray, length: int) -> bool:
     """Say whether buffer[:length] is an RTP packet that may be relayed."""
-    if not rtp.HEADER_BYTES <= length < MAX_DATAGRAM_BYTES or buffer[0] & 0xC0 != 0x80:
+    if length < rtp.HEADER_BYTES or length >= MAX_DATAGRAM_BYTES or buffer[0] & 0xC0 != 0x80:
         return False
-    if buffer[0] & 0x3F:
+    if buffer[0] != 0x80:
         try:
             rtp.payload_bounds(buffer, length)
         except rtp.RtpError:

@@ -10,6 +10,7 @@ Messages keep their order, so what is said of a port before it is announced agai
 use.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -164,7 +165,7 @@ _commands = msgspec.msgpack.Decoder(list[Command])
 _reports = msgspec.msgpack.Decoder(list[Report])
 
 
-def frame(messages: list[Command] | list[Report]) -> bytes:
+def frame(messages: Sequence[Command] | Sequence[Report]) -> bytes:
     """Return one frame. Raises WireError when it would be longer than MAX_FRAME_BYTES."""
     body = _encoder.encode(messages)
     if len(body) > MAX_FRAME_BYTES:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,11 +85,9 @@ async def test_leg_hears_one_ssrc_of_ours_with_continuous_numbers(media: MediaPr
     heard = await pair.bob.hear(10)
     assert len({packet.ssrc for packet in heard}) == 1
     assert heard[0].ssrc not in (77, 0x1000 + pair.alice.port)
-    steps = [(late.sequence - early.sequence) & 0xFFFF for early, late in zip(heard, heard[1:], strict=False)]
+    steps = [(late.sequence - early.sequence) & 0xFFFF for early, late in pairwise(heard)]
     assert steps == [1] * 9
-    gaps = [
-        (late.timestamp - early.timestamp) & 0xFFFFFFFF for early, late in zip(heard, heard[1:], strict=False)
-    ]
+    gaps = [(late.timestamp - early.timestamp) & 0xFFFFFFFF for early, late in pairwise(heard)]
     assert gaps[:4] == gaps[5:] == [160] * 4
     assert 160 <= gaps[4] < 8000
     assert [packet.marker for packet in heard] == [True, *[False] * 4, True, *[False] * 4]
@@ -198,6 +197,7 @@ async def test_nothing_is_sent_to_an_address_of_zeros_and_resume_brings_sound_ba
     pair = await joined(media, phones)
     await media.engine.offer("c", "a", "b", pair.alice.sdp(host="0.0.0.0", version=2))
     await media.engine.answer("c", "b", "a", pair.bob.sdp("8 101", "recvonly"))
+    await media.engine.query("c")
     pair.bob.send(pair.bob_sends_to)
     await leg(media, "b", lambda counts: counts.packets == 1)
     assert (await leg(media, "a")).packets_sent == 0
@@ -300,8 +300,8 @@ async def test_packets_that_we_play_are_20_ms_apart_in_time_and_in_numbers(
     started = loop.time()
     heard += await alice.hear(50)
     assert loop.time() - started == pytest.approx(1.0, abs=0.15)
-    assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in zip(heard, heard[1:], strict=False)} == {160}
-    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in zip(heard, heard[1:], strict=False)} == {1}
+    assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(heard)} == {160}
+    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(heard)} == {1}
 
 
 async def test_file_that_cannot_be_played_is_told_as_finished(

@@ -1,0 +1,86 @@
+"""Prompts spoken, kept, and replaced by a tone where they can't be."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from media import goertzel, speech, tones, wav
+from media.speech import EspeakNg, Speech
+
+
+def engine(folder: Path, script: str) -> EspeakNg:
+    """Return an engine that is a shell script."""
+    command = folder / "engine"
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    return EspeakNg(str(command))
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_text_is_spoken_in_both_languages(tmp_path: Path, language: str):
+    # Needs espeak-ng (Debian package of that name), which Beffroi's set-up installs.
+    pcm = speech.speak(Speech("Bonjour, hello.", language), tmp_path)
+    assert pcm != tones.samples(tones.SPECIAL_INFORMATION)
+    assert goertzel.level(pcm) > 100
+    assert len(pcm) > 4000
+
+
+def test_prompt_is_spoken_once_and_kept(tmp_path: Path):
+    (tmp_path / "sound.wav").write_bytes(wav.build(tones.samples(tones.sine(300, 200))))
+    teller = engine(tmp_path, f"cat > /dev/null; echo x >> {tmp_path}/asked; cat {tmp_path}/sound.wav")
+    first = speech.speak(Speech("Un."), tmp_path / "kept", teller)
+    assert speech.speak(Speech("Un."), tmp_path / "kept", teller) == first
+    speech.speak(Speech("Deux."), tmp_path / "kept", teller)
+    assert (tmp_path / "asked").read_text() == "x\nx\n"
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+def test_text_that_looks_like_an_option_is_only_text(tmp_path: Path):
+    (tmp_path / "sound.wav").write_bytes(wav.build(tones.samples(tones.sine(300, 200))))
+    teller = engine(
+        tmp_path, f'cat > {tmp_path}/text; echo "$@" > {tmp_path}/arguments; cat {tmp_path}/sound.wav'
+    )
+    speech.speak(Speech("--help; rm"), tmp_path / "kept", teller)
+    assert (tmp_path / "text").read_text() == "--help; rm"
+    assert "help" not in (tmp_path / "arguments").read_text()
+
+
+@pytest.mark.parametrize("script", ["exit 3", "echo not a wav", "true"])
+def test_engine_that_fails_gives_a_tone_and_a_warning(
+    tmp_path: Path, script: str, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.WARNING):
+        pcm = speech.speak(Speech("Un."), tmp_path / "kept", engine(tmp_path, script))
+    assert pcm == tones.samples(tones.SPECIAL_INFORMATION)
+    assert "replaced by a tone" in caplog.text
+    assert not (tmp_path / "kept").exists()
+
+
+def test_absent_engine_gives_a_tone_and_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING):
+        pcm = speech.speak(Speech("Un."), tmp_path, EspeakNg("no-such-speaking-engine"))
+    assert pcm == tones.samples(tones.SPECIAL_INFORMATION)
+    assert "not installed" in caplog.text
+
+
+@pytest.mark.parametrize("prompt", [Speech("Um.", "pt"), Speech("x" * 3000)])
+def test_prompt_that_cannot_be_spoken_gives_a_tone(tmp_path: Path, prompt: Speech):
+    assert speech.speak(prompt, tmp_path) == tones.samples(tones.SPECIAL_INFORMATION)
+
+
+def test_damaged_file_is_spoken_again(tmp_path: Path):
+    (tmp_path / "sound.wav").write_bytes(wav.build(tones.samples(tones.sine(300, 200))))
+    teller = engine(tmp_path, f"cat {tmp_path}/sound.wav")
+    path = speech.cached_path(Speech("Un."), tmp_path, teller)
+    path.write_bytes(b"RIFF")
+    assert len(speech.speak(Speech("Un."), tmp_path, teller)) == 1600
+    assert len(wav.read_file(path)) == 1600
+
+
+def test_folder_that_cannot_be_written_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "sound.wav").write_bytes(wav.build(tones.samples(tones.sine(300, 200))))
+    teller = engine(tmp_path, f"cat {tmp_path}/sound.wav")
+    (tmp_path / "file").write_text("in the way")
+    assert len(speech.speak(Speech("Un."), tmp_path / "file" / "kept", teller)) == 1600
+    assert "not kept" in caplog.text
