@@ -60,7 +60,7 @@ enum {
     CHALLENGES_A_REQUEST = 2 /* the second is for a nonce gone stale */
 };
 
-static const double T1 = 0.5, T2 = 4.0, TRANSACTION_SECONDS = 32.0, PROBE_SECONDS = 0.002;
+static const double T1 = 0.5, T2 = 4.0, TRANSACTION_SECONDS = 32.0, PROBE_SECONDS = 0.002, REST_SECONDS = 1.0;
 
 static struct {
     const char *command, *domain, *algorithm;
@@ -1037,6 +1037,11 @@ static long refusals(void) {
     return sum;
 }
 
+/* What the program does afterwards, its records of the last calls above all, is part of their cost. */
+static void rest(void) {
+    for (double until = now() + REST_SECONDS; now() < until && !interrupted;) turn(until);
+}
+
 static int run_register(void) {
     callee_socket = open_socket(options.port + 1);
     double own = process_seconds(getpid());
@@ -1048,6 +1053,7 @@ static int run_register(void) {
         for (int slot = 0; slot < options.window && next_user < options.users; slot++) start_registration(&registrations[slot]);
     while (!registrations_done() && now() < until && !interrupted) turn(until);
     double seconds = now() - start_of_run;
+    rest();
     printf("{\"command\": \"register\", \"started\": %ld, \"succeeded\": %ld, \"failed\": %ld, \"seconds\": %.3f, \"per_second\": %.0f",
            counts.started, counts.succeeded, options.users - counts.succeeded, seconds, (double)counts.succeeded / seconds);
     printf(", \"asked_per_second\": %.1f", options.rate);
@@ -1108,8 +1114,7 @@ static int run_calls(void) {
     probing = false;
     double until = now() + options.drain_seconds + options.hold_seconds;
     while (live_calls && now() < until && !interrupted) turn(now() + 0.01);
-    /* the called side's last 200 and the peer's accounts of the last call */
-    for (double rest = now() + 0.2; now() < rest;) turn(rest);
+    rest();
     print_calls(launch_seconds, process_seconds(getpid()) - own);
     return 0;
 }
