@@ -6,6 +6,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,7 @@ from sip.core.message import Request
 from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
 from sip.core.session import SessionState
-from sip.core.stack import ServerTransaction
+from sip.core.stack import ServerTransaction, Stack
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.ua_core import UserAgentCore
 from tests.sip.test_fuzz import damaged
@@ -151,7 +152,7 @@ class Wire:
                 stack.fire(self.now)
         raise AssertionError("it never comes to rest")
 
-    def _stacks(self):
+    def _stacks(self) -> tuple[Stack, Stack]:
         return (self.caller.core.stack, self.callee.core.stack)
 
     def _post(self) -> None:
@@ -160,10 +161,8 @@ class Wire:
             sender.core.stack.outbox.clear()
             for _, data in sent:
                 for copy in self._harmed(data):
-                    self.at(
-                        self.now + self.chance.uniform(0.001, 0.1),
-                        lambda now, copy=copy, to=receiver: to.core.stack.receive(copy, to.flow, now),
-                    )
+                    arrival = partial(receiver.core.stack.receive, copy, receiver.flow)
+                    self.at(self.now + self.chance.uniform(0.001, 0.1), arrival)
 
     def _harmed(self, data: bytes) -> list[bytes]:
         if self.chance.random() >= self.harm:
@@ -212,7 +211,7 @@ def run_one_call(seed: int, harm: float) -> Wire:
 
 
 @pytest.mark.parametrize("harm", [0.0, 0.1, 0.5, 0.9])
-def test_calls_over_a_damaging_wire_end_and_leave_nothing(harm):
+def test_calls_over_a_damaging_wire_end_and_leave_nothing(harm: float) -> None:
     for seed in range(150):
         wire = run_one_call(seed, harm)
         for party in (wire.caller, wire.callee):
@@ -221,14 +220,14 @@ def test_calls_over_a_damaging_wire_end_and_leave_nothing(harm):
             assert all(session.state is SessionState.ENDED for session in party.sessions)
 
 
-def test_undamaged_calls_are_answered():
+def test_undamaged_calls_are_answered() -> None:
     told = [run_one_call(seed, 0.0).caller.told for seed in range(50)]
     assert sum("answered" in events for events in told) > 10
     assert sum("offer answered" in events for events in told) > 3
 
 
 @pytest.mark.parametrize("contact", [b"Contact: <nonsense>", b"Contact: <sip:a@b>, <sip:c@d>", b"Contact: *"])
-def test_an_answer_that_can_not_be_acknowledged_ends_the_call_for_the_caller(contact):
+def test_an_answer_that_can_not_be_acknowledged_ends_the_call_for_the_caller(contact: bytes) -> None:
     """RFC 3261 section 13.2.2.4: without a target there is nowhere to send the ACK."""
     wire = RewritingWire(b"Contact: <sip:192.0.2.2:5060>", contact)
     wire.at(0.0, lambda now: wire.caller.call(now, SDP))
@@ -239,7 +238,7 @@ def test_an_answer_that_can_not_be_acknowledged_ends_the_call_for_the_caller(con
 
 
 @pytest.mark.parametrize("contact", [b"Contact: <nonsense>", b"Contact: <sip:a@b>, <sip:c@d>", b"Contact: *"])
-def test_an_invite_that_can_make_no_dialog_is_a_bad_request(contact):
+def test_an_invite_that_can_make_no_dialog_is_a_bad_request(contact: bytes) -> None:
     """RFC 3261 section 8.1.1.8: exactly one SIP URI."""
     wire = RewritingWire(b"Contact: <sip:192.0.2.1:5060>", contact)
     wire.at(0.0, lambda now: wire.caller.call(now, SDP))
@@ -249,7 +248,7 @@ def test_an_invite_that_can_make_no_dialog_is_a_bad_request(contact):
     assert not any(wire.callee.core.inventory().values())
 
 
-def test_a_final_response_without_to_is_dropped_and_a_good_one_still_counts():
+def test_a_final_response_without_to_is_dropped_and_a_good_one_still_counts() -> None:
     """RFC 3261 section 17.1.1: a malformed 2xx must not end the transaction that waits for it."""
     wire = RewritingWire(b"To: <sip:b@192.0.2.2>;", b"X-To: <sip:b@192.0.2.2>;")
     wire.at(0.0, lambda now: wire.caller.call(now, SDP))

@@ -111,7 +111,7 @@ class Reader:
 
 
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
-def test_a_stack_answers_damaged_requests_with_good_responses_and_never_raises(transport):
+def test_a_stack_answers_damaged_requests_with_good_responses_and_never_raises(transport: str) -> None:
     chance = random.Random(4475)
     flow = Flow(transport, ("192.0.2.1", 5060), ("192.0.2.77", 5060))
     answers = requests = 0
@@ -136,7 +136,7 @@ RESPONSES = [
 ]
 
 
-def test_a_stack_that_awaits_responses_takes_damaged_ones_and_never_raises():
+def test_a_stack_that_awaits_responses_takes_damaged_ones_and_never_raises() -> None:
     chance = random.Random(3261)
     flow = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.77", 5060))
     responses = 0
@@ -157,7 +157,7 @@ def test_a_stack_that_awaits_responses_takes_damaged_ones_and_never_raises():
     assert responses > MESSAGES // 80
 
 
-def test_a_stream_of_damaged_messages_gives_frames_or_ends_and_never_raises_anything_else():
+def test_a_stream_of_damaged_messages_gives_frames_or_ends_and_never_raises_anything_else() -> None:
     chance = random.Random(5118)
     frames = ends = 0
     parser = StreamParser()
@@ -184,7 +184,7 @@ def credentials_of(authenticator: Authenticator) -> list[bytes]:
     return [line.partition(": ")[2].rstrip("\r\n").encode() for line in lines]
 
 
-def test_damaged_credentials_get_a_verdict_or_a_refusal_and_only_good_ones_are_accepted():
+def test_damaged_credentials_get_a_verdict_or_a_refusal_and_only_good_ones_are_accepted() -> None:
     """RFC 7616 section 3.4."""
     chance = random.Random(7616)
     authenticator = Authenticator("valmont.example", b"secret")
@@ -209,7 +209,7 @@ def test_damaged_credentials_get_a_verdict_or_a_refusal_and_only_good_ones_are_a
     assert verdicts == set(Verdict)
 
 
-def test_damaged_challenges_are_answered_or_refused():
+def test_damaged_challenges_are_answered_or_refused() -> None:
     """RFC 3261 section 22.2; a trunk's challenge is as hostile as anything."""
     chance = random.Random(8760)
     challenge = [
@@ -243,7 +243,7 @@ REGISTERS = [
 ]
 
 
-def test_damaged_registers_bind_or_are_refused_and_what_is_bound_can_be_written_back():
+def test_damaged_registers_bind_or_are_refused_and_what_is_bound_can_be_written_back() -> None:
     """RFC 3261 section 10.3."""
     chance = random.Random(10)
     flow = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.77", 5060))

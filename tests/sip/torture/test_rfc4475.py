@@ -32,7 +32,7 @@ def response(name: str) -> Response:
 # 3.1.1 Valid messages
 
 
-def test_wsinv_a_short_tortuous_invite():
+def test_wsinv_a_short_tortuous_invite() -> None:
     """RFC 4475 section 3.1.1.1: every element treats it as well formed."""
     invite = accepted("wsinv")
     assert invite.method == "INVITE"
@@ -46,7 +46,7 @@ def test_wsinv_a_short_tortuous_invite():
     assert len(invite.body) == 150
 
 
-def test_wsinv_vias_in_long_and_short_form_and_in_one_line_are_one_list():
+def test_wsinv_vias_in_long_and_short_form_and_in_one_line_are_one_list() -> None:
     """RFC 4475 section 3.1.1.1."""
     vias = request("wsinv").vias
     assert [(via.transport, via.host, via.branch) for via in vias] == [
@@ -56,7 +56,7 @@ def test_wsinv_vias_in_long_and_short_form_and_in_one_line_are_one_list():
     ]
 
 
-def test_wsinv_route_and_contact_keep_uri_and_header_parameters_apart():
+def test_wsinv_route_and_contact_keep_uri_and_header_parameters_apart() -> None:
     """RFC 4475 section 3.1.1.1."""
     invite = request("wsinv")
     route = NameAddr.parse(invite.only("route"))
@@ -67,7 +67,7 @@ def test_wsinv_route_and_contact_keep_uri_and_header_parameters_apart():
     assert invite.contact.parameters == {"newparam": "newvalue", "secondparam": "", "q": "0.33"}
 
 
-def test_wsinv_unknown_headers_are_unfolded_and_otherwise_left_alone():
+def test_wsinv_unknown_headers_are_unfolded_and_otherwise_left_alone() -> None:
     """RFC 4475 section 3.1.1.1."""
     invite = request("wsinv")
     assert invite.only("newfangledheader") == "newfangled value continued newfangled value"
@@ -75,7 +75,7 @@ def test_wsinv_unknown_headers_are_unfolded_and_otherwise_left_alone():
     assert invite.only("subject") == ""
 
 
-def test_intmeth_wide_range_of_valid_characters():
+def test_intmeth_wide_range_of_valid_characters() -> None:
     """RFC 4475 section 3.1.1.2: a parser accepts it."""
     unusual = request("intmeth")
     assert unusual.method == "!interesting-Method0123456789_*+`.%indeed'~"
@@ -90,14 +90,14 @@ def test_intmeth_wide_range_of_valid_characters():
     assert unusual.only("extensionheader-!.%*+_`'~") == "\ufeff大停電"
 
 
-def test_intmeth_a_quoted_null_is_part_of_the_display_name():
+def test_intmeth_a_quoted_null_is_part_of_the_display_name() -> None:
     """RFC 4475 section 3.1.1.2."""
     to = request("intmeth").to
     assert to.display == "BEL:\x07 NUL:\x00 DEL:\x7f"
     assert to.sip_uri.user == "1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*"
 
 
-def test_intmeth_a_display_name_of_tokens_and_a_parameter_in_cyrillic():
+def test_intmeth_a_display_name_of_tokens_and_a_parameter_in_cyrillic() -> None:
     """RFC 4475 section 3.1.1.2."""
     from_ = request("intmeth").from_
     assert from_.display == "token1~` token2'+_ token3*%!.-"
@@ -105,7 +105,7 @@ def test_intmeth_a_display_name_of_tokens_and_a_parameter_in_cyrillic():
     assert from_.tag == "_token~1'+`*%!-."
 
 
-def test_intmeth_an_endpoint_answers_501_with_the_methods_it_knows():
+def test_intmeth_an_endpoint_answers_501_with_the_methods_it_knows() -> None:
     """RFC 4475 section 3.1.1.2."""
     answer = refused("intmeth", "TCP")
     assert answer.status == 501
@@ -113,7 +113,7 @@ def test_intmeth_an_endpoint_answers_501_with_the_methods_it_knows():
     assert answer.to.display == "BEL:\x07 NUL:\x00 DEL:\x7f"
 
 
-def test_esc01_valid_use_of_the_percent_escaping_mechanism():
+def test_esc01_valid_use_of_the_percent_escaping_mechanism() -> None:
     """RFC 4475 section 3.1.1.3: escapes mean the character, and are undone once."""
     invite = accepted("esc01")
     uri = SipUri.parse(invite.uri)
@@ -127,7 +127,7 @@ def test_esc01_valid_use_of_the_percent_escaping_mechanism():
     assert equal(contact, SipUri.parse("sip:caller@host5.example.net;lr;name=value%25%34%31"))
 
 
-def test_escnull_escaped_nulls_in_uris():
+def test_escnull_escaped_nulls_in_uris() -> None:
     """RFC 4475 section 3.1.1.4: the user isn't cut at the null, and these are two contacts."""
     register = accepted("escnull")
     assert register.to.sip_uri.user == "null-\x00-null"
@@ -137,7 +137,7 @@ def test_escnull_escaped_nulls_in_uris():
     assert not equal(first, second)
 
 
-def test_escnull_a_registrar_binds_two_contacts():
+def test_escnull_a_registrar_binds_two_contacts() -> None:
     """RFC 4475 section 3.1.1.4."""
     bindings = bind((), accepted("escnull"), "null", 0.0)
     assert [binding.contact for binding in bindings] == [
@@ -146,7 +146,7 @@ def test_escnull_a_registrar_binds_two_contacts():
     ]
 
 
-def test_esc02_use_of_percent_when_it_is_not_an_escape():
+def test_esc02_use_of_percent_when_it_is_not_an_escape() -> None:
     """RFC 4475 section 3.1.1.5: a parser accepts it; method, names and header names aren't unescaped."""
     unknown = request("esc02")
     assert unknown.method == "RE%47IST%45R"
@@ -161,12 +161,12 @@ def test_esc02_use_of_percent_when_it_is_not_an_escape():
     assert unknown.only("c%6fntact") == "<sip:alias2@host2.example.com>"
 
 
-def test_esc02_an_endpoint_answers_501():
+def test_esc02_an_endpoint_answers_501() -> None:
     """RFC 4475 section 3.1.1.5."""
     assert refused("esc02", "TCP").status == 501
 
 
-def test_lwsdisp_message_with_no_lws_between_display_name_and_bracket():
+def test_lwsdisp_message_with_no_lws_between_display_name_and_bracket() -> None:
     """RFC 4475 section 3.1.1.6."""
     options = accepted("lwsdisp")
     assert options.from_.display == "caller"
@@ -174,7 +174,7 @@ def test_lwsdisp_message_with_no_lws_between_display_name_and_bracket():
     assert options.from_.tag == "323"
 
 
-def test_longreq_long_values_in_header_fields():
+def test_longreq_long_values_in_header_fields() -> None:
     """RFC 4475 section 3.1.1.7."""
     invite = accepted("longreq", "TCP")
     assert invite.to.display == f"I have a user name of {'extreme' * 10} proportion"
@@ -190,7 +190,7 @@ def test_longreq_long_values_in_header_fields():
     assert len(invite.body) == 150
 
 
-def test_longreq_34_vias_in_every_spelling_are_one_list():
+def test_longreq_34_vias_in_every_spelling_are_one_list() -> None:
     """RFC 4475 section 3.1.1.7."""
     vias = request("longreq").vias
     hosts = [f"sip{number}.example.com" for number in range(33, 0, -1)]
@@ -199,7 +199,7 @@ def test_longreq_34_vias_in_every_spelling_are_one_list():
     assert vias[-1].parameters["received"] == "192.0.2.5"
 
 
-def test_dblreq_extra_trailing_octets_in_a_udp_datagram():
+def test_dblreq_extra_trailing_octets_in_a_udp_datagram() -> None:
     """RFC 4475 section 3.1.1.8: what follows the REGISTER in the datagram is noise."""
     register = accepted("dblreq")
     assert register.method == "REGISTER"
@@ -207,7 +207,7 @@ def test_dblreq_extra_trailing_octets_in_a_udp_datagram():
     assert register.body == b""
 
 
-def test_semiuri_semicolon_separated_parameters_in_uri_user_part():
+def test_semiuri_semicolon_separated_parameters_in_uri_user_part() -> None:
     """RFC 4475 section 3.1.1.9."""
     options = accepted("semiuri")
     uri = SipUri.parse(options.uri)
@@ -224,13 +224,13 @@ def test_semiuri_semicolon_separated_parameters_in_uri_user_part():
     ]
 
 
-def test_transports_varied_and_unknown_transport_types():
+def test_transports_varied_and_unknown_transport_types() -> None:
     """RFC 4475 section 3.1.1.10."""
     options = accepted("transports")
     assert [via.transport for via in options.vias] == ["UDP", "SCTP", "TLS", "UNKNOWN", "TCP"]
 
 
-def test_mpart01_multipart_mime_message():
+def test_mpart01_multipart_mime_message() -> None:
     """RFC 4475 section 3.1.1.11: the binary part has nulls and line ends, and arrives whole."""
     body = request("mpart01").body
     assert len(body) == 553
@@ -241,12 +241,12 @@ def test_mpart01_multipart_mime_message():
     assert binary.count(b"\x00") == 2
 
 
-def test_mpart01_is_framed_on_a_stream_by_its_length_alone():
+def test_mpart01_is_framed_on_a_stream_by_its_length_alone() -> None:
     """RFC 4475 section 3.1.1.11."""
     assert StreamParser().feed(message("mpart01") * 2) == [message("mpart01")] * 2
 
 
-def test_unreason_unusual_reason_phrase():
+def test_unreason_unusual_reason_phrase() -> None:
     """RFC 4475 section 3.1.1.12."""
     ok = response("unreason")
     assert ok.status == 200
@@ -255,14 +255,14 @@ def test_unreason_unusual_reason_phrase():
     assert ok.body.startswith(b"v=0\r\n")
 
 
-def test_noreason_empty_reason_phrase():
+def test_noreason_empty_reason_phrase() -> None:
     """RFC 4475 section 3.1.1.13."""
     trying = response("noreason")
     assert trying.status == 100
     assert trying.reason == ""
 
 
-def test_noreason_without_its_space_is_accepted_too():
+def test_noreason_without_its_space_is_accepted_too() -> None:
     """RFC 4475 section 3.1.1.13: a liberal receiver accepts it."""
     trying = parse_message(message("noreason").replace(b"SIP/2.0 100 \r\n", b"SIP/2.0 100\r\n"))
     assert isinstance(trying, Response)
@@ -272,56 +272,56 @@ def test_noreason_without_its_space_is_accepted_too():
 # 3.1.2 Invalid messages
 
 
-def test_badinv01_extraneous_header_field_separators():
+def test_badinv01_extraneous_header_field_separators() -> None:
     """RFC 4475 section 3.1.2.1: 400, sent to where it came from, for its Via can't be read."""
     answer = refused("badinv01")
     assert answer.status == 400
     assert answer.call_id == "badinv01.0ha0isndaksdjasdf3234nas"
 
 
-def test_badinv01_the_separators_in_its_contact_alone_are_a_bad_request():
+def test_badinv01_the_separators_in_its_contact_alone_are_a_bad_request() -> None:
     """RFC 4475 section 3.1.2.1."""
     endpoint = Endpoint()
     mended = message("badinv01").replace(b";;,;,,", b";branch=z9hG4bKmended")
     assert [answer.status for answer in endpoint.receive(mended)] == [400]
 
 
-def test_clerr_content_length_larger_than_message():
+def test_clerr_content_length_larger_than_message() -> None:
     """RFC 4475 section 3.1.2.2."""
     assert refused("clerr").status == 400
 
 
-def test_clerr_on_a_stream_waits_for_the_rest():
+def test_clerr_on_a_stream_waits_for_the_rest() -> None:
     """RFC 4475 section 3.1.2.2: closing the connection in time is the shell's work."""
     parser = StreamParser()
     assert parser.feed(message("clerr")) == []
     assert parser.pending == len(message("clerr"))
 
 
-def test_ncl_negative_content_length():
+def test_ncl_negative_content_length() -> None:
     """RFC 4475 section 3.1.2.3."""
     assert refused("ncl").status == 400
 
 
 @pytest.mark.parametrize("length", [b"-999", b"five"])
-def test_ncl_on_a_stream_is_the_end_of_the_connection(length):
+def test_ncl_on_a_stream_is_the_end_of_the_connection(length: bytes) -> None:
     """RFC 4475 section 3.1.2.3: the framing error can't be recovered from; the same for `five`."""
     with pytest.raises(ParseError):
         StreamParser().feed(message("ncl").replace(b"-999", length))
 
 
-def test_ncl_a_length_that_is_no_number_is_a_bad_request():
+def test_ncl_a_length_that_is_no_number_is_a_bad_request() -> None:
     """RFC 4475 section 3.1.2.3."""
     answers = Endpoint().receive(message("ncl").replace(b"-999", b"five"))
     assert [answer.status for answer in answers] == [400]
 
 
-def test_scalar02_request_scalar_fields_with_overlarge_values():
+def test_scalar02_request_scalar_fields_with_overlarge_values() -> None:
     """RFC 4475 section 3.1.2.4: 400 because of CSeq."""
     assert refused("scalar02", "TCP").status == 400
 
 
-def test_scalar02_overlarge_values_raise_when_touched_and_nowhere_wrap():
+def test_scalar02_overlarge_values_raise_when_touched_and_nowhere_wrap() -> None:
     """RFC 4475 section 3.1.2.4."""
     register = request("scalar02")
     for touch in (lambda: register.cseq, lambda: register.max_forwards, lambda: register.expires):
@@ -329,82 +329,82 @@ def test_scalar02_overlarge_values_raise_when_touched_and_nowhere_wrap():
             touch()
 
 
-def test_scalarlg_response_scalar_fields_with_overlarge_values():
+def test_scalarlg_response_scalar_fields_with_overlarge_values() -> None:
     """RFC 4475 section 3.1.2.5: an element simply discards it."""
     assert dropped("scalarlg", "TCP") == "malformed"
 
 
-def test_quotbal_unterminated_quoted_string_in_display_name():
+def test_quotbal_unterminated_quoted_string_in_display_name() -> None:
     """RFC 4475 section 3.1.2.6."""
     assert refused("quotbal").status == 400
 
 
-def test_ltgtruri_angle_brackets_enclosing_request_uri():
+def test_ltgtruri_angle_brackets_enclosing_request_uri() -> None:
     """RFC 4475 section 3.1.2.7: always rejected here."""
     assert refused("ltgtruri").status == 400
 
 
-def test_lwsruri_malformed_sip_request_uri_embedded_lws():
+def test_lwsruri_malformed_sip_request_uri_embedded_lws() -> None:
     """RFC 4475 section 3.1.2.8."""
     assert refused("lwsruri").status == 400
 
 
-def test_lwsstart_multiple_sp_separating_request_line_elements():
+def test_lwsstart_multiple_sp_separating_request_line_elements() -> None:
     """RFC 4475 section 3.1.2.9: may be rejected or tolerated; rejected here."""
     assert refused("lwsstart").status == 400
 
 
-def test_trws_sp_characters_at_end_of_request_line():
+def test_trws_sp_characters_at_end_of_request_line() -> None:
     """RFC 4475 section 3.1.2.10: may be rejected or tolerated; rejected here."""
     assert refused("trws", "TCP").status == 400
 
 
-def test_escruri_escaped_headers_in_sip_request_uri():
+def test_escruri_escaped_headers_in_sip_request_uri() -> None:
     """RFC 4475 section 3.1.2.11: may be rejected; rejected here, so that nobody takes the header for one."""
     assert refused("escruri").status == 400
 
 
-def test_baddate_invalid_time_zone_in_date_header_field():
+def test_baddate_invalid_time_zone_in_date_header_field() -> None:
     """RFC 4475 section 3.1.2.12: not rejected, because Date doesn't matter to a call."""
     assert accepted("baddate").only("date") == "Fri, 01 Jan 2010 16:00:00 EST"
 
 
-def test_regbadct_failure_to_enclose_name_addr_uri_in_brackets():
+def test_regbadct_failure_to_enclose_name_addr_uri_in_brackets() -> None:
     """RFC 4475 section 3.1.2.13: rejected, as inferring the brackets won't be possible in general."""
     assert refused("regbadct").status == 400
 
 
-def test_badaspec_spaces_within_addr_spec():
+def test_badaspec_spaces_within_addr_spec() -> None:
     """RFC 4475 section 3.1.2.14: may be rejected or tolerated; rejected here."""
     assert refused("badaspec").status == 400
 
 
-def test_baddn_non_token_characters_in_display_name():
+def test_baddn_non_token_characters_in_display_name() -> None:
     """RFC 4475 section 3.1.2.15: always rejected here."""
     assert refused("baddn").status == 400
 
 
-def test_baddn_is_rejected_for_its_names_also_with_an_empty_line_at_its_end():
+def test_baddn_is_rejected_for_its_names_also_with_an_empty_line_at_its_end() -> None:
     """RFC 4475 section 3.1.2.15: the archive's message lacks the empty line, which isn't its point."""
     assert [answer.status for answer in Endpoint().receive(message("baddn") + b"\r\n")] == [400]
 
 
-def test_badvers_unknown_protocol_version():
+def test_badvers_unknown_protocol_version() -> None:
     """RFC 4475 section 3.1.2.16."""
     assert refused("badvers").status == 505
 
 
-def test_mismatch01_start_line_and_cseq_method_mismatch():
+def test_mismatch01_start_line_and_cseq_method_mismatch() -> None:
     """RFC 4475 section 3.1.2.17."""
     assert refused("mismatch01").status == 400
 
 
-def test_mismatch02_unknown_method_with_cseq_method_mismatch():
+def test_mismatch02_unknown_method_with_cseq_method_mismatch() -> None:
     """RFC 4475 section 3.1.2.18: 501 rather than 400, which the RFC calls future-proof."""
     assert refused("mismatch02").status == 501
 
 
-def test_bigcode_overlarge_response_code():
+def test_bigcode_overlarge_response_code() -> None:
     """RFC 4475 section 3.1.2.19: simply dropped."""
     assert dropped("bigcode") == "malformed"
 
@@ -412,7 +412,7 @@ def test_bigcode_overlarge_response_code():
 # 3.2 Transaction layer semantics
 
 
-def test_badbranch_missing_transaction_identifier():
+def test_badbranch_missing_transaction_identifier() -> None:
     """RFC 4475 section 3.2.1: the rules of RFC 2543 find the transaction instead."""
     endpoint = Endpoint()
     assert endpoint.receive(message("badbranch")) == []
@@ -421,7 +421,7 @@ def test_badbranch_missing_transaction_identifier():
     assert endpoint.stack.counts["retransmission"] == 1
 
 
-def test_badbranch_another_request_without_identifier_is_another_transaction():
+def test_badbranch_another_request_without_identifier_is_another_transaction() -> None:
     """RFC 4475 section 3.2.1."""
     endpoint = Endpoint()
     endpoint.receive(message("badbranch"))
@@ -432,7 +432,7 @@ def test_badbranch_another_request_without_identifier_is_another_transaction():
 # 3.3 Application-layer semantics
 
 
-def test_insuf_missing_required_header_fields():
+def test_insuf_missing_required_header_fields() -> None:
     """RFC 4475 section 3.3.1: answered with what there is."""
     answer = refused("insuf")
     assert answer.status == 400
@@ -441,17 +441,17 @@ def test_insuf_missing_required_header_fields():
     assert not {"call-id", "from"} & answer.headers.keys()
 
 
-def test_unkscm_request_uri_with_unknown_scheme():
+def test_unkscm_request_uri_with_unknown_scheme() -> None:
     """RFC 4475 section 3.3.2."""
     assert refused("unkscm", "TCP").status == 416
 
 
-def test_novelsc_request_uri_with_known_but_atypical_scheme():
+def test_novelsc_request_uri_with_known_but_atypical_scheme() -> None:
     """RFC 4475 section 3.3.3."""
     assert refused("novelsc", "TCP").status == 416
 
 
-def test_unksm2_unknown_uri_schemes_in_header_fields():
+def test_unksm2_unknown_uri_schemes_in_header_fields() -> None:
     """RFC 4475 section 3.3.4: a parser accepts it."""
     register = request("unksm2")
     assert register.to.uri == "isbn:2983792873"
@@ -459,74 +459,74 @@ def test_unksm2_unknown_uri_schemes_in_header_fields():
     assert register.contact.uri == "name:John_Smith"
 
 
-def test_unksm2_a_registrar_answers_400():
+def test_unksm2_a_registrar_answers_400() -> None:
     """RFC 4475 section 3.3.4: an address of record is a SIP or SIPS URI."""
     assert refused("unksm2").status == 400
 
 
-def test_bext01_proxy_require_and_require():
+def test_bext01_proxy_require_and_require() -> None:
     """RFC 4475 section 3.3.5: 420 naming what Require asks for; Proxy-Require is for proxies."""
     answer = refused("bext01", "TLS")
     assert answer.status == 420
     assert answer.tokens("unsupported") == ["nothingsupportsthis", "nothingsupportsthiseither"]
 
 
-def test_invut_unknown_content_type():
+def test_invut_unknown_content_type() -> None:
     """RFC 4475 section 3.3.6: 415 with the types that are accepted."""
     answer = refused("invut")
     assert answer.status == 415
     assert "application/sdp" in answer.tokens("accept")
 
 
-def test_regaut01_unknown_authorization_scheme():
+def test_regaut01_unknown_authorization_scheme() -> None:
     """RFC 4475 section 3.3.7: well formed, and taken as if it had no credentials."""
     register = accepted("regaut01", "TCP")
     assert register.only("authorization") == "NoOneKnowsThisScheme opaque-data=here"
     assert register.only("content-length") == "0"
 
 
-def test_multi01_multiple_values_in_single_value_required_fields():
+def test_multi01_multiple_values_in_single_value_required_fields() -> None:
     """RFC 4475 section 3.3.8."""
     assert refused("multi01").status == 400
 
 
-def test_mcl01_multiple_content_length_values():
+def test_mcl01_multiple_content_length_values() -> None:
     """RFC 4475 section 3.3.9."""
     assert refused("mcl01").status == 400
 
 
-def test_mcl01_on_a_stream_is_the_end_of_the_connection():
+def test_mcl01_on_a_stream_is_the_end_of_the_connection() -> None:
     """RFC 4475 section 3.3.9: the framing error can't be recovered from."""
     with pytest.raises(ParseError):
         StreamParser().feed(message("mcl01"))
 
 
-def test_bcast_200_ok_response_with_broadcast_via_header_field_value():
+def test_bcast_200_ok_response_with_broadcast_via_header_field_value() -> None:
     """RFC 4475 section 3.3.10: an endpoint discards it."""
     assert response("bcast").vias[1].host == "255.255.255.255"
     assert dropped("bcast") == "stray response"
 
 
-def test_zeromf_max_forwards_of_zero():
+def test_zeromf_max_forwards_of_zero() -> None:
     """RFC 4475 section 3.3.11: an endpoint processes it as if it were positive."""
     assert accepted("zeromf").max_forwards == 0
 
 
-def test_cparam01_register_with_a_contact_header_parameter():
+def test_cparam01_register_with_a_contact_header_parameter() -> None:
     """RFC 4475 section 3.3.12: without brackets the parameter is Contact's, not the URI's."""
     contact = accepted("cparam01").contact
     assert contact.parameters == {"unknownparam": ""}
     assert contact.uri == "sip:+19725552222@gw1.example.net"
 
 
-def test_cparam02_register_with_a_url_parameter():
+def test_cparam02_register_with_a_url_parameter() -> None:
     """RFC 4475 section 3.3.13: within brackets it is the URI's."""
     contact = accepted("cparam02").contact
     assert contact.parameters == {}
     assert contact.sip_uri.parameters == {"unknownparam": ""}
 
 
-def test_regescrt_register_with_a_url_escaped_header():
+def test_regescrt_register_with_a_url_escaped_header() -> None:
     """RFC 4475 section 3.3.14: well formed; the header stays a part of the contact's URI."""
     register = accepted("regescrt")
     assert register.contact.uri == "sip:user@example.com?Route=%3Csip:sip.example.com%3E"
@@ -534,14 +534,14 @@ def test_regescrt_register_with_a_url_escaped_header():
     assert "route" not in register.headers
 
 
-def test_regescrt_the_200_gives_the_contact_back_as_it_was():
+def test_regescrt_the_200_gives_the_contact_back_as_it_was() -> None:
     """RFC 4475 section 3.3.14."""
     bindings = bind((), accepted("regescrt"), "user", 0.0)
     ok = parse_message(f"SIP/2.0 200 OK\r\n{contact_lines(bindings, 0.0)}\r\n".encode())
     assert ok.contact.uri == "sip:user@example.com?Route=%3Csip:sip.example.com%3E"
 
 
-def test_sdp01_unacceptable_accept_offering():
+def test_sdp01_unacceptable_accept_offering() -> None:
     """RFC 4475 section 3.3.15: 406, since the answer couldn't be SDP."""
     assert refused("sdp01").status == 406
 
@@ -549,7 +549,7 @@ def test_sdp01_unacceptable_accept_offering():
 # 3.4 Backward compatibility
 
 
-def test_inv2543_invite_with_rfc_2543_syntax():
+def test_inv2543_invite_with_rfc_2543_syntax() -> None:
     """RFC 4475 section 3.4.1: no branch, no From tag, no Max-Forwards, and the body is all that follows."""
     invite = accepted("inv2543")
     assert invite.via.branch == ""
@@ -560,7 +560,7 @@ def test_inv2543_invite_with_rfc_2543_syntax():
     assert len(invite.body) == 105
 
 
-def test_inv2543_its_retransmission_is_recognised():
+def test_inv2543_its_retransmission_is_recognised() -> None:
     """RFC 4475 section 3.4.1; RFC 3261 section 17.2.3."""
     endpoint = Endpoint()
     endpoint.receive(message("inv2543"))
