@@ -56,6 +56,7 @@ async def test_ten_calls_at_once(pbx: Beffroi, town: Town, tmp_path: Path) -> No
     ):
         pass
     assert len({call["id"] for call in await pbx.ended_calls(10)}) == 10
+    assert (await pbx.status())["calls"] == 0
 
 
 @both_transports

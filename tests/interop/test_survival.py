@@ -63,6 +63,7 @@ async def test_twenty_registrations_outlive_the_signalling_process(
 ) -> None:
     await register(right, tmp_path, pbx.address, CALLEES)
     await pbx.kill_signalling()
+    assert (await pbx.status())["bindings"] == 20
     await _call_everybody(pbx, tmp_path, left, right)
 
 
@@ -96,5 +97,6 @@ async def test_a_registration_that_ended_stays_ended_after_a_restart(
     async with Sipp(right, tmp_path, "unregister", pbx.address, CALLEES[:1]):
         pass
     await pbx.kill_signalling()
+    assert (await pbx.status())["bindings"] == 0
     async with Sipp(left, tmp_path, "unreachable", pbx.address, [CALLER], dialled=TWENTY[0]):
         pass
