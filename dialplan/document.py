@@ -95,17 +95,11 @@ class Node:
             if not (self.is_null and not required):
                 self._unexpected("a list of `key: value`")
             return {}
-        if known_keys is not None:
-            for key in self.value.keys() - set(known_keys):
-                line, column = self.keys[key]
-                self.findings.add(
-                    "error",
-                    "unknown_key",
-                    line,
-                    column,
-                    f'unknown key "{key}"',
-                    did_you_mean(key, known_keys),
-                )
+        for key, (line, column) in self.keys.items():
+            if known_keys is not None and key not in known_keys:
+                hint = did_you_mean(key, known_keys)
+                message = f'unknown key "{shortened(key)}"'
+                self.findings.add("error", "unknown_key", line, column, message, hint)
         for key in required:
             if key not in self.value:
                 self.error("missing_key", f'"{key}" is missing here', f"add `{key}: …`")

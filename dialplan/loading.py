@@ -17,10 +17,8 @@ from dialplan.country import known_countries, load_country
 from dialplan.document import Node, read_document, read_text
 from dialplan.plan import Person, Placed, Plan
 from dialplan.sections import (
-    References,
     read_alarm,
     read_class,
-    read_destination,
     read_emergency,
     read_features,
     read_person,
@@ -34,6 +32,7 @@ from dialplan.sections import (
     read_trunk,
 )
 from dialplan.services import read_service
+from dialplan.values import References, read_destination
 
 FORMAT_VERSION = 1
 LANGUAGES = ("fr", "en")
@@ -56,6 +55,7 @@ SECTIONS = (
     "users",
     "tests",
 )
+NUMBERS = ("outside_prefix", "default_site", "unassigned", "emergency", "direct", "internal", "local")
 
 Part = TypeVar("Part")
 
@@ -72,26 +72,46 @@ def parse_plan(text: str, file: str) -> Plan:
     """
     root = read_document(text, file)
     fields = root.mapping(SECTIONS, required=("plan", "country"))
-    if "plan" in fields and fields["plan"].integer(1, 1_000_000) != FORMAT_VERSION:
-        fields["plan"].error(
-            "format_version", "this plan is of a format that isn't read here", "write plan: 1"
-        )
     references = References()
+    people: dict[str, Person] = {}
+    for node in _listed(fields, "users"):
+        person = read_person(node, references)
+        if person.extension in people:
+            _twice(root, person, f"extension {person.extension}", people[person.extension].line)
+        elif person.extension:
+            people[person.extension] = person
+    version = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    plan = _read_plan(fields, file, references, people, version)
+    references.check(
+        {
+            "site": plan.sites,
+            "class": plan.classes,
+            "trunk": plan.trunks,
+            "service": plan.services,
+            "schedule": plan.schedules,
+            "alarm": plan.alarms,
+            "recording": plan.recordings,
+        }
+    )
+    _check_unique(root, plan)
+    root.findings.raise_errors()
+    return plan
+
+
+def _read_plan(
+    fields: Mapping[str, Node], file: str, references: References, people: Mapping[str, Person], version: str
+) -> Plan:
+    """Every section but `users:`, in the order that they need each other."""
+    if "plan" in fields and fields["plan"].integer(1, 1_000_000) != FORMAT_VERSION:
+        fields["plan"].error("format_version", "this format of plans isn't read here", "write plan: 1")
     code = fields["country"].choice(known_countries(), "country") if "country" in fields else "FR"
     country = load_country(code)
     language = fields["language"].choice(LANGUAGES, "language") if "language" in fields else LANGUAGES[0]
     zone = read_timezone(fields["timezone"]) if "timezone" in fields else ZoneInfo(country.timezone)
-    numbers = (
-        fields["numbers"].mapping(
-            ("outside_prefix", "default_site", "unassigned", "emergency", "direct", "internal", "local")
-        )
-        if "numbers" in fields
-        else {}
-    )
+    numbers = fields["numbers"].mapping(NUMBERS) if "numbers" in fields else {}
     sites = _named(fields, "sites", lambda name, node: read_site(name, node, references))
-    people, repeated = _read_people(fields, references)
-    plan = Plan(
-        version=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12],
+    return Plan(
+        version=version,
         path=file,
         organization=fields["organization"].text() if "organization" in fields else "",
         country=country,
@@ -117,25 +137,9 @@ def parse_plan(text: str, file: str) -> Plan:
         alarms=_named(fields, "alarms", lambda name, node: read_alarm(name, node, references, language)),
         recordings=_named(fields, "recording", lambda name, node: read_recording(name, node, references)),
         features=read_features(fields["features"]) if "features" in fields else (),
-        people=people,
+        people=MappingProxyType(people),
         tests=tuple(read_test(node, references, zone) for node in _listed(fields, "tests")),
     )
-    references.check(
-        {
-            "site": plan.sites,
-            "class": plan.classes,
-            "trunk": plan.trunks,
-            "service": plan.services,
-            "schedule": plan.schedules,
-            "alarm": plan.alarms,
-            "recording": plan.recordings,
-        }
-    )
-    for person in repeated:
-        _twice(root, person, f"extension {person.extension}", people[person.extension].line)
-    _check_unique(root, plan)
-    root.findings.raise_errors()
-    return plan
 
 
 def _named(fields: Mapping[str, Node], section: str, read: Callable[[str, Node], Part]) -> Mapping[str, Part]:
@@ -158,21 +162,6 @@ def _read_prefix(node: Node) -> str:
         node.error("bad_number", f'"{text[:60]}" is no outside prefix', 'write 1 to 4 digits, such as "0"')
         return ""
     return text
-
-
-def _read_people(
-    fields: Mapping[str, Node], references: References
-) -> tuple[Mapping[str, Person], list[Person]]:
-    """The people of `users:` by extension, and those whose extension was taken already."""
-    people: dict[str, Person] = {}
-    repeated: list[Person] = []
-    for node in _listed(fields, "users"):
-        person = read_person(node, references)
-        if person.extension in people:
-            repeated.append(person)
-        elif person.extension:
-            people[person.extension] = person
-    return MappingProxyType(people), repeated
 
 
 def _check_unique(root: Node, plan: Plan) -> None:

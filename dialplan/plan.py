@@ -225,9 +225,6 @@ class Route:
     line: int
     column: int
 
-    def matches(self, right: str, number: str) -> bool:
-        return number.startswith(self.to) if self.to[0] == "+" else right == self.to
-
 
 @dataclass(frozen=True, slots=True)
 class Feature:

@@ -288,9 +288,8 @@ def _by_trunks(way: _Way, number: OutsideNumber, candidates: tuple[str, ...]) ->
 
 
 def _trunk_order(way: _Way, number: OutsideNumber) -> tuple[tuple[str, ...], Step]:
-    for rule in way.plan.routes:
-        if rule.matches(number.right, number.number):
-            return rule.via, Step(rule.line, f"route to {rule.to}", ", ".join(rule.via))
+    for rule in way.plan.tables.routes_for(number.right, number.number):
+        return rule.via, Step(rule.line, f"route to {rule.to}", ", ".join(rule.via))
     if way.site not in way.plan.sites:
         return (), Step(0, "trunks", "none: the plan has no site")
     site = way.plan.sites[way.site]

@@ -1,14 +1,9 @@
-"""The sections of a plan, from nodes to values. Each function reads one section; errors are collected.
-
-A name that another section defines is noted in `References` and looked up when all is read, so that
-sections may come in any order.
-"""
+"""The sections of a plan, from nodes to parts of the model. Errors are collected in the nodes' findings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -21,7 +16,6 @@ from dialplan.plan import (
     REJECT_REASONS,
     Alarm,
     ClassOfRights,
-    Destination,
     Expectation,
     ExtensionRange,
     Feature,
@@ -30,11 +24,10 @@ from dialplan.plan import (
     PlanTest,
     RecordingPolicy,
     Route,
-    SecretRef,
     Site,
     Trunk,
 )
-from dialplan.ranges import NumberRange, parse_range
+from dialplan.ranges import NumberRange
 from dialplan.schedule import (
     DatedInterval,
     Schedule,
@@ -44,12 +37,19 @@ from dialplan.schedule import (
     parse_opening_date,
     parse_weekly,
 )
+from dialplan.values import (
+    References,
+    read_destination,
+    read_digits,
+    read_e164,
+    read_members,
+    read_name,
+    read_range,
+    read_secret,
+    read_texts,
+)
 
-_NAME = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9_.-]{0,63}")
-_E164 = re.compile(r"\+[1-9][0-9]{3,14}")
-_DIGITS = re.compile(r"[0-9]{1,15}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
-_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _FEATURE = re.compile(r"([0-9*#]{0,15})(?:\{(extension|number)\}([0-9*#]{0,15}))?")
 _DURATION = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?")
@@ -72,144 +72,6 @@ FEATURE_NAMES = (
     "malicious_call",
 )
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
-
-
-@dataclass(slots=True)
-class References:
-    """Names that are used, by what they name, with the place and the words that say who uses them."""
-
-    used: list[tuple[str, str, Node, str]] = field(default_factory=list)
-
-    def name(self, kind: str, node: Node, by: str = "") -> str:
-        """Note that `node` names a thing of this kind; return the name."""
-        text = node.text()
-        if text:
-            self.used.append((kind, text, node, by))
-        return text
-
-    def check(self, known: Mapping[str, Mapping[str, object]]) -> None:
-        """Collect an error for every name that nothing defines."""
-        for kind, name, node, by in self.used:
-            if name not in known[kind]:
-                whose = f" for {by}" if by else ""
-                node.error(
-                    f"unknown_{kind}",
-                    f'unknown {kind} "{shortened(name)}"{whose}',
-                    did_you_mean(name, known[kind]),
-                )
-
-
-# What many sections hold
-
-
-def read_name(name: str, node: Node) -> str:
-    """A name that the plan gives to something."""
-    if not _NAME.fullmatch(name):
-        node.error("bad_name", f'"{shortened(name)}" can\'t be a name', "use letters, digits, - and _")
-    return name
-
-
-def read_digits(node: Node) -> str:
-    """A number inside: digits only. "" with an error otherwise."""
-    text = node.text()
-    if text and not _DIGITS.fullmatch(text):
-        node.error("bad_number", f'"{shortened(text)}" is no number inside', "write digits only, at most 15")
-        return ""
-    return text
-
-
-def read_e164(node: Node) -> str | None:
-    """A public number as E.164; None with an error otherwise."""
-    text = node.text()
-    if not text or _E164.fullmatch(text):
-        return text or None
-    node.error(
-        "bad_number",
-        f'"{shortened(text)}" is no public number',
-        'write it whole, with + and the country code: "+33383000100"',
-    )
-    return None
-
-
-def read_range(node: Node, public: bool) -> NumberRange | None:
-    """A range of public numbers (with +) or of numbers inside; None with an error otherwise."""
-    text = node.text()
-    if not text:
-        return None
-    try:
-        numbers = parse_range(text)
-    except ValueError as error:
-        node.error("bad_range", str(error))
-        return None
-    if (numbers.first[0] == "+") != public:
-        mend = "public numbers begin with +" if public else "numbers inside have no +"
-        node.error("bad_range", f'"{shortened(text)}" can\'t be here', mend)
-        return None
-    return numbers
-
-
-def read_secret(node: Node) -> SecretRef | None:
-    """A reference to a secret, `{env: NAME}`; a secret that is written out is an error."""
-    if not node.is_mapping:
-        node.error(
-            "secret_in_plan",
-            "a secret is written in the plan",
-            "write {env: NAME} and put the secret in that environment variable; then change this secret, "
-            "since others may have read it",
-        )
-        return None
-    fields = node.mapping({"env"}, required=("env",))
-    if "env" not in fields:
-        return None
-    name = fields["env"].text()
-    if name and not _ENVIRONMENT.fullmatch(name):
-        fields["env"].error("bad_name", f'"{shortened(name)}" is no name of an environment variable')
-    return SecretRef(name)
-
-
-def read_texts(node: Node, language: str) -> Mapping[str, str]:
-    """A text by language: `{fr: …, en: …}`, or one text alone in the plan's language."""
-    if node.is_mapping:
-        return MappingProxyType({key: value.text() for key, value in node.mapping({"fr", "en"}).items()})
-    return MappingProxyType({language: node.text()})
-
-
-def read_destination(node: Node, references: References) -> Destination:
-    """A destination: a service's name, a number inside or +E.164. As itself or as `{to: …}`."""
-    if node.is_mapping:
-        fields = node.mapping({"to"}, required=("to",))
-        if "to" not in fields:
-            return Destination("inside", "", node.line, node.column)
-        node = fields["to"]
-    text = node.text()
-    if text.startswith("+"):
-        return Destination("outside", read_e164(node) or "", node.line, node.column)
-    if not text or _DIGITS.fullmatch(text):
-        return Destination("inside", text, node.line, node.column)
-    return Destination("service", references.name("service", node), node.line, node.column)
-
-
-def read_members(node: Node, references: References) -> Members:
-    """Who rings: `{group: g}`, `{site: s}`, or a list of extensions and outside numbers."""
-    groups: tuple[str, ...] = ()
-    sites: tuple[str, ...] = ()
-    numbers: list[str] = []
-    if node.is_mapping:
-        fields = node.mapping({"group", "site"})
-        if not fields:
-            node.error(
-                "missing_key", "nobody is named here", "write {group: …}, {site: …} or a list of numbers"
-            )
-        groups = (fields["group"].text(),) if "group" in fields else ()
-        sites = (references.name("site", fields["site"]),) if "site" in fields else ()
-    else:
-        for item in node.sequence():
-            outside = isinstance(item.value, str) and item.value.startswith("+")
-            numbers.append((read_e164(item) or "") if outside else read_digits(item))
-    return Members(groups, sites, tuple(number for number in numbers if number), node.line, node.column)
-
-
-# Sections
 
 
 def read_site(name: str, node: Node, references: References) -> Site:
@@ -389,7 +251,7 @@ def read_ranges(fields: Mapping[str, Node], references: References) -> tuple[Ext
     ranges: list[ExtensionRange] = []
     for node in fields["direct"].sequence() if "direct" in fields else []:
         block = node.mapping({"site", "public", "internal"}, required=("site", "public", "internal"))
-        if len(block) < 3:
+        if not block.keys() >= {"site", "public", "internal"}:
             continue
         site = references.name("site", block["site"])
         public = read_range(block["public"], public=True)
@@ -398,7 +260,7 @@ def read_ranges(fields: Mapping[str, Node], references: References) -> tuple[Ext
             ranges.append(ExtensionRange(site, internal, public, node.line, node.column))
     for node in fields["internal"].sequence() if "internal" in fields else []:
         item = node.mapping({"site", "range"}, required=("site", "range"))
-        if len(item) == 2:
+        if item.keys() >= {"site", "range"}:
             site = references.name("site", item["site"])
             numbers = read_range(item["range"], public=False)
             if numbers is not None:

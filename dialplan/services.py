@@ -21,7 +21,7 @@ from dialplan.plan import (
     Step,
     ToStep,
 )
-from dialplan.sections import (
+from dialplan.values import (
     References,
     read_destination,
     read_e164,

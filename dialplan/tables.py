@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from dialplan.ranges import NumberRange, RangeMap, RangeSet
 
 if TYPE_CHECKING:
     from dialplan.country import EmergencyNumber
-    from dialplan.plan import Alarm, ExtensionRange, Feature, Person, Plan, Service
+    from dialplan.plan import Alarm, ExtensionRange, Feature, Person, Plan, Route, Service
 
 INTERNAL_ONLY = frozenset({"internal"})
 
@@ -69,6 +70,7 @@ class Tables:
     callers: by extension. services, alarms: by internal number.
     public: services by public number. ours: every public range of ours.
     emergency_trunks: by site, its own trunks and then all others.
+    routes: by right or beginning of a number, with their place in the plan.
     """
 
     emergency: Mapping[str, EmergencyNumber]
@@ -85,6 +87,13 @@ class Tables:
     networks: NetworkMap
     shown: Mapping[str, RangeSet]
     emergency_trunks: Mapping[str, tuple[str, ...]]
+    routes: Mapping[str, tuple[int, Route]]
+
+    def routes_for(self, right: str, number: str) -> tuple[Route, ...]:
+        """The first route of the plan for an outside number, as a tuple of one; empty when none is for it."""
+        keys = [right, *(number[:end] for end in range(2, len(number) + 1))]
+        matching = [self.routes[key] for key in keys if key in self.routes]
+        return (min(matching, key=itemgetter(0))[1],) if matching else ()
 
     def holder_of(self, number: str) -> str:
         """What has this internal number besides people, in words; "" when nothing does."""
@@ -138,6 +147,8 @@ def compile_tables(plan: Plan) -> Tables:
             name: tuple(dict.fromkeys((*trunks, *plan.trunks)))
             for name, trunks in [("", ()), *((site.name, site.trunks) for site in plan.sites.values())]
         },
+        # Reversed, so that the first of two equal ones stays.
+        routes={rule.to: (index, rule) for index, rule in reversed(list(enumerate(plan.routes)))},
     )
 
 

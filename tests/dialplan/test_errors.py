@@ -38,7 +38,7 @@ def test_all_errors_are_told_at_once_in_the_order_of_the_file():
     ("old", "new", "sentence"),
     [
         ("plan: 1\n", "", 'plan.yaml:1:1: "plan" is missing here; add `plan: …`'),
-        ("plan: 1", "plan: 2", "plan.yaml:1:7: this plan is of a format that isn't read here; write plan: 1"),
+        ("plan: 1", "plan: 2", "plan.yaml:1:7: this format of plans isn't read here; write plan: 1"),
         ("sites:", "site:", 'plan.yaml:3:1: unknown key "site"; did you mean "sites"?'),
         (
             "10.1.0.0/24",
@@ -168,6 +168,13 @@ def test_a_mistake_in_a_section_is_told_in_words(section, sentence):
     assert got[0].startswith("plan.yaml:")
 
 
+def test_a_misspelt_key_of_a_block_is_told_with_the_one_that_is_missing():
+    assert errors_of(VILLAGE.replace("public:", "pubic:")) == [
+        'plan.yaml:11:7: "public" is missing here; add `public: …`',
+        'plan.yaml:11:22: unknown key "pubic"; did you mean "public"?',
+    ]
+
+
 def test_a_secret_written_out_is_never_repeated_in_the_message():
     text = VILLAGE.replace("owns:", "secret: hunter2, owns:")
     (sentence,) = errors_of(text)
@@ -188,7 +195,7 @@ def test_an_empty_plan_says_what_it_lacks():
 
 
 def test_a_plan_that_is_a_list_is_refused_in_words():
-    assert "expected a list of `key: value`, found a list" in errors_of("- a\n- b\n")[0]
+    assert errors_of("- a\n- b\n") == ["plan.yaml:1:1: expected a list of `key: value`, found a list"]
 
 
 @settings(max_examples=150, deadline=None)

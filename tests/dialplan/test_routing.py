@@ -129,6 +129,17 @@ def test_a_route_orders_the_trunks_and_a_site_does_otherwise():
     assert target("0112345678", caller="2201").trunks == ("operateur-b", "operateur-a")
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "used"), [("mobile", '"+336"', "mobile"), ('"+336"', "mobile", "+336")]
+)
+def test_of_two_routes_for_a_number_the_first_is_used(first, second, used):
+    plan = village(
+        f"routes:\n  - {{to: {first}, via: [operateur]}}\n  - {{to: {second}, via: [operateur]}}\n"
+    )
+    decision = route(plan, Facts("00612345678", caller="201"), OPEN)
+    assert [step.rule for step in decision.trace if step.rule.startswith("route")] == [f"route to {used}"]
+
+
 def test_a_route_may_be_for_the_beginning_of_a_number():
     plan = village('routes:\n  - {to: "+336", via: [operateur]}\n')
     decision = route(plan, Facts("00612345678", caller="201"), OPEN)
