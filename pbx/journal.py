@@ -172,10 +172,9 @@ class Journal:
     def close(self) -> None:
         """Write and sync what is left, and let go of the directory."""
         self.flush()
-        with contextlib.suppress(OSError):
-            self.sync()
-        self._calls.close()
-        self._bindings.close()
+        for finish in (self.sync, self._calls.close, self._bindings.close):
+            with contextlib.suppress(OSError):
+                finish()
         os.close(self._lock)
 
     def _report(self, trouble: str) -> None:
@@ -221,16 +220,15 @@ class _Chain:
         if self.pending:
             raise OSError(0, "the disk took only a part of it")
         if self._written_bytes >= self._segment_bytes:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            self.close()
 
     def _open(self) -> None:
         """Begin the next segment; an older one is never continued, since its tail may be torn."""
-        path = self._directory / f"{self._name}-{self._number + 1:012d}.seg"
-        self._descriptor = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
+        # Counted first: a name that is taken is tried once, not for ever.
         self._number += 1
+        path = self._directory / f"{self._name}-{self._number:012d}.seg"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o600)
         self._written_bytes = 0
         self.pending[:0] = MAGIC + os.urandom(16)
 
@@ -239,9 +237,10 @@ class _Chain:
             os.fdatasync(self._descriptor)
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        # Forgotten first: a close that fails has closed, and the number may be another file's by the next one.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def lock(directory: Path) -> int:

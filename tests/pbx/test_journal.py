@@ -141,6 +141,19 @@ def test_a_restart_begins_a_new_segment_and_keeps_the_old_one(tmp_path):
     assert read_all(directory, CALLS) == [call(1), call(2)]
 
 
+def test_a_segment_name_that_is_taken_is_passed_over(tmp_path):
+    directory = tmp_path / "j"
+    journal = Journal(directory)
+    taken = directory / "calls-000000000001.seg"
+    taken.write_bytes(b"somebody's")
+    for number in (1, 2):
+        journal.append(call(number))
+        journal.flush()
+    journal.close()
+    assert taken.read_bytes() == b"somebody's"
+    assert list(read_segment(newest(directory, CALLS)))[0].records == [call(1), call(2)]
+
+
 def test_segments_are_closed_at_their_size(tmp_path):
     directory = written(tmp_path / "j", *(call(number) for number in range(20)), segment_bytes=1000)
     assert len(segments(directory, CALLS)) > 3
