@@ -136,8 +136,11 @@ def untagged(value: str) -> str:
 
 
 def _target(message: Request | Response) -> str:
-    """The remote target that a message gives (12.1.1); raises ParseError where there is none."""
-    uri = message.contact.uri
+    """The remote target that a message gives (12.1.1); raises ParseError where there is none.
+
+    A client of RFC 2543 may leave Contact out: then it is From (torture test inv2543).
+    """
+    uri = message.contact.uri if "contact" in message.headers else message.from_.uri
     try:
         SipUri.parse(uri)
     except ParseError as error:
