@@ -310,7 +310,7 @@ def _media(lines: list[str], start: int, end: int, host: str, direction: str) ->
         codecs = _codecs(formats, rtpmaps, start)
     return MediaDescription(
         kind, port, port_count, protocol, formats, host, own_host, direction, codecs,
-        rtcp_port or port + 1, rtcp_mux, has_crypto, below, passed,
+        rtcp_port or min(port + 1, 65535), rtcp_mux, has_crypto, below, passed,
     )  # fmt: skip
 
 

@@ -172,9 +172,11 @@ class PythonEngine:
 
     async def stop(self, call: str, leg: str) -> None:
         """See MediaEngine."""
-        if stream := self._calls.get(call, {}).get(leg):
+        stream = self._calls.get(call, {}).get(leg)
+        if stream is not None:
             stream.turn = 0
-            self._send(wire.Stop(stream.port))
+            if self._connected:
+                self._send(wire.Stop(stream.port))
 
     async def echo(self, call: str, leg: str) -> None:
         """See MediaEngine."""

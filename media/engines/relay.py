@@ -517,7 +517,7 @@ class Relay:
     def _place(self, stream: _Stream, route: wire.Route, now: float) -> None:
         """Say where the leg is: where its SDP says, or behind NAT where it was heard from."""
         known = stream.source or stream.destination
-        if not route.host:
+        if not route.host or self._is_loop(stream, route):
             # Hold by an address of zeros: nothing is sent, and the leg may still send from where it was.
             stream.destination = stream.rtcp_destination = None
         elif route.nat and known is not None:
@@ -528,6 +528,16 @@ class Relay:
             stream.source = stream.destination
         if route.latch:
             stream.source, stream.latch_until = None, now + LATCH_SECONDS
+
+    def _is_loop(self, stream: _Stream, route: wire.Route) -> bool:
+        """Say whether a leg gave us our own port of this call: one packet would go round for ever."""
+        own = {stream.port, stream.port + 1}
+        if stream.peer is not None:
+            own |= {stream.peer.port, stream.peer.port + 1}
+        if route.host != self._address or own.isdisjoint((route.rtp_port, route.rtcp_port)):
+            return False
+        _log.warning("port=%d a leg asks for its sound at our own port; it gets none", stream.port)
+        return True
 
     def _sockaddr(self, host: str, port: int) -> Address:
         return (host, port, 0, 0) if self._family == socket.AF_INET6 else (host, port)

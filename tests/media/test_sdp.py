@@ -206,3 +206,7 @@ def test_mutated_bodies_never_raise_anything_but_sdp_error():
         except SdpError:
             refused += 1
     assert 0 < refused < 20_000
+
+
+def test_rtcp_port_of_the_highest_port_stays_a_port():
+    assert media("m=audio 65535 RTP/AVP 0\n").rtcp_port == 65535
