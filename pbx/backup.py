@@ -123,9 +123,10 @@ def _stage(configuration: Configuration, staged: Path) -> list[str]:
 
 
 def _is_left_out(path: Path, database: Path | None) -> bool:
-    """True for the database's own files (copied by SQLite), locks and unfinished writes."""
+    """True for the database's own files (copied by SQLite), locks, unfinished writes, and who runs now."""
     of_database = database is not None and path.name in {database.name + end for end in ("", "-wal", "-shm")}
-    return of_database or path.suffix == ".lock" or path.name.startswith(".") or path.name == SQLITE_NAME
+    passing = path.suffix in (".lock", ".new") or path.name.startswith(".") or path.name == "processes.json"
+    return of_database or passing or path.name == SQLITE_NAME
 
 
 def _copy_journal(source: Path, into: Path) -> None:

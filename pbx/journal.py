@@ -237,7 +237,7 @@ class _Chain:
             os.fdatasync(self._descriptor)
 
     def close(self) -> None:
-        # Forgotten first: a close that fails has closed, and the number may be another file's by the next one.
+        # Forgotten first: a close that fails has closed, and the number may soon be another file's.
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

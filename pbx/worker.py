@@ -59,9 +59,7 @@ NICENESS = 5
 
 
 class Worker:
-    """What the worker process does, one `step` at a time. `now` is monotonic seconds, `unix_now` the wall
-    clock.
-    """
+    """What the worker process does, one `step` at a time. now: monotonic seconds; unix_now: wall clock."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._journal_dir = configuration.journal_dir
@@ -78,9 +76,7 @@ class Worker:
         self._troubles: dict[str, str] = {}
 
     def step(self, now: float, unix_now: float) -> None:
-        """Do everything that is due. Troubles are logged when they begin and when they end; nothing is
-        raised.
-        """
+        """Do everything that is due. A trouble is logged when it begins and when it ends, never raised."""
         once_a_second = now >= self._sync_at
         if once_a_second:
             self._sync_at = now + SYNC_SECONDS
@@ -170,9 +166,10 @@ class Worker:
                 end = chunk.end
                 if chunk.unreadable:
                     log.error("journal %s: %d records can't be read", segment.path.name, chunk.unreadable)
-                position = Position(chunk.offset, closed and end is not End.MORE)
-                if chunk.records or position.finished:
-                    self._commit(database, name, chunk.records, position)
+                reached = Position(chunk.offset, closed and end is not End.MORE)
+                if reached != position:
+                    self._commit(database, name, chunk.records, reached)
+                    position = reached
                 if end is not End.MORE:
                     break
         finally:

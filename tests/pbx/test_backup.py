@@ -105,6 +105,14 @@ def test_a_backup_leaves_nothing_behind_in_data_dir(town, tmp_path):
     assert sorted(town.configuration.data_dir.iterdir()) == before
 
 
+def test_a_backup_takes_keys_along_and_leaves_out_what_only_a_running_node_means(town, tmp_path):
+    (town.configuration.data_dir / "node.key").write_text("secret")
+    (town.configuration.data_dir / "processes.json").write_text("[]")
+    names = {member.name for member in create(town.configuration, tmp_path / "town.tar.gz").members}
+    assert "data/node.key" in names
+    assert not names & {"data/processes.json", "data/directory.lock", "data/beffroi.sqlite3-wal"}
+
+
 def test_a_backup_says_what_it_does_not_hold(town, tmp_path):
     assert create(town.configuration, tmp_path / "t.tar.gz").notes == (
         "recordings are not in a backup: export them",

@@ -151,7 +151,7 @@ def test_a_segment_name_that_is_taken_is_passed_over(tmp_path):
         journal.flush()
     journal.close()
     assert taken.read_bytes() == b"somebody's"
-    assert list(read_segment(newest(directory, CALLS)))[0].records == [call(1), call(2)]
+    assert next(read_segment(newest(directory, CALLS))).records == [call(1), call(2)]
 
 
 def test_segments_are_closed_at_their_size(tmp_path):

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zlib
 from itertools import pairwise
 
 import msgspec
@@ -16,7 +17,7 @@ import pytest
 
 import pbx.worker
 from pbx.configuration import parse_configuration
-from pbx.journal import BINDINGS, CALLS, HEADER_BYTES, Journal, recover, segments
+from pbx.journal import BINDINGS, CALLS, FRAME, HEADER_BYTES, Journal, recover, segments
 from pbx.people import Person, device_credentials, read_directory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import count_calls, list_calls
@@ -194,6 +195,19 @@ def test_a_call_that_no_database_takes_does_not_keep_the_others_out(node, caplog
     node.step()
     assert node.calls() == [call(3), call(1)]
     assert f"call={2:016x} can't be stored" in caplog.text
+
+
+def test_a_record_that_cannot_be_read_is_logged_once_and_passed_over(node, caplog):
+    payload = msgspec.msgpack.encode(["hologram"])
+    node.write(call(1))
+    with segments(node.configuration.journal_dir, CALLS)[0].path.open("ab") as file:
+        file.write(FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+    for _ in range(3):
+        node.step()
+    node.write(call(2))
+    node.step()
+    assert node.calls() == [call(2), call(1)]
+    assert caplog.text.count("1 records can't be read") == 1
 
 
 def test_a_locked_database_is_logged_once_and_imported_into_when_it_is_free(node, caplog, monkeypatch):
