@@ -24,4 +24,4 @@ ConfigurationOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-from pbx.cli import node  # noqa: E402, F401 (registers its commands)
+from pbx.cli import calls, node  # noqa: E402, F401 (registers its commands)

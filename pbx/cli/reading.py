@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -11,6 +13,9 @@ from dialplan.finding import PlanError
 from dialplan.loading import load_plan
 from dialplan.plan import Plan
 from pbx.configuration import Configuration, find_configuration, load_configuration
+
+if TYPE_CHECKING:
+    from pbx.store.database import Database
 
 
 def configured(given: Path | None) -> Configuration:
@@ -36,3 +41,21 @@ def _complain(error: PlanError) -> NoReturn:
     for finding in error.findings:
         typer.echo(str(finding), err=True)
     raise typer.Exit(1) from None
+
+
+@contextmanager
+def database(configuration: Configuration) -> Iterator[Database]:
+    """The node's database, its schema up to date; what is wrong with it ends the command with a sentence."""
+    from pbx.store.database import DatabaseUnavailableError, open_database  # noqa: PLC0415
+    from pbx.store.revision import SchemaTooNewError, upgrade  # noqa: PLC0415
+
+    try:
+        opened = open_database(configuration.database)
+        try:
+            upgrade(opened)
+            yield opened
+        finally:
+            opened.close()
+    except (DatabaseUnavailableError, SchemaTooNewError) as error:
+        typer.echo(f"beffroi: {error}", err=True)
+        raise typer.Exit(1) from None

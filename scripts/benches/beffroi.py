@@ -94,10 +94,10 @@ def configuration_text(port: int, engine: Engine) -> str:
 def processes(listing: str) -> dict[int, str]:
     """The role of each pid in what `beffroi status --json` printed.
 
-    Raises BenchError if that isn't a list of them.
+    Raises BenchError if it names none.
     """
     try:
-        found = {int(entry["pid"]): str(entry["role"]) for entry in json.loads(listing)}
+        found = {int(entry["pid"]): str(entry["role"]) for entry in json.loads(listing)["processes"]}
     except (ValueError, TypeError, KeyError) as error:
         raise BenchError(f"beffroi status --json gave no list of role and pid: {listing[:200]!r}") from error
     if not found:
