@@ -178,7 +178,9 @@ def load_country(code: str) -> Country:
     country = Country(
         code=fields.get("country", empty).text(),
         calling_code=fields.get("calling_code", empty).text(),
-        national_prefix=fields["national_prefix"].text() if "national_prefix" in fields else "",
+        national_prefix=fields["national_prefix"].text(may_be_empty=True)
+        if "national_prefix" in fields
+        else "",
         international_prefix=fields.get("international_prefix", empty).text(),
         timezone=fields.get("timezone", empty).text(),
         emergency=MappingProxyType(

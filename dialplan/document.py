@@ -113,12 +113,15 @@ class Node:
             self._unexpected("a list, such as [a, b]")
         return []
 
-    def text(self) -> str:
-        """The text as written, quoted or not; "" (and an error collected) when this isn't text."""
-        if not isinstance(self.value, str) or self.is_null:
-            self._unexpected("a text")
-            return ""
-        return self.value
+    def text(self, *, may_be_empty: bool = False) -> str:
+        """The text as written, quoted or not; "" (and an error collected) when this isn't text.
+
+        may_be_empty: accept "" written as such; otherwise whoever has nothing to say leaves the key out.
+        """
+        if isinstance(self.value, str) and not self.is_null and (self.value or may_be_empty):
+            return self.value
+        self._unexpected("a text")
+        return ""
 
     def integer(self, minimum: int, maximum: int) -> int:
         """A whole number between the two bounds; `minimum` (and an error collected) otherwise."""
@@ -157,7 +160,7 @@ class Node:
         return next(iter(options), "")
 
     def _unexpected(self, expected: str) -> None:
-        if self.is_null:
+        if self.is_null or self.value == "":
             found = "nothing"
         elif isinstance(self.value, str):
             found = f'"{shortened(self.value)}"'

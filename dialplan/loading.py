@@ -157,7 +157,7 @@ def _listed(fields: Mapping[str, Node], section: str) -> list[Node]:
 
 
 def _read_prefix(node: Node) -> str:
-    text = node.text()
+    text = node.text(may_be_empty=True)
     if text and not (text.isascii() and text.isdigit() and len(text) <= 4):
         node.error("bad_number", f'"{text[:60]}" is no outside prefix', 'write 1 to 4 digits, such as "0"')
         return ""

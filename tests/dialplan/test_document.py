@@ -63,6 +63,7 @@ def test_a_missing_key_is_an_error():
             "expected a list, such as [a, b], found a list of `key: value`",
         ),
         ("a", lambda node: node.mapping(), 'expected a list of `key: value`, found "a"'),
+        ('""', lambda node: node.text(), "expected a text, found nothing"),
         ("~", lambda node: node.text(), "expected a text, found nothing"),
     ],
 )

@@ -1,12 +1,17 @@
 """Every refusal of a plan, read as the person who wrote it reads it."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dialplan.checking import check
+from dialplan.decision import Facts
 from dialplan.finding import PlanError
 from dialplan.loading import parse_plan
-from tests.dialplan.plans import SAMPLE_PATH, VILLAGE, errors_of
+from dialplan.routing import route
+from tests.dialplan.plans import OPEN, SAMPLE_PATH, VILLAGE, errors_of
 
 SAMPLE_TEXT = SAMPLE_PATH.read_text(encoding="utf-8")
 
@@ -206,3 +211,37 @@ def test_a_damaged_sample_loads_or_is_refused_with_findings(start, removed, adde
     except PlanError as error:
         assert error.findings
         assert all(finding.line >= 1 and finding.column >= 1 for finding in error.findings)
+
+
+VALUES = [span for match in re.finditer(r'"[^"\n]*"|[\w+./-]+', SAMPLE_TEXT) for span in [match.span()]]
+ODD = [
+    '""',
+    "[]",
+    "{}",
+    "~",
+    "-1",
+    "x",
+    '"2010"',
+    '"112"',
+    '"0..9"',
+    '"+1"',
+    "{to: []}",
+    "{a: b}",
+    "standard",
+    "[[]]",
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(VALUES), st.sampled_from(ODD))
+def test_a_sample_with_an_odd_value_is_refused_or_can_be_checked_and_routed(span, odd):
+    start, end = span
+    try:
+        plan = parse_plan(SAMPLE_TEXT[:start] + odd + SAMPLE_TEXT[end:], "plan.yaml")
+    except PlanError as error:
+        assert error.findings
+        return
+    check(plan)
+    for dialled in ("112", "9", "2010", "+33383001150", "8100"):
+        assert route(plan, Facts(dialled, caller="2010"), OPEN).trace
+        assert route(plan, Facts(dialled, trunk="operateur-a"), OPEN).trace
