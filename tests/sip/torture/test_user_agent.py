@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from sip.core.flow import Flow
@@ -13,6 +15,7 @@ from sip.core.registrar import bind, contact_lines
 from sip.core.stack import ServerTransaction
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.ua_core import UserAgentCore
+from tests.sip.test_fuzz import CORPUS, damaged
 from tests.sip.torture.notation import message, names
 
 
@@ -144,3 +147,24 @@ def test_each_torture_message_is_answered_as_the_table_says_and_leaves_nothing(
         stack.fire(deadline)
         stack.outbox.clear()
     assert not any(stack.inventory().values())
+
+
+def test_damaged_torture_messages_leave_nothing_either() -> None:
+    """Every transaction and session that they began ends by its own timers."""
+    chance = random.Random(200)
+    flow = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.77", 5060))
+    answers = 0
+    for _ in range(25):
+        core = Busy().core
+        stack = core.stack
+        for data in damaged(chance, CORPUS, 200):
+            stack.receive(data, flow, 0.0)
+        while (deadline := stack.next_deadline()) is not None:
+            stack.fire(deadline)
+        for answered, data in stack.outbox:
+            assert isinstance(parse_message(data), Response)
+            assert 0 < answered.remote[1] < 65_536
+            answers += 1
+        stack.outbox.clear()
+        assert not any(core.inventory().values())
+    assert answers > 500
