@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import zlib
+from functools import partial
 from itertools import pairwise
 
 import msgspec
@@ -346,7 +347,7 @@ def wait_for_import(node: Node, record: CallRecord) -> None:
     """Write a call and wait until the worker process has it in the database."""
     node.write(record)
     for _ in range(1000):
-        if record in node.calls():
+        if node.read(partial(list_calls, call_id=record.id)) == [record]:
             return
         select.select([], [], [], 0.01)
     raise AssertionError("the worker imported nothing in ten seconds")
