@@ -38,7 +38,8 @@ NO_PORT: Final = 480
 GROW_PAIRS: Final = 64
 LOW_PAIRS: Final = 64  # ask for more when fewer are left
 PORT_WAIT_SECONDS: Final = 1.0
-ANSWER_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 5.0
+START_SECONDS: Final = 15.0
 MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -86,7 +87,7 @@ class PythonEngine:
         """Wait until the media process has announced its first ports. Raises MediaUnavailable."""
         self._attach(self._control)
         self._grow(LOW_PAIRS + GROW_PAIRS)
-        await self._until_ports(ANSWER_SECONDS)
+        await self._until_ports(START_SECONDS)
         if not self._free:
             raise MediaUnavailable("the media process announced no port")
 
@@ -105,7 +106,7 @@ class PythonEngine:
                     stream.turn = 0
                     self.events(PlayFinished(call, stream.name))
         self._grow(LOW_PAIRS + GROW_PAIRS)
-        await self._until_ports(ANSWER_SECONDS)
+        await self._until_ports(START_SECONDS)
 
     def close(self) -> None:
         """Let go of the socket; the media process ends when it sees that."""

@@ -9,7 +9,7 @@ from media import codecs, rtp, sdp
 from media.codecs import Pcm
 
 FRAME = 160
-SECONDS = 3.0  # how long a phone listens before it says that nothing came
+SECONDS = 10.0  # how long a phone listens before it says that nothing came
 
 
 class Phone:
@@ -90,7 +90,7 @@ class Phone:
 
     async def receive_rtcp(self) -> bytes:
         """Return the next RTCP datagram. Raises TimeoutError."""
-        async with asyncio.timeout(8.0):
+        async with asyncio.timeout(15.0):
             return await asyncio.get_running_loop().sock_recv(self.rtcp, 4096)
 
     def heard_nothing(self) -> bool:

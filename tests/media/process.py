@@ -55,8 +55,8 @@ class MediaProcess:
         return process, ours
 
     async def until(self, wanted: Callable[[MediaEvent], bool]) -> MediaEvent:
-        """Return the first event, past or to come, that is wanted. Raises TimeoutError after 5 s."""
-        async with asyncio.timeout(5):
+        """Return the first event, past or to come, that is wanted. Raises TimeoutError after 15 s."""
+        async with asyncio.timeout(15):
             while True:
                 for event in self.events:
                     if wanted(event):
@@ -77,7 +77,7 @@ class MediaProcess:
 def finish(process: subprocess.Popen[bytes]) -> int:
     """Wait for a process that is about to end; return its exit status."""
     try:
-        status = process.wait(5)
+        status = process.wait(15)
     finally:
         process.kill()
         assert process.stderr is not None
