@@ -30,8 +30,8 @@ async def test_a_call_to_a_mobile_leaves_by_the_operator_of_its_route(
     ):
         pass
     (call,) = await pbx.ended_calls(1)
-    assert (call["direction"], call["from"], call["dialled"]) == ("outbound", "2010", "00612345678")
-    assert call["to"] == "+33612345678"
+    assert (call["direction"], call["dialled"], call["to"]) == ("outbound", "00612345678", "+33612345678")
+    assert call["legs"][0]["device"] == "2010"
     assert call["answered"] is not None
 
 
