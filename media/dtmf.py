@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 DIGITS: Final = "0123456789*#ABCD"
+MAX_DIGITS: Final = 128  # in one go
 PACKET_TICKS: Final = 160  # 20 ms at 8,000 a second
 VOLUME_DBM0: Final = 10  # below 0 dBm0 (section 2.3.4)
 LONGEST_SEGMENT_TICKS: Final = 0xFFFF
@@ -35,7 +36,12 @@ class EventPacket(msgspec.Struct, frozen=True):
 
 
 def digits_only(text: str) -> str:
-    """Return `text` in upper case. Raises ValueError when a character is not one of DIGITS."""
+    """Return `text` in upper case.
+
+    Raises ValueError when a character is not one of DIGITS, or there are more than MAX_DIGITS.
+    """
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"more than {MAX_DIGITS} digits")
     text = text.upper()
     if unknown := set(text) - set(DIGITS):
         raise ValueError(f"not a digit: {sorted(unknown)}")

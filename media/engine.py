@@ -199,7 +199,7 @@ class MediaEngine(Protocol):
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """Send digits to `leg`: RFC 4733 events, or the keys' tones where events weren't negotiated.
 
-        Raises ValueError for a character that isn't a digit.
+        Raises ValueError for a character that isn't a digit, or more than 128 of them.
         """
         ...
 

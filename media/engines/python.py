@@ -221,6 +221,7 @@ class PythonEngine:
         for stream in streams.values():
             del self._by_port[stream.port]
             stream.peer = None
+        self._exhausted = False
         if self._connected:
             self._send(wire.Close(ports))
 

@@ -14,7 +14,7 @@ Whose packets count: those from the address of the leg's SDP. A leg behind NAT i
 valid packet within LATCH_SECONDS of each answer shows where it is, and there it stays until the next
 answer. RTCP is regenerated, not relayed (`media/rtcp.py`).
 
-Reading files, speaking and encoding are done in one worker thread; packets never wait for a file.
+Reading files, speaking and encoding are done in worker threads; packets never wait for a file.
 This is the one module of media that reads a clock.
 """
 
@@ -158,7 +158,7 @@ class Relay:
         self._unsent = bytearray()
         self._epoll = select.epoll()
         self._epoll.register(control.fileno(), select.EPOLLIN)
-        self._worker = ThreadPoolExecutor(1, "prompts")
+        self._worker = ThreadPoolExecutor(2, "prompts")
         self._ready: queue.SimpleQueue[tuple[_Stream, wire.Play, bytes]] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()
         self._woken.setblocking(False)
@@ -322,10 +322,10 @@ class Relay:
         self._players.pop(stream.port, None)
 
     def _prepare(self, stream: _Stream, play: wire.Play, law: codecs.Law) -> None:
-        """Make the sound (in the worker thread) and hand it to the loop."""
+        """Make the sound (in a worker thread) and hand it to the loop."""
         try:
             sound = _sound(play.source, law, self._prompts)
-        except (wav.WavError, ValueError) as error:
+        except (OSError, ValueError) as error:
             _log.warning("not played: %s", error)
             sound = b""
         self._ready.put((stream, play, sound))

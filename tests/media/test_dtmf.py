@@ -64,6 +64,8 @@ def test_what_is_not_a_key_is_no_digit(payload: bytes):
 def test_other_characters_are_refused():
     with pytest.raises(ValueError, match="not a digit"):
         list(dtmf.packets("12x"))
+    with pytest.raises(ValueError, match="more than"):
+        list(dtmf.packets("1" * 129))
 
 
 def test_keys_have_the_frequencies_of_q23():
