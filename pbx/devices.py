@@ -100,3 +100,18 @@ class Devices:
 def _of_plan(person: Person, domain: str) -> Device:
     credentials = Credentials.of(person.extension, domain, person.password or "")
     return Device(person.extension, person.extension, credentials)
+
+
+def with_directory(plan: Plan, directory: Directory) -> Plan:
+    """The plan with the people of the database beside its own; what doesn't fit is in its findings."""
+    return plan.with_people(
+        Person(
+            extension=person.extension,
+            name=person.name,
+            site=person.site,
+            class_name=person.class_name,
+            groups=tuple(person.groups),
+            mobile=person.mobile,
+        )
+        for person in directory.people
+    )

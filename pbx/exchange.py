@@ -61,7 +61,7 @@ class Exchange:
     """One node's calls and registrations.
 
     clock: wall time in Unix seconds, for records and the plan. flow: the flow to a transport and address.
-    secret: random bytes that sign this process's nonces.
+    secret: random bytes that sign this process's nonces. plan: with the people of `directory` in it.
     """
 
     def __init__(

@@ -136,11 +136,11 @@ def _record(binding: Binding, offset: float) -> BindingRecord:
         remote=flow.remote,
         user_agent=binding.user_agent,
         device=binding.device,
+        behind_nat=binding.behind_nat,
     )
 
 
 def _from_record(record: BindingRecord, flow: Flow, offset: float) -> Binding:
-    host = record.contact_uri.partition("@")[2] or record.contact_uri
     return Binding(
         contact=record.contact_uri,
         call_id=record.call_id,
@@ -150,5 +150,5 @@ def _from_record(record: BindingRecord, flow: Flow, offset: float) -> Binding:
         device=record.device,
         q=record.q,
         user_agent=record.user_agent,
-        behind_nat=not host.strip("[").startswith(record.remote[0]),
+        behind_nat=record.behind_nat,
     )

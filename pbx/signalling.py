@@ -20,6 +20,7 @@ from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
 from pbx import control
 from pbx.configuration import Configuration
+from pbx.devices import with_directory
 from pbx.exchange import Exchange
 from pbx.journal import Journal, recover
 from pbx.media_process import media_address
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 30.0
 RECONNECT_SECONDS = 0.1
+DIRECTORY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,11 @@ class _Signalling:
         recovered = recover(configuration.journal_dir) if configuration.journal_dir.exists() else None
         journal = Journal(configuration.journal_dir)
         engine = await self._start_engine()
+        directory = self._directory()
         self._exchange = exchange = Exchange(
             domain=configuration.domain,
-            plan=self._plan,
-            directory=self._directory(),
+            plan=with_directory(self._plan, directory),
+            directory=directory,
             engine=engine,
             journal=journal,
             clock=time.time,  # noqa: TID251 (the composition root gives time to the others)
@@ -99,6 +102,7 @@ class _Signalling:
             await transport.start()
         server = await control.serve(self._sockets.control, self._answer)
         self._tasks.start(exchange.trunks.resolve(), "trunks")
+        self._tasks.start(self._watch_directory(), "directory")
         log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
         await stop.wait()
         log.info("draining calls=%d", exchange.status()["calls"])
@@ -129,6 +133,34 @@ class _Signalling:
         except DirectoryError as error:
             log.error("%s; the people of the database can't sign in", error)
             return Directory()
+
+    async def _watch_directory(self) -> None:
+        """Take the people of the database anew whenever they are exported."""
+        seen = self._directory_stamp()
+        while True:
+            await asyncio.sleep(DIRECTORY_SECONDS)
+            stamp = self._directory_stamp()
+            if stamp != seen:
+                seen = stamp
+                await self._put_in_force(self._plan)
+                log.info("directory devices=%d", len(self._exchange.devices))
+
+    async def _put_in_force(self, plan: Plan) -> None:
+        """Join plan and directory beside the calls, then swap."""
+        directory = self._directory()
+        joined = await asyncio.to_thread(with_directory, plan, directory)
+        for finding in joined.findings:
+            if finding.severity == "error":
+                log.error("%s", finding)
+        self._plan = plan
+        self._exchange.reload(joined, directory)
+
+    def _directory_stamp(self) -> tuple[int, int]:
+        try:
+            found = self._configuration.directory_file.stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino
 
     # Media
 
@@ -179,7 +211,7 @@ class _Signalling:
             return control.Reloaded(exchange.plan.version, [str(finding) for finding in error.findings])
         except OSError as error:
             return control.Reloaded(exchange.plan.version, [f"{self._configuration.plan}: {error.strerror}"])
-        exchange.reload(plan, self._directory())
+        await self._put_in_force(plan)
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         log.info("plan=%s in force", plan.version)
         return control.Reloaded(plan.version, [])

@@ -60,10 +60,11 @@ class Call:
 
     def __init__(self, exchange: Exchange, plan: Plan, decision: Decision, request: Request) -> None:
         self.exchange = exchange
-        self.id = exchange.core.stack.identifiers.token()
+        self.started_at = exchange.clock()
+        # In the order of time, so that the database's index grows at its end.
+        self.id = f"{int(self.started_at * 1000):011x}{exchange.core.stack.identifiers.token()[:9]}"
         self.plan = plan
         self.decision = decision
-        self.started_at = exchange.clock()
         self.direction = "internal"
         self.from_number = decision.caller_id or ""
         self.from_name = decision.caller_name or ""

@@ -170,7 +170,7 @@ class Leg:
         return LegRecord(
             device=self.device,
             address=host_port(self.flow.remote),
-            transport=self.flow.transport,
+            transport=self.flow.transport.lower(),
             codec=codec or None,
             started=self.started_at,
             answered=self.answered_at,

@@ -74,9 +74,8 @@ class Router:
         call.caller = Leg(call, "a", device, flow, behind_nat=behind_nat)
         call.legs.append(call.caller)
         call.caller.session = exchange.core.accept(request, transaction, call.caller)
-        if trunk is not None:
-            call.direction = "inbound"
-            call.from_number = facts.caller_number or ""
+        call.direction = "internal" if trunk is None else "inbound"
+        call.from_number = facts.caller or facts.caller_number or ""
         log.info("call=%s leg=a user=%s dialled=%s to=%s", call.id, device, decision.dialled, decision.target)
         exchange.begin(call, app_of(decision))
 

@@ -22,8 +22,8 @@ def list_(
     limit: Annotated[int, typer.Option(help="At most this many, the newest first.")] = 100,
 ) -> None:
     """List calls that have ended, newest first. Times are in UTC."""
-    from pbx.records import printable  # noqa: PLC0415
-    from pbx.store.calls import list_calls  # noqa: PLC0415
+    from pbx.records import printable
+    from pbx.store.calls import list_calls
 
     settings = configured(configuration)
     with database(settings) as opened:
@@ -32,8 +32,8 @@ def list_(
     if as_json:
         typer.echo(json.dumps(printed, ensure_ascii=False))
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table("started", "from", "dialled", "to", "seconds", "cause")
     for record in records:

@@ -46,8 +46,8 @@ def _complain(error: PlanError) -> NoReturn:
 @contextmanager
 def database(configuration: Configuration) -> Iterator[Database]:
     """The node's database, its schema up to date; what is wrong with it ends the command with a sentence."""
-    from pbx.store.database import DatabaseUnavailableError, open_database  # noqa: PLC0415
-    from pbx.store.revision import SchemaTooNewError, upgrade  # noqa: PLC0415
+    from pbx.store.database import DatabaseUnavailableError, open_database
+    from pbx.store.revision import SchemaTooNewError, upgrade
 
     try:
         opened = open_database(configuration.database)
