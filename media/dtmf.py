@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
+from media.rtp import Frame
 
 DIGITS: Final = "0123456789*#ABCD"
 MAX_DIGITS: Final = 128  # in one go
@@ -22,17 +22,6 @@ _EVENT: Final = struct.Struct(">BBH")
 _LOW_HZ: Final = (697, 770, 852, 941)
 _HIGH_HZ: Final = (1209, 1336, 1477, 1633)
 _KEYPAD: Final = "123A456B789C*0#D"
-
-
-class EventPacket(msgspec.Struct, frozen=True):
-    """One packet to send. advance_ticks: how much later its timestamp is than that of the last packet.
-
-    An empty payload is a pause of that length: nothing is sent.
-    """
-
-    payload: bytes
-    marker: bool
-    advance_ticks: int
 
 
 def digits_only(text: str) -> str:
@@ -48,7 +37,7 @@ def digits_only(text: str) -> str:
     return text
 
 
-def packets(digits: str, *, digit_ms: int = 100, pause_ms: int = 80) -> Iterator[EventPacket]:
+def packets(digits: str, *, digit_ms: int = 100, pause_ms: int = 80) -> Iterator[Frame]:
     """Yield the packets of several digits, one for each 20 ms. Raises ValueError for another character."""
     for digit in digits_only(digits):
         event = DIGITS.index(digit)
@@ -56,13 +45,13 @@ def packets(digits: str, *, digit_ms: int = 100, pause_ms: int = 80) -> Iterator
         for duration in range(PACKET_TICKS, last_ticks + 1, PACKET_TICKS):
             first = duration == PACKET_TICKS
             payload = _EVENT.pack(event, VOLUME_DBM0, duration)
-            yield EventPacket(payload, first, PACKET_TICKS if first else 0)
+            yield Frame(payload, first, PACKET_TICKS if first else 0)
         ended = _EVENT.pack(event, 0x80 | VOLUME_DBM0, last_ticks)
         for _ in range(3):  # 2.5.1.4: the end is sent three times, against loss
-            yield EventPacket(ended, False, 0)
-        yield EventPacket(b"", False, last_ticks)
+            yield Frame(ended, False, 0)
+        yield Frame(b"", False, last_ticks)
         for _ in range(1, max(1, pause_ms // 20)):
-            yield EventPacket(b"", False, PACKET_TICKS)
+            yield Frame(b"", False, PACKET_TICKS)
 
 
 class DigitDetector:

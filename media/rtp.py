@@ -38,6 +38,17 @@ class Packet(msgspec.Struct, frozen=True):
     marker: bool = False
 
 
+class Frame(msgspec.Struct, frozen=True):
+    """One packet of our own to send. advance_ticks: its timestamp after that of the packet before.
+
+    An empty payload is a pause of that length: nothing is sent.
+    """
+
+    payload: bytes
+    marker: bool
+    advance_ticks: int
+
+
 def parse(datagram: bytes | bytearray | memoryview) -> Packet:
     """Read one RTP packet; CSRCs and a header extension are skipped, padding is cut.
 
@@ -144,22 +155,25 @@ class Outgoing:
             return 0
         return max(clock_rate // 50, int((now - self.sent_at) * clock_rate))
 
-    def speak(self, payload: bytes, payload_type: int, marker: bool, advance_ticks: int, now: float) -> bytes:
-        """Return the next packet with a payload of our own, advance_ticks after the last one.
+    def speak(self, frame: Frame, payload_type: int, now: float) -> bytes:
+        """Return the next packet with a payload of our own, b"" for a pause.
 
         The first one after another source starts a talk spurt: marked, and later by the time passed.
         """
+        if not frame.payload:
+            self.timestamp = (self.timestamp + frame.advance_ticks) & 0xFFFFFFFF
+            return b""
+        marker, advance_ticks = frame.marker, frame.advance_ticks
         if self.source != -1 or self.sent_at < 0:
             self.source = -1
-            advance_ticks = self._gap(8000, now)
-            marker = True
+            marker, advance_ticks = True, self._gap(8000, now)
         self.sequence = (self.sequence + 1) & 0xFFFF
         self.timestamp = (self.timestamp + advance_ticks) & 0xFFFFFFFF
         self.sent_at = now
         self.packets += 1
-        self.octets += len(payload)
+        self.octets += len(frame.payload)
         second = payload_type | 0x80 if marker else payload_type
-        return _HEADER.pack(0x80, second, self.sequence, self.timestamp, self.ssrc) + payload
+        return _HEADER.pack(0x80, second, self.sequence, self.timestamp, self.ssrc) + frame.payload
 
 
 class Incoming:

@@ -32,12 +32,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from secrets import randbits
-from typing import Final, Protocol
+from typing import Final
 
 from media import codecs, dtmf, rtcp, rtp, speech, tones, wav
 from media.engine import Source, Wav
 from media.engines import wire
-from media.rtp import read_header
+from media.rtp import Frame, read_header
 from media.speech import Speech
 from media.tones import Tone
 
@@ -58,23 +58,12 @@ SHORTEST_SWITCH_SECONDS: Final = 0.0005  # how long the worker may keep the inte
 Address = tuple[str, int] | tuple[str, int, int, int]
 
 
-class _Frame(Protocol):
-    """One packet of our own; see dtmf.EventPacket."""
-
-    @property
-    def payload(self) -> bytes: ...
-    @property
-    def marker(self) -> bool: ...
-    @property
-    def advance_ticks(self) -> int: ...
-
-
 class _Player:
     """What a leg is sent by us. frames: one for each 20 ms; turn: named when they end, 0 for no word."""
 
     __slots__ = ("frames", "payload_type", "turn")
 
-    def __init__(self, turn: int, payload_type: int, frames: Iterator[_Frame]) -> None:
+    def __init__(self, turn: int, payload_type: int, frames: Iterator[Frame]) -> None:
         self.turn = turn
         self.payload_type = payload_type
         self.frames = frames
@@ -286,26 +275,23 @@ class Relay:
                 return
             self._next_packet_at += PACKET_SECONDS
             for stream in list(self._players.values()):
-                self._send_frame(stream, now)
+                if stream.player is not None:
+                    self._send_frame(stream, stream.player, now)
         if self._next_packet_at <= now:
             self._next_packet_at = now + PACKET_SECONDS
 
-    def _send_frame(self, stream: _Stream, now: float) -> None:
-        player = stream.player
-        frame = next(player.frames, None) if player is not None else None
-        if player is None or frame is None:
+    def _send_frame(self, stream: _Stream, player: _Player, now: float) -> None:
+        frame = next(player.frames, None)
+        if frame is None:
             self._end_player(stream)
-            if player is not None and player.turn:
+            if player.turn:
                 self._reports.append(wire.Finished(stream.port, player.turn))
-            return
-        if not frame.payload:
-            stream.outgoing.timestamp = (stream.outgoing.timestamp + frame.advance_ticks) & 0xFFFFFFFF
             return
         if stream.destination is None:
             return
-        packet = stream.outgoing.speak(
-            frame.payload, player.payload_type, frame.marker, frame.advance_ticks, now
-        )
+        packet = stream.outgoing.speak(frame, player.payload_type, now)
+        if not packet:
+            return
         try:
             stream.send_to(packet, stream.destination)
         except OSError:
@@ -632,7 +618,7 @@ def _law(codec: str) -> codecs.Law:
     return "PCMA" if codec.upper() == "PCMA" else "PCMU"
 
 
-def _voice_frames(sound: bytes, repeat: bool, silence: int) -> Iterator[dtmf.EventPacket]:
+def _voice_frames(sound: bytes, repeat: bool, silence: int) -> Iterator[Frame]:
     """Yield 20 ms of sound at a time, the last one filled up with silence."""
     place = 0
     first = True
@@ -644,7 +630,7 @@ def _voice_frames(sound: bytes, repeat: bool, silence: int) -> Iterator[dtmf.Eve
             payload += sound[: PACKET_TICKS - len(payload)]
         if len(payload) < PACKET_TICKS:
             payload += bytes((silence,)) * (PACKET_TICKS - len(payload))
-        yield dtmf.EventPacket(payload, first, PACKET_TICKS)
+        yield Frame(payload, first, PACKET_TICKS)
         first = False
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from media import rtcp
-from media.rtp import Incoming, Outgoing
+from media.rtp import Frame, Incoming, Outgoing
 
 
 def test_receiver_report_when_nothing_was_sent():
@@ -13,7 +13,7 @@ def test_receiver_report_when_nothing_was_sent():
 
 def test_sender_report_has_a_block_for_the_source_heard():
     outgoing, incoming = Outgoing(5), Incoming()
-    outgoing.speak(b"x" * 160, 8, True, 160, 1.0)
+    outgoing.speak(Frame(b"x" * 160, True, 160), 8, 1.0)
     incoming.count((0x80, 8, 10, 0, 99), 172, 0)
     incoming.count((0x80, 8, 12, 320, 99), 172, 320)
     packet = rtcp.report(outgoing, incoming, "beffroi", 10.5)

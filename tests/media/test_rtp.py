@@ -3,7 +3,7 @@
 import pytest
 
 from media import rtp
-from media.rtp import Incoming, Outgoing, Packet, RtpError
+from media.rtp import Frame, Incoming, Outgoing, Packet, RtpError
 
 
 def relayed(outgoing: Outgoing, packet: Packet, now: float, payload_type: int = 8) -> Packet:
@@ -64,8 +64,8 @@ def test_another_source_goes_on_where_the_last_one_stopped():
 def test_our_own_speech_goes_on_where_the_relayed_one_stopped():
     outgoing = Outgoing(42)
     last = relayed(outgoing, Packet(0, 500, 10_000, 7, b"x"), now=1.0)
-    first = rtp.parse(outgoing.speak(b"y", 8, False, 160, 1.1))
-    second = rtp.parse(outgoing.speak(b"y", 8, False, 160, 1.12))
+    first = rtp.parse(outgoing.speak(Frame(b"y", False, 160), 8, 1.1))
+    second = rtp.parse(outgoing.speak(Frame(b"y", False, 160), 8, 1.12))
     assert (first.sequence, first.timestamp, first.marker) == (last.sequence + 1, last.timestamp + 800, True)
     assert (second.sequence, second.timestamp, second.marker) == (
         first.sequence + 1,
