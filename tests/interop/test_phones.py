@@ -30,7 +30,7 @@ MIXED = ("udp", "tcp")
 
 @dataclass
 class Phones:
-    """Two registered phones, and the transport of each as a Via names it."""
+    """Two registered phones, and the transport of each."""
 
     alice: Baresip
     bruno: Baresip
@@ -50,7 +50,7 @@ async def phones(
     ):
         await alice.registered()
         await bruno.registered()
-        yield Phones(alice, bruno, {"1001": hers.upper(), "1002": his.upper()})
+        yield Phones(alice, bruno, {"1001": hers, "1002": his})
 
 
 async def _talk(phones: Phones) -> None:

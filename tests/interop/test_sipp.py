@@ -44,7 +44,7 @@ async def test_a_call_from_ringing_to_bye(pbx: Beffroi, town: Town, tmp_path: Pa
     (call,) = await pbx.ended_calls(1)
     assert (call["from"], call["dialled"], call["to"]) == ("2010", "2020", "2020")
     assert call["answered"] is not None
-    assert [leg["transport"] for leg in call["legs"]] == [transport.upper()] * 2
+    assert [leg["transport"] for leg in call["legs"]] == [transport, transport]
 
 
 async def test_ten_calls_at_once(pbx: Beffroi, town: Town, tmp_path: Path) -> None:
