@@ -68,8 +68,7 @@ class Dialog:
         dialog.remote_target = _target(request)
         dialog.route_set = request.values("record-route")
         dialog.remote_sequence = request.cseq[0]
-        if not dialog.route_set and request.via.host.strip("[]") == request_source(request):
-            dialog.flow = _toward(flow, dialog.remote_target)
+        dialog.flow = dialog._way_back(request, flow)
         return dialog
 
     def confirm(self, response: Response) -> None:
@@ -80,9 +79,22 @@ class Dialog:
             self.remote_target = _target(response)
 
     def refresh(self, message: Request | Response) -> None:
-        """A target refresh: re-INVITE or its 2xx moves the remote target (12.2)."""
+        """A target refresh: re-INVITE or its 2xx moves the remote target (12.2).
+
+        Raises ParseError, with nothing changed, on a Contact that can't be one.
+        """
         if message.headers.get("contact"):
             self.remote_target = _target(message)
+
+    def follow(self, request: Request, flow: Flow) -> None:
+        """A target refresh by a request that came over `flow`: ours go back that way from now on (12.2.2)."""
+        self.refresh(request)
+        self.flow = self._way_back(request, flow)
+
+    def _way_back(self, request: Request, flow: Flow) -> Flow:
+        if not self.route_set and request.via.host.strip("[]") == request_source(request):
+            return _toward(flow, self.remote_target)
+        return flow
 
     def check_sequence(self, request: Request) -> None:
         """Raises RemoteProtocolError 500 when the request is older than one before it (12.2.2)."""

@@ -36,8 +36,8 @@ class IncomingSession(Session):
 
     def ring(self, now: float, status: int = 180, body: bytes = b"", headers: str = "") -> None:
         """Send a provisional response; with a body it is early media, and the body is the answer."""
-        if self._invite is None:
-            raise LocalProtocolError("provisional response after the final one")
+        if self.state is not SessionState.BEGINNING or self._invite is None:
+            raise LocalProtocolError(f"{status} in {self.state.name}")
         self._core.stack.respond(
             self._invite,
             status,
@@ -49,10 +49,10 @@ class IncomingSession(Session):
 
     def answer(self, body: bytes, now: float, headers: str = "") -> None:
         """Accept with 200. body is the answer, or the offer where the INVITE had none."""
-        if self.state is not SessionState.BEGINNING or self._invite is None:
+        request = self._invite.request if self._invite is not None else None
+        if self.state is not SessionState.BEGINNING or request is None:
             raise LocalProtocolError(f"answer in {self.state.name}")
-        request = self._invite.request
-        if request is not None and request.body:
+        if request.body:
             self.exchange.local_answer()
         elif body:
             self.exchange.local_offer()
@@ -69,7 +69,7 @@ class IncomingSession(Session):
         self._core.stack.respond(
             invite, status, now, reason=reason, to_tag=self.dialog.local_tag, headers=headers
         )
-        self._end()
+        self._end(now)
 
     def cancel_received(self, cancel: Request, now: float) -> None:
         """The caller gave up (9.2), or took back a re-INVITE."""

@@ -37,9 +37,14 @@ class OfferAnswer:
         self.turn = Turn.IDLE
         self._before = Turn.IDLE
 
+    @property
+    def pending(self) -> bool:
+        """True while an offer waits for its answer."""
+        return self.turn is Turn.OFFERED_LOCALLY or self.turn is Turn.OFFERED_REMOTELY
+
     def local_offer(self) -> None:
         """We send an offer."""
-        if self.turn in {Turn.OFFERED_LOCALLY, Turn.OFFERED_REMOTELY}:
+        if self.pending:
             raise LocalProtocolError(f"offer in {self.turn.name}")
         self._before, self.turn = self.turn, Turn.OFFERED_LOCALLY
 
@@ -66,5 +71,5 @@ class OfferAnswer:
 
     def withdraw(self) -> None:
         """The offer under way was refused or abandoned: what held before holds again."""
-        if self.turn in {Turn.OFFERED_LOCALLY, Turn.OFFERED_REMOTELY}:
+        if self.pending:
             self.turn = self._before

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sip.core.dialog import Dialog
 from sip.core.errors import LocalProtocolError, ParseError
+from sip.core.flow import Flow
 from sip.core.inspection import ALLOW
 from sip.core.message import REASONS, Response
 from sip.core.reason import Reason, parse_reasons
@@ -15,6 +16,8 @@ from sip.core.transactions.invite_client import InviteClient, InviteClientState
 
 if TYPE_CHECKING:
     from sip.core.ua_core import UserAgentCore
+
+MAX_FORKS = 16  # further devices that answered the same INVITE, acknowledged and hung up
 
 # Given a 401 or 407 and the method and URI challenged: the Authorization header line, or "" to give up.
 Authorize = Callable[[Response, str, str], str]
@@ -26,7 +29,16 @@ class OutgoingSession(Session):
     The first 2xx makes the dialog; a 2xx of another fork is acknowledged and hung up at once (13.2.2.4).
     """
 
-    __slots__ = ("_ack", "_authorize", "_body", "_cancel_headers", "_client", "_headers", "_max_forwards")
+    __slots__ = (
+        "_ack",
+        "_authorize",
+        "_body",
+        "_cancel_headers",
+        "_client",
+        "_forks",
+        "_headers",
+        "_max_forwards",
+    )
 
     def __init__(
         self,
@@ -45,8 +57,9 @@ class OutgoingSession(Session):
         self._body = body
         self._max_forwards = max_forwards
         self._authorize = authorize
-        self._cancel_headers: str | None = None  # None: not cancelled
-        self._ack = b""
+        self._cancel_headers: str | None = None  # of the CANCEL that waits for a provisional response
+        self._ack: tuple[Flow, bytes] | None = None
+        self._forks: dict[str, tuple[Flow, bytes]] | None = None  # their ACKs, by tag
         core.remember(self)
         if body:
             self.exchange.local_offer()
@@ -78,20 +91,25 @@ class OutgoingSession(Session):
         if self.state is not SessionState.BEGINNING:
             raise LocalProtocolError(f"cancel in {self.state.name}")
         self.user = None
-        self._cancel_headers = reason.header if reason is not None else ""
+        headers = reason.header if reason is not None else ""
         if self._client.state is InviteClientState.PROCEEDING:
-            self._core.stack.send_cancel(self._client, IGNORED, now, self._cancel_headers)
+            self._core.stack.send_cancel(self._client, IGNORED, now, headers)
+        else:
+            self._cancel_headers = headers
 
     def acknowledge(self, body: bytes, now: float) -> None:
-        """Send the ACK with our answer, after a 2xx that carried the offer."""
+        """Send the ACK with our answer, after a 2xx that carried the offer.
+
+        Raises LocalProtocolError when no such 2xx waits, or the session has ended.
+        """
+        if self.state is not SessionState.CONFIRMED or self._ack is not None:
+            raise LocalProtocolError(f"acknowledge in {self.state.name}")
         self.exchange.local_answer()
-        self._ack = self._acknowledge(self.dialog.local_sequence, body)
+        self._ack = self.acknowledge_2xx(self.dialog.local_sequence, body)
 
     def response_received(self, response: Response, now: float) -> None:
-        """A response to the INVITE, or to a re-INVITE."""
-        if self._reinvite_sequence:
-            super().response_received(response, now)
-        elif response.status < 200:
+        """A response to the INVITE."""
+        if response.status < 200:
             self._provisional(response, now)
         elif response.status < 300:
             self._success(response, now)
@@ -100,14 +118,12 @@ class OutgoingSession(Session):
 
     def no_response(self, reason: str, now: float) -> None:
         """No answer at all: 408, or 503 for a transport error (8.1.3.1)."""
-        if self.state is SessionState.CONFIRMED:
-            super().no_response(reason, now)
-        elif self.state is SessionState.BEGINNING:
+        if self.state is SessionState.BEGINNING:
             status = 503 if reason == "transport error" else 408
             self._failed(status, Reason("SIP", status, reason), now)
 
     def _provisional(self, response: Response, now: float) -> None:
-        if self._cancel_headers is not None and self.state is SessionState.BEGINNING:
+        if self._cancel_headers is not None:
             self._core.stack.send_cancel(self._client, IGNORED, now, self._cancel_headers)
             self._cancel_headers = None
         elif self.user is not None and response.status > 100:
@@ -119,8 +135,8 @@ class OutgoingSession(Session):
         if self.state is SessionState.BEGINNING:
             self._confirm(response, now)
         elif response.to.tag == self.dialog.remote_tag:
-            if self._ack:
-                self._core.stack.send_ack(self._ack, self.dialog.flow)  # its ACK was lost
+            if self._ack is not None:
+                self.acknowledge_again(self._ack)
         else:
             self._hang_up_fork(response, now)
 
@@ -136,7 +152,6 @@ class OutgoingSession(Session):
         self._headers = ""
         user = self.user
         if user is None:  # it crossed our CANCEL
-            self._ack = self._acknowledge(self.dialog.local_sequence)
             self.hang_up(now)
             return
         if late_offer and response.body:
@@ -144,23 +159,31 @@ class OutgoingSession(Session):
         else:
             if response.body:
                 self.exchange.remote_answer()
-            self._ack = self._acknowledge(self.dialog.local_sequence)
+            else:
+                self.exchange.withdraw()
+            self._ack = self.acknowledge_2xx(self.dialog.local_sequence)
         user.answered(response.body, now)
 
     def _hang_up_fork(self, response: Response, now: float) -> None:
         """Another device behind the same INVITE answered too: acknowledge and end it (13.2.2.4)."""
+        forks = self._forks = self._forks if self._forks is not None else {}
+        tag = response.to.tag
+        if tag in forks:
+            self.acknowledge_again(forks[tag])
+            return
+        if len(forks) >= MAX_FORKS:
+            return
         ours = self.dialog
-        dialog = Dialog(
-            ours.call_id, ours.local_address, ours.local_tag, ours.remote_address, response.to.tag, ours.flow
-        )
+        dialog = Dialog(ours.call_id, ours.local_address, ours.local_tag, ours.remote_address, tag, ours.flow)
         dialog.remote_target = ours.remote_target
         dialog.confirm(response)
         number = response.cseq[0]
-        identifiers = self._core.stack.identifiers
-        self._core.stack.send_ack(dialog.request("ACK", identifiers.branch(), number), dialog.flow)
-        branch = identifiers.branch()
+        stack = self._core.stack
+        forks[tag] = (dialog.flow, dialog.request("ACK", stack.identifiers.branch(), number))
+        self.acknowledge_again(forks[tag])
+        branch = stack.identifiers.branch()
         bye = dialog.request("BYE", branch, number + 1)
-        self._core.stack.send_request("BYE", branch, bye, dialog.flow, IGNORED, now)
+        stack.send_request("BYE", branch, bye, dialog.flow, IGNORED, now)
 
     def _failure(self, response: Response, now: float) -> None:
         if response.status in {401, 407} and self._authorize is not None and self.user is not None:
@@ -178,11 +201,17 @@ class OutgoingSession(Session):
 
     def _failed(self, status: int, reason: Reason, now: float) -> None:
         user = self.user
-        self._end()
+        self._end(now)
         if user is not None:
             user.failed(status, reason, now)
 
-    def _end(self) -> None:
-        super()._end()
+    def _end(self, now: float) -> None:
+        if self.state is SessionState.CONFIRMED and self._ack is None:
+            self._ack = self.acknowledge_2xx(
+                self.dialog.local_sequence
+            )  # 13.2.2.4: always, and before the BYE
+        super()._end(now)
         self._body = b""
+        self._headers = ""
+        self._cancel_headers = None
         self._authorize = None

@@ -3,25 +3,32 @@
 `IncomingSession` and `OutgoingSession` say how a session begins. RFC 3261 sections 13 to 15; offers and
 answers as RFC 3264 and RFC 6337. Bodies are opaque here.
 
-    incoming:  RINGING --answer--> CONFIRMED --BYE, no ACK--> ENDED      (refused, cancelled: ENDED at once)
-    outgoing:  CALLING --2xx-----> CONFIRMED --BYE----------> ENDED      (failed, cancelled: ENDED at once)
+               refused, cancelled, failed
+       .---------------------------------------------.
+       |                                             v
+  BEGINNING -- answer, 2xx --> CONFIRMED -- BYE --> ENDED
+                                   |                 ^
+    hang_up while our 2xx waits    v                 | its ACK, or 64*T1 without it: send BYE
+    for its ACK                  ENDING -------------'
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
 from sip.core.dialog import Dialog
-from sip.core.errors import LocalProtocolError, RemoteProtocolError
+from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from sip.core.flow import Flow, host_port
 from sip.core.inspection import ALLOW
 from sip.core.message import Request, Response
-from sip.core.offer_answer import OfferAnswer
+from sip.core.offer_answer import OfferAnswer, Turn
 from sip.core.reason import Reason, parse_reasons
 from sip.core.stack import ServerTransaction
 from sip.core.timers import T1, T2
+from sip.core.transactions.invite_client import ClientUser
 from sip.core.transactions.invite_server import InviteServer
 
 if TYPE_CHECKING:
@@ -48,7 +55,8 @@ class SessionUser(Protocol):
         """The ACK of our 2xx arrived; body is the answer where the 2xx carried the offer."""
 
     def offered(self, body: bytes, now: float) -> None:
-        """A re-INVITE: `accept_offer` or `refuse_offer` is expected. An empty body asks for our offer."""
+        """A re-INVITE: `accept_offer` or `refuse_offer` is expected. An empty body asks for our offer, whose
+        answer `acknowledged` brings."""
 
     def offer_answered(self, body: bytes, now: float) -> None:
         """Our re-INVITE was accepted."""
@@ -68,6 +76,7 @@ class SessionState(Enum):
 
     BEGINNING = auto()
     CONFIRMED = auto()
+    ENDING = auto()  # over for its owner; our BYE waits for the ACK of our 2xx
     ENDED = auto()
 
 
@@ -82,13 +91,15 @@ class Session:
     """
 
     __slots__ = (
+        "_answer",
+        "_answer_sequence",
         "_bye",
         "_core",
+        "_farewell",
         "_interval",
         "_invite",
-        "_reinvite_sequence",
+        "_reinvite",
         "_stop_at",
-        "_unacknowledged",
         "armed",
         "contact",
         "deadline",
@@ -107,12 +118,14 @@ class Session:
         self.contact = contact_uri(dialog.flow)
         self.deadline: float | None = None
         self.armed: float | None = None
-        self._bye: ServerTransaction | None = None
+        self._bye: ServerTransaction | None = None  # theirs, until `release`
+        self._farewell = ""  # the headers of our BYE, while it waits
         self._invite: InviteServer | None = None  # the INVITE or re-INVITE that waits for our answer
-        self._unacknowledged = b""
+        self._reinvite: _Reinvite | None = None  # our own re-INVITE that waits for theirs
+        self._answer: tuple[Flow, bytes] | None = None  # our 2xx that waits for its ACK
+        self._answer_sequence = 0
         self._interval = T1
         self._stop_at = 0.0
-        self._reinvite_sequence = 0  # of our own re-INVITE under way
 
     @property
     def key(self) -> Hashable:
@@ -122,11 +135,19 @@ class Session:
     # From the owner
 
     def hang_up(self, now: float, reason: Reason | None = None) -> None:
-        """End a confirmed session with BYE (15.1.1)."""
+        """End a confirmed session with BYE (15.1.1); the owner hears nothing more.
+
+        The BYE waits while our 2xx has no ACK: section 15 forbids it to the callee before that, or before
+        64*T1 have passed without one. Raises LocalProtocolError unless CONFIRMED.
+        """
         if self.state is not SessionState.CONFIRMED:
             raise LocalProtocolError(f"hang_up in {self.state.name}")
-        self._send("BYE", IGNORED, now, headers=reason.header if reason else "")
-        self._end()
+        self._farewell = reason.header if reason is not None else ""
+        if self._answer is None:
+            self._part(now)
+        else:
+            self.state = SessionState.ENDING
+            self.user = None
 
     def release(self, now: float) -> None:
         """Let the 200 to a BYE leave, if one waits."""
@@ -134,23 +155,47 @@ class Session:
         if bye is not None and bye.request is not None:
             self._core.stack.respond(bye, 200, now)
 
+    @property
+    def may_offer(self) -> bool:
+        """Whether `offer` is possible: no INVITE is under way in either direction (14.1)."""
+        return (
+            self.state is SessionState.CONFIRMED
+            and self._invite is None
+            and self._reinvite is None
+            and self._answer is None
+            and not self.exchange.pending
+        )
+
     def offer(self, body: bytes, now: float) -> None:
-        """Send a re-INVITE (14.1). Raises LocalProtocolError while an offer is under way."""
-        if self.state is not SessionState.CONFIRMED or self._invite is not None:
+        """Send a re-INVITE (14.1). Raises LocalProtocolError unless `may_offer`."""
+        if not self.may_offer:
             raise LocalProtocolError("re-INVITE now would cross another")
         self.exchange.local_offer()
-        self._reinvite_sequence = self._send("INVITE", self, now, contact=self.contact, body=body)
+        self._reinvite = _Reinvite(self)
+        self._send("INVITE", self._reinvite, now, contact=self.contact, body=body)
 
-    def accept_offer(self, body: bytes, now: float) -> None:
-        """Answer a re-INVITE with 200."""
-        self.exchange.local_answer()
+    def accept_offer(self, body: bytes, now: float) -> bool:
+        """Answer a re-INVITE with 200; body is our offer where the re-INVITE had none.
+
+        Returns False, with nothing sent, where the re-INVITE was taken back or the session has ended.
+        """
+        invite = self._invite
+        if self.state is not SessionState.CONFIRMED or invite is None or invite.request is None:
+            return False
+        if invite.request.body:
+            self.exchange.local_answer()
+        else:
+            self.exchange.local_offer()
         self._accept(body, now)
+        return True
 
     def refuse_offer(self, status: int, now: float, reason: str = "") -> None:
-        """Refuse a re-INVITE; what was agreed before holds."""
-        self.exchange.withdraw()
+        """Refuse a re-INVITE; what was agreed before holds. Nothing happens where it was taken back."""
+        if self.state is not SessionState.CONFIRMED:
+            return
         invite, self._invite = self._invite, None
         if invite is not None:
+            self.exchange.withdraw()
             self._core.stack.respond(invite, status, now, reason=reason)
 
     # From the core
@@ -172,14 +217,18 @@ class Session:
                 raise RemoteProtocolError(405, "Method Not Allowed", (("Allow", ALLOW),))
 
     def ack_received(self, ack: Request, now: float) -> None:
-        """The ACK of our 2xx; a repeated one is ignored."""
-        if not self._unacknowledged:
+        """The ACK of our 2xx; a repeated one, or one for an older INVITE, is ignored."""
+        if self._answer is None or ack.cseq[0] != self._answer_sequence:
             return
-        self._unacknowledged = b""
+        self._answer = None
         self.deadline = None
         if ack.body:
             self.exchange.remote_answer()
-        if self.user is not None:
+        elif self.exchange.turn is Turn.OFFERED_LOCALLY:
+            self.exchange.withdraw()  # 13.2.2.4 asks for an answer; without one nothing is agreed
+        if self.state is SessionState.ENDING:
+            self._part(now)
+        elif self.user is not None:
             self.user.acknowledged(ack.body, now)
 
     def cancel_received(self, cancel: Request, now: float) -> None:
@@ -189,74 +238,84 @@ class Session:
     def ack_missing(self, now: float) -> None:
         """Our refusal was never acknowledged: nothing follows from it."""
 
-    def response_received(self, response: Response, now: float) -> None:
-        """A response to our re-INVITE."""
-        if response.cseq[0] != self._reinvite_sequence or self.state is SessionState.ENDED:
+    def fire(self, now: float) -> None:
+        """Send the 2xx again, or give up on its ACK (13.3.1.4)."""
+        answer = self._answer
+        assert answer is not None
+        if now < self._stop_at:
+            self._core.stack.outbox.append(answer)
+            self._interval = min(2 * self._interval, T2)
+            self.deadline = min(now + self._interval, self._stop_at)
             return
-        status = response.status
-        if status < 200:
-            return
-        self._reinvite_sequence = 0
-        if status < 300:
-            self.dialog.refresh(response)
-            self._acknowledge(response.cseq[0])
+        self._answer = None
+        self.deadline = None
+        if self.state is SessionState.ENDING:
+            self._part(now)
+        else:
+            self._broken(NO_ACK, now)
+
+    # From our re-INVITE
+
+    def reinvite_accepted(self, response: Response, now: float) -> None:
+        """The first 2xx to our re-INVITE; its ACK has left."""
+        self._reinvite = None
+        if response.body:
             self.exchange.remote_answer()
-            if self.user is not None:
-                self.user.offer_answered(response.body, now)
-            return
+        else:
+            self.exchange.withdraw()
+        if self.user is not None:
+            self.user.offer_answered(response.body, now)
+
+    def reinvite_refused(self, status: int, reason: str, now: float) -> None:
+        """Our re-INVITE failed; status is 408 where nothing came."""
+        self._reinvite = None
         self.exchange.withdraw()
         if status in {408, 481}:  # 12.2.1.2: the dialog is gone
-            self._broken(Reason("SIP", status), now)
+            self._broken(Reason("SIP", status, reason), now)
         elif self.user is not None:
             self.user.offer_refused(status, now)
 
-    def no_response(self, reason: str, now: float) -> None:
-        """Our re-INVITE got no answer at all: the dialog is gone (12.2.1.2)."""
-        self.exchange.withdraw()
-        self._broken(Reason("SIP", 408, reason), now)
+    def acknowledge_2xx(self, sequence: int, body: bytes = b"") -> tuple[Flow, bytes]:
+        """Send the ACK of a 2xx (13.2.2.4); returns it, for when the 2xx is repeated.
 
-    def fire(self, now: float) -> None:
-        """Send the 2xx again, or give up on its ACK (13.3.1.4)."""
-        if now >= self._stop_at:
-            self.deadline = None
-            self._unacknowledged = b""
-            self._broken(NO_ACK, now)
-            return
-        self._core.stack.outbox.append((self.dialog.flow, self._unacknowledged))
-        self._interval = min(2 * self._interval, T2)
-        self.deadline = min(now + self._interval, self._stop_at)
+        sequence: the CSeq number of the INVITE.
+        """
+        data = self.dialog.request("ACK", self._core.stack.identifiers.branch(), sequence, body=body)
+        ack = (self.dialog.flow, data)
+        self._core.stack.outbox.append(ack)
+        return ack
+
+    def acknowledge_again(self, ack: tuple[Flow, bytes]) -> None:
+        """The 2xx came again: its ACK was lost (13.2.2.4)."""
+        self._core.stack.outbox.append(ack)
 
     # Shared steps
 
     def _send(
         self,
         method: str,
-        user: object,
+        user: ClientUser,
         now: float,
         *,
         contact: str = "",
         headers: str = "",
         body: bytes = b"",
-    ) -> int:
+    ) -> None:
         dialog = self.dialog
         dialog.local_sequence += 1
         branch = self._core.stack.identifiers.branch()
         data = dialog.request(
             method, branch, dialog.local_sequence, contact=contact, headers=headers, body=body
         )
-        self._core.stack.send_request(method, branch, data, dialog.flow, user, now)  # type: ignore[arg-type]
-        return dialog.local_sequence
-
-    def _acknowledge(self, sequence: int, body: bytes = b"") -> bytes:
-        data = self.dialog.request("ACK", self._core.stack.identifiers.branch(), sequence, body=body)
-        self._core.stack.send_ack(data, self.dialog.flow)
-        return data
+        self._core.stack.send_request(method, branch, data, dialog.flow, user, now)
 
     def _accept(self, body: bytes, now: float, headers: str = "") -> None:
         """Answer the INVITE under way with 200, and send it again until its ACK comes."""
         invite, self._invite = self._invite, None
         assert invite is not None
-        self._unacknowledged = self._core.stack.respond(
+        assert invite.request is not None
+        self._answer_sequence = invite.request.cseq[0]
+        data = self._core.stack.respond(
             invite,
             200,
             now,
@@ -264,33 +323,28 @@ class Session:
             headers=f"Contact: <{self.contact}>\r\nAllow: {ALLOW}\r\n{headers}",
             body=body,
         )
+        self._answer = (invite.flow, data)  # 18.2.2: every copy goes where the first went
         self._interval = T1
         self._stop_at = now + 64 * T1
         self.deadline = now + T1
         self._core.stack.timers.arm(self)
 
     def _reinvite_received(self, request: Request, transaction: InviteServer, now: float) -> None:
-        if self._invite is not None or self._unacknowledged:
+        answering = self._invite is not None or self._answer is not None
+        if answering or self.exchange.turn is Turn.OFFERED_REMOTELY:
             raise RemoteProtocolError(500, "INVITE Pending", (("Retry-After", "2"),))  # 14.2
-        if self.state is not SessionState.CONFIRMED or self.user is None:
-            raise RemoteProtocolError(491, "Request Pending")
-        if self._reinvite_sequence:
+        if self.state is not SessionState.CONFIRMED or self.user is None or self._reinvite is not None:
             raise RemoteProtocolError(491, "Request Pending")  # 14.2: ours is under way
+        self.dialog.follow(request, transaction.flow)
         if request.body:
             self.exchange.remote_offer()
-        else:
-            self.exchange.local_offer()
-        self.dialog.refresh(request)
         self._invite = transaction
         transaction.user = self
         self.user.offered(request.body, now)
 
     def _bye_received(self, reason: Reason, now: float) -> None:
         user = self.user
-        invite = self._invite
-        self._end()
-        if invite is not None and invite.request is not None:
-            self._core.stack.respond(invite, 487, now, to_tag=self.dialog.local_tag)  # 15.1.2
+        self._end(now)
         if user is not None:
             user.ended(reason, now)
         else:
@@ -298,20 +352,57 @@ class Session:
 
     def _broken(self, reason: Reason, now: float) -> None:
         """End from our side, and tell both."""
-        if self.state is SessionState.ENDED:
+        if self.state is not SessionState.CONFIRMED:
             return
         user = self.user
         self.hang_up(now, reason)
         if user is not None:
             user.ended(reason, now)
 
-    def _end(self) -> None:
+    def _part(self, now: float) -> None:
+        """Send our BYE."""
+        self._end(now)
+        self._send("BYE", IGNORED, now, headers=self._farewell)
+
+    def _end(self, now: float) -> None:
+        """Let go of everything; an INVITE that waits for us gets its final response."""
         self.state = SessionState.ENDED
         self.user = None
         self.deadline = None
-        self._unacknowledged = b""
-        self._invite = None
+        self._answer = None
+        self._reinvite = None
         self._core.forget(self)
+        invite, self._invite = self._invite, None
+        if invite is not None and invite.request is not None:
+            self._core.stack.respond(invite, 487, now, to_tag=self.dialog.local_tag)  # 15.1.2
+
+
+class _Reinvite:
+    """Our re-INVITE, until no 2xx to it can come any more (Timer M): each is acknowledged (13.2.2.4)."""
+
+    __slots__ = ("_ack", "_session")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._ack: tuple[Flow, bytes] | None = None
+
+    def response_received(self, response: Response, now: float) -> None:
+        """A response to it; the session may have ended by then."""
+        session = self._session
+        if response.status >= 300:
+            session.reinvite_refused(response.status, response.reason, now)
+        elif response.status >= 200:
+            if self._ack is not None:
+                session.acknowledge_again(self._ack)
+                return
+            with suppress(ParseError):  # an unusable Contact: the target that we know holds
+                session.dialog.refresh(response)
+            self._ack = session.acknowledge_2xx(response.cseq[0])
+            session.reinvite_accepted(response, now)
+
+    def no_response(self, reason: str, now: float) -> None:
+        """No answer at all counts as 408 (8.1.3.1)."""
+        self._session.reinvite_refused(408, reason, now)
 
 
 class _Ignored:

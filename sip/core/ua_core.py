@@ -110,7 +110,7 @@ class UserAgentCore:
     def ack_received(self, ack: Request, now: float) -> None:
         """The ACK of a 2xx."""
         session = self._sessions.get((ack.call_id, ack.to.tag))
-        if session is not None:
+        if session is not None and session.dialog.remote_tag == ack.from_.tag:
             session.ack_received(ack, now)
 
     def inventory(self) -> dict[str, int]:

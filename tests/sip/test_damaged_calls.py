@@ -70,7 +70,7 @@ class Party:
                     session.cancel(now)
                 case SessionState.BEGINNING:
                     session.refuse(480, now)
-                case SessionState.ENDED:
+                case SessionState.ENDING | SessionState.ENDED:
                     pass
 
 
@@ -197,7 +197,7 @@ def run_one_call(seed: int, harm: float) -> Wire:
 
     def offer(now: float) -> None:
         for session in side.sessions:
-            if session.state is SessionState.CONFIRMED and session.exchange.turn.name == "AGREED":
+            if session.may_offer:
                 session.offer(SDP, now)
 
     wire.at(3.0, offer)

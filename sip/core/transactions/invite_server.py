@@ -5,7 +5,7 @@
             +------------+ <-------------------'
  .--------> | PROCEEDING | -- 1xx from the user: send --.
  '--------- |            | <----------------------------'
-200 ms:     +------------+
+200 ms:     +------------+   after a minute, send it again
 send 100      |        |
      2xx from |        | 300-699 from the user: send
      the user |        v
@@ -36,6 +36,8 @@ from sip.core.timers import T1, T2, T4
 from sip.core.transactions.outbox import Key, Outbox
 
 TRYING_AFTER_SECONDS = 0.2  # 17.2.1: 100 unless the user answers within 200 ms
+# 13.3.1.1: a non-100 provisional every minute, or a proxy gives up. It's the user's duty; the bytes lie here.
+PROVISIONAL_AGAIN_SECONDS = 60.0
 
 
 class InviteServerUser(Protocol):
@@ -102,7 +104,7 @@ class InviteServer:
         self._outbox.append((self.flow, response))
         self._response = response
         if status < 200:
-            self.deadline = None
+            self.deadline = None if status == 100 else now + PROVISIONAL_AGAIN_SECONDS
             return
         self.request = None
         self._stop_at = now + 64 * T1
@@ -148,6 +150,9 @@ class InviteServer:
     def fire(self, now: float) -> None:
         """The deadline has come."""
         match self.state:
+            case InviteServerState.PROCEEDING if self._response:
+                self._outbox.append((self.flow, self._response))
+                self.deadline = now + PROVISIONAL_AGAIN_SECONDS
             case InviteServerState.PROCEEDING:
                 assert self.request is not None
                 self.respond(100, build_response(self.request, 100), now)
