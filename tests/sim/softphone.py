@@ -1,0 +1,24 @@
+"""A softphone on the virtual network: `sip.user_agent.UserAgent` on a host of its own.
+
+`tests.sim.phone.Phone` sends what its script says, right or wrong; this one is the product's own user agent,
+which acknowledges, answers challenges and retransmits by itself.
+"""
+
+from __future__ import annotations
+
+from sip.user_agent import Account, UserAgent
+from tests.sim.network import Address
+from tests.sim.node import Node
+from tests.sim.world import World
+
+DOMAIN = "valmont.example"
+
+
+def softphone(world: World, name: str, address: str, server: Address, *, user: str = "1001") -> UserAgent:
+    """A softphone that signs in as `user` with the sample plan's password; closed when the world ends."""
+    agent = UserAgent(Account(user, f"pw{user}", DOMAIN), name.encode())
+    node = Node(world.host(name, address), agent.driver)
+    agent.outbound = node.flow(server)
+    world.watch(name, agent)
+    world.closing.callback(node.close)
+    return agent
