@@ -236,10 +236,6 @@ class Stack:
         invite.give_up(now)
         self.timers.arm(invite)
 
-    def send_ack(self, data: bytes, flow: Flow) -> None:
-        """Send the ACK of a 2xx: it has no transaction (13.2.2.4)."""
-        self.outbox.append((flow, data))
-
     def flow_failed(self, flow: Flow, now: float) -> None:
         """A transport error: every client transaction on the flow fails (8.1.3.1, 17.1.4)."""
         for transaction in [client for client in self._clients.values() if client.flow is flow]:

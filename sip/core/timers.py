@@ -66,4 +66,7 @@ class TimerHeap:
 
     def live(self) -> int:
         """How many objects wait for a deadline (a count for tests and status, not for the hot path)."""
-        return sum(timed.armed == when and timed.deadline is not None for when, _, timed in self._heap)
+        # An entry that was replaced counts as live again where its object came back to the same deadline.
+        return len(
+            {id(timed) for when, _, timed in self._heap if timed.armed == when and timed.deadline is not None}
+        )

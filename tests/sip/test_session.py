@@ -1,4 +1,4 @@
-"""Sessions from the answer on, against a scripted phone: re-INVITEs, ACKs and BYEs (RFC 3261 sections 13 to 15)."""
+"""Sessions from the answer on, against a scripted phone (RFC 3261 sections 13 to 15)."""
 
 from __future__ import annotations
 
