@@ -1,0 +1,290 @@
+"""Valmont in the virtual world: the exchange with the sample plan, its phones, its operators, its journal.
+
+    1001, 1002, …  ──┐
+                     ├── Beffroi 10.54.0.10 (exchange, driver, FakeEngine, journal in memory)
+    operateur-a, b ──┘
+
+Every scenario ends with the two looks of tests.sim.quiescence. Bindings outlive calls, so the timers of
+their expiry are left out of the first look: one for each device that is registered, and no more.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dialplan.loading import parse_plan
+from dialplan.plan import Plan
+from media.engines.fake import FakeEngine
+from pbx.devices import with_directory
+from pbx.exchange import Exchange
+from pbx.people import Directory, Person, device_credentials
+from pbx.records import BindingsRecord, CallRecord, Record
+from sip.core.flow import Flow
+from tests.sim.ladder import describe, split
+from tests.sim.network import Address, Passage
+from tests.sim.node import Node
+from tests.sim.phone import Phone
+from tests.sim.wire import Message
+from tests.sim.world import World
+
+DOMAIN = "valmont.example"
+BEFFROI: Address = ("10.54.0.10", 5060)
+SAMPLE = (Path(__file__).parents[2] / "examples" / "valmont.yaml").read_text(encoding="utf-8")
+# TLS comes with a later milestone: operateur-a is reached over UDP here.
+PLAN_TEXT = SAMPLE.replace("transport: tls", "transport: udp")
+
+ADDRESSES = {
+    "1001": "192.0.2.1",  # at home: on no network of the town's
+    "1002": "192.0.2.2",
+    "1001-app": "198.51.100.7",
+    "2010": "10.54.1.10",
+    "2020": "10.54.1.20",
+    "2201": "10.54.2.1",
+    "2202": "10.54.2.2",
+    "2301": "10.54.3.1",
+    "2302": "10.54.3.2",
+    "2401": "10.54.4.1",
+}
+OPERATORS = {
+    "sip.operateur-a.example": ("operateur-a", "203.0.113.1"),
+    "sip.operateur-b.example": ("operateur-b", "203.0.113.2"),
+}
+SECRETS = {"OPERATEUR_A_SECRET": "secret-a", "OPERATEUR_B_SECRET": "secret-b"}
+
+# Alice has a second device, which the database knows.
+APP = Directory(
+    revision=1,
+    people=[
+        Person(
+            extension="1001",
+            name="Alice Martin",
+            class_name="national",
+            devices=[device_credentials("1001-app", DOMAIN, "pw1001-app")],
+        )
+    ],
+)
+
+
+@dataclass
+class Journal:
+    """A journal in memory: what was appended, what of it was written, and what was sent meanwhile.
+
+    timeline: `write …` and `send …` lines in their order.
+    """
+
+    pending: list[Record] = field(default_factory=list)
+    written: list[Record] = field(default_factory=list)
+    timeline: list[str] = field(default_factory=list)
+
+    def append(self, record: Record) -> None:
+        self.pending.append(record)
+
+    def flush(self) -> None:
+        for record in self.pending:
+            self.written.append(record)
+            self.timeline.append(f"write {name_of(record)}")
+        self.pending.clear()
+
+    def sent(self, passage: Passage) -> None:
+        if passage.sender == "Beffroi":
+            for message in split(passage.data):
+                self.timeline.append(f"send {describe(message)} to {passage.receiver}")
+
+    def between(self, first: str, second: str) -> list[str]:
+        """The timeline from one line to the next `second` after it; ValueError when one is missing."""
+        start = self.timeline.index(first)
+        return self.timeline[start : self.timeline.index(second, start) + 1]
+
+
+def name_of(record: Record) -> str:
+    """A record in few words: `call completed` or `bindings of 1001: 1`."""
+    if isinstance(record, CallRecord):
+        return f"call {record.cause}"
+    return f"bindings of {record.aor}: {len(record.bindings)}"
+
+
+class TownPhone(Phone):
+    """A phone of the virtual world that challenges don't confuse."""
+
+    def authenticate(self, challenge: Message, *, password: str = "", count: int = 0) -> Message:
+        # 8.1.3.5: the request goes again with the To that it had; the tag of a refusal makes no dialog.
+        request = self._request_for(challenge)
+        self._dialog(request).remote = request.header("To")
+        return super().authenticate(challenge, password=password, count=count)
+
+
+class Town:
+    """The exchange on its machine; `phone` and `operator` put others on the network."""
+
+    def __init__(
+        self, world: World, plan_text: str = PLAN_TEXT, directory: Directory = APP, *, secret: bytes = b"town"
+    ) -> None:
+        self.world = world
+        self.ladder = world.ladder
+        self.directory = directory
+        self.journal = Journal()
+        self.engine = FakeEngine(BEFFROI[0])
+        self.names = {name: address for name, (_, address) in OPERATORS.items()}
+        setattr(world.loop, "getaddrinfo", self._getaddrinfo)  # noqa: B010 (mypy refuses to assign a method)
+        self.exchange = Exchange(
+            domain=DOMAIN,
+            plan=plan_of(plan_text, directory),
+            directory=directory,
+            engine=self.engine,
+            journal=self.journal,
+            clock=lambda: world.wall().timestamp(),
+            flow=self._flow,
+            secret=secret,
+        )
+        self.node = Node(world.host("Beffroi", BEFFROI[0]), self.exchange.driver)
+        self.errors = _Errors()
+        world.network.watchers.append(self.journal.sent)
+        world.watch("Beffroi", self)
+        world.watch("engine", self.engine)
+        world.closing.callback(self.close)
+
+    def close(self) -> None:
+        """Stop, as a process does that is killed."""
+        self.node.close()
+        self.errors.close()
+
+    def inventory(self) -> dict[str, int]:
+        """What is left: the exchange's own counts, the bindings' timers apart, and what went wrong."""
+        counts = self.exchange.inventory()
+        registered = sum(1 for device in self.exchange.devices if device.bindings)
+        return {
+            **counts,
+            "timers": counts["timers"] - registered,
+            "records not written": len(self.journal.pending),
+            **self.errors.inventory(),
+        }
+
+    # Who else is in the world
+
+    def phone(self, user: str, *, password: str = "", address: str = "") -> TownPhone:
+        """A device of the town at its address; its password is right unless another is given."""
+        host = self.world.host(user, address or ADDRESSES[user])
+        phone = TownPhone(host, user=user, password=password or f"pw{user}", server=BEFFROI, domain=DOMAIN)
+        self.world.watch(user, phone)
+        self.world.closing.push_async_callback(phone.close)
+        return phone
+
+    async def phones(self, *users: str) -> list[TownPhone]:
+        """Devices that have registered; the ladder begins after that."""
+        phones = [self.phone(user) for user in users]
+        for phone in phones:
+            await phone.register()
+        self.ladder.clear()
+        return phones
+
+    def operator(self, name: str) -> Phone:
+        """An operator's side of a trunk."""
+        for host, (operator, address) in OPERATORS.items():
+            if operator == name:
+                return self.world.phone(name, address, user=name, server=BEFFROI, domain=host)
+        raise ValueError(name)
+
+    # What was written
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """The call records that were written."""
+        return [record for record in self.journal.written if isinstance(record, CallRecord)]
+
+    @property
+    def bindings(self) -> list[BindingsRecord]:
+        """The bindings that were written, in order."""
+        return [record for record in self.journal.written if isinstance(record, BindingsRecord)]
+
+    async def record(self) -> str:
+        """The only call's record, as `tell` writes it; AssertionError when there isn't exactly one."""
+        await self.world.sleep(0.1)
+        (call,) = self.calls
+        return tell(call)
+
+    def asked(self) -> list[str]:
+        """What the media engine was asked, in order: `offer a b1`."""
+        return [
+            f"{asked.verb} {asked.leg} {asked.detail if asked.verb in ('offer', 'answer') else ''}".strip()
+            for asked in self.engine.asked
+        ]
+
+    def _flow(self, transport: str, remote: Address) -> Flow:
+        if transport != "UDP":
+            raise OSError(f"no {transport} socket here")
+        return self.node.flow(remote)
+
+    async def _getaddrinfo(
+        self, host: str, port: int, **options: int
+    ) -> Sequence[tuple[int, int, int, str, Address]]:
+        """The world's DNS."""
+        if host not in self.names:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (self.names[host], port))]
+
+
+async def start(world: World, plan_text: str = PLAN_TEXT, directory: Directory = APP) -> Town:
+    """The town, with its operators' names looked up."""
+    town = Town(world, plan_text, directory)
+    await town.exchange.trunks.resolve()
+    return town
+
+
+def plan_of(text: str, directory: Directory = APP) -> Plan:
+    """A plan with the people of the directory."""
+    return with_directory(parse_plan(text, "valmont.yaml"), directory)
+
+
+def tell(call: CallRecord) -> str:
+    """A call record as text: one line for the call and one for each leg, seconds since its start.
+
+    started/answered/ended are told as `0.0 1.2 9.0`, with `-` for what didn't happen.
+    """
+
+    def seconds(*instants: float | None) -> str:
+        return " ".join("-" if instant is None else f"{instant - call.started:.1f}" for instant in instants)
+
+    name = f" ({call.from_name})" if call.from_name else ""
+    lines = [
+        f"{call.direction} {call.from_}{name} dialled {call.dialled} to {call.to or '-'}: "
+        f"{call.cause}, {seconds(call.answered, call.ended)}"
+    ]
+    lines += [
+        f"  {leg.device} {leg.address} {leg.transport} {leg.codec or '-'}: "
+        f"{leg.cause}, {seconds(leg.started, leg.answered, leg.ended)}"
+        for leg in call.legs
+    ]
+    return "\n".join(lines)
+
+
+def answer_tag(message: Message) -> str:
+    """The text of a Reason header; empty without one."""
+    values = message.all("Reason")
+    return values[0] if values else ""
+
+
+class _Errors(logging.Handler):
+    """Counts what the exchange and the core log as errors: a scenario must not cause any."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._counts: dict[str, int] = {}
+        for name in ("pbx", "sip"):
+            logging.getLogger(name).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        text = f"error {record.getMessage()} {error!r}"
+        self._counts[text] = self._counts.get(text, 0) + 1
+
+    def inventory(self) -> dict[str, int]:
+        return dict(self._counts)
+
+    def close(self) -> None:
+        for name in ("pbx", "sip"):
+            logging.getLogger(name).removeHandler(self)
+        super().close()
