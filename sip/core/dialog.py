@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow, host_port
 from sip.core.message import Request, Response
+from sip.core.name_addr import NameAddr
 from sip.core.uri import SipUri
 
 _TAG = re.compile(r";\s*tag\s*=[^;]*", re.IGNORECASE)
@@ -17,7 +19,7 @@ class Dialog:
     """One dialog as seen by one side.
 
     local_address and remote_address are whole From and To values without tags. route_set is in the order of
-    sending. remote_sequence is 0 until the remote party's first request.
+    sending. remote_sequence is -1 until the remote party's first request.
     """
 
     __slots__ = (
@@ -51,7 +53,7 @@ class Dialog:
         self.remote_target = ""
         self.route_set: list[str] = []
         self.local_sequence = 0
-        self.remote_sequence = 0
+        self.remote_sequence = -1
 
     @classmethod
     def of_request(cls, request: Request, local_tag: str, flow: Flow) -> Dialog:
@@ -66,7 +68,7 @@ class Dialog:
             flow,
         )
         dialog.remote_target = _target(request)
-        dialog.route_set = request.values("record-route")
+        dialog.route_set = _record_routes(request)
         dialog.remote_sequence = request.cseq[0]
         dialog.flow = dialog._way_back(request, flow)
         return dialog
@@ -74,7 +76,7 @@ class Dialog:
     def confirm(self, response: Response) -> None:
         """The client's side: take what the response to our INVITE tells (12.1.2)."""
         self.remote_tag = response.to.tag
-        self.route_set = response.values("record-route")[::-1]
+        self.route_set = _record_routes(response)[::-1]
         if response.headers.get("contact"):
             self.remote_target = _target(response)
 
@@ -121,9 +123,9 @@ class Dialog:
         uri = self.remote_target
         routes = self.route_set
         if routes:
-            first = routes[0]
-            if ";lr" not in first.lower():  # a strict router of RFC 2543
-                uri = first.strip().strip("<>").partition(">")[0]
+            strict_router = _strict_router(routes[0])
+            if strict_router:
+                uri = strict_router
                 routes = [*routes[1:], f"<{self.remote_target}>"]
             headers = "".join([f"Route: {route}\r\n" for route in routes]) + headers
         remote_tag = f";tag={self.remote_tag}" if self.remote_tag else ""
@@ -158,6 +160,26 @@ def _target(message: Request | Response) -> str:
     except ParseError as error:
         raise ParseError(f"unusable Contact: {error.problem}") from error
     return uri
+
+
+def _record_routes(message: Request | Response) -> list[str]:
+    """The Record-Route values in order; raises ParseError unless each is an address with a SIP URI."""
+    if "record-route" not in message.headers:
+        return []
+    routes = message.values("record-route")
+    for route in routes:
+        SipUri.parse(NameAddr.parse(route).uri)
+    return routes
+
+
+def _strict_router(route: str) -> str:
+    """The Request-URI that a router of RFC 2543 wants; empty for a loose router (12.2.1.1, 19.1.1)."""
+    uri = NameAddr.parse(route).sip_uri
+    if "lr" in uri.parameters:
+        return ""
+    # 19.1.1: neither `method` nor headers may stand in a Request-URI.
+    parameters = {name: value for name, value in uri.parameters.items() if name != "method"}
+    return str(replace(uri, parameters=parameters, headers=""))
 
 
 def request_source(request: Request) -> str:

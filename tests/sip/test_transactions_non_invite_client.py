@@ -131,7 +131,7 @@ def test_timer_f_runs_on_after_a_provisional_response() -> None:
     started = Started()
     started.receive(100, 1.0)
     started.run(31.9)
-    assert not started.over
+    assert started.machine.deadline == 32.0
     started.run(32.0)
     assert started.over
     assert started.user.told == ["no response"]
