@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from media.engine import MediaRefused
+from media.engine import MediaRefused, MediaUnavailable
 from media.speech import Speech
 from pbx.calls.call import Call
 from pbx.calls.happenings import Played, TimeUp
@@ -32,12 +32,14 @@ async def _speak(call: Call, text: str, language: str) -> None:
     caller, engine = call.caller, call.exchange.engine
     try:
         answer = await engine.publish(call.id, caller.name, call.offer, nat=caller.behind_nat)
-    except MediaRefused:
+        caller.ring(183, answer)
+        await engine.play(call.id, caller.name, Speech(text, language))
+    except (MediaRefused, MediaUnavailable):
         return
-    caller.ring(183, answer)
-    await engine.play(call.id, caller.name, Speech(text, language))
+    driver = call.exchange.driver
+    deadline = driver.now + LONGEST_SECONDS
     while True:
-        match await call.next_happening(LONGEST_SECONDS):
+        match await call.next_happening(deadline - driver.now):
             case Played() | TimeUp():
                 return
             case _:

@@ -6,7 +6,7 @@ from pbx.calls.bridge import connect
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
 from pbx.calls.leg import Leg
-from sip.core.reason import ANSWERED_ELSEWHERE, Reason
+from sip.core.reason import Reason
 
 RING_SECONDS = 60.0
 NO_ANSWER = Reason("Q.850", 19, "No answer from the user")
@@ -26,7 +26,10 @@ async def dial(call: Call, extension: str) -> None:
         call.caller.refuse(480, call.cause, reason=UNREACHABLE)
         return
     caller, engine = call.caller, call.exchange.engine
-    offer = await engine.offer(call.id, caller.name, "b1", call.offer, nat=caller.behind_nat)
+    offered = f"b{len(call.legs)}"
+    offer = b""
+    if call.offer:
+        offer = await engine.offer(call.id, caller.name, offered, call.offer, nat=caller.behind_nat)
     remote_address = call.exchange.address_of(extension, "")
     ringing = [
         call.invite(
@@ -39,11 +42,14 @@ async def dial(call: Call, extension: str) -> None:
         )
         for binding in bindings
     ]
+    first = ringing[0]
     winner, body = await _first_answer(call, ringing)
     if winner is None:
         return
-    for leg in ringing:
-        leg.cancel("answered elsewhere", ANSWERED_ELSEWHERE)
+    if winner is not first:
+        # One offer went to all: the engine knows whoever answers by the name that it was made for.
+        first.name, winner.name = winner.name, first.name
+    call.drop(ringing)
     await connect(call, winner, body)
 
 
@@ -66,7 +72,7 @@ async def _first_answer(call: Call, ringing: list[Leg]) -> tuple[Leg | None, byt
                     best = _better(best, status)
                 case TimeUp():
                     for leg in ringing:
-                        leg.cancel("no answer")
+                        leg.hang_up("no answer")
                     call.cause = "no answer"
                     call.caller.refuse(480, call.cause, reason=NO_ANSWER)
                     return None, b""

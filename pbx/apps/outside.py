@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dialplan.decision import ToTrunks
+from dialplan.plan import Trunk
 from pbx.apps.announce import announce
+from pbx.apps.dial import BUSY
 from pbx.calls.bridge import connect
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from sip.core.flow import Flow
 from sip.core.reason import Reason
 
 RING_SECONDS = 120.0
@@ -17,7 +20,6 @@ NO_CIRCUIT = Reason("Q.850", 34, "No circuit available")
 
 # What says that this trunk can't carry the call, but another may (RFC 3261 section 16.7 step 6 for 503).
 _TRY_NEXT = frozenset({401, 403, 407, 408, 480, 488, 500, 502, 503, 504, 505})
-# An emergency call goes on after anything but an answer (design, promise 3).
 _NO_TRUNK = {
     "fr": "Aucune ligne extérieure n'est disponible. Veuillez rappeler plus tard.",
     "en": "No outside line is available. Please try again later.",
@@ -25,17 +27,23 @@ _NO_TRUNK = {
 
 
 async def outside(call: Call, target: ToTrunks) -> None:
-    """Try each trunk until one takes the call; the caller hears what the called network says."""
+    """Try each trunk until one takes the call; the caller hears what the called network says.
+
+    An ordinary call goes on when a trunk can't carry it, an emergency call after anything but an answer
+    (design, promise 3).
+    """
     call.to = target.number
-    call.direction = "outbound"
+    if call.direction == "internal":
+        call.direction = "outbound"
     lines = call.exchange.trunks
     last = 0
     for name in target.trunks:
-        line = await lines.seize(name, emergency=target.emergency)
-        if line is None:
+        trunk = call.plan.trunks[name]
+        flow = await lines.seize(trunk, emergency=target.emergency)
+        if flow is None:
             continue
         try:
-            last = await _over(call, target, name)
+            last = await _over(call, target, trunk, flow)
         finally:
             lines.free(name)
         if call.cause:
@@ -44,45 +52,63 @@ async def outside(call: Call, target: ToTrunks) -> None:
             break
     if last in _TRY_NEXT or last == 0:
         await announce(call, _NO_TRUNK, status=480, cause="no trunk", reason=NO_CIRCUIT)
-        return
-    call.cause = "busy" if last in {486, 600} else f"refused: {last}"
-    call.caller.refuse(486 if last == 600 else last, call.cause)
+    elif last in {486, 600}:
+        call.cause = "busy"
+        call.caller.refuse(486, call.cause, reason=BUSY)
+    else:
+        call.cause = f"refused: {last}"
+        # A redirection is for us, and we don't follow it.
+        call.caller.refuse(last if last >= 400 else 480, call.cause)
 
 
-async def _over(call: Call, target: ToTrunks, name: str) -> int:
+async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
     """Try one trunk; returns the status that it failed with. An answered call ends in LegEnded."""
     caller, engine = call.caller, call.exchange.engine
     peer = f"b{len(call.legs)}"
-    offer = await engine.offer(call.id, caller.name, peer, call.offer, nat=caller.behind_nat)
-    leg = call.exchange.trunks.invite(call, name, target.number, offer, emergency=target.emergency)
-    patience = TRYING_SECONDS if target.emergency else ORDINARY_TRYING_SECONDS
+    offer = b""
+    if call.offer:
+        offer = await engine.offer(call.id, caller.name, peer, call.offer, nat=caller.behind_nat)
+    leg = call.exchange.trunks.invite(call, trunk, flow, target.number, offer, emergency=target.emergency)
     try:
-        return await _wait(call, leg, patience)
+        answered, last = await _wait(
+            call, leg, TRYING_SECONDS if target.emergency else ORDINARY_TRYING_SECONDS
+        )
     except LegEnded:
         leg.hang_up("cancelled")
         raise
+    if last:
+        return last
+    await connect(call, leg, answered)
+    raise AssertionError("connect ends in LegEnded")
 
 
-async def _wait(call: Call, leg: Leg, patience: float) -> int:
+async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int]:
+    """The answer of a trunk and 0, or nothing and the status that it failed with."""
+    driver = call.exchange.driver
+    deadline = driver.now + trying_seconds
+    rings = False
+    early = b""
     while True:
-        match await call.next_happening(patience):
+        match await call.next_happening(deadline - driver.now):
             case Progressed(_, status, body):
-                patience = RING_SECONDS
+                if not rings:
+                    rings, deadline = True, driver.now + RING_SECONDS
+                early = body or early
                 await _progress(call, leg, status, body)
             case Answered(_, body):
-                await connect(call, leg, body)
+                return body or early, 0  # some gateways say it once, in the 183
             case Failed(_, status, _):
-                return status
+                return b"", status
             case TimeUp():
-                leg.cancel("no answer" if patience == RING_SECONDS else "no reply")
-                return 408
+                leg.hang_up("no answer" if rings else "no reply")
+                return b"", 408
             case _:
                 pass
 
 
 async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:
     """Pass on ringing, and the called network's own tones where it sends some: there is one target only."""
-    if body:
+    if body and call.offer:
         caller = call.caller
         answer = await call.exchange.engine.answer(call.id, leg.name, caller.name, body, nat=leg.behind_nat)
         caller.ring(183, answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from media.engine import MediaMisuse, MediaRefused
 from pbx.calls.call import Call
-from pbx.calls.happenings import OfferAnswered, Offered, OfferRefused
+from pbx.calls.happenings import Acknowledged, OfferAnswered, Offered, OfferRefused
 from pbx.calls.leg import Leg
 from sip.core.errors import LocalProtocolError
 
@@ -16,8 +16,37 @@ async def connect(call: Call, answered: Leg, body: bytes) -> None:
     """
     caller = call.caller
     engine = call.exchange.engine
-    caller.answer(await engine.answer(call.id, answered.name, caller.name, body, nat=answered.behind_nat))
+    if call.offer:
+        caller.answer(await engine.answer(call.id, answered.name, caller.name, body, nat=answered.behind_nat))
+    else:
+        await _connect_late(call, answered, body)
     await talk(call, caller, answered)
+
+
+async def _connect_late(call: Call, answered: Leg, offer: bytes) -> None:
+    """The caller's INVITE had no offer: the callee's own goes to it, and its answer comes with the ACK.
+
+    RFC 3261 section 13.2.1; RFC 3725 section 4.1 has the flow.
+    """
+    caller = call.caller
+    engine = call.exchange.engine
+    caller.answer(await engine.offer(call.id, answered.name, caller.name, offer, nat=answered.behind_nat))
+    answer = await caller_answer(call)
+    answered.acknowledge(
+        await engine.answer(call.id, caller.name, answered.name, answer, nat=caller.behind_nat)
+    )
+
+
+async def caller_answer(call: Call) -> bytes:
+    """The caller's answer to the offer in our 200, which comes with its ACK."""
+    while True:
+        match await call.next_happening():
+            case Acknowledged(_, body):
+                return body
+            case Offered(leg, _):
+                leg.refuse_offer(491)  # 14.2: our own offer is under way
+            case _:
+                pass
 
 
 async def talk(call: Call, one: Leg, other: Leg) -> None:
@@ -29,7 +58,8 @@ async def talk(call: Call, one: Leg, other: Leg) -> None:
             case OfferAnswered(leg, body):
                 await _relay_answer(call, leg, other if leg is one else one, body)
             case OfferRefused(leg, status):
-                (other if leg is one else one).refuse_offer(status)
+                # What else a peer says (407, 500) is between it and us.
+                (other if leg is one else one).refuse_offer(491 if status == 491 else 488)
             case _:
                 pass  # digits pass in the sound itself; late provisional responses mean nothing now
 
@@ -38,15 +68,17 @@ async def _relay_offer(call: Call, offerer: Leg, peer: Leg, body: bytes) -> None
     if not body:
         offerer.refuse_offer(488)  # an offer of our own in mid-call comes with the offer broker
         return
+    if not peer.may_offer:
+        offerer.refuse_offer(491)
+        return
     try:
-        offer = await call.exchange.engine.offer(
-            call.id, offerer.name, peer.name, body, nat=offerer.behind_nat
+        peer.offer(
+            await call.exchange.engine.offer(call.id, offerer.name, peer.name, body, nat=offerer.behind_nat)
         )
-        peer.offer(offer)
     except MediaRefused as refused:
         offerer.refuse_offer(refused.status)
     except LocalProtocolError:
-        offerer.refuse_offer(491)  # the peer's own offer is under way
+        offerer.refuse_offer(491)  # the peer made an offer of its own while the engine was asked
 
 
 async def _relay_answer(call: Call, answerer: Leg, peer: Leg, body: bytes) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dialplan.decision import Decision
 from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.happenings import Happening, LegEnded, TimeUp
-from pbx.calls.leg import Leg
+from pbx.calls.leg import LOST, Leg
 from pbx.records import CallRecord
 from sip.core.errors import SipError
 from sip.core.flow import Flow
 from sip.core.message import Request
 from sip.core.outgoing_session import Authorize
-from sip.core.reason import Reason
+from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 from sip.core.session import SessionState
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Call:
             finally:
                 self._waiter = None
                 self.deadline = None
+            if not self._happenings:
+                return TimeUp()
         happening = self._happenings.popleft()
         if isinstance(happening, LegEnded):
             raise happening
@@ -144,9 +147,20 @@ class Call:
             waiter.set_result(None)
 
     def fire(self, now: float) -> None:
-        """The app's deadline has come."""
+        """The app's deadline has come; what happens at the same instant is told first."""
         self.deadline = None
-        self.post(TimeUp())
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def drop(self, legs: Iterable[Leg]) -> None:
+        """Hang up these legs and forget what they had to tell: another one has the call."""
+        for leg in legs:
+            leg.hang_up("answered elsewhere", ANSWERED_ELSEWHERE)
+            self._happenings = deque(
+                happening
+                for happening in self._happenings
+                if isinstance(happening, TimeUp) or happening.leg is not leg
+            )
 
     # From beginning to end
 
@@ -156,7 +170,8 @@ class Call:
             await app(self)
         except LegEnded as ended:
             if not self.cause:
-                self.cause = "completed" if self.caller.answered_at is not None else ended.leg.cause
+                talked = self.caller.answered_at is not None and ended.leg.cause != LOST
+                self.cause = "completed" if talked else ended.leg.cause
         except MediaRefused as refused:
             self.cause = f"media: {refused.reason}"
             if self.caller.ended_at is None and self.caller.answered_at is None:

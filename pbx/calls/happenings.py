@@ -38,6 +38,15 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The caller's ACK of our offer. body: its answer; empty from a caller that breaks RFC 3261 section
+    13.2.2.4."""
+
+    leg: Leg
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A device didn't take the call."""
 
@@ -90,4 +99,15 @@ class TimeUp:
     """The deadline that the app gave has come."""
 
 
-Happening = Progressed | Answered | Failed | Offered | OfferAnswered | OfferRefused | Digit | Played | TimeUp
+Happening = (
+    Progressed
+    | Answered
+    | Acknowledged
+    | Failed
+    | Offered
+    | OfferAnswered
+    | OfferRefused
+    | Digit
+    | Played
+    | TimeUp
+)

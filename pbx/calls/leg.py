@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pbx.calls.happenings import (
+    Acknowledged,
     Answered,
     Failed,
     LegEnded,
@@ -22,6 +23,9 @@ from sip.core.session import SessionState
 
 if TYPE_CHECKING:
     from pbx.calls.call import Call
+
+
+LOST = "lost"
 
 
 class Leg:
@@ -59,32 +63,42 @@ class Leg:
     # What an app asks
 
     def ring(self, status: int = 180, body: bytes = b"") -> None:
-        """Tell the caller that somebody's phone rings; with a body, early media."""
+        """Tell the caller that somebody's phone rings; with a body, early media; not once it has ended."""
+        if self.ended_at is not None:
+            return  # it gave up just now, and the app is about to hear so
         self._incoming.ring(self._now, status, body)
         self._wake()
 
     def answer(self, body: bytes) -> None:
-        """Answer the caller. body: our answer to its offer."""
+        """Answer the caller; nothing once it has ended. body: our answer to its offer, or our offer."""
+        if self.ended_at is not None:
+            return
         self._incoming.answer(body, self._now)
         self.answered_at = self.call.exchange.clock()
         self._wake()
 
     def refuse(self, status: int, cause: str, *, reason: Reason | None = None, phrase: str = "") -> None:
-        """End the caller's attempt with a final response."""
+        """End the caller's attempt with a final response; nothing once it has ended."""
+        if self.ended_at is not None:
+            return
         self._end(cause)
         headers = reason.header if reason is not None else ""
         self._incoming.refuse(status, self._now, reason=phrase, headers=headers)
         self._wake()
 
-    def cancel(self, cause: str, reason: Reason | None = None) -> None:
-        """Stop ringing a device."""
-        self._end(cause)
+    def acknowledge(self, body: bytes) -> None:
+        """Send a device that answered with an offer our answer; nothing once it has ended."""
+        if self.ended_at is not None:
+            return
         assert isinstance(self.session, OutgoingSession)
-        self.session.cancel(self._now, reason)
+        self.session.acknowledge(body, self._now)
         self._wake()
 
     def hang_up(self, cause: str, reason: Reason | None = None) -> None:
-        """End the leg, whatever it is doing; nothing when it has ended already."""
+        """End the leg, whatever it is doing; nothing when it has ended already.
+
+        reason: for the CANCEL, the BYE or the refusal.
+        """
         session = self.session
         if self.ended_at is not None or session is None:
             return
@@ -92,7 +106,8 @@ class Leg:
             self._end(cause)
             session.hang_up(self._now, reason)
         elif isinstance(session, OutgoingSession):
-            self.cancel(cause, reason)
+            self._end(cause)
+            session.cancel(self._now, reason)
         elif session.state is SessionState.BEGINNING:
             self.refuse(480, cause, reason=reason)
         self._wake()
@@ -104,8 +119,13 @@ class Leg:
             self.session = None
             self._wake()
 
+    @property
+    def may_offer(self) -> bool:
+        """Whether `offer` is possible now."""
+        return self.session is not None and self.session.may_offer
+
     def offer(self, body: bytes) -> None:
-        """Send a re-INVITE."""
+        """Send a re-INVITE. Raises LocalProtocolError unless `may_offer`."""
         assert self.session is not None
         self.session.offer(body, self._now)
         self._wake()
@@ -144,7 +164,9 @@ class Leg:
         self.call.post(LegEnded(self, reason))
 
     def acknowledged(self, body: bytes, now: float) -> None:
-        """The caller has our answer."""
+        """The caller has our answer; where it has our offer, its own comes with the ACK."""
+        if not self.call.offer and self is self.call.caller:
+            self.call.post(Acknowledged(self, body))
 
     def offered(self, body: bytes, now: float) -> None:
         """The party wants to change its media."""
@@ -160,7 +182,12 @@ class Leg:
 
     def ended(self, reason: Reason, now: float) -> None:
         """The party hung up, or was lost."""
-        self._end("hung up" if reason.protocol == "Q.850" else reason.text or str(reason.cause))
+        if reason.protocol == "Q.850":
+            self._end("hung up")
+        elif reason.cause in {408, 481}:  # no ACK came, or no answer to a re-INVITE
+            self._end(LOST)
+        else:
+            self._end(reason.text or str(reason.cause))
         self.call.post(LegEnded(self, reason))
 
     # For the record
