@@ -140,9 +140,15 @@ class Exchange:
         """A call is over: its record is written before the BYE that ended it is acknowledged."""
         self._calls.pop(call.id, None)
         self._ended_calls += 1
-        self.journal.append(record)
-        log.info("call=%s ended cause=%s", call.id, record.cause)
+        self.write(record)
+        log.debug("call=%s ended cause=%s", call.id, record.cause)
         self.driver.wake()
+
+    def write(self, record: Record) -> None:
+        """Write a record down before what lies in the outbox leaves; at once when nothing does."""
+        self.journal.append(record)
+        if not self.core.stack.outbox:
+            self.journal.flush()
 
     def media_event(self, event: MediaEvent) -> None:
         """The media engine tells something."""
@@ -166,18 +172,26 @@ class Exchange:
                 call.post(happening(leg))
 
     def address_of(self, user: str, name: str) -> str:
-        """A From or To value of ours."""
+        """A From or To value of ours; a caller without a number is anonymous (RFC 3323 section 4.1.1.3)."""
+        user = user or "anonymous"
         return f"{quote(name)} <sip:{user}@{self.domain}>" if name else f"<sip:{user}@{self.domain}>"
 
     def flow_of(self, binding: Binding) -> Flow:
         """The flow that reaches a binding: its Contact's address, or the flow of its REGISTER behind NAT."""
         flow = binding.flow
         if flow.reliable:
-            return flow if flow.open else self.flow(flow.transport, SipUri.parse(binding.contact).address)
+            return flow if flow.open else self._flow_again(binding)
         if binding.behind_nat:
             return flow
         address = SipUri.parse(binding.contact).address
         return flow if address == flow.remote else flow.toward(address)
+
+    def _flow_again(self, binding: Binding) -> Flow:
+        try:
+            return self.flow(binding.flow.transport, SipUri.parse(binding.contact).address)
+        except OSError as error:
+            log.info("user=%s can't be reached: %s", binding.device, error)
+            return binding.flow  # closed: the INVITE fails with 503, the person's other devices ring
 
     # From beginning to end
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pbx.devices import Device
@@ -54,12 +54,12 @@ class Registrations:
             raise RemoteProtocolError(403, "Not Your Address")
         before = device.bindings
         device.bindings = bind(before, request, device.sign_in, now)
-        if device.bindings is not before:
+        if device.bindings is not before and "contact" in request.headers:  # without one it only asks
             self._write(device, now)
         lines = contact_lines(device.bindings, now)
         exchange.core.stack.respond(transaction, 200, now, headers=lines)
         if len(before) != len(device.bindings):
-            log.info("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)
+            log.debug("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)
 
     def expire(self, expiry: Expiry, now: float) -> None:
         """Remove what has expired of one device (10.3)."""
@@ -70,7 +70,8 @@ class Registrations:
                 "user=%s bindings=%d expired=%d", device.sign_in, len(kept), len(device.bindings) - len(kept)
             )
             device.bindings = kept
-            self._write(device, now)
+            self._exchange.write(self._record(device, now))
+            self._watch(device)
         else:
             self._watch(device)
 
@@ -82,17 +83,13 @@ class Registrations:
             device = exchange.devices.find(sign_in)
             if device is None:
                 continue
-            device.bindings = tuple(
-                _from_record(record, exchange.flow(record.transport, record.remote), offset)
-                for record in records
-                if record.expires_at - offset > now
-            )
+            device.bindings = tuple(self._restored(records, offset, now))
             self._watch(device)
         return exchange.devices.count_bindings()
 
     def forget(self, sign_in: str) -> None:
         """A device is gone from the directory: so are its bindings."""
-        self._exchange.journal.append(BindingsRecord(sign_in, []))
+        self._exchange.write(BindingsRecord(sign_in, []))
         expiry = self._expiries.pop(sign_in, None)
         if expiry is not None:
             expiry.deadline = None
@@ -104,10 +101,23 @@ class Registrations:
                 self._watch(device)
 
     def _write(self, device: Device, now: float) -> None:
-        offset = self._exchange.clock() - now
-        records = [_record(binding, offset) for binding in device.bindings]
-        self._exchange.journal.append(BindingsRecord(device.sign_in, records))
+        self._exchange.journal.append(self._record(device, now))
         self._watch(device)
+
+    def _record(self, device: Device, now: float) -> BindingsRecord:
+        offset = self._exchange.clock() - now
+        return BindingsRecord(device.sign_in, [_record(binding, offset) for binding in device.bindings])
+
+    def _restored(self, records: list[BindingRecord], offset: float, now: float) -> Iterator[Binding]:
+        for record in records:
+            if record.expires_at - offset <= now:
+                continue
+            try:
+                flow = self._exchange.flow(record.transport, record.remote)
+            except OSError as error:
+                log.warning("user=%s isn't reached any more: %s", record.device, error)
+                continue
+            yield _from_record(record, flow, offset)
 
     def _watch(self, device: Device) -> None:
         expiry = self._expiries.get(device.sign_in)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ from pbx.apps.outside import outside
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.leg import Leg
-from sip.core.errors import RemoteProtocolError
+from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.message import Request
+from sip.core.name_addr import NameAddr
 from sip.core.reason import Reason
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.uri import SipUri
@@ -32,6 +34,8 @@ _NOT_BUILT = {
     "en": "This service is not available yet.",
 }
 NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
+_NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
+_VISUAL_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 3
 REJECTED = {
     403: Reason("Q.850", 57, "Bearer capability not authorized"),
     404: Reason("Q.850", 1, "Unallocated number"),
@@ -56,7 +60,14 @@ class Router:
         trunk = exchange.trunks.of_source(flow)
         if trunk is not None:
             device = trunk
-            facts = Facts(dialled, trunk=trunk, caller_number=caller_number(request), address=flow.remote[0])
+            number = caller_number(request)
+            facts = Facts(
+                dialled,
+                trunk=trunk,
+                caller_number=number,
+                anonymous=wants_privacy(request),
+                address=flow.remote[0],
+            )
         else:
             signed_in = exchange.guard.caller_of(request, dialled, transaction, now)
             if signed_in is None:
@@ -74,10 +85,17 @@ class Router:
         call.caller = Leg(call, "a", device, flow, behind_nat=behind_nat)
         call.legs.append(call.caller)
         call.caller.session = exchange.core.accept(request, transaction, call.caller)
-        call.direction = "internal" if trunk is None else "inbound"
-        call.from_number = facts.caller or facts.caller_number or ""
-        log.info("call=%s leg=a user=%s dialled=%s to=%s", call.id, device, decision.dialled, decision.target)
-        exchange.begin(call, app_of(decision))
+        log.debug(
+            "call=%s leg=a user=%s dialled=%s to=%s", call.id, device, decision.dialled, decision.target
+        )
+        if trunk is None:
+            call.from_number = facts.caller or ""
+            exchange.begin(call, app_of(decision))
+            return
+        call.direction = "inbound"
+        if isinstance(decision.target, ToTrunks):
+            call.from_number = "" if facts.anonymous else number  # the decision shows a number of ours
+        exchange.begin(call, partial(_on_trunk, trunk=trunk, app=app_of(decision)))
 
 
 def app_of(decision: Decision) -> App:
@@ -108,23 +126,46 @@ async def _named(call: Call, name: str, app: App) -> None:
     await app(call)
 
 
+async def _on_trunk(call: Call, trunk: str, app: App) -> None:
+    """A call from an operator takes one of the trunk's channels as long as it lasts."""
+    trunks = call.exchange.trunks
+    trunks.occupy(trunk)
+    try:
+        await app(call)
+    finally:
+        trunks.free(trunk)
+
+
 def dialled_number(uri: str) -> str:
-    """What the Request-URI asks for: the user part of a SIP URI, or the whole of a tel: or urn: URI."""
-    if uri.startswith(("tel:", "urn:")):
+    """What the Request-URI asks for: the user part of a SIP URI, or the whole URI where it has none."""
+    if uri[:4].lower() in {"tel:", "urn:"}:
         return uri
-    return SipUri.parse(uri).user or ""
+    return SipUri.parse(uri).user or uri
 
 
 def caller_number(request: Request) -> str:
-    """What a trunk says of its caller: P-Asserted-Identity where there is one, else From (RFC 3325)."""
-    asserted = request.values("p-asserted-identity")
-    for value in asserted[:2]:
-        number = value.strip().strip("<>").partition(">")[0]
-        if number.startswith("tel:"):
-            return number.removeprefix("tel:").partition(";")[0]
-        if number.startswith("sip:"):
-            return SipUri.parse(number).user or ""
-    uri = request.from_.uri
-    return (
-        uri.removeprefix("tel:").partition(";")[0] if uri.startswith("tel:") else SipUri.parse(uri).user or ""
-    )
+    """The number that a trunk gives for its caller, as it writes it; empty where it gives none.
+
+    P-Asserted-Identity where there is one that can be read, else From (RFC 3325 section 9.1).
+    """
+    for value in request.headers.get("p-asserted-identity", [])[:2]:
+        try:
+            number = _number_of(NameAddr.parse(value.partition(",")[0]).uri)
+        except ParseError:
+            continue  # it only informs: no call is lost for it
+        if number:
+            return number
+    return _number_of(request.from_.uri)
+
+
+def _number_of(uri: str) -> str:
+    """The telephone number of a tel: or SIP URI, with its digits and signs only; empty without one."""
+    text = uri[4:] if uri[:4].lower() == "tel:" else SipUri.parse(uri).user or ""
+    number = text.partition(";")[0].translate(_VISUAL_SEPARATORS)
+    return number if _NUMBER.fullmatch(number) else ""
+
+
+def wants_privacy(request: Request) -> bool:
+    """Whether the caller asked that its number isn't shown (RFC 3323 section 4.2, RFC 3325 section 9.3)."""
+    asked = request.get("privacy").lower().replace(",", ";").split(";")
+    return any(value.strip() in {"id", "user", "header"} for value in asked)
