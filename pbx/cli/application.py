@@ -1,4 +1,4 @@
-"""All commands, and what they share: finding the configuration, saying what is wrong."""
+"""All commands, and the options that they share."""
 
 from __future__ import annotations
 
@@ -24,4 +24,22 @@ ConfigurationOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-from pbx.cli import calls, node  # noqa: E402, F401 (registers its commands)
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"beffroi {version('beffroi')}")
+        raise typer.Exit
+
+
+@application.callback()
+def _beffroi(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Self-hosted telephone system for local governments."""
+
+
+# Each module registers its commands, in the order that the help shows.
+from pbx.cli import demo, node, installation, doctor, plans, users, calls, backups  # noqa: E402, F401, I001

@@ -1,44 +1,221 @@
-"""`beffroi call`: the records of past calls."""
+"""`beffroi call`: the records of past calls, and why each went where it went."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
-from pbx.cli.reading import configured, database
+from pbx.cli.printing import clean, print_json, print_table
+from pbx.cli.reading import configured, database, fail, misused, now
+
+if TYPE_CHECKING:
+    from dialplan.decision import Decision
+    from dialplan.plan import Plan
+    from pbx.cli.history import Wanted
+    from pbx.configuration import Configuration
+    from pbx.people import Directory
+    from pbx.records import CallRecord
+
+MOST_LISTED = 100_000
+_AGO = re.compile(r"([0-9]{1,5}) ?(m|h|d)")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 call = typer.Typer(help="The records of past calls.", no_args_is_help=True)
 application.add_typer(call, name="call")
+
+
+class Direction(StrEnum):
+    """Which way a call went."""
+
+    INTERNAL = "internal"
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
 
 
 @call.command("list")
 def list_(
     configuration: ConfigurationOption = None,
     as_json: JsonOption = False,
-    number: Annotated[str | None, typer.Option(help="Only calls from, to or dialled as this number.")] = None,
-    limit: Annotated[int, typer.Option(help="At most this many, the newest first.")] = 100,
+    number: Annotated[
+        str | None, typer.Option(help="Only calls from this number, to it, or that dialled it.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help='Only calls that began then or later: "2026-12-25 10:00" (UTC), or 2h.')
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only calls that began before then.")] = None,
+    direction: Annotated[Direction | None, typer.Option(help="Only calls in this direction.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_LISTED, help="At most this many, the newest ones.")
+    ] = 100,
 ) -> None:
-    """List calls that have ended, newest first. Times are in UTC."""
+    """List calls that have ended, the newest first. Times are in UTC."""
+    from pbx.cli.history import Wanted
     from pbx.records import printable
-    from pbx.store.calls import list_calls
 
     settings = configured(configuration)
-    with database(settings) as opened:
-        records = opened.read(lambda connection: list_calls(connection, number=number, limit=limit))
-    printed = [printable(record) for record in records]
+    wanted = Wanted(
+        since=_instant(since, "--since"),
+        until=_instant(until, "--until"),
+        number=number,
+        direction=direction.value if direction is not None else None,
+    )
+    records = _ended_calls(settings, wanted, limit)
     if as_json:
-        typer.echo(json.dumps(printed, ensure_ascii=False))
+        print_json([printable(record) for record in records])
         return
-    from rich.console import Console
-    from rich.table import Table
+    if not records:
+        typer.echo("no ended call" if wanted == Wanted() else "no ended call is like this")
+        return
+    print_table(("id", "started", "from", "dialled", "to", "seconds", "cause"), map(_row, records))
 
-    table = Table("started", "from", "dialled", "to", "seconds", "cause")
-    for record in records:
-        seconds = f"{record.ended - record.answered:.0f}" if record.answered is not None else ""
-        started = str(printable(record)["started"]).partition(".")[0].replace("T", " ")
-        caller = f"{record.from_} {record.from_name}".strip()
-        table.add_row(started, caller, record.dialled, record.to, seconds, record.cause)
-    Console().print(table)
+
+@call.command()
+def show(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The call's id, as `call list` shows it.")],
+    configuration: ConfigurationOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one call: its legs, and why it went where it went."""
+    from pbx.cli.history import Wanted
+    from pbx.records import printable
+
+    settings = configured(configuration)
+    records = _ended_calls(settings, Wanted(call_id=call_id), limit=1)
+    if not records:
+        fail(f'no ended call has the id "{clean(call_id[:60])}"; `beffroi call list` shows the ids')
+    record = records[0]
+    why = _why(settings, record)
+    if as_json:
+        print_json({**printable(record), "why": why})
+        return
+    _print_call(record)
+    typer.echo("why")
+    for line in why["lines"]:
+        typer.echo(f"  {clean(line)}")
+    if why["note"]:
+        typer.echo(f"  {why['note']}")
+
+
+def _instant(text: str | None, option: str) -> float | None:
+    """Unix seconds of an option; None where it wasn't given."""
+    if text is None:
+        return None
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        return (now() - int(ago[1]) * _UNITS[ago[2]]).timestamp()
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        message = f'"{text[:60]}" is no time; write "2026-12-25 10:00", 2026-12-25, or 30m, 2h, 7d for ago'
+        misused(option, message)
+    return (instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).timestamp()
+
+
+def _ended_calls(settings: Configuration, wanted: Wanted, limit: int) -> list[CallRecord]:
+    from pbx.cli.history import ended_calls
+
+    with database(settings) as opened:
+        try:
+            return ended_calls(opened, settings.journal_dir, wanted, limit)
+        except OSError as error:
+            fail(f"{settings.journal_dir}: the journal can't be read: {error.strerror or error}")
+
+
+def _row(record: CallRecord) -> tuple[str, ...]:
+    seconds = f"{record.ended - record.answered:.0f}" if record.answered is not None else ""
+    caller = f"{record.from_} {record.from_name}".strip()
+    return record.id, _time(record.started), caller, record.dialled, record.to, seconds, record.cause
+
+
+def _time(seconds: float | None) -> str:
+    """`2026-12-25 10:00:00`, or "-" for what didn't happen."""
+    from pbx.records import rfc3339
+
+    return (rfc3339(seconds) or "-").partition(".")[0].replace("T", " ")
+
+
+def _print_call(record: CallRecord) -> None:
+    lines = {
+        "call": record.id,
+        "direction": record.direction,
+        "from": f"{record.from_} {record.from_name}".strip() or "-",
+        "dialled": record.dialled,
+        "to": record.to or "-",
+        "started": _time(record.started),
+        "answered": _time(record.answered),
+        "ended": _time(record.ended),
+        "cause": record.cause,
+        "plan": record.plan_version,
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<10} {clean(value)}")
+    print_table(
+        ("device", "address", "transport", "codec", "started", "answered", "ended", "cause"),
+        (
+            (
+                leg.device,
+                leg.address,
+                leg.transport,
+                leg.codec or "-",
+                _time(leg.started),
+                _time(leg.answered),
+                _time(leg.ended),
+                leg.cause,
+            )
+            for leg in record.legs
+        ),
+    )
+
+
+def _why(settings: Configuration, record: CallRecord) -> dict[str, Any]:
+    """The way through the plan, walked again: a record keeps what was asked, and the plan's version.
+
+    `steps` and `lines` are empty, and `note` says why, where the plan is no longer that one.
+    """
+    from dialplan.explaining import explain
+    from dialplan.finding import PlanError
+    from dialplan.loading import load_plan
+    from pbx.cli.reading import people_of
+    from pbx.devices import with_directory
+
+    why: dict[str, Any] = {"plan_version": record.plan_version, "steps": [], "lines": [], "note": ""}
+    try:
+        plan = load_plan(settings.plan)
+        directory, _ = people_of(settings)
+    except PlanError as error:
+        return {**why, "note": f"the plan can't be read now: {error.findings[0].message}"}
+    if plan.version != record.plan_version:
+        note = f"this call was routed by plan {record.plan_version}; {settings.plan} is {plan.version} now"
+        return {**why, "note": note}
+    plan = with_directory(plan, directory)
+    decision = _decision(plan, directory, record)
+    return {
+        **why,
+        "steps": [{"line": step.line, "rule": step.rule, "outcome": step.outcome} for step in decision.trace],
+        "lines": explain(plan, decision),
+        "note": "walked again with the same plan and the people there are now",
+    }
+
+
+def _decision(plan: Plan, directory: Directory, record: CallRecord) -> Decision:
+    from dialplan.decision import Facts
+    from dialplan.routing import route
+    from pbx.people import PeopleError, extension_of
+
+    device = record.legs[0].device if record.legs else ""
+    address = record.legs[0].address.rpartition(":")[0].strip("[]") if record.legs else None
+    if record.direction == "inbound":
+        facts = Facts(record.dialled, trunk=device, caller_number=record.from_ or None, address=address)
+    else:
+        sites = {known.sign_in: known.site for person in directory.people for known in person.devices}
+        try:
+            extension = extension_of(device)
+        except PeopleError:
+            extension = record.from_
+        facts = Facts(record.dialled, caller=extension, address=address, site=sites.get(device))
+    return route(plan, facts, datetime.fromtimestamp(record.started, UTC))

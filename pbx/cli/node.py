@@ -1,4 +1,4 @@
-"""`beffroi serve` and `beffroi status`."""
+"""`beffroi serve` and `beffroi status`: running a node, and seeing what it does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
-from pbx.cli.reading import configured, planned
+from pbx.cli.printing import print_json
+from pbx.cli.reading import configured, fail, planned, why_silent
 
 
 @application.command()
@@ -24,8 +25,7 @@ def serve(configuration: ConfigurationOption = None) -> None:
     try:
         supervisor = Supervisor(settings, plan)
     except StartError as error:
-        typer.echo(f"beffroi: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(error)
     raise typer.Exit(supervisor.run())
 
 
@@ -35,31 +35,30 @@ def status(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     from pbx.control import Counters, NotRunningError, Status, ask
 
     settings = configured(configuration)
-    processes = running_processes(settings.data_dir)
     try:
         answer = ask(settings.data_dir, Status())
     except NotRunningError as error:
-        typer.echo(f"beffroi: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(f"{why_silent(error, settings.data_dir)}; start it with `beffroi serve -c {settings.path}`")
     assert isinstance(answer, Counters)
+    processes = running_processes(settings.data_dir)
     if as_json:
-        report = {"processes": processes, "plan_version": answer.plan_version, **answer.counters}
-        typer.echo(json.dumps(report))
+        print_json({"processes": processes, "plan_version": answer.plan_version, **answer.counters})
         return
     for process in processes:
-        typer.echo(f"{process['role']:<12} pid {process['pid']}")
-    typer.echo(f"{'plan':<12} {answer.plan_version}")
+        typer.echo(f"{process['role']:<14} pid {process['pid']}")
+    typer.echo(f"{'plan':<14} {answer.plan_version}")
     for name, value in answer.counters.items():
-        typer.echo(f"{name.replace('_', ' '):<12} {value}")
+        typer.echo(f"{name.replace('_', ' '):<14} {value}")
 
 
 def running_processes(data_dir: Path) -> list[dict[str, str | int]]:
     """The node's processes that are alive, as the supervisor wrote them down."""
     try:
-        written: list[dict[str, str | int]] = json.loads((data_dir / "processes.json").read_text())
-    except (OSError, ValueError):
+        written = json.loads((data_dir / "processes.json").read_text())
+        processes = [(str(process["role"]), int(process["pid"])) for process in written]
+    except (OSError, ValueError, TypeError, KeyError):
         return []
-    return [process for process in written if _alive(int(process["pid"]))]
+    return [{"role": role, "pid": pid} for role, pid in processes if _alive(pid)]
 
 
 def _alive(pid: int) -> bool:

@@ -1,61 +1,170 @@
-"""Reading the configuration and the plan for a command; what is wrong ends it with a sentence."""
+"""What commands read: configuration, plan, people, database. What is wrong ends a command with a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from dialplan.finding import PlanError
-from dialplan.loading import load_plan
-from dialplan.plan import Plan
-from pbx.configuration import Configuration, find_configuration, load_configuration
-
+# What a command needs is imported when it runs: `beffroi --version` needs none of it.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dialplan.finding import Finding
+    from dialplan.plan import Plan
+    from pbx.configuration import Configuration
+    from pbx.control import NotRunningError
+    from pbx.people import Directory
     from pbx.store.database import Database
+
+
+def fail(message: object) -> NoReturn:
+    """End the command with this sentence."""
+    typer.echo(f"beffroi: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def misused(option: str, message: str) -> NoReturn:
+    """End the command because of how an option was written."""
+    typer.echo(f"beffroi: {option}: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def complain(findings: Sequence[Finding]) -> NoReturn:
+    """End the command with these findings, one a line."""
+    for finding in findings:
+        typer.echo(str(finding), err=True)
+    raise typer.Exit(1)
+
+
+def now() -> datetime:
+    """The instant of the command: nothing below the command line reads a clock."""
+    return datetime.now(UTC)  # noqa: TID251
+
+
+def why_silent(error: NotRunningError, data_dir: Path) -> str:
+    """What to tell when no node answers."""
+    if isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
+        return f"no node runs on {data_dir}"
+    return str(error)
 
 
 def configured(given: Path | None) -> Configuration:
     """The configuration that a command works on."""
+    from dialplan.finding import PlanError
+    from pbx.configuration import find_configuration, load_configuration
+
     try:
         return load_configuration(find_configuration(given))
     except PlanError as error:
-        _complain(error)
+        complain(error.findings)
 
 
 def planned(configuration: Configuration) -> Plan:
-    """The plan that a configuration names."""
+    """The plan that a configuration names, without the people of the database."""
+    from dialplan.finding import PlanError
+    from dialplan.loading import load_plan
+
     try:
         return load_plan(configuration.plan)
     except PlanError as error:
-        _complain(error)
-    except OSError as error:
-        typer.echo(f"{configuration.plan}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
+        complain(error.findings)
 
 
-def _complain(error: PlanError) -> NoReturn:
-    for finding in error.findings:
+def plan_to_check(file: Path | None, configuration: Path | None) -> tuple[Plan, list[Finding]]:
+    """A plan as it would be in force, and what is worth telling besides its own findings.
+
+    file: the plan, None for the configuration's. The people of the database are in it unless a file is given
+    without a configuration. Raises PlanError.
+    """
+    from dialplan.loading import load_plan
+    from pbx.configuration import find_configuration, load_configuration
+    from pbx.devices import with_directory
+
+    if file is not None and configuration is None:
+        return load_plan(file), []
+    settings = load_configuration(find_configuration(configuration))
+    plan = load_plan(file or settings.plan)
+    directory, findings = people_of(settings)
+    return with_directory(plan, directory), findings
+
+
+def plan_or_complain(file: Path | None, configuration: Path | None) -> Plan:
+    """The plan of `plan_to_check`; what is wrong with its files ends the command."""
+    from dialplan.finding import PlanError
+
+    try:
+        plan, findings = plan_to_check(file, configuration)
+    except PlanError as error:
+        complain(error.findings)
+    for finding in findings:
         typer.echo(str(finding), err=True)
-    raise typer.Exit(1) from None
+    return plan
+
+
+def people_of(settings: Configuration) -> tuple[Directory, list[Finding]]:
+    """The people of the database; where it is away, those that were exported last, and a warning.
+
+    Raises PlanError when neither can be read.
+    """
+    from dialplan.finding import Finding, PlanError
+    from pbx.people import Directory, DirectoryError, read_directory
+
+    file = settings.sqlite_file
+    if file is not None and not file.exists():
+        return Directory(), []
+    trouble = ""
+    try:
+        with _opened(settings) as opened:
+            from pbx.store.people import list_people
+
+            return Directory(people=opened.read(list_people)), []
+    except DatabaseTroubleError as error:
+        trouble = str(error)
+    message = f"{trouble}: the people of the last export are taken instead"
+    found = Finding("database_unavailable", "warning", str(settings.path), 0, 0, message, "beffroi doctor")
+    try:
+        return read_directory(settings.directory_file), [found]
+    except DirectoryError as error:
+        unreadable = Finding("directory_unreadable", "error", str(settings.directory_file), 0, 0, str(error))
+        raise PlanError([found, unreadable]) from None
+
+
+class DatabaseTroubleError(Exception):
+    """The database can't be used; the message says why."""
 
 
 @contextmanager
-def database(configuration: Configuration) -> Iterator[Database]:
-    """The node's database, its schema up to date; what is wrong with it ends the command with a sentence."""
+def _opened(settings: Configuration) -> Iterator[Database]:
+    """The node's database, its schema up to date. Raises DatabaseTroubleError, from inside the block too."""
+    from sqlalchemy.exc import DBAPIError
+
     from pbx.store.database import DatabaseUnavailableError, open_database
     from pbx.store.revision import SchemaTooNewError, upgrade
 
     try:
-        opened = open_database(configuration.database)
+        opened = open_database(settings.database)
         try:
             upgrade(opened)
             yield opened
         finally:
             opened.close()
     except (DatabaseUnavailableError, SchemaTooNewError) as error:
-        typer.echo(f"beffroi: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise DatabaseTroubleError(error) from None
+    except DBAPIError as error:
+        # A server that refuses: no right to a table, a table of somebody else.
+        raise DatabaseTroubleError(f"database: {str(error.orig).partition(chr(10))[0]}") from None
+
+
+@contextmanager
+def database(settings: Configuration) -> Iterator[Database]:
+    """The node's database, its schema up to date; what is wrong with it ends the command with a sentence."""
+    try:
+        with _opened(settings) as opened:
+            yield opened
+    except DatabaseTroubleError as error:
+        fail(f"{error}; `beffroi doctor` says more")

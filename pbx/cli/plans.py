@@ -1,0 +1,281 @@
+"""`beffroi plan`: a plan is checked, tested and explained before it is in force."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from pbx.cli.application import ConfigurationOption, JsonOption, application
+from pbx.cli.printing import clean, print_findings, print_json, print_table, printable_findings, tally
+from pbx.cli.reading import configured, fail, misused, now, plan_or_complain, plan_to_check, why_silent
+
+if TYPE_CHECKING:
+    from dialplan.checking import TestResult
+    from dialplan.decision import Decision, Facts, Target
+    from dialplan.finding import Finding
+    from dialplan.plan import Plan
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_AND_TIME = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]* ([0-9]{1,2}):([0-9]{2})")
+
+FileArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FILE]", help="The plan. Default: the one that the configuration names."),
+]
+
+plan = typer.Typer(
+    help="The numbering plan: check it, test it, ask it, put it in force.", no_args_is_help=True
+)
+application.add_typer(plan, name="plan")
+
+
+@plan.command()
+def check(
+    file: FileArgument = None, configuration: ConfigurationOption = None, as_json: JsonOption = False
+) -> None:
+    """Tell everything that is wrong with a plan, each with its place and the mend.
+
+    The people of the database are seen where a configuration is used: with -c, or without FILE. The exit
+    status is 1 when there is an error.
+    """
+    findings = _findings(file, configuration)
+    if as_json:
+        print_json(printable_findings(findings))
+    else:
+        print_findings(findings)
+        typer.echo(tally(findings))
+    if _has_error(findings):
+        raise typer.Exit(1)
+
+
+@plan.command()
+def test(
+    file: FileArgument = None, configuration: ConfigurationOption = None, as_json: JsonOption = False
+) -> None:
+    """Run the tests that a plan carries. The exit status is 1 when one fails."""
+    from dialplan.checking import run_tests
+
+    tested = plan_or_complain(file, configuration)
+    results = run_tests(tested, now())
+    if as_json:
+        print_json([_printable_result(tested, result) for result in results])
+    elif not results:
+        typer.echo(f"{tested.path} has no `tests:`")
+    else:
+        print_table(
+            ("", "line", "from", "dials", "at", "expected", "got"), (_row(tested, one) for one in results)
+        )
+        failed = sum(not result.passed for result in results)
+        typer.echo(f"{len(results) - failed} passed, {failed} failed")
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+@plan.command()
+def explain(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="What is dialled, as it would be dialled.")],
+    caller: Annotated[
+        str, typer.Option("--from", metavar="CALLER", help="An extension, or an outside number (+33…).")
+    ],
+    configuration: ConfigurationOption = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help='When: "2026-12-25 10:00" or "sun 03:00", in the plan\'s time zone. Default: now.'),
+    ] = None,
+    at_site: Annotated[str | None, typer.Option(help="The site where the caller's telephone is.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Ask this plan, not the configuration's.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say where a call would go, and why: each rule that is looked at, with its line."""
+    from dialplan.explaining import explain as explained
+    from dialplan.routing import route
+
+    asked = plan_or_complain(file, configuration)
+    instant = _instant(asked, at)
+    facts = _facts(asked, number, caller, at_site)
+    decision = route(asked, facts, instant)
+    if as_json:
+        print_json(_printable_decision(asked, caller, instant, decision))
+        return
+    for line in explained(asked, decision):
+        typer.echo(clean(line))
+
+
+@plan.command()
+def reload(configuration: ConfigurationOption = None, as_json: JsonOption = False) -> None:
+    """Check the plan and put it in force in the running node; calls in progress keep the former one.
+
+    A plan with an error is refused, and the former one stays. The version in force is printed.
+    """
+    from pbx.control import NotRunningError, Reloaded, ReloadPlan, ask
+
+    settings = configured(configuration)
+    findings = [finding for finding in _findings(None, settings.path) if finding.severity != "note"]
+    if _has_error(findings):
+        _refuse(findings, as_json)
+    try:
+        answer = ask(settings.data_dir, ReloadPlan())
+    except NotRunningError as error:
+        fail(f"{why_silent(error, settings.data_dir)}; the plan has no error, and is read when one starts")
+    assert isinstance(answer, Reloaded)
+    if answer.problems:
+        # It was changed, or damaged, between our check and the node's.
+        fail(f"the node refused the plan and keeps {answer.plan_version}: {'; '.join(answer.problems)}")
+    if as_json:
+        print_json({"plan_version": answer.plan_version, "findings": printable_findings(findings)})
+        return
+    print_findings(findings, err=True)
+    typer.echo(f"plan {answer.plan_version} is in force")
+
+
+def _refuse(findings: list[Finding], as_json: bool) -> NoReturn:
+    if as_json:
+        print_json({"plan_version": None, "findings": printable_findings(findings)})
+        raise typer.Exit(1)
+    print_findings(findings, err=True)
+    fail(f"the plan stays as it was ({tally(findings)} in the new one)")
+
+
+def _findings(file: Path | None, configuration: Path | None) -> list[Finding]:
+    """Everything about a plan, and about reading it."""
+    import os
+
+    from dialplan.checking import check as checked
+    from dialplan.finding import PlanError
+    from pbx.doctor import unset_secrets
+
+    try:
+        read, findings = plan_to_check(file, configuration)
+    except PlanError as error:
+        return list(error.findings)
+    return [*findings, *checked(read, now()), *unset_secrets(read, os.environ)]
+
+
+def _has_error(findings: list[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in findings)
+
+
+# test
+
+
+def _row(tested: Plan, result: TestResult) -> tuple[str, ...]:
+    verdict = "ok" if result.passed else "FAILED"
+    return (
+        verdict,
+        str(result.test.line),
+        result.test.caller,
+        result.test.dial,
+        _at(tested, result),
+        result.expected,
+        result.got,
+    )
+
+
+def _at(tested: Plan, result: TestResult) -> str:
+    """When: always, an instant, or the first one where it failed."""
+    from zoneinfo import ZoneInfo
+
+    if result.test.at is None and result.passed:
+        return "any time"
+    return f"{result.at.astimezone(ZoneInfo(tested.timezone)):%Y-%m-%d %H:%M}"
+
+
+def _printable_result(tested: Plan, result: TestResult) -> dict[str, Any]:
+    from pbx.records import rfc3339
+
+    return {
+        "file": tested.path,
+        "line": result.test.line,
+        "from": result.test.caller,
+        "dial": result.test.dial,
+        "at": rfc3339(result.at.timestamp()),
+        "expected": result.expected,
+        "got": result.got,
+        "passed": result.passed,
+    }
+
+
+# explain
+
+
+def _instant(asked: Plan, text: str | None) -> datetime:
+    """The instant of --at, in the plan's time zone."""
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo(asked.timezone)
+    if text is None:
+        return now()
+    weekly = _DAY_AND_TIME.fullmatch(text.strip().lower())
+    try:
+        if weekly is not None:
+            return _next(now().astimezone(zone), weekly[1], int(weekly[2]), int(weekly[3]))
+        instant = datetime.fromisoformat(text)
+        return (instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = f'"{text[:60]}" is no time; write "2026-12-25 10:00" or "sun 03:00"'
+        misused("--at", message)
+
+
+def _next(start: datetime, day: str, hour: int, minute: int) -> datetime:
+    """The first such time of the week from `start` on. Raises ValueError for an hour that can't be."""
+    found = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    found += timedelta(days=(_DAYS.index(day) - found.weekday()) % 7)
+    return found if found >= start else found + timedelta(days=7)
+
+
+def _facts(asked: Plan, number: str, caller: str, at_site: str | None) -> Facts:
+    from dialplan.decision import Facts
+    from dialplan.document import did_you_mean
+
+    if at_site is not None and at_site not in asked.sites:
+        fail(f'{asked.path} has no site "{at_site[:60]}"; {did_you_mean(at_site, asked.sites)}')
+    if caller not in asked.people and not caller.startswith(("+", "00")):
+        hint = did_you_mean(caller, asked.people)
+        fail(f'nobody has extension "{caller[:60]}" in {asked.path}; {hint}, or +33… for an outside caller')
+    if caller in asked.people:
+        return Facts(number, caller=caller, site=at_site)
+    called = asked.country.international_form(number)
+    # The operator that owns the number is the one that brings its calls.
+    owners = [trunk.name for trunk in asked.trunks.values() if any(called in one for one in trunk.owns)]
+    return Facts(number, trunk=[*owners, *asked.trunks, ""][0], caller_number=caller)
+
+
+def _printable_decision(asked: Plan, caller: str, instant: datetime, decision: Decision) -> dict[str, Any]:
+    from dialplan.explaining import describe
+    from pbx.records import rfc3339
+
+    return {
+        "plan_version": asked.version,
+        "file": asked.path,
+        "from": caller,
+        "dialled": decision.dialled,
+        "at": rfc3339(instant.timestamp()),
+        "site": decision.site,
+        "caller_id": decision.caller_id,
+        "caller_name": decision.caller_name,
+        "target": _printable_target(decision.target),
+        "summary": describe(decision.target),
+        "steps": [{"line": step.line, "rule": step.rule, "outcome": step.outcome} for step in decision.trace],
+    }
+
+
+def _printable_target(target: Target) -> dict[str, Any]:
+    from dialplan.decision import ToFeature, ToPerson, ToService, ToTrunks
+
+    match target:
+        case ToPerson(extension, name):
+            return {"kind": "user", "extension": extension, "name": name}
+        case ToService(name, kind, number):
+            return {"kind": "service", "name": name, "type": kind, "number": number}
+        case ToFeature(name, argument):
+            return {"kind": "feature", "name": name, "argument": argument}
+        case ToTrunks(number, trunks, emergency):
+            return {"kind": "trunks", "number": number, "trunks": list(trunks), "emergency": emergency}
+        case _:
+            return {"kind": "reject", "reason": target.reason, "status": target.status}
