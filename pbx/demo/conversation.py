@@ -1,4 +1,4 @@
-"""A call that plays itself: two softphones with voices register, talk through the town, tell what they heard."""
+"""A call that plays itself: two softphones sign in, talk through the town and say what they heard."""
 
 from __future__ import annotations
 

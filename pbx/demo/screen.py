@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pbx.demo.conversation import Hearing, Verdict
@@ -17,6 +16,7 @@ from pbx.demo.town import USUAL_PORT, Town
 MOST_PEOPLE = 3
 ECHO = "9196"
 INDENT = "  "
+VALUE_WIDTH = 17
 
 
 def console_for_output() -> Console:
@@ -37,43 +37,32 @@ def show_heading(console: Console, town: Town, *, port_was_chosen: bool) -> None
 def show_town(console: Console, town: Town) -> None:
     """Say how to register a phone, what to dial, where to look, how to stop."""
     host, port = town.server
-    people = town.people
-    first, others = people[:MOST_PEOPLE], people[MOST_PEOPLE:]
+    first, others = town.people[:MOST_PEOPLE], town.people[MOST_PEOPLE:]
     _title(console, "Register a phone", "any SIP phone or softphone on this machine")
-    _rows(console, [("server", f"{host}:{port}", "UDP or TCP")])
-    _rows(
-        console,
-        [
-            (
-                "user" if person is first[0] else "",
-                person.extension,
-                f"password {person.password}  {person.name}",
-            )
-            for person in first
-        ],
-    )
+    _row(console, "server", f"{host}:{port}", "UDP or TCP")
+    for person in first:
+        _row(console, "user", person.extension, "password ", person.password or "", f"  {person.name}")
     if others:
         extensions = ", ".join(person.extension for person in others)
-        _rows(console, [("", extensions, "likewise")])
+        _row(console, "", "", f"and in the same way {extensions}")
 
     _title(console, "Dial")
-    rows = [("", ECHO, "echo: hear yourself")]
-    rows += [("", person.extension, f"{person.name}, once that phone is registered") for person in first]
-    _rows(console, rows)
+    _row(console, "", ECHO, "echo: you hear yourself")
+    _row(console, "", ", ".join(person.extension for person in first), "each other, once two are registered")
 
     console.print()
-    console.print(Text("No call leaves this machine.", "bold yellow"), end=" ")
-    console.print(Text("There is no outside line here: 15, 17, 18 and 112 reach nobody.", "yellow"))
-    console.print(Text("To call for help, use a real telephone.", "yellow"))
+    console.print(Text("No call leaves this machine: there is no outside line.", "bold yellow"))
+    console.print(
+        Text("15, 17, 18 and 112 reach nobody here. To call for help, use a real telephone.", "yellow")
+    )
 
     program = _program()
-    _title(console, "Look inside")
     configuration = town.configuration.path
+    _title(console, "Look inside", "from another terminal")
     for command in (f"status -c {configuration}", f"call list -c {configuration}"):
         console.print(Text.assemble(INDENT, (f"{program} {command}", "cyan")))
-    console.print(
-        Text.assemble(INDENT, (f"{program} demo --call", "cyan"), ("  two built-in phones talk", "dim"))
-    )
+    _title(console, "See a call", "two built-in phones talk")
+    console.print(Text.assemble(INDENT, (f"{program} demo --call", "cyan")))
     console.print()
     console.print(Text("Ctrl-C stops the town and removes what it wrote.", "dim"))
 
@@ -92,11 +81,9 @@ def _said(hearing: Hearing) -> Text:
         f"  {hearing.seconds:.1f} s, {hearing.packets} packets of {hearing.codec}" if hearing.packets else ""
     )
     if hearing.right:
-        return Text.assemble(
-            (f"{hearing.phone} heard {hearing.wanted_hz} Hz", "bold green"), (f"{detail}", "dim")
-        )
+        return Text.assemble((f"{hearing.phone} heard {hearing.wanted_hz} Hz", "bold green"), (detail, "dim"))
     heard = f"{hearing.hz:.0f} Hz" if hearing.hz else "no tone"
-    words = f"{hearing.phone} heard {heard}, not {hearing.wanted_hz} Hz for the whole call"
+    words = f"{hearing.phone} heard {heard}; it should have heard {hearing.wanted_hz} Hz throughout"
     return Text.assemble((words, "bold red"), (detail, "dim"))
 
 
@@ -105,14 +92,12 @@ def _title(console: Console, words: str, more: str = "") -> None:
     console.print(Text.assemble((words, "bold"), (f"  {more}" if more else "", "dim")))
 
 
-def _rows(console: Console, rows: list[tuple[str, str, str]]) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", min_width=6)
-    table.add_column(style="bold cyan", min_width=14, no_wrap=True)
-    table.add_column(no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+def _row(console: Console, name: str, value: str, *words: str) -> None:
+    """One line: what it is, what to type, what is to be known of it; every other word is to be typed too."""
+    line = Text.assemble(INDENT, (f"{name:<8}", "dim"), (f"{value:<{VALUE_WIDTH}}", "bold cyan"))
+    for position, word in enumerate(words):
+        line.append(word, "bold cyan" if position % 2 else "")
+    console.print(line)
 
 
 def _program() -> str:
