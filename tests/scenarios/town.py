@@ -15,6 +15,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dialplan.loading import parse_plan
 from dialplan.plan import Plan
@@ -25,7 +26,7 @@ from pbx.people import Directory, Person, device_credentials
 from pbx.records import BindingsRecord, CallRecord, Record
 from sip.core.flow import Flow
 from tests.sim.ladder import describe, split
-from tests.sim.network import Address, Passage
+from tests.sim.network import Address, Host, Passage
 from tests.sim.node import Node
 from tests.sim.phone import Phone
 from tests.sim.wire import Message
@@ -108,7 +109,25 @@ def name_of(record: Record) -> str:
 
 
 class TownPhone(Phone):
-    """A phone of the virtual world that challenges don't confuse."""
+    """A phone of the virtual world that challenges don't confuse.
+
+    headers: put into every request in place of its own, or beside them. last_invite: the last one it sent.
+    """
+
+    def __init__(self, host: Host, **options: Any) -> None:
+        super().__init__(host, **options)
+        self.headers: dict[str, str] = {}
+        self.last_invite = Message("", ())
+
+    def _send(self, message: Message, flow: Flow) -> Message:
+        if self.headers and not message.status:
+            kept = tuple(line for line in message.headers if line[0] not in self.headers)
+            extra = tuple(self.headers.items())
+            message = Message(message.first_line, kept + extra, message.body)
+        sent = super()._send(message, flow)
+        if sent.first_line.startswith("INVITE"):
+            self.last_invite = sent
+        return sent
 
     def authenticate(self, challenge: Message, *, password: str = "", count: int = 0) -> Message:
         # 8.1.3.5: the request goes again with the To that it had; the tag of a refusal makes no dialog.
@@ -188,6 +207,41 @@ class Town:
                 return self.world.phone(name, address, user=name, server=BEFFROI, domain=host)
         raise ValueError(name)
 
+    # What people do
+
+    async def talk(self, caller: Phone, callee: Phone) -> None:
+        """The caller calls the callee's number and is answered at once; 0.1 s pass."""
+        await caller.call(callee.user)
+        callee.answer(await callee.expect("INVITE"))
+        await callee.expect("ACK")
+        caller.ack(await caller.expect(200))
+        await self.world.sleep(0.1)
+
+    async def hang_up(self, one: Phone, *others: Phone) -> None:
+        """One hangs up; every other party hears so."""
+        one.bye()
+        for other in others:
+            other.reply(await other.expect("BYE"), 200)
+        await one.expect("200 BYE")
+
+    async def call_with(self, phone: TownPhone, number: str, headers: dict[str, str]) -> None:
+        """Call with these headers in place of the phone's own, or beside them, the challenge answered."""
+        phone.headers.update(headers)
+        await phone.call(number)
+
+    # What is heard
+
+    def spoken(self) -> list[str]:
+        """What was said to anybody, in order."""
+        played = [asked.detail for asked in self.engine.asked if asked.verb == "play"]
+        return [text.partition("text=")[2][1:].partition(", language=")[0][:-1] for text in played]
+
+    def finish_playing(self) -> None:
+        """What is playing ends; AssertionError when nothing is."""
+        assert self.engine.playing
+        for call, leg in list(self.engine.playing):
+            self.engine.finish(call, leg)
+
     # What was written
 
     @property
@@ -249,10 +303,8 @@ def tell(call: CallRecord) -> str:
         return " ".join("-" if instant is None else f"{instant - call.started:.1f}" for instant in instants)
 
     name = f" ({call.from_name})" if call.from_name else ""
-    lines = [
-        f"{call.direction} {call.from_}{name} dialled {call.dialled} to {call.to or '-'}: "
-        f"{call.cause}, {seconds(call.answered, call.ended)}"
-    ]
+    way = f"{call.direction} {call.from_}{name} dialled {call.dialled} to {call.to or '-'}"
+    lines = [f"{way}: {call.cause}, {seconds(call.answered, call.ended)}"]
     lines += [
         f"  {leg.device} {leg.address} {leg.transport} {leg.codec or '-'}: "
         f"{leg.cause}, {seconds(leg.started, leg.answered, leg.ended)}"
@@ -261,8 +313,8 @@ def tell(call: CallRecord) -> str:
     return "\n".join(lines)
 
 
-def answer_tag(message: Message) -> str:
-    """The text of a Reason header; empty without one."""
+def reason_of(message: Message) -> str:
+    """A message's Reason header; empty without one."""
     values = message.all("Reason")
     return values[0] if values else ""
 
