@@ -71,6 +71,7 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
     flow = register.flow
     assert flow is not None
     changed = list(current)
+    added: list[Binding] = []
     for contact in contacts:
         seconds = _expires(contact, default)
         uri = SipUri.parse(contact.uri)
@@ -78,23 +79,23 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
         for binding in changed:
             if not _same_contact(binding.contact, contact.uri, uri):
                 kept.append(binding)
-            elif binding.call_id == call_id and binding.sequence >= sequence:
+            elif binding.call_id == call_id and binding.sequence >= sequence and binding not in added:
                 raise StaleRegister
         changed = kept
         if seconds:
-            changed.append(
-                Binding(
-                    contact.uri,
-                    call_id,
-                    sequence,
-                    now + seconds,
-                    flow,
-                    device,
-                    _q(contact),
-                    register.get("user-agent")[:128],
-                    _behind_nat(uri, flow),
-                )
+            binding = Binding(
+                contact.uri,
+                call_id,
+                sequence,
+                now + seconds,
+                flow,
+                device,
+                _q(contact),
+                register.get("user-agent")[:128],
+                _behind_nat(uri, flow),
             )
+            changed.append(binding)
+            added.append(binding)
     if len(changed) > MAX_BINDINGS:
         raise RemoteProtocolError(403, "Too Many Contacts")
     return tuple(changed)

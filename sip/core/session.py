@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from sip.core.dialog import Dialog
 from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from sip.core.flow import Flow, host_port
-from sip.core.inspection import ALLOW
+from sip.core.inspection import ALLOW, inspect
 from sip.core.message import Request, Response
 from sip.core.offer_answer import OfferAnswer, Turn
 from sip.core.reason import Reason, parse_reasons
@@ -335,6 +335,7 @@ class Session:
             raise RemoteProtocolError(500, "INVITE Pending", (("Retry-After", "2"),))  # 14.2
         if self.state is not SessionState.CONFIRMED or self.user is None or self._reinvite is not None:
             raise RemoteProtocolError(491, "Request Pending")  # 14.2: ours is under way
+        inspect(request)
         self.dialog.follow(request, transaction.flow)
         if request.body:
             self.exchange.remote_offer()
