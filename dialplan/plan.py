@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Literal, Protocol
 
 from dialplan.country import Country, EmergencyNumber
+from dialplan.dialled import read_dialled
 from dialplan.finding import Finding
 from dialplan.ranges import NumberRange
 from dialplan.schedule import Schedule
@@ -343,6 +344,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tables", compile_tables(self))
+
+    def is_emergency(self, dialled: str) -> bool:
+        """Whether what was dialled is an emergency number, in any accepted form."""
+        return read_dialled(dialled, self.country) in self.tables.emergency
 
     def with_people(self, people: Iterable[Person]) -> Plan:
         """A plan with these people besides its own `users:`.

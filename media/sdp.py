@@ -64,7 +64,7 @@ _HOP_ATTRIBUTES: Final = frozenset(
 )
 
 # RFC 3551 section 6, tables 4 and 5: what a number means when no rtpmap says it.
-_STATIC_ENCODINGS: Final = {
+STATIC_ENCODINGS: Final = {
     "0": "PCMU/8000",
     "3": "GSM/8000",
     "4": "G723/8000",
@@ -365,7 +365,7 @@ def _codecs(formats: list[str], rtpmaps: dict[str, str], number: int) -> list[Co
     """Return the codec of each format; a dynamic number without rtpmap means nothing and is left out."""
     codecs: list[Codec] = []
     for payload_type in formats:
-        encoding = rtpmaps.get(payload_type) or _STATIC_ENCODINGS.get(payload_type, "")
+        encoding = rtpmaps.get(payload_type) or STATIC_ENCODINGS.get(payload_type, "")
         try:
             if encoding:
                 codecs.append(_codec(payload_type, encoding))

@@ -55,7 +55,7 @@ class Guard:
         if algorithms is BOTH:
             algorithms = algorithms_for(request.get("user-agent"))
         challenge = self._authenticator.challenge(now, algorithms, stale=verdict is Verdict.STALE)
-        exchange.core.stack.respond(transaction, 401, now, headers=challenge)
+        exchange.core.stack.challenge(transaction, now, challenge)
         return None
 
     def caller_of(
@@ -74,12 +74,13 @@ class Guard:
         flow = request.flow
         assert flow is not None
         address = flow.remote[0]
-        if not exchange.plan.tables.networks.find(address):
+        plan = exchange.plan
+        if not plan.is_emergency(dialled) or not plan.tables.networks.find(address):
             return None
         claimed = exchange.devices.find(_claimed(request))
         extension = claimed.extension if claimed is not None else None
         facts = Facts(dialled, caller=extension, address=address)
-        decision = route(exchange.plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
+        decision = route(plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
         if not isinstance(decision.target, ToTrunks) or not decision.target.emergency:
             return None
         return claimed or Device("", "", _NOBODY)

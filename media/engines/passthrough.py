@@ -4,12 +4,14 @@ For benches of signalling alone, and for laboratories. It can't answer a phone i
 of ours (announcements, echo, digits) is refused with 488.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from media import sdp as session_description
 from media.engine import CallMedia, MediaEvent, MediaRefused, Source
+from media.sdp import STATIC_ENCODINGS
 
+_AUDIO: Final = re.compile(rb"(?:\A|\n)m=audio [1-9][0-9]* [\w/]+ ([0-9]{1,3})\b", re.ASCII)
 _NO_SOUND: Final = "this media engine has no sound of its own"
 
 
@@ -21,7 +23,7 @@ class PassthroughEngine:
 
     def __init__(self, events: Callable[[MediaEvent], None] | None = None) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
-        self._answers: dict[str, dict[str, bytes]] = {}
+        self._answers: dict[str, bytes] = {}
 
     def inventory(self) -> dict[str, int]:
         """Return how many calls are held now."""
@@ -37,8 +39,7 @@ class PassthroughEngine:
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
     ) -> bytes:
         """Return the answer as it is."""
-        answers = self._answers.setdefault(call, {})
-        answers[leg] = answers[to] = sdp
+        self._answers[call] = sdp
         return sdp
 
     async def publish(
@@ -80,21 +81,14 @@ class PassthroughEngine:
 
     def codec(self, call: str, leg: str) -> str:
         """Return the first voice codec of the last answer, "" when there is none or it can't be read."""
-        body = self._answers.get(call, {}).get(leg)
-        if body is None:
+        body = self._answers.get(call)
+        if body is None or (stream := _AUDIO.search(body)) is None:
             return ""
-        try:
-            session = session_description.parse(body)
-        except session_description.SdpError:
-            return ""
-        voices = [
-            codec.name
-            for media in session.media
-            if media.kind == "audio" and media.port
-            for codec in media.codecs
-            if not codec.is_auxiliary
-        ]
-        return voices[0] if voices else ""
+        payload_type = stream[1]
+        named = re.search(rb"\na=rtpmap:" + payload_type + rb" ([\w.\-]+)/", body, re.ASCII)
+        if named is not None:
+            return named[1].decode()
+        return STATIC_ENCODINGS.get(payload_type.decode(), "").partition("/")[0]
 
 
 def _refuse() -> NoReturn:

@@ -43,7 +43,7 @@ classes:
 
 trunks:
   operateur:
-    host: 127.0.0.1
+    host: 127.0.0.9
     transport: udp
     owns: ["+33383000100"]
     channels: 30

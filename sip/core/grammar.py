@@ -47,7 +47,8 @@ def parse_parameters(text: str) -> dict[str, str]:
 def unquote(text: str) -> str:
     """The text of a quoted string; a text without quotes is returned as it is."""
     if len(text) >= 2 and text[0] == '"' == text[-1]:
-        return _QUOTED_PAIR.sub(r"\1", text[1:-1])
+        inner = text[1:-1]
+        return _QUOTED_PAIR.sub(r"\1", inner) if "\\" in inner else inner
     return text
 
 

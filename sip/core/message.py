@@ -74,12 +74,13 @@ class Message:
     headers: canonical lower-case name (compact forms expanded) to the raw values, in order of arrival.
     """
 
-    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "headers")
+    __slots__ = ("_call_id", "_cseq", "_from", "_to", "_via", "body", "headers")
 
     def __init__(self, headers: dict[str, list[str]], body: bytes) -> None:
         self.headers = headers
         self.body = body
         self._via: Via | None = None
+        self._call_id: str | None = None
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
         self._cseq: tuple[int, str] | None = None
@@ -93,12 +94,13 @@ class Message:
 
     def only(self, name: str) -> str:
         """The raw value of a header that must be there exactly once (torture test multi01)."""
-        values = self.headers.get(name)
-        if values is None:
-            raise ParseError(f"{spell(name)} is missing")
-        if len(values) != 1:
-            raise ParseError(f"{spell(name)} more than once")
-        return values[0]
+        try:
+            (value,) = self.headers[name]
+        except KeyError:
+            raise ParseError(f"{spell(name)} is missing") from None
+        except ValueError:
+            raise ParseError(f"{spell(name)} more than once") from None
+        return value
 
     def get(self, name: str) -> str:
         """The first raw value of a header, or the empty string."""
@@ -149,9 +151,12 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID."""
-        value = self.only("call-id")
-        if not value or " " in value:
-            raise ParseError(f"malformed Call-ID {value[:80]!r}")
+        value = self._call_id
+        if value is None:
+            value = self.only("call-id")
+            if not value or " " in value:
+                raise ParseError(f"malformed Call-ID {value[:80]!r}")
+            self._call_id = value
         return value
 
     @property

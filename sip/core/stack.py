@@ -7,6 +7,7 @@ party sends makes these raise: it gets an answer or is dropped, and a count.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from typing import Protocol
@@ -52,6 +53,7 @@ class Stack:
         self.outbox: Outbox = []
         self.timers = TimerHeap()
         self.counts: Counter[str] = Counter()
+        self._tag_key = identifiers.token().encode()
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
         self._merged: dict[Key, Key] = {}  # 8.2.2.2: (Call-ID, From tag, CSeq) of the INVITEs being served
@@ -212,6 +214,27 @@ class Stack:
         transaction.respond(status, data, now)
         self._settle(transaction)
         return data
+
+    def challenge(self, transaction: ServerTransaction, now: float, headers: str) -> None:
+        """Answer with 401 and forget the request: nothing is kept for a stranger (8.2.7, 26.3.2.4).
+
+        A retransmission is challenged anew, with the same To tag; the ACK finds no transaction and is dropped.
+        """
+        request = transaction.request
+        if request is None:
+            raise SipError("the request was answered before")
+        self.outbox.append(
+            (transaction.flow, build_response(request, 401, to_tag=self._fixed_tag(request), headers=headers))
+        )
+        self._servers.pop(transaction.key, None)
+        transaction.deadline = None
+        if isinstance(transaction, InviteServer) and transaction.merged is not None:
+            self._merged.pop(transaction.merged, None)
+
+    def _fixed_tag(self, request: Request) -> str:
+        """A To tag that is the same for every retransmission of a request (8.2.7)."""
+        identity = f"{request.call_id} {request.via.branch}".encode("utf-8", "surrogateescape")
+        return hashlib.blake2s(identity, key=self._tag_key, digest_size=8).hexdigest()
 
     def send_request(
         self, method: str, branch: str, data: bytes, flow: Flow, user: ClientUser, now: float

@@ -90,11 +90,13 @@ class Driver:
         if deadline is None or self._closed:
             return
         timer = self._timer
+        if timer is not None and timer.when() <= deadline:
+            return
+        when = max(deadline, self._loop.time() + TIMER_GRAIN_SECONDS)
         if timer is not None:
-            if timer.when() <= deadline:
+            if timer.when() <= when:
                 return
             timer.cancel()
-        when = max(deadline, self._loop.time() + TIMER_GRAIN_SECONDS)
         self._timer = self._loop.call_at(when, self._fire)
 
     def _fire(self) -> None:
