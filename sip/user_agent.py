@@ -210,6 +210,7 @@ class UserAgent:
         """A request outside a dialog (sip.core.ua_core.Application)."""
         match request.method:
             case "INVITE":
+                self._forget_ended()
                 if self._waiting.full():
                     raise RemoteProtocolError(486, "Busy Here")
                 assert isinstance(transaction, InviteServer)
@@ -219,6 +220,14 @@ class UserAgent:
                 self.core.stack.respond(transaction, 200, now, headers=headers)
             case _:
                 raise RemoteProtocolError(405, "Method Not Allowed", (("Allow", ALLOW),))
+
+    def _forget_ended(self) -> None:
+        """Where nobody has taken up the calls that wait, those that are over make room for another."""
+        if self._waiting.full():
+            waiting = [self._waiting.get_nowait() for _ in range(MAX_WAITING_CALLS)]
+            for call in waiting:
+                if not call.over:
+                    self._waiting.put_nowait(call)
 
     def close(self) -> None:
         """Send what is left to send and stop the timer; the transport is its owner's to close."""
@@ -248,6 +257,11 @@ class Call:
         call goes on as it was.
         """
         self._facts.answer_offer = answer
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._facts.ended_for.done()
 
     async def ended(self) -> Reason:
         """Wait for the end, whoever brought it about; returns why."""
@@ -361,7 +375,7 @@ class IncomingCall(Call):
         return await asyncio.shield(self._facts.acknowledged_with)
 
     def _check(self) -> None:
-        if self._facts.ended_for.done():
+        if self.over:
             raise _failure(self._facts.ended_for.result())
 
 

@@ -44,7 +44,7 @@ def demo(
                 show_town(console, town)
                 with suppress(KeyboardInterrupt):
                     town.wait()
-                console.print("\nThe town has stopped.")
+                console.print("\nStopping. Ctrl-C again ends calls in progress.")
     except DemoError as error:
         fail(error)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -21,6 +22,8 @@ VALUE_WIDTH = 17
 
 def console_for_output() -> Console:
     """The console on standard output. Text is printed as it is: a name may hold [brackets]."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal of another age shows ? for an accent
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 

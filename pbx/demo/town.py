@@ -193,10 +193,14 @@ async def _until_it_answers(town: Town) -> None:
 
 
 def _stop(pid: int) -> None:
-    """End the node; it ends its own processes, and waits for them."""
+    """End the node: it waits for calls in progress, unless a second Ctrl-C says not to."""
     with suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
+        try:
+            os.waitpid(pid, 0)
+        except KeyboardInterrupt:
+            os.kill(pid, signal.SIGKILL)  # its processes end with it
+            os.waitpid(pid, 0)
 
 
 def _last_words(log_file: Path) -> str:

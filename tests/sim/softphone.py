@@ -15,10 +15,25 @@ DOMAIN = "valmont.example"
 
 
 def softphone(world: World, name: str, address: str, server: Address, *, user: str = "1001") -> UserAgent:
-    """A softphone that signs in as `user` with the sample plan's password; closed when the world ends."""
+    """A softphone over UDP that signs in as `user` with the sample plan's password; closed when the world
+    ends."""
+    agent, node = _softphone(world, name, address, user)
+    agent.outbound = node.flow(server)
+    return agent
+
+
+async def softphone_over_tcp(
+    world: World, name: str, address: str, server: Address, *, user: str = "1001"
+) -> UserAgent:
+    """The same over a TCP connection that it opens."""
+    agent, node = _softphone(world, name, address, user)
+    agent.outbound = await node.connect(server)
+    return agent
+
+
+def _softphone(world: World, name: str, address: str, user: str) -> tuple[UserAgent, Node]:
     agent = UserAgent(Account(user, f"pw{user}", DOMAIN), name.encode())
     node = Node(world.host(name, address), agent.driver)
-    agent.outbound = node.flow(server)
     world.watch(name, agent)
     world.closing.callback(node.close)
-    return agent
+    return agent, node

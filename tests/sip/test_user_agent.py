@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -26,7 +27,7 @@ from tests.sim.desk import DESK, Desk
 from tests.sim.network import Address, Link
 from tests.sim.node import Node
 from tests.sim.phone import REASONS, Phone
-from tests.sim.softphone import DOMAIN, softphone
+from tests.sim.softphone import DOMAIN, softphone, softphone_over_tcp
 from tests.sim.wire import sdp
 from tests.sim.world import World, run, scenario
 
@@ -459,18 +460,44 @@ async def test_calls_that_nobody_takes_up_are_bounded(world: World) -> None:
         await bruno.expect(480)
 
 
+@scenario()
+async def test_calls_that_were_cancelled_unheard_make_room_for_others(world: World) -> None:
+    alice, bruno = called(world)
+    for _ in range(MAX_WAITING_CALLS):
+        invite = bruno.invite("alice")
+        await bruno.expect(100)
+        bruno.cancel(invite)
+        await bruno.expect_in_any_order("200 CANCEL", "487 INVITE")
+    bruno.invite("alice")
+    await bruno.expect(100)
+    call = await alice.incoming()
+    assert not call.over
+    call.refuse()
+    await bruno.expect(486)
+
+
 # Through the exchange
 
 
-async def conversation(world: World) -> None:
-    """Two softphones register, one calls the other through the exchange, and hangs up after ten seconds."""
-    records = Records()
-    exchange = exchange_of(world, records)
+async def over_udp(world: World) -> None:
+    """Two softphones talk over UDP."""
     alice = softphone(world, "Alice", "192.0.2.1", EXCHANGE)
     bruno = softphone(world, "Bruno", "192.0.2.2", EXCHANGE, user="1002")
+    await conversation(world, alice, bruno)
+
+
+async def over_tcp(world: World) -> None:
+    """The same over TCP."""
+    alice = await softphone_over_tcp(world, "Alice", "192.0.2.1", EXCHANGE)
+    bruno = await softphone_over_tcp(world, "Bruno", "192.0.2.2", EXCHANGE, user="1002")
+    await conversation(world, alice, bruno)
+    assert {rung.passage.transport for rung in world.ladder.rungs if rung.passage} == {"TCP"}
+
+
+async def conversation(world: World, alice: UserAgent, bruno: UserAgent) -> None:
+    """Both register, one calls the other through the exchange and hangs up after ten seconds."""
     for phone in (alice, bruno):
         assert await phone.register(600) == 600
-    assert exchange.status()["bindings"] == 2
     going = alice.invite("1002", OFFER)
     coming = await bruno.incoming()
     assert (coming.caller.display, coming.caller.sip_uri.user) == ("Alice Martin", "1001")
@@ -485,19 +512,27 @@ async def conversation(world: World) -> None:
     assert (await coming.ended()).cause == 16
     for phone in (alice, bruno):
         await phone.unregister()
+
+
+async def through_the_exchange(world: World, scene: Callable[[World], Awaitable[None]]) -> None:
+    """Play a scene in a world with an exchange, which writes one record of it and keeps nothing."""
+    records = Records()
+    exchange = exchange_of(world, records)
+    await scene(world)
     await world.sleep(40)
     assert exchange.status()["bindings"] == 0
     assert [(call.from_, call.to, len(call.legs)) for call in records.calls] == [("1001", "1002", 2)]
     assert exchange.inventory() == dict.fromkeys(exchange.inventory(), 0)
 
 
-def test_two_softphones_talk_through_the_exchange() -> None:
-    run(conversation)
+@pytest.mark.parametrize("scene", [over_udp, over_tcp])
+def test_two_softphones_talk_through_the_exchange(scene: Callable[[World], Awaitable[None]]) -> None:
+    run(lambda world: through_the_exchange(world, scene))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_two_softphones_talk_through_the_exchange_on_a_lossy_network(seed: int) -> None:
-    run(conversation, seed=seed, link=Link(loss=0.2))
+    run(lambda world: through_the_exchange(world, over_udp), seed=seed, link=Link(loss=0.2))
 
 
 @scenario()
