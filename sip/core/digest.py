@@ -43,6 +43,7 @@ NONCE_SECONDS = 300.0
 WINDOW_COUNTS = 64
 MAX_WINDOWS = 65_536
 
+_COUNT = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _PLAIN = r'([A-Za-z]+) ?= ?(?:"([^"\\]*)"|([A-Za-z0-9\-]+))'
 _PLAIN_PARAMETER = re.compile(_PLAIN)
 _PLAIN_PARAMETERS = re.compile(rf"(?:{_PLAIN}(?:, ?|\Z))+\Z")
@@ -199,11 +200,8 @@ class Authenticator:
         text = fields.get("nc", "")
         if "qop" not in fields:
             number = 1  # a client of RFC 2069: its nonces serve once
-        elif len(text) == 8 and text.isalnum():
-            try:
-                number = int(text, 16)
-            except ValueError:
-                return False
+        elif _COUNT.match(text):
+            number = int(text, 16)
         else:
             return False
         if window is None:
