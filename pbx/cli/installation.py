@@ -178,14 +178,13 @@ def _print_next_steps(answers: Answers, configuration: Path, plan: Path, *, with
     from pbx.installation import ECHO_NUMBER
 
     typer.echo("\nNext")
+    file = shlex.quote(str(configuration))
     steps = [
-        f"beffroi doctor -c {configuration}      what is missing on this machine",
-        f"beffroi serve -c {configuration}       run it",
+        f"beffroi doctor -c {file}      what is missing on this machine",
+        f"beffroi serve -c {file}       run it",
     ]
     if not with_people:
-        steps.insert(
-            0, f'beffroi user add {answers.first} "Alice Martin" --class national -c {configuration}'
-        )
+        steps.insert(0, f'beffroi user add {answers.first} "Alice Martin" --class national -c {file}')
     steps.append(f"register a telephone, and dial {ECHO_NUMBER}: it repeats what it hears")
     for number, step in enumerate(steps, 1):
         typer.echo(f"  {number}. {step}")

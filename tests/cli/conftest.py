@@ -1,0 +1,135 @@
+"""Commands as a person types them, on a folder of their own with the sample town."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pbx.cli.application import application
+from pbx.configuration import Configuration, load_configuration
+
+SAMPLE_PLAN = Path(__file__).parents[2] / "examples" / "valmont.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command said, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Town:
+    """A folder with beffroi.yaml and plan.yaml, where commands run. SIP is on a free port of loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.configuration_file = folder / "beffroi.yaml"
+        self.plan_file = folder / "plan.yaml"
+        self.port = free_port()
+        self.plan_file.write_text(SAMPLE_PLAN.read_text("utf-8"), "utf-8")
+        self.configuration_file.write_text(
+            f"domain: localhost\nsip: {{udp: 127.0.0.1:{self.port}, tcp: 127.0.0.1:{self.port}}}\n"
+            "media: {address: 127.0.0.1, ports: 26000-26099}\n"
+        )
+
+    @property
+    def settings(self) -> Configuration:
+        return load_configuration(self.configuration_file)
+
+    def change_plan(self, old: str, new: str) -> None:
+        text = self.plan_file.read_text("utf-8")
+        assert old in text
+        self.plan_file.write_text(text.replace(old, new, 1), "utf-8")
+
+    def line_of(self, text: str) -> int:
+        lines = self.plan_file.read_text("utf-8").splitlines()
+        return next(number for number, line in enumerate(lines, 1) if text in line)
+
+    def run(self, *arguments: str, typed: str = "") -> Outcome:
+        """Run a command with this town's configuration."""
+        return run_command(*arguments, "-c", str(self.configuration_file), typed=typed)
+
+    @contextmanager
+    def serving(self) -> Iterator[Callable[[str], str]]:
+        """A real node for the length of the block; the value reads its log up to a line with some words."""
+        with serving(self.configuration_file) as log_until:
+            yield log_until
+
+
+def run_command(*arguments: str, typed: str = "") -> Outcome:
+    """Run a command as it is."""
+    result = CliRunner().invoke(application, arguments, input=typed, env={"COLUMNS": "200"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Outcome(result.exit_code, result.stdout, result.stderr)
+
+
+def serve_command(configuration: Path) -> list[str]:
+    """`beffroi serve` in a process of its own: it forks."""
+    return [sys.executable, "-c", "from pbx.cli import main; main()", "serve", "-c", str(configuration)]
+
+
+@contextmanager
+def serving(configuration: Path) -> Iterator[Callable[[str], str]]:
+    """`beffroi serve` until the end of the block, which it must end well."""
+    with subprocess.Popen(
+        serve_command(configuration), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        log = process.stderr
+
+        def log_until(words: str) -> str:
+            said = []
+            for line in log:
+                said.append(line)
+                if words in line:
+                    return line
+            raise AssertionError(f'the node ended before it said "{words}": {"".join(said)}')
+
+        try:
+            log_until("ready plan=")
+            yield log_until
+        finally:
+            os.kill(process.pid, signal.SIGTERM)
+            process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def free_port() -> int:
+    """A port that is free on loopback for UDP and TCP."""
+    for _ in range(100):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        ):
+            udp.bind(("127.0.0.1", 0))
+            port: int = udp.getsockname()[1]
+            try:
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free for both")
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)

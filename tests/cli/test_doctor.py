@@ -1,0 +1,163 @@
+"""`beffroi doctor`: what is wrong is found, said with its mend, and nothing else is complained about."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pbx.configuration import Listen
+from pbx.doctor import examine, holder_of
+from pbx.journal import Journal
+from tests.cli.conftest import Town, run_command
+from tests.pbx.sample_records import call
+
+NOW = datetime(2026, 12, 25, 10, tzinfo=UTC)
+
+
+def codes(town: Town, now: datetime = NOW) -> dict[str, str]:
+    """The codes found in this town, with their severity."""
+    found = [finding for one in examine(town.settings, {}, now) for finding in one.findings]
+    return {finding.code: finding.severity for finding in found}
+
+
+def test_a_town_that_never_ran_has_no_error_and_nothing_is_made(town: Town):
+    outcome = town.run("doctor")
+    assert outcome.status == 0
+    assert "made at the start" in outcome.out
+    assert not town.settings.data_dir.exists()
+
+
+def test_each_line_says_how_it_is(town: Town):
+    lines = town.run("doctor").out.splitlines()
+    assert f"ok       port            SIP udp 127.0.0.1:{town.port} is free" in lines
+    assert "ok       node            isn't running" in lines
+    assert any(
+        line.startswith("ok       media           python (the native engine isn't built") for line in lines
+    )
+    assert "note     certificates    none needed" in lines
+
+
+def test_findings_have_the_agreed_keys(town: Town):
+    findings = town.run("doctor", "--json").json
+    assert {tuple(finding) for finding in findings} == {
+        ("code", "severity", "file", "line", "column", "message", "hint")
+    }
+
+
+def test_a_configuration_with_an_error_is_told_as_a_finding(town: Town):
+    town.configuration_file.write_text("domian: x\n")
+    outcome = town.run("doctor", "--json")
+    assert outcome.status == 1
+    (finding,) = outcome.json
+    assert (finding["code"], finding["line"]) == ("unknown_key", 1)
+
+
+def test_no_configuration_is_told_as_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = run_command("doctor", "--json")
+    assert outcome.status == 1
+    assert [finding["code"] for finding in outcome.json] == ["no_configuration"]
+
+
+def test_a_port_that_another_program_holds_is_an_error_with_its_name(town: Town):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", town.port))
+        outcome = town.run("doctor", "--json")
+        holder = holder_of(Listen("127.0.0.1", town.port), socket.SOCK_DGRAM)
+    assert outcome.status == 1
+    (error,) = [finding for finding in outcome.json if finding["severity"] == "error"]
+    assert error["message"] == f"SIP udp 127.0.0.1:{town.port} is taken by {holder}"
+    assert "(pid " in holder
+
+
+def test_an_address_of_another_machine_is_an_error(town: Town):
+    town.configuration_file.write_text("sip: {udp: 192.0.2.77:5060, tcp: []}\n")
+    found = [finding for one in examine(town.settings, {}, NOW) for finding in one.findings]
+    assert [one.message for one in found if one.code == "port"] == [
+        "SIP udp 192.0.2.77:5060: this machine has no address 192.0.2.77"
+    ]
+
+
+def test_a_node_without_any_port_is_an_error(town: Town):
+    town.configuration_file.write_text("sip: {udp: [], tcp: []}\n")
+    assert codes(town)["no_port"] == "error"
+
+
+def test_a_plan_with_an_error_is_summed_up(town: Town):
+    town.change_plan('expect: {user: "2301"}', 'expect: {user: "2302"}')
+    outcome = town.run("doctor", "--json")
+    assert outcome.status == 1
+    (error,) = [finding for finding in outcome.json if finding["severity"] == "error"]
+    assert (error["code"], error["message"]) == ("plan_errors", "the plan has 1 errors")
+    assert error["hint"] == f"`beffroi plan check -c {town.configuration_file}` shows all"
+
+
+def test_secrets_that_are_not_set_are_notes_with_their_line(town: Town):
+    found = [one for one in town.run("doctor", "--json").json if one["code"] == "secret_not_set"]
+    assert [one["line"] for one in found] == [
+        town.line_of(word) for word in ("  operateur-a:", "  operateur-b:", "conseil:")
+    ]
+    assert {one["severity"] for one in found} == {"note"}
+
+
+def test_an_engine_that_is_not_built_is_a_warning(town: Town):
+    town.configuration_file.write_text("media: {engine: native}\n")
+    assert codes(town)["engine"] == "warning"
+
+
+def test_passwords_made_for_another_domain_are_an_error(town: Town):
+    town.run("user", "add", "2011", "Claire")
+    text = town.configuration_file.read_text()
+    town.configuration_file.write_text(text.replace("domain: localhost", "domain: pbx.example"))
+    assert codes(town)["other_domain"] == "error"
+
+
+def test_a_damaged_journal_is_an_error(town: Town):
+    journal = Journal(town.settings.journal_dir)
+    for number in range(3):
+        journal.append(call(number))
+    journal.close()
+    (segment,) = town.settings.journal_dir.glob("calls-*.seg")
+    data = bytearray(segment.read_bytes())
+    data[40] ^= 0xFF
+    segment.write_bytes(data)
+    assert codes(town)["journal_damaged"] == "error"
+
+
+def test_a_torn_tail_is_nothing_to_mend(town: Town):
+    journal = Journal(town.settings.journal_dir)
+    journal.append(call(1))
+    journal.close()
+    (segment,) = town.settings.journal_dir.glob("calls-*.seg")
+    segment.write_bytes(segment.read_bytes()[:-3])
+    assert "journal_damaged" not in codes(town)
+
+
+def test_a_database_that_is_none_is_an_error(town: Town):
+    town.settings.data_dir.mkdir(mode=0o700)
+    (town.settings.data_dir / "beffroi.sqlite3").write_bytes(b"this is no database" * 100)
+    assert codes(town)["database_unavailable"] == "error"
+
+
+def test_a_data_dir_that_others_can_read_is_a_warning(town: Town):
+    town.run("user", "add", "2011", "Claire")
+    town.settings.data_dir.chmod(0o755)
+    assert codes(town)["data_dir_open"] == "warning"
+
+
+def test_an_export_that_is_behind_the_database_is_a_warning(town: Town):
+    town.run("user", "add", "2011", "Claire")
+    town.settings.directory_file.unlink()
+    assert codes(town)["directory_old"] == "warning"
+
+
+def test_a_clock_of_another_century_is_an_error(town: Town):
+    assert codes(town, datetime(1970, 1, 1, tzinfo=UTC))["clock"] == "error"
+
+
+def test_without_a_speaking_engine_there_is_a_warning(town: Town, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert codes(town)["no_speech"] == "warning"

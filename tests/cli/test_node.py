@@ -1,0 +1,85 @@
+"""Commands beside a running node: its status, a new plan, a new user."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.cli.conftest import Town, run_command, serve_command
+
+
+def test_the_version_is_printed():
+    assert run_command("--version").out == f"beffroi {version('beffroi')}\n"
+
+
+def test_status_without_a_node_says_how_to_start_one(town: Town):
+    outcome = town.run("status")
+    assert outcome.status == 1
+    assert outcome.err == (
+        f"beffroi: no node runs on {town.settings.data_dir}; "
+        f"start it with `beffroi serve -c {town.configuration_file}`\n"
+    )
+
+
+def test_status_shows_every_process(town: Town):
+    with town.serving():
+        status = town.run("status", "--json").json
+        shown = town.run("status").out
+    roles = {process["role"] for process in status["processes"]}
+    assert {"supervisor", "signalling", "media", "worker"} <= roles
+    assert all(f"pid {process['pid']}" in shown for process in status["processes"])
+
+
+def test_the_doctor_knows_the_ports_of_our_own_node(town: Town):
+    with town.serving():
+        outcome = town.run("doctor")
+    assert outcome.status == 0
+    assert f"SIP udp 127.0.0.1:{town.port} is taken, and a node of ours runs" in outcome.out
+    assert "ok       node            running, 0 calls, plan " in outcome.out
+
+
+def test_a_plan_that_changed_is_noted_then_put_in_force(town: Town):
+    with town.serving():
+        town.change_plan("Hôtel de ville", "Mairie")
+        before = [finding["code"] for finding in town.run("doctor", "--json").json]
+        reloaded = town.run("plan", "reload", "--json")
+        after = [finding["code"] for finding in town.run("doctor", "--json").json]
+        in_force = town.run("status", "--json").json["plan_version"]
+    assert "plan_changed" in before
+    assert "plan_changed" not in after
+    assert reloaded.json == {"plan_version": in_force, "findings": []}
+
+
+def test_a_plan_with_an_error_never_reaches_the_node(town: Town):
+    with town.serving():
+        version_before = town.run("status", "--json").json["plan_version"]
+        town.change_plan('expect: {user: "2301"}', 'expect: {user: "2302"}')
+        refused = town.run("plan", "reload", "--json")
+        version_after = town.run("status", "--json").json["plan_version"]
+    assert refused.status == 1
+    assert [finding["code"] for finding in refused.json["findings"]] == ["test_failed"]
+    assert version_after == version_before
+
+
+def test_a_user_who_is_added_can_sign_in_without_a_restart(town: Town):
+    with town.serving() as log_until:
+        town.run("user", "add", "2011", "Claire")
+        log_until("directory devices=10")
+        assert town.run("status", "--json").json["devices"] == 10
+
+
+def test_an_address_that_is_taken_ends_serve_with_one_sentence(town: Town, tmp_path: Path):
+    other = tmp_path / "other"
+    other.mkdir()
+    second = Town(other)
+    second.configuration_file.write_text(town.configuration_file.read_text())
+    with town.serving():
+        outcome = subprocess.run(
+            serve_command(second.configuration_file), capture_output=True, text=True, timeout=60
+        )
+    assert outcome.returncode == 1
+    assert outcome.stderr == (
+        f"beffroi: cannot listen on 127.0.0.1:{town.port}: Address already in use; "
+        "is another SIP server running there?\n"
+    )
