@@ -33,7 +33,8 @@ def demo(
     from pbx.demo.town import DemoError, running_town
 
     console = console_for_output()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in the same way as with Ctrl-C
+    for number in (signal.SIGTERM, signal.SIGHUP):  # ended in the same way as with Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     good = True
     try:
         with running_town(port) as town:
@@ -70,4 +71,6 @@ def _play_a_call(console: Console, town: Town) -> bool:
     console.print()
     good = asyncio.run(play())
     list_(town.configuration.path)
+    if not good:
+        console.print(f"The town's last words:\n{town.last_words()}")
     return good

@@ -88,10 +88,14 @@ class Town:
                 return Account(extension, person.password or "", self.configuration.domain, person.name)
         raise DemoError(f"nobody has extension {extension} in {self.configuration.plan}")
 
+    def last_words(self) -> str:
+        """The end of what its processes wrote."""
+        return _last_words(self.log)
+
     def wait(self) -> None:
         """Return when the town has ended by itself, which it shouldn't. Raises DemoError then."""
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        raise DemoError(f"the town has ended by itself; its last words:\n{_last_words(self.log)}")
+        raise DemoError(f"the town has ended by itself; its last words:\n{self.last_words()}")
 
 
 @contextmanager
@@ -189,7 +193,7 @@ async def _until_it_answers(town: Town) -> None:
         agent.close()
         transport.close()
     if status != 200:
-        raise DemoError(f"the town answers {status}; its last words:\n{_last_words(town.log)}")
+        raise DemoError(f"the town answers {status}; its last words:\n{town.last_words()}")
 
 
 def _stop(pid: int) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,25 +70,41 @@ def demo(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running_demo(port: int) -> Iterator[subprocess.Popen[str]]:
-    """`beffroi demo` from its last line on the screen to its end."""
-    words = [*COMMAND, "--port", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+def running_demo(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """`beffroi demo` while it runs, on a free port."""
+    command = [*COMMAND, *words, "--port", str(unused_port())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
             process.kill()
 
 
-def screen_of(process: subprocess.Popen[str]) -> str:
-    """What it prints until it says how to stop it."""
-    assert process.stdout is not None
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    """What it prints up to the line with these words."""
+    assert process.stdout is not None and process.stderr is not None
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if line.startswith("Ctrl-C"):
+        if words in line:
             return "".join(lines)
-    raise AssertionError(f"the screen ended early: {lines} {process.stderr and process.stderr.read()}")
+    raise AssertionError(f"it ended without {words!r}: {lines} {process.stderr.read()}")
+
+
+def configuration_in(words: str) -> Path:
+    """The configuration that the screen names."""
+    found = re.search(r"status -c (\S+)", words)
+    assert found is not None, words
+    return Path(found[1])
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def role(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 # The whole
@@ -112,15 +129,26 @@ def cell_of(line: str, side: int) -> str:
     return cells[1 + side] if len(cells) == 4 else ""
 
 
+def test_a_call_without_sound_ends_with_status_1() -> None:
+    with running_demo("--call") as process:
+        read_until(process, "both speak")
+        supervisor = children(process.pid)[0]
+        media = next(pid for pid in children(supervisor) if role(pid) == "beffroi-media")
+        os.kill(media, signal.SIGSTOP)
+        words = read_until(process, "1001 heard")
+        os.kill(media, signal.SIGCONT)
+        more, errors = process.communicate(timeout=SECONDS)
+        assert (process.returncode, errors) == (1, "")
+    assert "it should have heard 1000 Hz" in words
+    assert "it should have heard 440 Hz" in more
+
+
 def test_demo_says_what_to_register_and_dial_answers_and_stops_when_told() -> None:
-    port = unused_port()
-    with running_demo(port) as process:
-        words = screen_of(process)
-        for expected in (f"127.0.0.1:{port}", "1001", "pw1001", "9196", "15, 17, 18 and 112 reach nobody"):
+    with running_demo() as process:
+        words = read_until(process, "Ctrl-C")
+        for expected in ("127.0.0.1:", "1001", "pw1001", "9196", "15, 17, 18 and 112 reach nobody"):
             assert expected in words
-        found = re.search(r"status -c (\S+)", words)
-        assert found is not None
-        configuration = Path(found[1])
+        configuration = configuration_in(words)
         status = subprocess.run(
             [sys.executable, "-c", "from pbx.cli import main; main()", "status", "-c", configuration],
             capture_output=True,
@@ -134,16 +162,14 @@ def test_demo_says_what_to_register_and_dial_answers_and_stops_when_told() -> No
     assert not configuration.parent.exists()
 
 
-def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
-    port = unused_port()
-    with running_demo(port) as process:
-        screen_of(process)
-        supervisor = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
-        watched = os.pidfd_open(supervisor)
+def test_a_demo_that_is_killed_leaves_no_process() -> None:
+    with running_demo() as process:
+        configuration = configuration_in(read_until(process, "Ctrl-C"))
+        watched = os.pidfd_open(children(process.pid)[0])
         process.kill()
         process.wait()
         assert ended_within(watched, SECONDS)
-    bound(Listen("127.0.0.1", port), socket.SOCK_DGRAM).close()
+    shutil.rmtree(configuration.parent)  # nobody was left to do it
 
 
 def ended_within(watched: int, seconds: float) -> bool:
