@@ -33,7 +33,7 @@ from pbx.supervisor import bound
 from sip.core.flow import Flow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "valmont.yaml"
-COMMAND = (sys.executable, "-c", "from pbx.cli import demo, main; main()", "demo")
+BEFFROI = Path(sys.executable).with_name("beffroi")
 SECONDS = 30.0
 LOCAL = {"1001": ("127.0.0.1", 5071), "1002": ("127.0.0.1", 5072)}
 
@@ -66,13 +66,13 @@ def town_in(folder: Path) -> Town:
 
 
 def demo(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=SECONDS)
+    return subprocess.run([BEFFROI, "demo", *words], capture_output=True, text=True, timeout=SECONDS)
 
 
 @contextmanager
 def running_demo(*words: str) -> Iterator[subprocess.Popen[str]]:
     """`beffroi demo` while it runs, on a free port."""
-    command = [*COMMAND, *words, "--port", str(unused_port())]
+    command = [BEFFROI, "demo", *words, "--port", str(unused_port())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -150,7 +150,7 @@ def test_demo_says_what_to_register_and_dial_answers_and_stops_when_told() -> No
             assert expected in words
         configuration = configuration_in(words)
         status = subprocess.run(
-            [sys.executable, "-c", "from pbx.cli import main; main()", "status", "-c", configuration],
+            [BEFFROI, "status", "-c", configuration],
             capture_output=True,
             text=True,
             timeout=SECONDS,
