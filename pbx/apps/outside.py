@@ -5,7 +5,7 @@ from __future__ import annotations
 from dialplan.decision import ToTrunks
 from dialplan.plan import Trunk
 from pbx.apps.announce import announce
-from pbx.apps.dial import BUSY
+from pbx.apps.dial import BUSY, NO_ANSWER
 from pbx.calls.bridge import connect
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
@@ -14,6 +14,7 @@ from sip.core.flow import Flow
 from sip.core.reason import Reason
 
 RING_SECONDS = 120.0
+RANG_OUT = "no answer"
 TRYING_SECONDS = 3.0  # an emergency call goes to the next trunk after this with nothing but a 100
 ORDINARY_TRYING_SECONDS = 8.0
 NO_CIRCUIT = Reason("Q.850", 34, "No circuit available")
@@ -76,6 +77,9 @@ async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
     except LegEnded:
         leg.hang_up("cancelled")
         raise
+    if leg.cause == RANG_OUT and not target.emergency:
+        call.cause = RANG_OUT  # somebody's telephone rang: another trunk would ring the same
+        caller.refuse(480, call.cause, reason=NO_ANSWER)
     if last:
         return last
     await connect(call, leg, answered)
@@ -100,7 +104,7 @@ async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int
             case Failed(_, status, _):
                 return b"", status
             case TimeUp():
-                leg.hang_up("no answer" if rings else "no reply")
+                leg.hang_up(RANG_OUT if rings else "no reply")
                 return b"", 408
             case _:
                 pass

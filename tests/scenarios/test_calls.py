@@ -1,11 +1,11 @@
 """Calls between people of the town: RFC 3665 section 3, through a B2BUA.
 
-Our side is a user agent to each phone, so each side has a dialog, an ACK and a BYE of its own, and there is no
-Record-Route. Adapted: 3.1 and 3.2 (two phones, two proxies) are one call through Beffroi, 3.3 (proxies that
-challenge) is our own challenge, 3.8 (no answer: the caller gives up), 3.9 (busy), 3.10 (no response) and 3.11
-(temporarily unavailable) are here. 3.4 (a proxy fails) is a trunk that fails, in `test_trunks_out`; 3.6 (SDP in
-the ACK) is in `test_late_offers`, without its redirection; 3.7 (re-INVITE) is in `test_media_changes`. 3.5 (an
-ALG) has no counterpart.
+Our side is a user agent to each phone, so each side has a dialog, an ACK and a BYE of its own, and there is
+no Record-Route. Adapted: 3.1 and 3.2 (two phones, two proxies) are one call through Beffroi, 3.3 (proxies
+that challenge) is our own challenge, 3.8 (no answer: the caller gives up), 3.9 (busy), 3.10 (no response) and
+3.11 (temporarily unavailable) are here. 3.4 (a proxy fails) is a trunk that fails, in `test_trunks_out`; 3.6
+(SDP in the ACK) is in `test_late_offers`, without its redirection; 3.7 (re-INVITE) is in
+`test_media_changes`. 3.5 (an ALG) has no counterpart.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ async def test_a_device_that_refuses_leaves_the_others_ringing(world: World) -> 
 
 @scenario()
 async def test_busy_tells_more_than_unreachable(world: World) -> None:
-    town, bruno, alice, app, to_alice, to_app = await ringing(world)
+    _, bruno, alice, app, to_alice, to_app = await ringing(world)
     alice.reply(to_alice, 486)
     app.reply(to_app, 404)
     await alice.expect("ACK")
@@ -154,7 +154,7 @@ async def test_busy_tells_more_than_unreachable(world: World) -> None:
 
 @scenario()
 async def test_a_caller_who_gives_up_silences_every_device(world: World) -> None:
-    town, bruno, alice, app, to_alice, to_app = await ringing(world)
+    _, bruno, alice, app, to_alice, to_app = await ringing(world)
     alice.reply(to_alice, 180)
     app.reply(to_app, 180)
     await bruno.expect(180)

@@ -1,4 +1,4 @@
-"""Hold, resume and other changes in mid-call: RFC 3264 section 8, RFC 3261 section 14, RFC 3665 section 3.7."""
+"""Hold, resume and other changes in mid-call: RFC 3264 section 8, RFC 3261 section 14."""
 
 from __future__ import annotations
 

@@ -111,12 +111,14 @@ def name_of(record: Record) -> str:
 class TownPhone(Phone):
     """A phone of the virtual world that challenges don't confuse.
 
-    headers: put into every request in place of its own, or beside them. last_invite: the last one it sent.
+    headers: put into every request in place of its own, or beside them; uri: the Request-URI of its INVITEs,
+    where it isn't empty. last_invite: the last one it sent.
     """
 
     def __init__(self, host: Host, **options: Any) -> None:
         super().__init__(host, **options)
         self.headers: dict[str, str] = {}
+        self.uri = ""
         self.last_invite = Message("", ())
 
     def _send(self, message: Message, flow: Flow) -> Message:
@@ -124,6 +126,8 @@ class TownPhone(Phone):
             kept = tuple(line for line in message.headers if line[0] not in self.headers)
             extra = tuple(self.headers.items())
             message = Message(message.first_line, kept + extra, message.body)
+        if self.uri and message.method == "INVITE":
+            message = Message(f"INVITE {self.uri} SIP/2.0", message.headers, message.body)
         sent = super()._send(message, flow)
         if sent.first_line.startswith("INVITE"):
             self.last_invite = sent
@@ -149,22 +153,39 @@ class Town:
         self.engine = FakeEngine(BEFFROI[0])
         self.names = {name: address for name, (_, address) in OPERATORS.items()}
         setattr(world.loop, "getaddrinfo", self._getaddrinfo)  # noqa: B010 (mypy refuses to assign a method)
-        self.exchange = Exchange(
-            domain=DOMAIN,
-            plan=plan_of(plan_text, directory),
-            directory=directory,
-            engine=self.engine,
-            journal=self.journal,
-            clock=lambda: world.wall().timestamp(),
-            flow=self._flow,
-            secret=secret,
-        )
-        self.node = Node(world.host("Beffroi", BEFFROI[0]), self.exchange.driver)
+        self.host = world.host("Beffroi", BEFFROI[0])
+        self.exchange, self.node = self._open(plan_of(plan_text, directory), secret)
         self.errors = _Errors()
         world.network.watchers.append(self.journal.sent)
         world.watch("Beffroi", self)
         world.watch("engine", self.engine)
         world.closing.callback(self.close)
+
+    def _open(self, plan: Plan, secret: bytes) -> tuple[Exchange, Node]:
+        exchange = Exchange(
+            domain=DOMAIN,
+            plan=plan,
+            directory=self.directory,
+            engine=self.engine,
+            journal=self.journal,
+            clock=lambda: self.world.wall().timestamp(),
+            flow=self._flow,
+            secret=secret,
+        )
+        return exchange, Node(self.host, exchange.driver)
+
+    def restart(self) -> int:
+        """Be killed and come back with what was written; returns how many bindings hold."""
+        self.node.close()
+        self.journal.pending.clear()
+        self.exchange, self.node = self._open(self.exchange.plan, b"another process")
+        recovered = {record.aor: record.bindings for record in self.bindings}
+        return self.exchange.registrations.restore(recovered, self.exchange.driver.now)
+
+    def reload(self, plan_text: str, directory: Directory | None = None) -> None:
+        """Put another plan in force."""
+        self.directory = self.directory if directory is None else directory
+        self.exchange.reload(plan_of(plan_text, self.directory), self.directory)
 
     def close(self) -> None:
         """Stop, as a process does that is killed."""
@@ -186,11 +207,8 @@ class Town:
 
     def phone(self, user: str, *, password: str = "", address: str = "") -> TownPhone:
         """A device of the town at its address; its password is right unless another is given."""
-        host = self.world.host(user, address or ADDRESSES[user])
-        phone = TownPhone(host, user=user, password=password or f"pw{user}", server=BEFFROI, domain=DOMAIN)
-        self.world.watch(user, phone)
-        self.world.closing.push_async_callback(phone.close)
-        return phone
+        password = password or f"pw{user}"
+        return self._machine(user, address or ADDRESSES[user], user=user, domain=DOMAIN, password=password)
 
     async def phones(self, *users: str) -> list[TownPhone]:
         """Devices that have registered; the ladder begins after that."""
@@ -200,12 +218,19 @@ class Town:
         self.ladder.clear()
         return phones
 
-    def operator(self, name: str) -> Phone:
-        """An operator's side of a trunk."""
+    def operator(self, name: str) -> TownPhone:
+        """An operator's side of a trunk, which answers what it is sent and calls from no number of ours."""
         for host, (operator, address) in OPERATORS.items():
             if operator == name:
-                return self.world.phone(name, address, user=name, server=BEFFROI, domain=host)
+                return self._machine(name, address, user="+33699999999", domain=host)
         raise ValueError(name)
+
+    def _machine(self, name: str, address: str, *, user: str, domain: str, password: str = "") -> TownPhone:
+        host = self.world.host(name, address)
+        phone = TownPhone(host, user=user, password=password, server=BEFFROI, domain=domain)
+        self.world.watch(name, phone)
+        self.world.closing.push_async_callback(phone.close)
+        return phone
 
     # What people do
 
@@ -214,6 +239,14 @@ class Town:
         await caller.call(callee.user)
         callee.answer(await callee.expect("INVITE"))
         await callee.expect("ACK")
+        caller.ack(await caller.expect(200))
+        await self.world.sleep(0.1)
+
+    async def talk_outside(self, caller: Phone, number: str, operator: Phone) -> None:
+        """The caller calls a number over an operator's trunk and is answered at once; 0.1 s pass."""
+        await caller.call(number)
+        operator.answer(await operator.expect("INVITE"))
+        await operator.expect("ACK")
         caller.ack(await caller.expect(200))
         await self.world.sleep(0.1)
 
@@ -241,6 +274,11 @@ class Town:
         assert self.engine.playing
         for call, leg in list(self.engine.playing):
             self.engine.finish(call, leg)
+
+    def press(self, digits: str) -> None:
+        """The caller of the only call presses keys."""
+        (call,) = {asked.call for asked in self.engine.asked}
+        self.engine.press(call, "a", digits)
 
     # What was written
 
@@ -332,6 +370,14 @@ class _Errors(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         text = f"error {record.getMessage()} {error!r}"
         self._counts[text] = self._counts.get(text, 0) + 1
+
+    def expect(self, *starts: str) -> None:
+        """These errors, one of each, belong to the scenario; AssertionError when one didn't come."""
+        for start in starts:
+            found = [text for text in self._counts if start in text]
+            assert found, f"no error says {start}: {list(self._counts)}"
+            for text in found:
+                del self._counts[text]
 
     def inventory(self) -> dict[str, int]:
         return dict(self._counts)
