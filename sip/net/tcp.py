@@ -217,6 +217,12 @@ class Connection(asyncio.Protocol):
             except OSError as error:
                 log.info("closing %s: %s", self.flow, error)
                 self._close()
+            try:
+                self._parser.feed(b"")
+            except ParseError as error:  # what follows the last message isn't SIP
+                log.info("closing %s: %s", self.flow, error)
+                self._close()
+                return
         if self._parser.pending and self._message_since is None:
             self._message_since = now
             self._look_again(WHOLE_MESSAGE_SECONDS)
