@@ -37,6 +37,7 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 LEAST_FREE_BYTES = 100_000_000
 LITTLE_FREE_BYTES = 1_000_000_000
 MUCH_JOURNAL_BYTES = 64 * 1024 * 1024
+LONGEST_SOCKET_PATH = 107  # unix(7): sun_path has 108 bytes, the last one for the NUL
 FIRST_YEAR = 2026
 _TIME_ERROR = 5  # adjtimex(2): the clock isn't synchronised
 
@@ -188,16 +189,22 @@ def _examine_data_dir(settings: Configuration) -> Examination:
     if existing == data_dir and data_dir.stat().st_mode & 0o077:
         message = f"others can look into it (mode {data_dir.stat().st_mode & 0o777:o}): it holds credentials"
         findings += _finding("data_dir_open", "warning", data_dir, message, f"chmod 700 {data_dir}")
+    if len(os.fsencode(control.control_path(data_dir))) > LONGEST_SOCKET_PATH:
+        message = f"the path of {control.control_path(data_dir)} is longer than a socket's may be"
+        findings += _finding("data_dir_too_long", "error", data_dir, message, "choose a shorter data_dir")
     return Examination("data", state, (*findings, *_foreign_files(data_dir)))
 
 
 def _foreign_files(data_dir: Path) -> Iterator[Finding]:
     """Files that this user can't write, left by a command that another user ran."""
-    for path in sorted(data_dir.rglob("*")) if data_dir.is_dir() else []:
-        if not path.is_symlink() and not os.access(path, os.W_OK):
-            message = f"user {os.geteuid()} can't write it: it belongs to user {path.stat().st_uid}"
-            yield Finding("not_writable", "error", str(path), 0, 0, message, f"chown -R it like {data_dir}")
-            return  # one tells; there may be thousands
+    for path in sorted((*data_dir.glob("*"), *data_dir.glob("journal/*"))):
+        with contextlib.suppress(FileNotFoundError):  # it was renamed meanwhile
+            if not os.access(path, os.W_OK, follow_symlinks=False):
+                message = f"user {os.geteuid()} can't write it: it belongs to user {path.lstat().st_uid}"
+                yield Finding(
+                    "not_writable", "error", str(path), 0, 0, message, f"chown -R it like {data_dir}"
+                )
+                return  # one tells; there may be thousands
 
 
 def _examine_database(settings: Configuration) -> Iterator[Examination]:

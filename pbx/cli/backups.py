@@ -34,6 +34,8 @@ def create(
         fail(f"{settings.data_dir} isn't there: nothing has run with {settings.path} yet")
     if target.is_dir():
         fail(f"{target} is a folder; name the archive in it, such as {target / 'beffroi.tar.gz'}")
+    if not target.parent.is_dir():
+        fail(f"{target.parent} isn't there; make it first, or name another place for the archive")
     if target.exists() and not force:
         fail(f"{target} is there already; name another archive, or replace it with --force")
     try:
@@ -58,7 +60,9 @@ def create(
 
 @backup.command()
 def restore(
-    archive: Annotated[Path, typer.Argument(help="An archive that `beffroi backup create` wrote.")],
+    archive: Annotated[
+        Path, typer.Argument(metavar="ARCHIVE", help="An archive that `beffroi backup create` wrote.")
+    ],
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The folder to restore into.")],
     force: Annotated[
         bool, typer.Option("--force", help="Move aside what is there, instead of refusing.")
@@ -69,6 +73,8 @@ def restore(
     from pbx.backup import BackupError
     from pbx.backup import restore as restore_backup
 
+    if not archive.is_file():
+        fail(f"{archive}: there is no such archive")
     try:
         restored = restore_backup(archive, into, force=force)
     except BackupError as error:

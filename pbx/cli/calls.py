@@ -58,6 +58,8 @@ def list_(
     from pbx.records import printable
 
     settings = configured(configuration)
+    if number is not None and not number.isprintable():
+        misused("--number", "this is no number, such as 1001 or +33612345678")
     wanted = Wanted(
         since=_instant(since, "--since"),
         until=_instant(until, "--until"),
@@ -85,7 +87,8 @@ def show(
     from pbx.records import printable
 
     settings = configured(configuration)
-    records = _ended_calls(settings, Wanted(call_id=call_id), limit=1)
+    # Ids are ASCII; what isn't even text (bytes of a shell) is not a thing to ask a database.
+    records = _ended_calls(settings, Wanted(call_id=call_id), limit=1) if call_id.isascii() else []
     if not records:
         fail(f'no ended call has the id "{clean(call_id[:60])}"; `beffroi call list` shows the ids')
     record = records[0]

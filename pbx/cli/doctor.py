@@ -23,8 +23,9 @@ _WORDS = {
 def doctor(configuration: ConfigurationOption = None, as_json: JsonOption = False) -> None:
     """Examine this installation: ports, media, limits, clock, disk, database, plan, journal.
 
-    Nothing is changed. It works beside a running node and before the first start. The exit status is 1 when
-    there is an error.
+    Nothing is changed. It works beside a running node and before the first start.
+
+    The exit status is 1 when there is an error.
     """
     from dialplan.finding import PlanError
     from pbx.configuration import find_configuration, load_configuration

@@ -24,7 +24,7 @@ _DAY_AND_TIME = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]* ([0-9]{1,2}):([
 
 FileArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="The plan. Default: the one that the configuration names."),
+    typer.Argument(metavar="FILE", help="The plan. Default: the one that the configuration names."),
 ]
 
 plan = typer.Typer(
@@ -39,8 +39,9 @@ def check(
 ) -> None:
     """Tell everything that is wrong with a plan, each with its place and the mend.
 
-    The people of the database are seen where a configuration is used: with -c, or without FILE. The exit
-    status is 1 when there is an error.
+    The people of the database are seen where a configuration is used: with -c, or without FILE.
+
+    The exit status is 1 when there is an error.
     """
     findings = _findings(file, configuration)
     if as_json:

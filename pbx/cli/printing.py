@@ -18,8 +18,13 @@ PIPE_WIDTH = 240
 
 
 def print_json(value: Any) -> None:
-    """Print a value on one line, letters as they are."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """Print a value on one line, letters as they are where the output can hold them."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value)
+    typer.echo(text)
 
 
 def printable_findings(findings: Iterable[Finding]) -> list[dict[str, str | int]]:

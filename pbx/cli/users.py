@@ -211,6 +211,8 @@ def _check_with_plan(plan: Plan, person: Person) -> None:
     from pbx.devices import with_directory
     from pbx.people import Directory, PeopleError, checked
 
+    if not all(text.isprintable() for text in (person.name, *person.groups)):
+        fail(_MENDS["name" if not person.name.isprintable() else "groups"])
     try:
         checked(person)
     except PeopleError as error:
@@ -231,6 +233,8 @@ def _check_with_plan(plan: Plan, person: Person) -> None:
 
 
 def _refuse_if_in_plan(settings: Configuration, extension: str, mend: str) -> None:
+    if not extension.isascii():
+        fail(_MENDS["extension"])
     plan = planned(settings)
     if extension in plan.people:
         fail(f"{extension} is written in {plan.path}, line {plan.people[extension].line}: {mend}")

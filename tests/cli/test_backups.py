@@ -67,3 +67,12 @@ def test_what_is_no_archive_is_one_sentence(tmp_path: Path):
     assert outcome.status == 1
     assert outcome.err.startswith(f"beffroi: {archive}: ")
     assert outcome.err.count("\n") == 1
+
+
+def test_an_archive_or_a_folder_that_is_not_there_is_said_so(town: Town, tmp_path: Path):
+    town.run("user", "add", "2011", "Claire")
+    made = town.run("backup", "create", str(tmp_path / "none" / "a.tar.gz"))
+    assert made.err.startswith(f"beffroi: {tmp_path / 'none'} isn't there; make it first")
+    restored = run_command("backup", "restore", str(tmp_path / "b"), "--into", str(tmp_path / "new"))
+    assert restored.err == f"beffroi: {tmp_path / 'b'}: there is no such archive\n"
+    assert (made.status, restored.status) == (1, 1)

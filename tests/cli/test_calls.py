@@ -202,3 +202,10 @@ def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path: Path):
     outcome = run_command("call", "list", "-c", str(missing))
     assert outcome.status == 1
     assert outcome.err == f"{missing}: there is no such file\n"
+
+
+def test_bytes_that_are_no_text_find_no_call(town: Town):
+    assert town.run("call", "show", "\udcff").status == 1
+    outcome = town.run("call", "list", "--number", "\udcff")
+    assert outcome.status == 2
+    assert outcome.err == "beffroi: --number: this is no number, such as 1001 or +33612345678\n"

@@ -161,3 +161,13 @@ def test_a_clock_of_another_century_is_an_error(town: Town):
 def test_without_a_speaking_engine_there_is_a_warning(town: Town, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert codes(town)["no_speech"] == "warning"
+
+
+def test_a_path_too_long_for_a_socket_is_an_error(town: Town):
+    town.configuration_file.write_text(f"data_dir: {'d' * 100}\n")
+    assert codes(town)["data_dir_too_long"] == "error"
+
+
+def test_a_data_dir_that_is_a_file_is_an_error(town: Town):
+    town.settings.data_dir.write_text("a file")
+    assert codes(town)["data_dir_not_writable"] == "error"

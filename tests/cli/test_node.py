@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -83,3 +86,27 @@ def test_an_address_that_is_taken_ends_serve_with_one_sentence(town: Town, tmp_p
         f"beffroi: cannot listen on 127.0.0.1:{town.port}: Address already in use; "
         "is another SIP server running there?\n"
     )
+
+
+def test_a_path_too_long_for_a_socket_ends_serve_with_one_sentence(town: Town):
+    town.configuration_file.write_text(f"data_dir: {'d' * 100}\n")
+    outcome = subprocess.run(
+        serve_command(town.configuration_file), capture_output=True, text=True, timeout=60
+    )
+    assert outcome.returncode == 1
+    assert "too long; `beffroi doctor -c" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_a_terminal_without_accents_is_no_error(town: Town):
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    said = []
+    for option in ((), ("--json",)):
+        command = [sys.executable, "-c", "from pbx.cli import main; main()", "user", "list", *option]
+        outcome = subprocess.run(
+            [*command, "-c", str(town.configuration_file)], capture_output=True, env=environment, timeout=60
+        )
+        assert outcome.returncode == 0
+        said.append(outcome.stdout.decode("ascii"))
+    assert "tat civil" in said[0]
+    assert "État civil" in [person["name"] for person in json.loads(said[1])]

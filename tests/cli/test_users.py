@@ -55,6 +55,8 @@ def test_groups_and_mobile_are_kept(town: Town):
         (("8000", "X"), "extension 8000 is already service accueil-vocal"),
         (("112", "X"), "112 is an emergency number and can't be anything else; choose another number"),
         (("20a", "X"), "beffroi: an extension is 1 to 15 digits, such as 2010"),
+        (("2011", "Claire\udcff"), "beffroi: a name is 1 to 200 characters that can be printed"),
+        (("2011", "X", "--group", "a\udcff"), "beffroi: the name of a group is 1 to 200 characters"),
         (("2011", ""), "beffroi: a name is 1 to 200 characters that can be printed"),
         (("2011", "X", "--class", "natinal"), 'has no class "natinal"; did you mean "national"?'),
         (("2011", "X", "--site", "xyz"), 'has no site "xyz"; known: caserne, ecole, mairie, police'),
@@ -144,3 +146,10 @@ def test_the_password_of_an_unknown_device_is_refused(town: Town):
     outcome = town.run("user", "password", "2011-app")
     assert outcome.status == 1
     assert 'no device signs in as "2011-app"' in outcome.err
+
+
+@pytest.mark.parametrize("command", ["remove", "password"])
+def test_bytes_that_are_no_text_are_no_extension(town: Town, command: str):
+    outcome = town.run("user", command, "20\udcff")
+    assert outcome.status == 1
+    assert outcome.err == "beffroi: an extension is 1 to 15 digits, such as 2010\n"
