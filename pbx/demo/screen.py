@@ -17,7 +17,7 @@ from pbx.demo.town import USUAL_PORT, Town
 MOST_PEOPLE = 3
 ECHO = "9196"
 INDENT = "  "
-VALUE_WIDTH = 17
+VALUE_WIDTH = 18
 
 
 def console_for_output() -> Console:
@@ -51,7 +51,12 @@ def show_town(console: Console, town: Town) -> None:
 
     _title(console, "Dial")
     _row(console, "", ECHO, "echo: you hear yourself")
-    _row(console, "", ", ".join(person.extension for person in first), "each other, once two are registered")
+    _row(
+        console,
+        "",
+        ", ".join(person.extension for person in first),
+        "that person, once a phone is registered there",
+    )
 
     console.print()
     console.print(Text("No call leaves this machine: there is no outside line.", "bold yellow"))
