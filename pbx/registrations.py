@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from pbx.devices import Device
 from pbx.records import Binding as BindingRecord
 from pbx.records import BindingsRecord
-from sip.core.errors import RemoteProtocolError
+from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.message import Request
 from sip.core.registrar import Binding, bind, contact_lines
 from sip.core.stack import ServerTransaction
+from sip.core.uri import SipUri
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -85,6 +86,7 @@ class Registrations:
                 continue
             device.bindings = tuple(self._restored(records, offset, now))
             self._watch(device)
+        exchange.driver.wake()  # nothing else may ever be sent that sets its timer
         return exchange.devices.count_bindings()
 
     def forget(self, sign_in: str) -> None:
@@ -113,8 +115,8 @@ class Registrations:
             if record.expires_at - offset <= now:
                 continue
             try:
-                flow = self._exchange.flow(record.transport, record.remote)
-            except OSError as error:
+                flow = self._exchange.flow(record.transport, _reachable(record))
+            except (OSError, ParseError) as error:
                 log.warning("user=%s isn't reached any more: %s", record.device, error)
                 continue
             yield _from_record(record, flow, offset)
@@ -130,6 +132,13 @@ class Registrations:
         self._exchange.core.stack.timers.arm(expiry)
         if expiry.deadline is None:
             del self._expiries[device.sign_in]
+
+
+def _reachable(record: BindingRecord) -> tuple[str, int]:
+    """Where a restored binding can be reached: the connection that its REGISTER came over is gone."""
+    if record.transport == "UDP" or record.behind_nat:
+        return record.remote
+    return SipUri.parse(record.contact_uri).address
 
 
 def _record(binding: Binding, offset: float) -> BindingRecord:

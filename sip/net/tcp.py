@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
+from collections.abc import Callable
 
 from sip.core.errors import ParseError
 from sip.core.flow import Flow
@@ -29,13 +30,16 @@ _LOOPBACK = ("127.", "::1")
 
 
 class TcpFlow(Flow):
-    """One connection, perhaps still being made."""
+    """One connection, perhaps still being made. `connect` makes it, with the first thing to send."""
 
-    __slots__ = ("_closed", "_unsent", "transport_")
+    __slots__ = ("_closed", "_connect", "_unsent", "transport_")
 
-    def __init__(self, local: tuple[str, int], remote: tuple[str, int]) -> None:
+    def __init__(
+        self, local: tuple[str, int], remote: tuple[str, int], connect: Callable[[], None] | None = None
+    ) -> None:
         super().__init__("TCP", local, remote)
         self.transport_: asyncio.Transport | None = None
+        self._connect = connect
         self._unsent: list[bytes] = []
         self._closed = False
 
@@ -50,6 +54,9 @@ class TcpFlow(Flow):
             raise ConnectionResetError("connection closed")
         if self.transport_ is None:
             self._unsent.append(data)
+            connect, self._connect = self._connect, None
+            if connect is not None:
+                connect()
             if sum(map(len, self._unsent)) > MAX_UNSENT_BYTES:
                 raise BlockingIOError("too much to send before the connection is there")
             return
@@ -95,18 +102,21 @@ class TcpTransport:
             self._server = await self._loop.create_server(lambda: Connection(self), sock=self._listening)
 
     def flow_to(self, remote: tuple[str, int]) -> Flow:
-        """The connection to an address: the one that is there (RFC 5923), or a new one, being made."""
+        """The connection to an address: the one there is (RFC 5923), or one made when something is sent."""
         known = self._connections.get(remote)
         if known is not None and known.flow.open:
             return known.flow
         bound = self._listening.getsockname()[:2] if self._listening is not None else ("0.0.0.0", 0)  # noqa: S104
-        flow = TcpFlow(local_address_toward(bound, remote), remote)
+        local = local_address_toward(bound, remote)
+        flow = TcpFlow(local, remote, lambda: self._begin(connection))
         connection = Connection(self, flow)
         self._connections[remote] = connection
-        task = self._loop.create_task(self._connect(connection, flow))
+        return flow
+
+    def _begin(self, connection: Connection) -> None:
+        task = self._loop.create_task(self._connect(connection, connection.flow))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
-        return flow
 
     async def _connect(self, connection: Connection, flow: TcpFlow) -> None:
         try:

@@ -150,6 +150,15 @@ async def test_what_is_sent_before_the_connection_is_there_arrives_in_order():
         await until(lambda: transport._driver.core.stack.counts["stray response"] >= 2)
 
 
+async def test_a_flow_connects_when_there_is_something_to_send():
+    async with listening() as (other, _, address), listening() as (transport, _, _):
+        flow = transport.flow_to(address)
+        await asyncio.sleep(0.02)
+        assert not other._connections
+        flow.send(options(1))
+        await until(lambda: bool(other._connections))
+
+
 async def test_a_connection_that_fails_closes_its_flow():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
