@@ -174,10 +174,17 @@ class Town:
         )
         return exchange, Node(self.host, exchange.driver)
 
-    def restart(self) -> int:
-        """Be killed and come back with what was written; returns how many bindings hold."""
+    async def restart(self) -> int:
+        """Be killed and come back with what was written; returns how many bindings hold.
+
+        The streams of before are the media process's to close.
+        """
         self.node.close()
         self.journal.pending.clear()
+        self.exchange.journal = Journal()  # what the dead process does from here on is never seen
+        await self.exchange.drain(0)
+        self.engine = FakeEngine(BEFFROI[0])
+        self.world.watch("engine", self.engine)
         self.exchange, self.node = self._open(self.exchange.plan, b"another process")
         recovered = {record.aor: record.bindings for record in self.bindings}
         return self.exchange.registrations.restore(recovered, self.exchange.driver.now)
