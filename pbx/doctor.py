@@ -169,9 +169,10 @@ def _secrets(plan: Plan) -> Iterator[tuple[Placed, str, SecretRef]]:
 def _examine_data_dir(settings: Configuration) -> Examination:
     data_dir = settings.data_dir
     existing = data_dir
-    while not existing.exists() and existing != existing.parent:
+    while is_missing(existing) and existing != existing.parent:
         existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+    # os.path, not pathlib: whose is_dir raises where a folder on the way may not be entered.
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
         message = f"{existing} can't be written by user {os.geteuid()}, who runs this"
         hint = f"chown it, or set `data_dir:` in {settings.path}"
         return Examination(
@@ -193,6 +194,17 @@ def _examine_data_dir(settings: Configuration) -> Examination:
         message = f"the path of {control.control_path(data_dir)} is longer than a socket's may be"
         findings += _finding("data_dir_too_long", "error", data_dir, message, "choose a shorter data_dir")
     return Examination("data", state, (*findings, *_foreign_files(data_dir)))
+
+
+def is_missing(path: Path) -> bool:
+    """Whether a path is certainly not there; one that this user may not look at isn't missing."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _foreign_files(data_dir: Path) -> Iterator[Finding]:
@@ -217,7 +229,7 @@ def _examine_database(settings: Configuration) -> Iterator[Examination]:
 
     file = settings.sqlite_file
     name = str(file) if file is not None else "PostgreSQL"
-    if file is not None and not file.exists():
+    if file is not None and is_missing(file):
         yield Examination("database", f"{name}, made at the start")
         return
     try:
@@ -270,7 +282,7 @@ def _examine_people(settings: Configuration, stored: Directory) -> Examination:
             "directory_unreadable",
             "error",
             settings.directory_file,
-            str(error),
+            str(error).removeprefix(f"{settings.directory_file}: "),
             "remove it: it is exported again",
         )
     devices = [device for person in stored.people for device in person.devices]
@@ -288,7 +300,7 @@ def _examine_people(settings: Configuration, stored: Directory) -> Examination:
 
 def _examine_journal(settings: Configuration) -> Examination:
     directory = settings.journal_dir
-    if not directory.is_dir():
+    if is_missing(directory):
         return Examination("journal", "none yet")
     findings: list[Finding] = []
     total_bytes = 0

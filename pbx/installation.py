@@ -7,6 +7,7 @@ same checks as any plan, so that nothing is accepted here that would be refused 
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def write(directory: Path, answers: Answers) -> tuple[Path, Path]:
     """
     configuration, plan = directory / FILE_NAME, directory / PLAN_NAME
     for path in (configuration, plan):
-        if path.exists() or path.is_symlink():
+        if os.path.lexists(path):
             raise InstallationError(
                 f"{path} is there already, and init never overwrites; choose another folder with --directory"
             )

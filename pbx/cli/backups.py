@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -30,13 +31,13 @@ def create(
     from pbx.backup import create as create_backup
 
     settings = configured(configuration)
-    if not settings.data_dir.is_dir():
+    if not os.path.isdir(settings.data_dir):
         fail(f"{settings.data_dir} isn't there: nothing has run with {settings.path} yet")
-    if target.is_dir():
+    if os.path.isdir(target):
         fail(f"{target} is a folder; name the archive in it, such as {target / 'beffroi.tar.gz'}")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         fail(f"{target.parent} isn't there; make it first, or name another place for the archive")
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         fail(f"{target} is there already; name another archive, or replace it with --force")
     try:
         made = create_backup(settings, target)
@@ -73,7 +74,7 @@ def restore(
     from pbx.backup import BackupError
     from pbx.backup import restore as restore_backup
 
-    if not archive.is_file():
+    if not os.path.isfile(archive):
         fail(f"{archive}: there is no such archive")
     try:
         restored = restore_backup(archive, into, force=force)

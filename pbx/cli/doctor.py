@@ -9,7 +9,7 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
 from pbx.cli.printing import clean, print_json, printable_findings, tally
-from pbx.cli.reading import now
+from pbx.cli.reading import now, read_configuration
 
 _WORDS = {
     None: ("ok", "green"),
@@ -28,13 +28,14 @@ def doctor(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     The exit status is 1 when there is an error.
     """
     from dialplan.finding import PlanError
-    from pbx.configuration import find_configuration, load_configuration
     from pbx.doctor import Examination, all_findings, examine
 
     try:
-        settings = load_configuration(find_configuration(configuration))
+        settings = read_configuration(configuration)
     except PlanError as error:
-        examinations = [Examination("configuration", "can't be used", error.findings)]
+        examinations = [
+            Examination("configuration", f"{error.findings[0].file} can't be used", error.findings)
+        ]
     else:
         examinations = list(examine(settings, os.environ, now()))
     findings = all_findings(examinations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from dataclasses import replace
@@ -83,7 +84,7 @@ def _refuse_if_there(directory: Path) -> None:
     """Say at once what writing would say at the end, before anything is asked."""
     from pbx.configuration import FILE_NAME
 
-    if (directory / FILE_NAME).exists():
+    if os.path.lexists(directory / FILE_NAME):
         fail(f"{directory / FILE_NAME} is there already, and init never overwrites; use --directory")
 
 

@@ -40,7 +40,7 @@ def status(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     try:
         answer = ask(settings.data_dir, Status())
     except NotRunningError as error:
-        fail(f"{why_silent(error, settings.data_dir)}; start it with `beffroi serve -c {settings.path}`")
+        fail(why_silent(error, settings.data_dir, f"start one with `beffroi serve -c {settings.path}`"))
     assert isinstance(answer, Counters)
     processes = running_processes(settings.data_dir)
     if as_json:

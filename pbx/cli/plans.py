@@ -123,7 +123,7 @@ def reload(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     try:
         answer = ask(settings.data_dir, ReloadPlan())
     except NotRunningError as error:
-        fail(f"{why_silent(error, settings.data_dir)}; the plan has no error, and is read when one starts")
+        fail(why_silent(error, settings.data_dir, "the plan has no error, and is read when one starts"))
     assert isinstance(answer, Reloaded)
     if answer.problems:
         # It was changed, or damaged, between our check and the node's.

@@ -46,20 +46,37 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251
 
 
-def why_silent(error: NotRunningError, data_dir: Path) -> str:
-    """What to tell when no node answers."""
-    if isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
-        return f"no node runs on {data_dir}"
-    return str(error)
+def why_silent(error: NotRunningError, data_dir: Path, mend: str) -> str:
+    """What to tell when no node answers. mend: what to do when none runs."""
+    match error.__cause__:
+        case FileNotFoundError() | ConnectionRefusedError():
+            return f"no node runs on {data_dir}; {mend}"
+        case PermissionError():
+            return f"{data_dir} is another user's; run this as the user that runs the node"
+        case _:
+            return str(error)
 
 
-def configured(given: Path | None) -> Configuration:
-    """The configuration that a command works on."""
-    from dialplan.finding import PlanError
+def read_configuration(given: Path | None) -> Configuration:
+    """The configuration that a command works on. Raises PlanError."""
+    from dialplan.finding import Finding, PlanError
     from pbx.configuration import find_configuration, load_configuration
 
     try:
         return load_configuration(find_configuration(given))
+    except OSError as error:
+        # A name too long, or a folder that this user may not enter: who knows whether it is there.
+        where = str(error.filename or given)
+        found = Finding("unreadable", "error", where, 0, 0, f"can't be read: {error.strerror}")
+        raise PlanError([found]) from None
+
+
+def configured(given: Path | None) -> Configuration:
+    """The configuration that a command works on; what is wrong with it ends the command."""
+    from dialplan.finding import PlanError
+
+    try:
+        return read_configuration(given)
     except PlanError as error:
         complain(error.findings)
 
@@ -82,12 +99,11 @@ def plan_to_check(file: Path | None, configuration: Path | None) -> tuple[Plan, 
     without a configuration. Raises PlanError.
     """
     from dialplan.loading import load_plan
-    from pbx.configuration import find_configuration, load_configuration
     from pbx.devices import with_directory
 
     if file is not None and configuration is None:
         return load_plan(file), []
-    settings = load_configuration(find_configuration(configuration))
+    settings = read_configuration(configuration)
     plan = load_plan(file or settings.plan)
     directory, findings = people_of(settings)
     return with_directory(plan, directory), findings
@@ -112,10 +128,10 @@ def people_of(settings: Configuration) -> tuple[Directory, list[Finding]]:
     Raises PlanError when neither can be read.
     """
     from dialplan.finding import Finding, PlanError
+    from pbx.doctor import is_missing
     from pbx.people import Directory, DirectoryError, read_directory
 
-    file = settings.sqlite_file
-    if file is not None and not file.exists():
+    if settings.sqlite_file is not None and is_missing(settings.sqlite_file):
         return Directory(), []
     trouble = ""
     try:
@@ -130,7 +146,9 @@ def people_of(settings: Configuration) -> tuple[Directory, list[Finding]]:
     try:
         return read_directory(settings.directory_file), [found]
     except DirectoryError as error:
-        unreadable = Finding("directory_unreadable", "error", str(settings.directory_file), 0, 0, str(error))
+        file = str(settings.directory_file)
+        message = str(error).removeprefix(f"{file}: ")
+        unreadable = Finding("directory_unreadable", "error", file, 0, 0, message)
         raise PlanError([found, unreadable]) from None
 
 

@@ -9,6 +9,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Town, run_command, serve_command
 
 
@@ -21,7 +23,7 @@ def test_status_without_a_node_says_how_to_start_one(town: Town):
     assert outcome.status == 1
     assert outcome.err == (
         f"beffroi: no node runs on {town.settings.data_dir}; "
-        f"start it with `beffroi serve -c {town.configuration_file}`\n"
+        f"start one with `beffroi serve -c {town.configuration_file}`\n"
     )
 
 
@@ -110,3 +112,32 @@ def test_a_terminal_without_accents_is_no_error(town: Town):
         said.append(outcome.stdout.decode("ascii"))
     assert "tat civil" in said[0]
     assert "État civil" in [person["name"] for person in json.loads(said[1])]
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("doctor",), ("plan", "check"), ("call", "list"), ("user", "list"), ("serve",)]
+)
+def test_a_configuration_that_cannot_be_looked_at_is_one_sentence(command: tuple[str, ...]):
+    outcome = run_command(*command, "-c", "x" * 300)
+    assert outcome.status == 1
+    assert "can't be read: File name too long" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("doctor",),
+        ("plan", "check"),
+        ("call", "list"),
+        ("user", "list"),
+        ("user", "add", "2011", "X"),
+        ("backup", "create", "/nowhere/a.tar.gz"),
+    ],
+)
+def test_a_data_dir_that_cannot_be_looked_at_is_told(town: Town, command: tuple[str, ...]):
+    town.configuration_file.write_text(f"data_dir: {'d' * 300}\n")
+    outcome = town.run(*command)
+    assert outcome.status == 1
+    assert "Traceback" not in outcome.err
+    assert outcome.out + outcome.err
