@@ -168,7 +168,10 @@ def _record_routes(message: Request | Response) -> list[str]:
         return []
     routes = message.values("record-route")
     for route in routes:
-        SipUri.parse(NameAddr.parse(route).uri)
+        try:
+            SipUri.parse(NameAddr.parse(route).uri)
+        except ParseError as error:
+            raise ParseError(f"unusable Record-Route: {error.problem}") from error
     return routes
 
 

@@ -35,6 +35,7 @@ class OutgoingSession(Session):
         "_body",
         "_cancel_headers",
         "_client",
+        "_credentials",
         "_forks",
         "_headers",
         "_max_forwards",
@@ -66,6 +67,7 @@ class OutgoingSession(Session):
         self._client = self._invite_again("", now)
 
     def _invite_again(self, credentials: str, now: float) -> InviteClient:
+        self._credentials = credentials  # 13.2.2.4: the ACK has those of the INVITE
         dialog = self.dialog
         dialog.local_sequence += 1
         stack = self._core.stack
@@ -105,7 +107,7 @@ class OutgoingSession(Session):
         if self.state is not SessionState.CONFIRMED or self._ack is not None:
             raise LocalProtocolError(f"acknowledge in {self.state.name}")
         self.exchange.local_answer()
-        self._ack = self.acknowledge_2xx(self.dialog.local_sequence, body)
+        self._ack = self.acknowledge_2xx(self.dialog.local_sequence, body, self._credentials)
 
     def response_received(self, response: Response, now: float) -> None:
         """A response to the INVITE."""
@@ -161,7 +163,7 @@ class OutgoingSession(Session):
                 self.exchange.remote_answer()
             else:
                 self.exchange.withdraw()
-            self._ack = self.acknowledge_2xx(self.dialog.local_sequence)
+            self._ack = self.acknowledge_2xx(self.dialog.local_sequence, b"", self._credentials)
         user.answered(response.body, now)
 
     def _hang_up_fork(self, response: Response, now: float) -> None:
@@ -179,7 +181,8 @@ class OutgoingSession(Session):
         dialog.confirm(response)
         number = response.cseq[0]
         stack = self._core.stack
-        forks[tag] = (dialog.flow, dialog.request("ACK", stack.identifiers.branch(), number))
+        ack = dialog.request("ACK", stack.identifiers.branch(), number, headers=self._credentials)
+        forks[tag] = (dialog.flow, ack)
         self.acknowledge_again(forks[tag])
         branch = stack.identifiers.branch()
         bye = dialog.request("BYE", branch, number + 1)
@@ -207,9 +210,8 @@ class OutgoingSession(Session):
 
     def _end(self, now: float) -> None:
         if self.state is SessionState.CONFIRMED and self._ack is None:
-            self._ack = self.acknowledge_2xx(
-                self.dialog.local_sequence
-            )  # 13.2.2.4: always, and before the BYE
+            # 13.2.2.4: every 2xx has its ACK, and before the BYE
+            self._ack = self.acknowledge_2xx(self.dialog.local_sequence, b"", self._credentials)
         super()._end(now)
         self._body = b""
         self._headers = ""

@@ -248,7 +248,6 @@ class Session:
             self.deadline = min(now + self._interval, self._stop_at)
             return
         self._answer = None
-        self.deadline = None
         if self.state is SessionState.ENDING:
             self._part(now)
         else:
@@ -275,12 +274,13 @@ class Session:
         elif self.user is not None:
             self.user.offer_refused(status, now)
 
-    def acknowledge_2xx(self, sequence: int, body: bytes = b"") -> tuple[Flow, bytes]:
+    def acknowledge_2xx(self, sequence: int, body: bytes = b"", credentials: str = "") -> tuple[Flow, bytes]:
         """Send the ACK of a 2xx (13.2.2.4); returns it, for when the 2xx is repeated.
 
-        sequence: the CSeq number of the INVITE.
+        sequence: the CSeq number of the INVITE; credentials: its Authorization line.
         """
-        data = self.dialog.request("ACK", self._core.stack.identifiers.branch(), sequence, body=body)
+        branch = self._core.stack.identifiers.branch()
+        data = self.dialog.request("ACK", branch, sequence, headers=credentials, body=body)
         ack = (self.dialog.flow, data)
         self._core.stack.outbox.append(ack)
         return ack

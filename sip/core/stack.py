@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from typing import Protocol
 
-from sip.core.errors import ParseError, RemoteProtocolError, SipError
+from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import MAGIC_COOKIE
 from sip.core.identifiers import Identifiers
@@ -208,7 +208,7 @@ class Stack:
         """
         request = transaction.request
         if request is None:
-            raise SipError("the request was answered before")
+            raise LocalProtocolError("the request was answered before")
         tag = to_tag or ("" if status == 100 else self.identifiers.token())
         data = build_response(request, status, reason, to_tag=tag, headers=headers, body=body)
         transaction.respond(status, data, now)
@@ -218,11 +218,11 @@ class Stack:
     def challenge(self, transaction: ServerTransaction, now: float, headers: str) -> None:
         """Answer with 401 and forget the request: nothing is kept for a stranger (8.2.7, 26.3.2.4).
 
-        A retransmission is challenged anew, with the same To tag; the ACK finds no transaction and is dropped.
+        A retransmission is challenged anew, with the same To tag; the ACK finds nothing and is dropped.
         """
         request = transaction.request
         if request is None:
-            raise SipError("the request was answered before")
+            raise LocalProtocolError("the request was answered before")
         self.outbox.append(
             (transaction.flow, build_response(request, 401, to_tag=self._fixed_tag(request), headers=headers))
         )

@@ -194,8 +194,9 @@ def test_a_router_is_strict_unless_its_uri_has_the_parameter_lr(route: str, uri:
 
 @pytest.mark.parametrize("route", ["nonsense", "<tel:+331>", "<sip:p1", "<sip:p1;lr>garbage"])
 def test_a_record_route_that_is_no_address_makes_no_dialog(route: str) -> None:
-    with pytest.raises(ParseError):
+    with pytest.raises(ParseError) as caught:
         invited(f"{CONTACT}Record-Route: {route}\r\n")
+    assert caught.value.status == 400
     with pytest.raises(ParseError):
         confirmed(f"Contact: <sip:bruno@192.0.2.80>\r\nRecord-Route: {route}\r\n")
 

@@ -514,6 +514,7 @@ def test_the_first_algorithm_that_we_know_is_taken() -> None:
     challenges = [f'Digest realm="r", nonce="{name}", algorithm={name}' for name in ("SHA-512-256", "MD5")]
     assert answered(challenges)["nonce"] == "MD5"
     assert answered(['Digest realm="r", nonce="n", algorithm=SHA-256', *challenges])["nonce"] == "n"
+    assert answered(["Basic realm=r", *challenges])["nonce"] == "MD5"
 
 
 def test_a_challenge_without_qop_is_answered_without_it() -> None:

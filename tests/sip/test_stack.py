@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip.core import stack
-from sip.core.errors import ParseError, RemoteProtocolError, SipError
+from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.identifiers import Identifiers
 from sip.core.message import Request, Response
@@ -613,7 +613,7 @@ def test_answering_twice_is_a_mistake_of_ours() -> None:
     server = Server()
     server.receive(request_bytes("OPTIONS"))
     server.respond(200)
-    with pytest.raises(SipError):
+    with pytest.raises(LocalProtocolError):
         server.respond(200)
 
 

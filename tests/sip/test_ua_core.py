@@ -406,6 +406,20 @@ def test_a_challenge_is_answered_once_within_the_same_call() -> None:
     assert owner.rest() == {}
 
 
+def test_the_ack_of_a_challenged_invite_has_its_credentials() -> None:
+    """RFC 3261 sections 13.2.2.4 and 22.1."""
+    owner = Owner()
+    _, data = owner.call(authorize=lambda response, method, uri: "Proxy-Authorization: Digest x\r\n")
+    owner.core.stack.receive(response_bytes(data, 407), UDP, 0.0)
+    _, again = take(owner.core.stack.outbox)
+    for tag in ("first", "fork"):
+        answer = response_bytes(again, 200, to_tag=tag, headers=THEIR_CONTACT, body=SDP)
+        owner.core.stack.receive(answer, UDP, 0.0)
+        ack = read_request(take(owner.core.stack.outbox)[0])
+        assert (ack.method, ack.to.tag) == ("ACK", tag)
+        assert ack.first("proxy-authorization") == "Digest x"
+
+
 def test_a_challenge_that_can_not_be_answered_is_a_refusal() -> None:
     def authorize(response: Response, method: str, uri: str) -> str:
         raise ParseError("no challenge that we can answer")
@@ -624,6 +638,14 @@ def test_nothing_of_an_incoming_call_outlives_its_last_timer(ending: str, before
     owner.sessions.clear()
     del session
     assert living() == before_the_call
+
+
+def test_a_call_that_was_answered_holds_neither_its_offer_nor_its_headers() -> None:
+    owner = Owner()
+    session, invite = owner.call(headers="X-Long: header\r\n")
+    owner.receive(response_bytes(invite, 200, headers=THEIR_CONTACT, body=SDP))
+    held = [getattr(session, name) for name in OutgoingSession.__slots__]
+    assert not [value for value in held if value == SDP or "X-Long" in str(value)]
 
 
 @pytest.mark.parametrize("ending", ["hang up", "refused", "cancelled", "silence", "after a re-INVITE"])
