@@ -92,6 +92,8 @@ class OutgoingSession(Session):
         """
         if self.state is not SessionState.BEGINNING:
             raise LocalProtocolError(f"cancel in {self.state.name}")
+        if self.user is None:
+            return  # cancelled before
         self.user = None
         headers = reason.header if reason is not None else ""
         if self._client.state is InviteClientState.PROCEEDING:

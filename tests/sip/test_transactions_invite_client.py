@@ -211,11 +211,14 @@ def test_it_lets_go_of_the_request_with_the_final_response(status: int) -> None:
     assert started.machine.data == b""
 
 
-def test_it_lets_go_of_its_user_when_it_ends() -> None:
+@pytest.mark.parametrize("status", [0, 200, 486])
+def test_it_lets_go_of_everything_when_it_ends(status: int) -> None:
     started = Started()
-    started.receive(200)
+    if status:
+        started.receive(status)
     started.run(32.0)
     assert started.machine.user is None
+    assert started.machine.data == started.machine._ack == b""
 
 
 def test_a_timer_after_the_end_does_nothing() -> None:

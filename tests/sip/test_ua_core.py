@@ -306,6 +306,10 @@ def test_ringing_after_the_answer_is_a_mistake_of_ours_even_while_a_reinvite_wai
     assert owner.told == ["offered"]
     with pytest.raises(LocalProtocolError):
         session.ring(1.0)
+    with pytest.raises(LocalProtocolError):
+        session.refuse(486, 1.0)
+    with pytest.raises(LocalProtocolError):
+        session.answer(SDP, 1.0)
 
 
 def test_an_invite_that_makes_no_dialog_is_a_bad_request_and_keeps_nothing() -> None:
@@ -461,7 +465,18 @@ def test_a_cancel_that_waited_for_a_provisional_response_says_why_too() -> None:
     assert read_request(owner.sent()).first("reason").startswith("SIP;cause=200")
 
 
-def test_giving_up_twice_is_a_mistake_of_ours_only_after_the_end() -> None:
+def test_giving_up_twice_sends_one_cancel() -> None:
+    """RFC 3261 section 9.1."""
+    owner = Owner()
+    session, invite = owner.call()
+    owner.receive(response_bytes(invite, 180))
+    session.cancel(1.0)
+    session.cancel(1.1)
+    assert label(owner.sent()) == "CANCEL"
+    assert owner.rest() == {}
+
+
+def test_giving_up_after_the_end_is_a_mistake_of_ours() -> None:
     owner = Owner()
     session, invite = owner.call()
     owner.receive(response_bytes(invite, 486))
@@ -648,16 +663,20 @@ def test_a_call_that_was_answered_holds_neither_its_offer_nor_its_headers() -> N
     assert not [value for value in held if value == SDP or "X-Long" in str(value)]
 
 
-@pytest.mark.parametrize("ending", ["hang up", "refused", "cancelled", "silence", "after a re-INVITE"])
+@pytest.mark.parametrize(
+    "ending", ["hang up", "refused", "cancelled", "silence", "after a re-INVITE", "in a re-INVITE"]
+)
 def test_nothing_of_an_outgoing_call_outlives_its_last_timer(ending: str, before_the_call: int) -> None:
     owner = Owner()
     session, invite = owner.call()
     match ending:
-        case "hang up" | "after a re-INVITE":
+        case "hang up" | "after a re-INVITE" | "in a re-INVITE":
             owner.receive(response_bytes(invite, 200, headers=THEIR_CONTACT, body=SDP))
             if ending == "after a re-INVITE":
                 session.offer(SDP, 1.0)
                 owner.receive(response_bytes(owner.sent(), 200, body=SDP))
+            if ending == "in a re-INVITE":
+                session.offer(SDP, 1.0)
             session.hang_up(2.0)
         case "refused":
             owner.receive(response_bytes(invite, 486))
