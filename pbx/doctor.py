@@ -31,9 +31,9 @@ from pbx.configuration import Configuration, Listen
 from pbx.devices import with_directory
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
 from pbx.people import Directory, DirectoryError, read_directory
+from sip.net.udp import BUFFER_BYTES
 
 DESCRIPTORS_WITHOUT_MEDIA = 512
-RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 LEAST_FREE_BYTES = 100_000_000
 LITTLE_FREE_BYTES = 1_000_000_000
 MUCH_JOURNAL_BYTES = 64 * 1024 * 1024
@@ -80,6 +80,10 @@ def examine(settings: Configuration, environment: Mapping[str, str], now: dateti
     yield _examine_certificates()
 
 
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def _finding(
     code: str, severity: Severity, file: Path | str, message: str, hint: str = ""
 ) -> tuple[Finding, ...]:
@@ -96,7 +100,9 @@ def _examine_plan(
     try:
         plan = load_plan(settings.plan)
     except PlanError as error:
-        message = f"the plan has {len(error.findings)} errors; the first: {error.findings[0].message}"
+        message = (
+            f"the plan has {_counted(len(error.findings), 'error')}; the first: {error.findings[0].message}"
+        )
         yield Examination("plan", "can't be used", _about_plan(settings, "error", message))
         return
     with contextlib.suppress(DirectoryError):  # told below
@@ -104,14 +110,13 @@ def _examine_plan(
     counts = dict.fromkeys(("error", "warning", "note"), 0)
     for found in check(plan, now):
         counts[found.severity] += 1
-    state = (
-        f"{plan.version}, {len(plan.people)} people, {counts['error']} errors, {counts['warning']} warnings"
-    )
+    errors, warnings = _counted(counts["error"], "error"), _counted(counts["warning"], "warning")
+    state = f"{plan.version}, {_counted(len(plan.people), 'person', 'people')}, {errors}, {warnings}"
     findings: tuple[Finding, ...] = ()
     if counts["error"]:
-        findings = _about_plan(settings, "error", f"the plan has {counts['error']} errors")
+        findings = _about_plan(settings, "error", f"the plan has {errors}")
     elif counts["warning"]:
-        findings = _about_plan(settings, "warning", f"the plan has {counts['warning']} warnings")
+        findings = _about_plan(settings, "warning", f"the plan has {warnings}")
     yield Examination("plan", state, findings)
     yield _examine_running(settings, plan, running=running)
     unset = tuple(unset_secrets(plan, environment))
@@ -294,8 +299,8 @@ def _examine_people(settings: Configuration, stored: Directory) -> Examination:
         )
         hint = "set the former domain again, or give new ones with `beffroi user password`"
         findings += _finding("other_domain", "error", settings.path, message, hint)
-    state = f"{len(stored.people)} people and {len(devices)} devices in the database"
-    return Examination("people", state, findings)
+    state = f"{_counted(len(stored.people), 'person', 'people')} and {_counted(len(devices), 'device')}"
+    return Examination("people", f"{state} in the database", findings)
 
 
 def _examine_journal(settings: Configuration) -> Examination:
@@ -497,10 +502,10 @@ def _examine_receive_buffer() -> Examination:
     text = "".join(_lines(file)[:1])
     if not text.isdecimal():
         return Examination("receive buffer", "the system doesn't say")
-    if int(text) >= RECEIVE_BUFFER_BYTES:
+    if int(text) >= BUFFER_BYTES:
         return Examination("receive buffer", f"{int(text) // 1024} kB allowed")
     message = f"a receive buffer is at most {int(text) // 1024} kB: a burst of SIP or RTP may be lost"
-    hint = f"sysctl -w net.core.rmem_max={RECEIVE_BUFFER_BYTES}"
+    hint = f"sysctl -w net.core.rmem_max={BUFFER_BYTES}"
     return Examination(
         "receive buffer",
         f"{int(text) // 1024} kB allowed",

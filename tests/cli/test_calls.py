@@ -62,6 +62,21 @@ def test_a_torn_tail_hides_no_call_before_it(town: Town):
     assert listed(town) == [call(1).id]
 
 
+def test_a_segment_that_goes_away_while_it_is_read_hides_no_other(town: Town):
+    write_journal(town, call(1))
+    # What the worker deletes between the list of names and the reading of the file looks like this.
+    (town.settings.journal_dir / "calls-000000000000.seg").symlink_to("gone")
+    assert listed(town) == [call(1).id]
+
+
+def test_damage_in_one_segment_hides_no_other(town: Town):
+    write_journal(town, call(1))
+    (segment,) = town.settings.journal_dir.glob("calls-*.seg")
+    write_journal(town, call(2))
+    segment.write_bytes(segment.read_bytes()[:30] + b"\xff" * 500)
+    assert listed(town) == [call(2).id]
+
+
 def test_the_limit_keeps_the_newest_of_both(town: Town):
     write_journal(town, *(call(number) for number in (1, 5)))
     import_journal(town)

@@ -91,7 +91,7 @@ def test_a_plan_with_an_error_is_summed_up(town: Town):
     outcome = town.run("doctor", "--json")
     assert outcome.status == 1
     (error,) = [finding for finding in outcome.json if finding["severity"] == "error"]
-    assert (error["code"], error["message"]) == ("plan_errors", "the plan has 1 errors")
+    assert (error["code"], error["message"]) == ("plan_errors", "the plan has 1 error")
     assert error["hint"] == f"`beffroi plan check -c {town.configuration_file}` shows all"
 
 
