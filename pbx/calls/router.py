@@ -148,19 +148,23 @@ def caller_number(request: Request) -> str:
 
     P-Asserted-Identity where there is one that can be read, else From (RFC 3325 section 9.1).
     """
-    for value in request.headers.get("p-asserted-identity", [])[:2]:
-        try:
-            number = _number_of(NameAddr.parse(value.partition(",")[0]).uri)
-        except ParseError:
-            continue  # it only informs: no call is lost for it
+    try:
+        asserted = [NameAddr.parse(value).uri for value in request.values("p-asserted-identity")[:2]]
+    except ParseError:
+        asserted = []  # it only informs: no call is lost for it
+    for uri in (*asserted, request.from_.uri):
+        number = _number_of(uri)
         if number:
             return number
-    return _number_of(request.from_.uri)
+    return ""
 
 
 def _number_of(uri: str) -> str:
     """The telephone number of a tel: or SIP URI, with its digits and signs only; empty without one."""
-    text = uri[4:] if uri[:4].lower() == "tel:" else SipUri.parse(uri).user or ""
+    try:
+        text = uri[4:] if uri[:4].lower() == "tel:" else SipUri.parse(uri).user or ""
+    except ParseError:
+        return ""
     number = text.partition(";")[0].translate(_VISUAL_SEPARATORS)
     return number if _NUMBER.fullmatch(number) else ""
 
