@@ -95,8 +95,8 @@ def remove(extension: ExtensionArgument, configuration: ConfigurationOption = No
     from pbx.store.people import remove_person
 
     settings = configured(configuration)
-    _refuse_if_in_plan(settings, extension, "remove it there")
     with database(settings) as opened:
+        _refuse_if_only_in_plan(opened, settings, extension, "remove it there")
         _write(opened, settings, lambda connection: remove_person(connection, extension))
     typer.echo(f"{extension} is removed")
 
@@ -114,9 +114,9 @@ def password(
     from pbx.people import generate_password
 
     settings = configured(configuration)
-    _refuse_if_in_plan(settings, sign_in, "change its password there")
     generated = generate_password()
     with database(settings) as opened:
+        _refuse_if_only_in_plan(opened, settings, sign_in, "change its password there")
         _write(
             opened, settings, lambda connection: _change_password(connection, settings, sign_in, generated)
         )
@@ -183,7 +183,9 @@ def _write(opened: Database, settings: Configuration, work: Any) -> None:
     try:
         export_directory(opened, settings.directory_file)
     except DirectoryError as error:
-        fail(f"the change is stored but the node doesn't know it yet: {error}; see `beffroi doctor`")
+        # Stored all the same: the worker exports it, and a password that is printed now must not be lost.
+        message = f"stored, but a running node doesn't know it yet: {error}; `beffroi doctor` says more"
+        typer.echo(f"beffroi: {message}", err=True)
 
 
 def _change_password(connection: Any, settings: Configuration, sign_in: str, password: str) -> None:
@@ -229,14 +231,22 @@ def _check_with_plan(plan: Plan, person: Person) -> None:
     new = [one for one in check(joined, now()) if one not in before and one.severity == "error"]
     if about_person := [one for one in new if one.line == 0]:
         complain(about_person)
-    print_findings(new, err=True)  # a test of the plan that fails now: told before a reload refuses the plan
+    if new:
+        typer.echo(
+            "beffroi: with this user the plan has errors, and a reload of it would be refused:", err=True
+        )
+        print_findings(new, err=True)
 
 
-def _refuse_if_in_plan(settings: Configuration, extension: str, mend: str) -> None:
+def _refuse_if_only_in_plan(opened: Database, settings: Configuration, extension: str, mend: str) -> None:
+    """Refuse to change somebody of the plan. Who is in the database too is changed there."""
+    from pbx.store.people import list_people
+
     if not extension.isascii():
         fail(_MENDS["extension"])
     plan = planned(settings)
-    if extension in plan.people:
+    stored = {person.extension for person in opened.read(list_people)}
+    if extension in plan.people and extension not in stored:
         fail(f"{extension} is written in {plan.path}, line {plan.people[extension].line}: {mend}")
 
 

@@ -142,6 +142,21 @@ def test_a_user_of_the_plan_is_changed_in_the_plan(town: Town):
         assert outcome.err == f"beffroi: 2010 is written in {town.plan_file}, line {line}: {mend}\n"
 
 
+def test_somebody_who_is_in_plan_and_database_can_be_removed_from_the_database(town: Town):
+    town.run("user", "add", "2011", "Claire")
+    town.change_plan('extension: "2010"', 'extension: "2011"')
+    assert town.run("user", "remove", "2011").status == 0
+    assert exported(town) == []
+
+
+def test_a_password_is_shown_even_when_the_export_fails(town: Town):
+    town.settings.directory_file.mkdir(parents=True)
+    outcome = town.run("user", "add", "2011", "Claire")
+    assert outcome.status == 0
+    assert "password  " in outcome.out
+    assert outcome.err.startswith("beffroi: stored, but a running node doesn't know it yet: ")
+
+
 def test_the_password_of_an_unknown_device_is_refused(town: Town):
     outcome = town.run("user", "password", "2011-app")
     assert outcome.status == 1
