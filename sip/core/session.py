@@ -26,9 +26,9 @@ from sip.core.inspection import ALLOW, inspect
 from sip.core.message import Request, Response
 from sip.core.offer_answer import OfferAnswer, Turn
 from sip.core.reason import Reason, parse_reasons
-from sip.core.stack import ServerTransaction
+from sip.core.stack import ClientTransaction, ServerTransaction
 from sip.core.timers import T1, T2
-from sip.core.transactions.invite_client import ClientUser
+from sip.core.transactions.invite_client import ClientUser, InviteClient
 from sip.core.transactions.invite_server import InviteServer
 
 if TYPE_CHECKING:
@@ -172,7 +172,9 @@ class Session:
             raise LocalProtocolError("re-INVITE now would cross another")
         self.exchange.local_offer()
         self._reinvite = _Reinvite(self)
-        self._send("INVITE", self._reinvite, now, contact=self.contact, body=body)
+        client = self._send("INVITE", self._reinvite, now, contact=self.contact, body=body)
+        assert isinstance(client, InviteClient)
+        self._reinvite.client = client
 
     def accept_offer(self, body: bytes, now: float) -> bool:
         """Answer a re-INVITE with 200; body is our offer where the re-INVITE had none.
@@ -289,6 +291,12 @@ class Session:
         """The 2xx came again: its ACK was lost (13.2.2.4)."""
         self._core.stack.outbox.append(ack)
 
+    def give_up(self, client: InviteClient | None, now: float) -> None:
+        """After the session's end a re-INVITE should get a 487 (15.1.2): wait 64*T1 for it, as in 9.1."""
+        if client is not None:
+            client.give_up(now)
+            self._core.stack.timers.arm(client)
+
     # Shared steps
 
     def _send(
@@ -300,14 +308,14 @@ class Session:
         contact: str = "",
         headers: str = "",
         body: bytes = b"",
-    ) -> None:
+    ) -> ClientTransaction:
         dialog = self.dialog
         dialog.local_sequence += 1
         branch = self._core.stack.identifiers.branch()
         data = dialog.request(
             method, branch, dialog.local_sequence, contact=contact, headers=headers, body=body
         )
-        self._core.stack.send_request(method, branch, data, dialog.flow, user, now)
+        return self._core.stack.send_request(method, branch, data, dialog.flow, user, now)
 
     def _accept(self, body: bytes, now: float, headers: str = "") -> None:
         """Answer the INVITE under way with 200, and send it again until its ACK comes."""
@@ -371,8 +379,10 @@ class Session:
         self.user = None
         self.deadline = None
         self._answer = None
-        self._reinvite = None
         self._core.forget(self)
+        reinvite, self._reinvite = self._reinvite, None
+        if reinvite is not None:
+            self.give_up(reinvite.client, now)
         invite, self._invite = self._invite, None
         if invite is not None and invite.request is not None:
             self._core.stack.respond(invite, 487, now, to_tag=self.dialog.local_tag)  # 15.1.2
@@ -381,21 +391,26 @@ class Session:
 class _Reinvite:
     """Our re-INVITE, until no 2xx to it can come any more (Timer M): each is acknowledged (13.2.2.4)."""
 
-    __slots__ = ("_ack", "_session")
+    __slots__ = ("_ack", "_session", "client")
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.client: InviteClient | None = None  # until its final response
         self._ack: tuple[Flow, bytes] | None = None
 
     def response_received(self, response: Response, now: float) -> None:
         """A response to it; the session may have ended by then."""
         session = self._session
+        if response.status < 200:
+            if session.state is SessionState.ENDED:
+                session.give_up(self.client, now)
+            return
+        self.client = None
         if response.status >= 300:
             session.reinvite_refused(response.status, response.reason, now)
-        elif response.status >= 200:
-            if self._ack is not None:
-                session.acknowledge_again(self._ack)
-                return
+        elif self._ack is not None:
+            session.acknowledge_again(self._ack)
+        else:
             with suppress(ParseError):  # an unusable Contact: the target that we know holds
                 session.dialog.refresh(response)
             self._ack = session.acknowledge_2xx(response.cseq[0])
@@ -403,6 +418,7 @@ class _Reinvite:
 
     def no_response(self, reason: str, now: float) -> None:
         """No answer at all counts as 408 (8.1.3.1)."""
+        self.client = None
         self._session.reinvite_refused(408, reason, now)
 
 

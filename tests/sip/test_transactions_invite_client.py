@@ -164,6 +164,16 @@ def test_a_cancelled_invite_is_given_up_64_t1_after_its_cancel() -> None:
     assert started.user.told == ["no final response after CANCEL"]
 
 
+def test_a_phone_that_rings_on_after_the_cancel_gets_no_more_time() -> None:
+    """RFC 3261 section 9.1: 64*T1, whatever provisional responses come."""
+    started = Started()
+    started.receive(180, 10.0)
+    started.machine.give_up(20.0)
+    started.receive(180, 30.0)
+    started.machine.give_up(40.0)
+    assert started.machine.deadline == 52.0
+
+
 @pytest.mark.parametrize("state", ["CALLING", "ACCEPTED", "COMPLETED", "TERMINATED"])
 def test_giving_up_changes_nothing_but_while_it_rings(state: str) -> None:
     started = Started()

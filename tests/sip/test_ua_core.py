@@ -603,6 +603,28 @@ def test_a_reinvite_that_meets_no_dialog_ends_the_session(status: int) -> None:
     assert owner.rest() == {}
 
 
+@pytest.mark.parametrize("trying", ["before the end", "after the end"])
+@pytest.mark.parametrize("who", ["we", "they"])
+def test_a_reinvite_that_is_never_refused_ends_some_time_after_its_session(who: str, trying: str) -> None:
+    """RFC 3261 section 15.1.2 asks for a 487; a phone that sends 100 and nothing more leaves nothing here."""
+    owner = Owner()
+    session = owner.answered_call()
+    session.offer(SDP, 1.0)
+    invite = owner.sent()
+    if trying == "before the end":
+        owner.receive(response_bytes(invite, 100), 1.0)
+    if who == "we":
+        session.hang_up(2.0)
+        owner.receive(response_bytes(owner.sent(), 200), 2.0)
+    else:
+        owner.receive(owner.within(session, "BYE"), 2.0)
+        session.release(2.0)
+        owner.sent()
+    if trying == "after the end":
+        owner.receive(response_bytes(invite, 100), 2.5)
+    assert owner.rest() == {}
+
+
 def test_a_broken_flow_ends_the_session_whose_reinvite_was_under_way() -> None:
     """RFC 3261 sections 8.1.3.1 and 12.2.1.2."""
     owner = Owner()

@@ -91,8 +91,9 @@ class InviteClient:
         match self.state:
             case InviteClientState.CALLING | InviteClientState.PROCEEDING:
                 if status < 200:
-                    self.state = InviteClientState.PROCEEDING
-                    self.deadline = None  # how long it rings is the user's concern (Timer C is a proxy's)
+                    if self.state is InviteClientState.CALLING:
+                        self.state = InviteClientState.PROCEEDING
+                        self.deadline = None  # how long it rings is the user's concern (Timer C is a proxy's)
                 elif status < 300:
                     self.state = InviteClientState.ACCEPTED
                     self.deadline = now + 64 * T1  # Timer M
@@ -136,7 +137,7 @@ class InviteClient:
 
     def give_up(self, now: float) -> None:
         """A CANCEL was sent: without a final response in 64*T1 the INVITE is over (9.1)."""
-        if self.state is InviteClientState.PROCEEDING:
+        if self.state is InviteClientState.PROCEEDING and self.deadline is None:
             self.deadline = now + 64 * T1
 
     def fail(self, reason: str, now: float) -> None:
