@@ -579,6 +579,16 @@ def test_a_2xx_with_a_contact_that_is_none_is_acknowledged_all_the_same() -> Non
     assert session.may_offer
 
 
+def test_a_2xx_to_our_reinvite_without_an_answer_changes_nothing() -> None:
+    """RFC 3264 section 4: what was agreed before holds, and another offer can be made."""
+    owner = Owner()
+    session = owner.answered_call()
+    session.offer(SDP, 1.0)
+    assert owner.receive(response_bytes(owner.sent(), 200)) == ["ACK"]
+    assert owner.told == ["offer answered"]
+    assert session.may_offer
+
+
 def test_a_reinvite_has_a_higher_cseq_each_time() -> None:
     """RFC 3261 section 12.2.1.1."""
     owner = Owner()
