@@ -80,10 +80,9 @@ async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
     if leg.cause == RANG_OUT and not target.emergency:
         call.cause = RANG_OUT  # somebody's telephone rang: another trunk would ring the same
         caller.refuse(480, call.cause, reason=NO_ANSWER)
-    if last:
-        return last
-    await connect(call, leg, answered)
-    raise AssertionError("connect ends in LegEnded")
+    if not last:
+        await connect(call, leg, answered)
+    return last
 
 
 async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from media.engine import MediaMisuse, MediaRefused
 from pbx.calls.call import Call
 from pbx.calls.happenings import Acknowledged, OfferAnswered, Offered, OfferRefused
@@ -9,7 +11,7 @@ from pbx.calls.leg import Leg
 from sip.core.errors import LocalProtocolError
 
 
-async def connect(call: Call, answered: Leg, body: bytes) -> None:
+async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
     """Join the caller and the leg that answered with `body`, and stay until one hangs up (LegEnded).
 
     Only now is the caller answered: no other device's answer was committed before.
@@ -49,7 +51,7 @@ async def caller_answer(call: Call) -> bytes:
                 pass
 
 
-async def talk(call: Call, one: Leg, other: Leg) -> None:
+async def talk(call: Call, one: Leg, other: Leg) -> NoReturn:
     """Relay what either side changes (hold, codec, address) until one hangs up (LegEnded)."""
     while True:
         match await call.next_happening():
