@@ -100,7 +100,10 @@ class Call:
                 return TimeUp()
         happening = self._happenings.popleft()
         if isinstance(happening, LegEnded):
-            raise happening
+            try:
+                raise happening
+            finally:
+                del happening  # its traceback holds this frame: a cycle, but for this
         return happening
 
     def invite(
@@ -145,6 +148,7 @@ class Call:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+            self.exchange.driver.wake()  # after the app's turn: what it says leaves in one flush
 
     def fire(self, now: float) -> None:
         """The app's deadline has come; what happens at the same instant is told first."""
