@@ -363,11 +363,12 @@ def test_provisional_responses_above_100_are_told_with_their_early_media() -> No
     assert owner.told == ["progressed 180", "progressed 183 v=0"]
 
 
-def test_a_2xx_without_an_answer_after_early_media_leaves_a_session_that_can_change() -> None:
-    """RFC 6337 section 2.1: the answer that came early was the answer."""
+@pytest.mark.parametrize("early", [SDP, b""])
+def test_a_2xx_without_an_answer_leaves_a_session_that_can_change(early: bytes) -> None:
+    """RFC 6337 section 2.1: an answer that came early was the answer; without any nothing is agreed."""
     owner = Owner()
     session, invite = owner.call()
-    owner.receive(response_bytes(invite, 183, body=SDP))
+    owner.receive(response_bytes(invite, 183, body=early))
     owner.receive(response_bytes(invite, 200, headers=THEIR_CONTACT))
     assert session.may_offer
 
