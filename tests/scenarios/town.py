@@ -133,11 +133,9 @@ class TownPhone(Phone):
             self.last_invite = sent
         return sent
 
-    def authenticate(self, challenge: Message, *, password: str = "", count: int = 0) -> Message:
-        # 8.1.3.5: the request goes again with the To that it had; the tag of a refusal makes no dialog.
-        request = self._request_for(challenge)
-        self._dialog(request).remote = request.header("To")
-        return super().authenticate(challenge, password=password, count=count)
+    def _learn(self, message: Message, flow: Flow) -> None:
+        if message.status < 300:  # 12.1: the tag of a refusal makes no dialog
+            super()._learn(message, flow)
 
 
 class Town:

@@ -78,7 +78,7 @@ class UnrulyPhone(TownPhone):
                 self._soon(self._give_up, self._calls[response.call_id])
             return
         first = self._calls.get(response.call_id)
-        if first is not None and first.branch != response.branch:
+        if response.status == 401 and (first is None or first.branch != response.branch):
             return  # a challenge of before, made anew for a copy of the INVITE
         self._calls.pop(response.call_id, None)
         if response.status == 401:
