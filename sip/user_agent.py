@@ -138,7 +138,7 @@ class UserAgent:
         registrar = f"sip:{account.domain}"
         contact = contact_uri(flow).replace("sip:", f"sip:{escape_user(account.user)}@", 1)
         dialog = self._registration or self._dialog(registrar, account.address)
-        self._registration = dialog  # 10.2: one Call-ID and rising CSeq for all our registrations
+        self._registration = dialog  # RFC 3261 10.2: one Call-ID and rising CSeq for all our registrations
         credentials = ""
         response = Response(408, "", {})
         for _ in range(REGISTER_ATTEMPTS):

@@ -46,7 +46,7 @@ async def caller_answer(call: Call) -> bytes:
             case Acknowledged(_, body):
                 return body
             case Offered(leg, _):
-                leg.refuse_offer(491)  # 14.2: our own offer is under way
+                leg.refuse_offer(491)  # RFC 3261 14.2: our own offer is under way
             case _:
                 pass
 

@@ -89,7 +89,7 @@ class Ladder(logging.Handler):
     def _message(self, phone: str, text: str, *, sent: bool) -> None:
         label, style = describe(text)
         if (phone, text) in self._seen:
-            label += " again"  # 17.1.1.2
+            label += " again"  # RFC 3261 17.1.1.2
         self._seen.add((phone, text))
         self._rung(phone, label, style, self._strokes.shaft, toward_server=sent)
         if not sent:

@@ -123,7 +123,7 @@ async def test_an_invite_to_a_silent_phone_fails_with_408_after_timer_b(world: W
     assert desk.facts == []
     await world.sleep(0.2)
     assert desk.facts == ["failed 408"]
-    # 17.1.1.2: at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s
+    # RFC 3261 17.1.1.2: at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s
     assert len(world.ladder.labels()) == 7
 
 
