@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from dialplan.decision import ToTrunks
 from dialplan.plan import Trunk
+from media.engine import MediaRefused
 from pbx.apps.announce import announce
 from pbx.apps.dial import BUSY, NO_ANSWER
 from pbx.calls.bridge import connect
@@ -80,9 +83,15 @@ async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
     if leg.cause == RANG_OUT and not target.emergency:
         call.cause = RANG_OUT  # somebody's telephone rang: another trunk would ring the same
         caller.refuse(480, call.cause, reason=NO_ANSWER)
-    if not last:
+    if last:
+        return last
+    try:
         await connect(call, leg, answered)
-    return last
+    except MediaRefused as refused:
+        if not target.emergency or call.answered:
+            raise
+        leg.hang_up(f"media: {refused.reason}")  # what it said is no answer: the next trunk may do better
+        return refused.status
 
 
 async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int]:
@@ -111,9 +120,9 @@ async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int
 
 async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:
     """Pass on ringing, and the called network's own tones where it sends some: there is one target only."""
+    caller, engine = call.caller, call.exchange.engine
     if body and call.offer:
-        caller = call.caller
-        answer = await call.exchange.engine.answer(call.id, leg.name, caller.name, body, nat=leg.behind_nat)
-        caller.ring(183, answer)
-    else:
-        call.caller.ring(180 if status == 180 else 183)
+        with suppress(MediaRefused):  # early media only adds to the ringing
+            caller.ring(183, await engine.answer(call.id, leg.name, caller.name, body, nat=leg.behind_nat))
+            return
+    caller.ring(180 if status == 180 else 183)

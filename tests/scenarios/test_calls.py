@@ -106,6 +106,25 @@ async def test_a_call_that_has_no_hop_left_is_refused_with_483(world: World) -> 
 
 
 @scenario()
+async def test_two_people_who_call_each_other_at_once_have_two_calls(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await town.phones("1001", "1002")
+    alice.invite("1002")
+    bruno.invite("1001")
+    for phone in (alice, bruno):
+        phone.authenticate(await phone.expect(401))
+    for phone in (alice, bruno):
+        phone.reply(await phone.expect("INVITE"), 486)
+    for phone in (alice, bruno):
+        await phone.expect_in_any_order("ACK", "486 INVITE")
+    await world.sleep(0.1)
+    assert [(call.from_, call.to, call.cause) for call in town.calls] == [
+        ("1001", "1002", "busy"),
+        ("1002", "1001", "busy"),
+    ]
+
+
+@scenario()
 async def test_a_busy_callee(world: World) -> None:
     """RFC 3665 section 3.9."""
     town = await start(world)

@@ -54,6 +54,14 @@ async def test_18_from_each_site_goes_by_the_sites_first_trunk_unchallenged(
         assert_golden("emergency", town.ladder)
 
 
+@scenario()
+async def test_a_device_that_was_carried_to_another_site_shows_where_it_is(world: World) -> None:
+    town = await start(world)
+    phone, a = town.phone("2201", address="10.54.1.77"), town.operator("operateur-a")
+    phone.invite("18")
+    assert (await answer(town, phone, a)).startswith("<sip:+33383000100@valmont.example>")
+
+
 @pytest.mark.parametrize(
     ("uri", "called"),
     [
@@ -157,6 +165,15 @@ async def test_any_refusal_leads_to_the_next_trunk(world: World, status: int) ->
     town, phone, a, b = await calling(world, "2201")
     b.reply(await b.expect("INVITE"), status)
     await b.expect("ACK")
+    await answer(town, phone, a)
+
+
+@scenario()
+async def test_an_answer_that_cannot_be_used_leads_to_the_next_trunk(world: World) -> None:
+    town, phone, a, b = await calling(world, "2201")
+    b.reply(await b.expect("INVITE"), 200, body=b"v=0\r\nm=audio")
+    _, bye = await b.expect_in_any_order("ACK", "BYE")
+    b.reply(bye, 200)
     await answer(town, phone, a)
 
 

@@ -166,6 +166,30 @@ async def test_an_answer_that_was_said_once_in_the_183_is_kept(world: World) -> 
 
 
 @scenario()
+async def test_early_media_that_cannot_be_read_is_plain_ringing(world: World) -> None:
+    town, office, _, b = await offices(world)
+    await office.call("00612345678")
+    invite = await b.expect("INVITE")
+    b.reply(invite, 180, body=b"v=0\r\nm=audio")
+    assert (await office.expect(180)).body == b""
+    b.answer(invite)
+    await b.expect("ACK")
+    office.ack(await office.expect(200))
+    await town.hang_up(office, b)
+
+
+@scenario()
+async def test_an_answer_of_an_operator_that_cannot_be_used_ends_the_call_with_488(world: World) -> None:
+    town, office, _, b = await offices(world)
+    await office.call("00612345678")
+    b.reply(await b.expect("INVITE"), 200, body=b"v=0\r\nm=audio")
+    _, bye = await b.expect_in_any_order("ACK", "BYE")
+    b.reply(bye, 200)
+    await office.expect(488)
+    assert "media: " in await town.record()
+
+
+@scenario()
 async def test_ringing_outside_ends_after_two_minutes_though_the_network_repeats_itself(world: World) -> None:
     town, office, _, b = await offices(world)
     await office.call("00612345678")
