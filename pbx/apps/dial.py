@@ -20,12 +20,17 @@ async def dial(call: Call, extension: str) -> None:
     The caller hears its own phone's ringback (180 without a body), so that no device's early media decides.
     """
     call.to = extension
-    bindings = call.exchange.devices.bindings_of(extension)
+    caller, engine = call.caller, call.exchange.engine
+    # No phone rings itself.
+    bindings = [
+        binding
+        for binding in call.exchange.devices.bindings_of(extension)
+        if binding.device != caller.device or binding.flow.remote != caller.flow.remote
+    ]
     if not bindings:
         call.cause = "unreachable"
-        call.caller.refuse(480, call.cause, reason=UNREACHABLE)
+        caller.refuse(480, call.cause, reason=UNREACHABLE)
         return
-    caller, engine = call.caller, call.exchange.engine
     offered = f"b{len(call.legs)}"
     offer = b""
     if call.offer:

@@ -143,6 +143,25 @@ async def test_a_device_that_refuses_leaves_the_others_ringing(world: World) -> 
 
 
 @scenario()
+async def test_a_call_to_ones_own_number_rings_ones_other_devices(world: World) -> None:
+    town = await start(world)
+    alice, app = await town.phones("1001", "1001-app")
+    await app.call("1001")
+    alice.answer(await alice.expect("INVITE"))
+    await alice.expect("ACK")
+    app.ack(await app.expect(200))
+    await town.hang_up(app, alice)
+
+
+@scenario()
+async def test_a_call_to_ones_own_number_from_ones_only_device_reaches_nobody(world: World) -> None:
+    town = await start(world)
+    (alice,) = await town.phones("1001")
+    await alice.call("1001")
+    assert reason_of(await alice.expect(480)) == 'Q.850;cause=20;text="Subscriber absent"'
+
+
+@scenario()
 async def test_busy_tells_more_than_unreachable(world: World) -> None:
     _, bruno, alice, app, to_alice, to_app = await ringing(world)
     alice.reply(to_alice, 486)
