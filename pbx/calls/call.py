@@ -160,6 +160,7 @@ class Call:
         """Hang up these legs and forget what they had to tell: another one has the call."""
         for leg in legs:
             leg.hang_up("answered elsewhere", ANSWERED_ELSEWHERE)
+            leg.release()  # it may have answered and hung up in the meantime
             self._happenings = deque(
                 happening
                 for happening in self._happenings

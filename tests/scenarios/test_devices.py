@@ -112,6 +112,35 @@ async def test_two_devices_that_answer_at_one_instant_are_told_apart(world: Worl
 
 
 @scenario()
+async def test_a_device_that_answers_second_and_hangs_up_at_once_ends_nothing(world: World) -> None:
+    """All of it in one batch of datagrams, before the call has chosen."""
+    town, bruno, alice, app, to_alice, to_app = await ringing(world)
+    town.read_in_batches(0.01)
+    alice.answer(to_alice)
+    app.answer(to_app)
+    app.bye(to_app)
+    await alice.expect("ACK")
+    bruno.ack(await bruno.expect(200))
+    await app.expect_in_any_order("ACK", "200 BYE")
+    await world.sleep(3)
+    await town.hang_up(bruno, alice)
+
+
+@scenario()
+async def test_an_answer_and_the_callers_cancel_in_one_batch_hang_the_callee_up(world: World) -> None:
+    town, bruno, alice, app, to_alice, to_app = await ringing(world)
+    town.read_in_batches(0.01)
+    app.reply(to_app, 486)
+    alice.answer(to_alice)
+    bruno.cancel(bruno.last_invite)
+    await bruno.expect_in_any_order("200 CANCEL", "487 INVITE")
+    await app.expect("ACK")
+    _, bye = await alice.expect_in_any_order("ACK", "BYE")
+    alice.reply(bye, 200)
+    assert "to 1001: cancelled" in await town.record()
+
+
+@scenario()
 async def test_a_device_that_answers_and_hangs_up_while_another_wins_ends_nothing(world: World) -> None:
     town, bruno, alice, app, to_alice, to_app = await ringing(world)
     alice.answer(to_alice)

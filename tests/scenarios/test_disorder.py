@@ -25,7 +25,12 @@ def test_calls_between_unruly_telephones_over_a_bad_network(seed: int) -> None:
     quarrel(seed, LOSSY)
 
 
-def quarrel(seed: int, link: Link) -> None:
+@pytest.mark.parametrize("seed", range(40))
+def test_calls_between_unruly_telephones_whose_datagrams_are_read_in_batches(seed: int) -> None:
+    quarrel(seed, PLAIN_LINK, batch_seconds=0.01)
+
+
+def quarrel(seed: int, link: Link, *, batch_seconds: float = 0.0) -> None:
     """Six calls between three telephones, all at once, then 40 s until everybody hangs up."""
 
     async def body(world: World) -> None:
@@ -42,6 +47,8 @@ def quarrel(seed: int, link: Link) -> None:
             world.network.link(host, town.node.host, link)
             phones.append(phone)
         alice, app, bruno = phones
+        if batch_seconds:
+            town.read_in_batches(batch_seconds)
         for phone in phones:
             phone.wake()
         for number in range(CALLS):

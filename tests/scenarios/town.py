@@ -267,6 +267,25 @@ class Town:
         phone.headers.update(headers)
         await phone.call(number)
 
+    def read_in_batches(self, seconds: float) -> None:
+        """From now on datagrams are read together every so many seconds, as a busy socket's are."""
+        endpoint = self.host.datagrams[BEFFROI[1]]
+        batch: list[tuple[bytes, Flow]] = []
+
+        def read() -> None:
+            driver = self.exchange.driver
+            for data, flow in batch:
+                driver.receive(data, flow, driver.now)
+            batch.clear()
+            driver.flush()
+
+        def keep(data: bytes, flow: Flow) -> None:
+            if not batch:
+                self.world.loop.call_later(seconds, read)
+            batch.append((data, flow))
+
+        endpoint.receive = keep
+
     # What is heard
 
     def spoken(self) -> list[str]:
