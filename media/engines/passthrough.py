@@ -12,6 +12,7 @@ from media.engine import CallMedia, MediaEvent, MediaRefused, Source
 from media.sdp import STATIC_ENCODINGS
 
 _AUDIO: Final = re.compile(rb"(?:\A|\n)m=audio [1-9][0-9]* [\w/]+ ([0-9]{1,3})\b", re.ASCII)
+_ENCODING: Final = re.compile(rb"\na=rtpmap:[0-9]+ ([\w.\-]+)/", re.ASCII)
 _NO_SOUND: Final = "this media engine has no sound of its own"
 
 
@@ -85,7 +86,8 @@ class PassthroughEngine:
         if body is None or (stream := _AUDIO.search(body)) is None:
             return ""
         payload_type = stream[1]
-        named = re.search(rb"\na=rtpmap:" + payload_type + rb" ([\w.\-]+)/", body, re.ASCII)
+        mapped = body.find(b"\na=rtpmap:" + payload_type + b" ")
+        named = _ENCODING.match(body, mapped) if mapped >= 0 else None
         if named is not None:
             return named[1].decode()
         return STATIC_ENCODINGS.get(payload_type.decode(), "").partition("/")[0]

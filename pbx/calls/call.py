@@ -31,6 +31,23 @@ SHUTDOWN = Reason("Q.850", 41, "Temporary failure")
 OUT_OF_RESOURCES = Reason("Q.850", 34, "No circuit available")
 
 
+class Patience:
+    """Until when a call's app waits. It outlives the call in the heap of timers, and is all that does."""
+
+    __slots__ = ("armed", "call", "deadline")
+
+    def __init__(self, call: Call) -> None:
+        self.call: Call | None = call
+        self.deadline: float | None = None
+        self.armed: float | None = None
+
+    def fire(self, now: float) -> None:
+        """The deadline has come."""
+        self.deadline = None
+        if self.call is not None:
+            self.call.time_up()
+
+
 class Call:
     """One call. An app reads what happens with `next_happening` and acts on the legs.
 
@@ -40,11 +57,10 @@ class Call:
 
     __slots__ = (
         "_happenings",
+        "_patience",
         "_waiter",
-        "armed",
         "caller",
         "cause",
-        "deadline",
         "decision",
         "direction",
         "exchange",
@@ -75,8 +91,7 @@ class Call:
         self.max_forwards = request.max_forwards - 1
         self.legs: list[Leg] = []
         self.caller: Leg
-        self.deadline: float | None = None
-        self.armed: float | None = None
+        self._patience = Patience(self)
         self._happenings: deque[Happening | LegEnded] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
@@ -87,15 +102,15 @@ class Call:
         if not self._happenings:
             driver = self.exchange.driver
             if seconds is not None:
-                self.deadline = driver.now + seconds
-                self.exchange.core.stack.timers.arm(self)
+                self._patience.deadline = driver.now + seconds
+                self.exchange.core.stack.timers.arm(self._patience)
                 driver.wake()
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-                self.deadline = None
+                self._patience.deadline = None
             if not self._happenings:
                 return TimeUp()
         happening = self._happenings.popleft()
@@ -150,9 +165,8 @@ class Call:
             waiter.set_result(None)
             self.exchange.driver.wake()  # after the app's turn: what it says leaves in one flush
 
-    def fire(self, now: float) -> None:
+    def time_up(self) -> None:
         """The app's deadline has come; what happens at the same instant is told first."""
-        self.deadline = None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -206,7 +220,9 @@ class Call:
         self.exchange.finished(self, self._record())
         for leg in self.legs:
             leg.release()
-        self.legs = []  # Call and Leg point at each other: the collector should never have to find them
+        # What points at each other is parted here: the collector should never have to find it.
+        self.legs = []
+        self._patience.call = None
         del self.caller
         self._happenings.clear()
 

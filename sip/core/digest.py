@@ -44,9 +44,7 @@ WINDOW_COUNTS = 64
 MAX_WINDOWS = 65_536
 
 _COUNT = re.compile(r"[0-9A-Fa-f]{8}\Z")
-_PLAIN = r'([A-Za-z]+) ?= ?(?:"([^"\\]*)"|([A-Za-z0-9\-]+))'
-_PLAIN_PARAMETER = re.compile(_PLAIN)
-_PLAIN_PARAMETERS = re.compile(rf"(?:{_PLAIN}(?:, ?|\Z))+\Z")
+_PLAIN_PARAMETER = re.compile(r'(([A-Za-z]+) ?= ?(?:"([^"\\]*)"|([A-Za-z0-9\-]+))(?:, ?|\Z))')
 _PARAMETER = re.compile(rf'\s*([{TOKEN_CHARS}]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s",]*)\s*(?:,|\Z)')
 
 
@@ -90,11 +88,14 @@ def parse_digest(value: str) -> dict[str, str]:
     scheme, _, rest = value.partition(" ")
     if scheme.lower() != "digest":
         raise ParseError(f"unsupported authentication scheme {scheme[:20]!r}", status=401)
-    if _PLAIN_PARAMETERS.match(rest):  # what phones send
-        pairs = _PLAIN_PARAMETER.findall(rest)
-        plain = {name.lower(): quoted or token for name, quoted, token in pairs}
-        if len(plain) == len(pairs):
-            return plain
+    plain: dict[str, str] = {}
+    plain_characters = 0
+    found = _PLAIN_PARAMETER.findall(rest)
+    for whole, name, quoted, token in found:
+        plain[name.lower()] = quoted or token
+        plain_characters += len(whole)
+    if found and plain_characters == len(rest) and len(plain) == len(found):  # what phones send
+        return plain
     parameters: dict[str, str] = {}
     position = 0
     while position < len(rest):

@@ -17,6 +17,7 @@ _PARAMETER = re.compile(
     rf'\s*;\s*([{TOKEN_CHARS}]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[{TOKEN_CHARS}\[\]:/@&$,?]+))?\s*'
 )
 _PLAIN_PARAMETERS = re.compile(rf"(?:;[{TOKEN_CHARS}]+(?:=[{TOKEN_CHARS}\[\]:/@]+)?)*\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _LIST_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,"<]+|,|.', re.DOTALL)
 
@@ -54,7 +55,7 @@ def unquote(text: str) -> str:
 
 def quote(text: str) -> str:
     """`text` as a quoted string (RFC 3261 section 25.1); control characters become spaces."""
-    clean = "".join(" " if ord(character) < 32 or character == "\x7f" else character for character in text)
+    clean = _CONTROL.sub(" ", text)
     return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -14,6 +14,7 @@ from sip.core.grammar import TOKEN_CHARS, parse_number, split_list
 from sip.core.name_addr import NameAddr
 from sip.core.via import Via
 
+_MAX_FORWARDS = {str(number): number for number in range(256)}  # spares reading the usual number
 _CSEQ = re.compile(rf"([0-9]{{1,10}})[ \t]+([{TOKEN_CHARS}]+)\Z")
 
 # The canonical names of what we write; everything else is capitalised word by word.
@@ -179,6 +180,8 @@ class Message:
             return []
         if raw == ["*"]:
             return [NameAddr("*", "", {})]
+        if len(raw) == 1 and "," not in raw[0] and raw[0]:  # what phones send
+            return [NameAddr.parse(raw[0])]
         return [NameAddr.parse(value) for value in self.values("contact")]
 
     @property
@@ -214,8 +217,12 @@ class Request(Message):
     @property
     def max_forwards(self) -> int:
         """Max-Forwards, 70 where an RFC 2543 client left it out (8.1.1.6); raises ParseError above 255."""
-        if "max-forwards" not in self.headers:
+        raw = self.headers.get("max-forwards")
+        if raw is None:
             return 70
+        number = _MAX_FORWARDS.get(raw[0])
+        if number is not None and len(raw) == 1:
+            return number
         return parse_number(self.only("max-forwards"), "Max-Forwards", 255)
 
     def serialise(self) -> bytes:

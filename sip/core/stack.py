@@ -107,7 +107,6 @@ class Stack:
                     raise _unserved(request, 482, "Merged Request")  # 8.2.2.2
             transaction = InviteServer(key, request, flow, self.outbox, now)
             transaction.merged = merged
-            self.timers.arm(transaction)
         else:
             transaction = NonInviteServer(key, request, flow, self.outbox)
         self._servers[key] = transaction
@@ -121,6 +120,8 @@ class Stack:
             reason = "" if isinstance(error, ParseError) else error.reason
             lines = "".join(f"{name}: {value}\r\n" for name, value in error.headers)
             self.respond(transaction, error.status, now, reason=reason, headers=lines)
+        finally:
+            self.timers.arm(transaction)
 
     def _receive_ack(self, request: Request, transaction: ServerTransaction | None, now: float) -> None:
         if isinstance(transaction, InviteServer) and transaction.state is not InviteServerState.ACCEPTED:

@@ -11,7 +11,10 @@ _VIA = re.compile(
     rf"\s*SIP\s*/\s*2\.0\s*/\s*([{TOKEN_CHARS}]+)\s+({HOST})(?:\s*:\s*(\d{{1,5}}))?\s*(;.*)?\Z",
     re.DOTALL | re.IGNORECASE | re.ASCII,
 )
-_SENT_BY = re.compile(r"([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?\Z")
+_PLAIN = re.compile(
+    r"SIP/2\.0/(UDP|TCP) ([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?"
+    rf"((?:;[{TOKEN_CHARS}]+(?:=[{TOKEN_CHARS}\[\]:]+)?)*)\Z"
+)
 
 
 class Via:
@@ -29,19 +32,25 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """Parse one Via value; raises ParseError (torture tests badinv01, badvers)."""
-        if text[:12] == "SIP/2.0/UDP " or text[:12] == "SIP/2.0/TCP ":  # what phones send
-            sent_by, semicolon, tail = text[12:].partition(";")
-            plain = _SENT_BY.match(sent_by)
-            if plain is not None:
-                host, port = plain.groups()
-                parameters = parse_parameters(";" + tail) if semicolon else {}
-                return cls(text, text[8:11], host.lower(), _port(port, text), parameters)
+        plain = _PLAIN.match(text)
+        if plain is not None:  # what phones send
+            transport, host, port, tail = plain.groups()
+            parameters: dict[str, str] = {}
+            for piece in tail.split(";")[1:]:
+                name, _, value = piece.partition("=")
+                parameters[name.lower()] = value
+            return cls(text, transport, host.lower(), _port(port, text), parameters)
         match = _VIA.match(text)
         if match is None:
             raise ParseError(f"malformed Via {text[:80]!r}")
         transport, host, port, tail = match.groups()
-        parameters = parse_parameters(tail) if tail else {}
-        return cls(text, transport.upper(), host.lower(), _port(port, text), parameters)
+        return cls(
+            text,
+            transport.upper(),
+            host.lower(),
+            _port(port, text),
+            parse_parameters(tail) if tail else {},
+        )
 
     @property
     def branch(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from math import inf
 
 from sip.core.flow import Flow
 from sip.core.ua_core import UserAgentCore
@@ -34,6 +35,7 @@ class Driver:
         self._before_sending = before_sending
         self._flush_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
         self._closed = False
 
     @property
@@ -86,21 +88,21 @@ class Driver:
         self.wake()
 
     def _arm(self) -> None:
-        deadline = self._stack.next_deadline()
-        if deadline is None or self._closed:
+        deadline = self._stack.timers.next_deadline()
+        if deadline is None or deadline >= self._timer_at or self._closed:
             return
         timer = self._timer
-        if timer is not None and timer.when() <= deadline:
-            return
         when = max(deadline, self._loop.time() + TIMER_GRAIN_SECONDS)
         if timer is not None:
-            if timer.when() <= when:
+            if self._timer_at <= when:
                 return
             timer.cancel()
         self._timer = self._loop.call_at(when, self._fire)
+        self._timer_at = when
 
     def _fire(self) -> None:
         self._timer = None
+        self._timer_at = inf
         try:
             self._stack.fire(self._loop.time())
         except Exception:
@@ -115,3 +117,4 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._timer_at = inf
