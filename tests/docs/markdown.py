@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.tools.places import ROOT, files_of_the_tree
 
-_FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^```(?P<language>\w*)[ \t]*(?P<name>[^\n]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL
+)
 # What ends one command of a shell line, or stands around it.
 _SHELL = {"|", "||", "&&", ";", "&", ">", ">>", "<", "2>&1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of code: "```LANGUAGE NAME", then its body."""
+
+    language: str
+    name: str
+    body: str
 
 
 def pages() -> list[Path]:
@@ -28,16 +40,24 @@ def prose(text: str) -> str:
     return _FENCE.sub("", text)
 
 
+def blocks(text: str) -> list[Block]:
+    """The blocks of code of a page, in order."""
+    return [Block(found["language"], found["name"].strip(), found["body"]) for found in _FENCE.finditer(text)]
+
+
 def commands(text: str) -> list[list[str]]:
-    """The words of each command in the blocks marked `sh`, without continuations, comments and prompts."""
+    """The words of each command in the blocks marked `sh`."""
+    return [words for block in blocks(text) if block.language == "sh" for words in commands_of(block)]
+
+
+def commands_of(block: Block) -> list[list[str]]:
+    """The words of each command of a block, without continuations, comments and prompts."""
     found = []
-    for block in _FENCE.finditer(text):
-        if block["language"] != "sh":
-            continue
-        for line in block["body"].replace("\\\n", " ").splitlines():
-            lexer = shlex.shlex(line.strip().removeprefix("$ "), posix=True, punctuation_chars="|&;<>")
-            lexer.commenters = "#"
-            found += _split(list(lexer))
+    for line in block.body.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line.strip().removeprefix("$ "), posix=True, punctuation_chars="|&;<>")
+        lexer.whitespace_split = True  # +33…, *78 and --from are words
+        lexer.commenters = "#"
+        found += _split(list(lexer))
     return found
 
 
