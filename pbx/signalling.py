@@ -12,8 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialplan.document import read_text
 from dialplan.finding import PlanError
-from dialplan.loading import load_plan
+from dialplan.loading import parse_plan
 from dialplan.plan import Plan
 from media.engine import EngineLost, MediaEngine, MediaEvent, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
@@ -25,6 +26,7 @@ from pbx.exchange import Exchange
 from pbx.journal import Journal, recover
 from pbx.media_process import media_address
 from pbx.people import Directory, DirectoryError, read_directory
+from pbx.plan_in_force import PlanInForce
 from pbx.tasks import Tasks
 from sip.core.flow import Flow
 from sip.net.addresses import family_of
@@ -48,7 +50,7 @@ class Sockets:
     media: Path
 
 
-def run_signalling(configuration: Configuration, plan: Plan, sockets: Sockets) -> None:
+def run_signalling(configuration: Configuration, plan: PlanInForce, sockets: Sockets) -> None:
     """Be the signalling process until SIGTERM; it then waits for calls to end."""
     tune_collector()
     asyncio.run(_Signalling(configuration, plan, sockets).run())
@@ -66,9 +68,10 @@ def tune_collector() -> None:
 
 
 class _Signalling:
-    def __init__(self, configuration: Configuration, plan: Plan, sockets: Sockets) -> None:
+    def __init__(self, configuration: Configuration, plan: PlanInForce, sockets: Sockets) -> None:
         self._configuration = configuration
-        self._plan = plan
+        self._in_force = plan
+        self._plan = plan.read()
         self._sockets = sockets
         self._udp: list[UdpTransport] = []
         self._tcp: list[TcpTransport] = []
@@ -210,12 +213,12 @@ class _Signalling:
         """Load the plan beside the calls, and put it in force only if it has no error."""
         exchange = self._exchange
         try:
-            plan = await asyncio.to_thread(load_plan, self._configuration.plan)
+            text = await asyncio.to_thread(read_text, self._configuration.plan)
+            plan = await asyncio.to_thread(parse_plan, text, str(self._configuration.plan))
         except PlanError as error:
             return control.Reloaded(exchange.plan.version, [str(finding) for finding in error.findings])
-        except OSError as error:
-            return control.Reloaded(exchange.plan.version, [f"{self._configuration.plan}: {error.strerror}"])
         await self._put_in_force(plan)
+        self._in_force.keep(plan, text)
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         log.info("plan=%s in force", plan.version)
         return control.Reloaded(plan.version, [])

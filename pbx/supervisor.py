@@ -31,6 +31,7 @@ from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.logs import start_logging
 from pbx.media_process import run_media
+from pbx.plan_in_force import PlanInForce
 from pbx.signalling import Sockets, run_signalling
 from sip.net.addresses import family_of
 
@@ -82,8 +83,9 @@ class Supervisor:
             control=control.listen(control.control_path(data_dir)),
             media=data_dir / "media.sock",
         )
+        plan_in_force = PlanInForce(plan)
         self._children = [
-            Child("signalling", lambda: run_signalling(configuration, plan, self._sockets)),
+            Child("signalling", lambda: run_signalling(configuration, plan_in_force, self._sockets)),
             Child("worker", self._be_worker),
         ]
         if configuration.media.engine != "passthrough":

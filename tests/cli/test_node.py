@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -65,6 +66,19 @@ def test_a_plan_with_an_error_never_reaches_the_node(town: Town):
     assert refused.status == 1
     assert [finding["code"] for finding in refused.json["findings"]] == ["test_failed"]
     assert version_after == version_before
+
+
+def test_the_plan_put_in_force_outlives_the_process_that_did(town: Town):
+    with town.serving() as log_until:
+        town.change_plan("Hôtel de ville", "Mairie")
+        reloaded = town.run("plan", "reload", "--json").json["plan_version"]
+        town.change_plan("Mairie", "Mairie annexe")  # nobody has put this in force
+        processes = town.run("status", "--json").json["processes"]
+        os.kill(next(one["pid"] for one in processes if one["role"] == "signalling"), signal.SIGKILL)
+        log_until("process=signalling ended status=-9")
+        log_until("ready plan=")
+        in_force = town.run("status", "--json").json["plan_version"]
+    assert in_force == reloaded
 
 
 def test_a_user_who_is_added_can_sign_in_without_a_restart(town: Town):
