@@ -16,6 +16,7 @@ from pbx.calls.leg import LOST, Leg
 from pbx.records import CallRecord
 from sip.core.errors import SipError
 from sip.core.flow import Flow
+from sip.core.incoming_session import CANCELLED
 from sip.core.message import Request
 from sip.core.outgoing_session import Authorize
 from sip.core.reason import ANSWERED_ELSEWHERE, Reason
@@ -137,7 +138,10 @@ class Call:
         """Ring a device: a new leg, whose answer or failure happens later.
 
         target: the Request-URI. remote_address, local_address: To and From; From shows the caller by default.
+        Raises LegEnded when the caller gave up while the app was busy: nobody's telephone rings for nothing.
         """
+        if self.caller.ended_at is not None:
+            raise LegEnded(self.caller, CANCELLED)
         leg = Leg(self, f"b{len(self.legs)}", device, flow, behind_nat=behind_nat)
         self.legs.append(leg)
         leg.session = self.exchange.core.invite(

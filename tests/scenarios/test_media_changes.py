@@ -126,6 +126,7 @@ async def test_of_two_changes_at_one_instant_one_goes_through(world: World) -> N
     alice.answer(offer)
     await alice.expect("ACK")
     bruno.ack(await bruno.expect(200))
+    assert town.asked() == ["offer b1 a", "answer a b1"]
     await town.hang_up(alice, bruno)
 
 

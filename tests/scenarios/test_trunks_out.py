@@ -218,6 +218,31 @@ async def test_a_trunk_whose_name_is_unknown_is_left_for_the_next(world: World) 
 
 
 @scenario()
+async def test_a_name_server_that_says_nothing_costs_five_seconds_and_no_call(world: World) -> None:
+    town, office, _, b = await offices(world)
+    await world.sleep(61)
+    town.name_server_seconds = 60
+    await office.call("00612345678")
+    await world.sleep(4.9)
+    b.reply(await b.expect("INVITE", within_seconds=0.2), 486)
+    await b.expect("ACK")
+    await office.expect(486)
+
+
+@scenario()
+async def test_a_caller_who_gives_up_while_a_name_is_looked_up_rings_nobody(world: World) -> None:
+    town, office, _, b = await offices(world)
+    await world.sleep(61)
+    town.name_server_seconds = 60
+    call = await office.call("00612345678")
+    await world.sleep(1)
+    office.cancel(call)
+    await office.expect_in_any_order("200 CANCEL", "487 INVITE")
+    await b.expect_silence(10)
+    assert (await town.record()).splitlines()[1:] == ["  2010 10.54.1.10:5060 udp -: cancelled, 0.0 - 1.0"]
+
+
+@scenario()
 async def test_a_trunk_that_no_socket_reaches_is_left_for_the_next(world: World) -> None:
     tcp = PLAN_TEXT.replace(
         "host: sip.operateur-b.example\n    transport: udp", "host: 203.0.113.2\n    transport: tcp"

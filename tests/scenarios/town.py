@@ -149,6 +149,7 @@ class Town:
         self.directory = directory
         self.journal = Journal()
         self.engine = FakeEngine(BEFFROI[0])
+        self.name_server_seconds = 0.0
         self.names = {name: address for name, (_, address) in OPERATORS.items()}
         setattr(world.loop, "getaddrinfo", self._getaddrinfo)  # noqa: B010 (mypy refuses to assign a method)
         self.host = world.host("Beffroi", BEFFROI[0])
@@ -338,6 +339,7 @@ class Town:
         self, host: str, port: int, **options: int
     ) -> Sequence[tuple[int, int, int, str, Address]]:
         """The world's DNS."""
+        await self.world.sleep(self.name_server_seconds)
         if host not in self.names:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (self.names[host], port))]
