@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sip.core.message import Request
+from sip.core.stack import ServerTransaction
 from tests.sim.desk import DESK, Desk
 from tests.sim.ladder import assert_golden
 from tests.sim.network import CUT, PORT_RESTRICTED, Link
@@ -162,10 +164,17 @@ def test_a_call_that_is_never_ended_is_found() -> None:
         run(body)
 
 
+class Broken:
+    """An application with a mistake in it."""
+
+    def request_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        raise RuntimeError("a mistake of ours")
+
+
 def test_an_error_of_ours_that_the_driver_caught_is_found() -> None:
     async def body(world: World) -> None:
         alice, desk = pair(world)
-        desk.core.request_received = None  # type: ignore[assignment, method-assign]
+        desk.core.application = Broken()
         alice.send("OPTIONS", "9196")
 
     with pytest.raises(NotQuiet, match="Beffroi: 1 internal errors"):
