@@ -56,12 +56,19 @@ def control_path(data_dir: Path) -> Path:
 
 
 def listen(path: Path) -> socket.socket:
-    """A listening control socket, readable by its owner only; one that a dead process left is replaced."""
+    """A listening control socket, readable by its owner only; one that a dead process left is replaced.
+
+    Raises OSError.
+    """
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listening.bind(str(path))
-    path.chmod(0o600)
-    listening.listen(16)
+    try:
+        listening.bind(str(path))
+        path.chmod(0o600)
+        listening.listen(16)
+    except OSError:
+        listening.close()
+        raise
     return listening
 
 

@@ -10,6 +10,7 @@ its sockets, and are up in milliseconds. A child never outlives it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -75,12 +76,12 @@ class Supervisor:
         except OSError as error:
             raise StartError(f"{data_dir}: {error.strerror}") from None
         raise_descriptor_limit()
-        self._media_listening = control.listen(data_dir / "media.sock")
+        self._media_listening = heard(data_dir / "media.sock")
         self._worker_end, self._worker_wake = os.pipe()
         self._sockets = Sockets(
             udp=[bound(listen, socket.SOCK_DGRAM) for listen in configuration.sip.udp],
             tcp=[bound(listen, socket.SOCK_STREAM) for listen in configuration.sip.tcp],
-            control=control.listen(control.control_path(data_dir)),
+            control=heard(control.control_path(data_dir)),
             media=data_dir / "media.sock",
         )
         plan_in_force = PlanInForce(plan)
@@ -123,7 +124,12 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         supervisor = os.getpid()
-        child.pid = os.fork()
+        try:
+            child.pid = os.fork()
+        except OSError as error:  # no memory, or too many processes: the others go on
+            log.error("process=%s can't be started: %s", child.role, error.strerror)
+            child.start_at = _now() + RESTART_SECONDS[-1]
+            return
         child.started_at = _now()
         child.start_at = None
         if child.pid:
@@ -179,8 +185,11 @@ class Supervisor:
         processes += [{"role": child.role, "pid": child.pid} for child in self._children if child.pid]
         path = self._configuration.data_dir / "processes.json"
         unfinished = path.with_suffix(".new")
-        unfinished.write_text(json.dumps(processes))
-        unfinished.replace(path)
+        try:
+            unfinished.write_text(json.dumps(processes))
+            unfinished.replace(path)
+        except OSError as error:  # a full disk: no reason to end
+            log.error("%s can't be written: %s", path, error.strerror)
 
     def _end(self) -> None:
         """Stop signalling first, which waits for its calls, then the others."""
@@ -189,7 +198,8 @@ class Supervisor:
             for child in self._children:
                 if child.role == role and child.pid:
                     _end_process(child.pid, seconds)
-        (self._configuration.data_dir / "processes.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self._configuration.data_dir / "processes.json").unlink(missing_ok=True)
 
     def _be_worker(self) -> None:
         from pbx.worker import run_worker
@@ -200,7 +210,10 @@ class Supervisor:
 
 def bound(listen: Listen, kind: socket.SocketKind) -> socket.socket:
     """A socket bound as the configuration says. Raises StartError."""
-    made = socket.socket(family_of(listen.host), kind)
+    try:
+        made = socket.socket(family_of(listen.host), kind)
+    except OSError as error:  # a machine without IPv6
+        raise StartError(f"cannot listen on {listen}: {error.strerror}") from None
     if family_of(listen.host) is socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     if kind is socket.SOCK_STREAM:
@@ -215,6 +228,16 @@ def bound(listen: Listen, kind: socket.SocketKind) -> socket.socket:
             f"cannot listen on {listen}: {error.strerror}; is another SIP server running there?"
         ) from None
     return made
+
+
+def heard(path: Path) -> socket.socket:
+    """A control socket that listens at `path`. Raises StartError."""
+    try:
+        return control.listen(path)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {path}: {error.strerror or error}; give another `data_dir`"
+        ) from None
 
 
 def raise_descriptor_limit() -> None:

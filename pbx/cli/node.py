@@ -26,8 +26,6 @@ def serve(configuration: ConfigurationOption = None) -> None:
         supervisor = Supervisor(settings, plan)
     except StartError as error:
         fail(error)
-    except OSError as error:
-        fail(f"{settings.data_dir}: {error.strerror or error}; `beffroi doctor -c {settings.path}` says more")
     raise typer.Exit(supervisor.run())
 
 

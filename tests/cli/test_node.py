@@ -81,6 +81,16 @@ def test_the_plan_put_in_force_outlives_the_process_that_did(town: Town):
     assert in_force == reloaded
 
 
+def test_a_full_disk_does_not_end_the_node(town: Town):
+    with town.serving() as log_until:
+        processes = town.run("status", "--json").json["processes"]
+        (town.settings.data_dir / "processes.new").mkdir()  # as good as a disk that takes nothing
+        os.kill(next(one["pid"] for one in processes if one["role"] == "worker"), signal.SIGKILL)
+        log_until("process=worker ended status=-9")
+        assert "Is a directory" in log_until("processes.json can't be written")
+        assert town.run("status").status == 0
+
+
 def test_a_user_who_is_added_can_sign_in_without_a_restart(town: Town):
     with town.serving() as log_until:
         town.run("user", "add", "2011", "Claire")
@@ -110,7 +120,7 @@ def test_a_path_too_long_for_a_socket_ends_serve_with_one_sentence(town: Town):
         serve_command(town.configuration_file), capture_output=True, text=True, timeout=60
     )
     assert outcome.returncode == 1
-    assert "too long; `beffroi doctor -c" in outcome.stderr
+    assert "media.sock: AF_UNIX path too long; give another `data_dir`" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
 
 
