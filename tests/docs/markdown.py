@@ -50,6 +50,11 @@ def commands(text: str) -> list[list[str]]:
     return [words for block in blocks(text) if block.language == "sh" for words in commands_of(block)]
 
 
+def inline_commands(text: str) -> list[list[str]]:
+    """The words of each `beffroi …` in the running text of a page."""
+    return [shlex.split(command) for command in re.findall(r"`(beffroi [^`]+)`", prose(text))]
+
+
 def commands_of(block: Block) -> list[list[str]]:
     """The words of each command of a block, without continuations, comments and prompts."""
     found = []

@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.docs.markdown import commands, pages, text_of
+from tests.cli.conftest import Outcome, run_command
+from tests.docs.markdown import commands, inline_commands, pages, text_of
 from tests.tools.places import ROOT
 
 SHOWN = sorted({tuple(words) for page in pages() for words in commands(text_of(page))})
+NAMED = {tuple(words) for page in pages() for words in inline_commands(text_of(page))}
 # What scripts/run gets is what beffroi gets.
 OF_BEFFROI = sorted(
     {
         words[1:]
-        for words in SHOWN
+        for words in {*SHOWN, *NAMED}
         if words[0] == "beffroi" or (words[0].endswith("scripts/run") and words[1:])
     }
 )
 
 
-def help_of(words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def help_of(words: tuple[str, ...]) -> Outcome:
     """The command line with --help behind it: what is unknown fails, and nothing is carried out."""
-    return subprocess.run(
-        [sys.executable, "-c", "from pbx.cli import main; main()", *words, "--help"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run_command(*words, "--help")
 
 
 @pytest.mark.parametrize("words", OF_BEFFROI, ids=" ".join)
 def test_a_shown_beffroi_command_parses(words: tuple[str, ...]) -> None:
-    ran = help_of(words)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    outcome = help_of(words)
+    assert outcome.status == 0, outcome.out + outcome.err
 
 
 def test_a_command_that_does_not_exist_would_be_noticed() -> None:
-    assert help_of(("no-such-command",)).returncode != 0
-    assert help_of(("demo", "--no-such-option")).returncode != 0
+    assert help_of(("no-such-command",)).status != 0
+    assert help_of(("demo", "--no-such-option")).status != 0
 
 
 @pytest.mark.parametrize(
@@ -66,4 +59,10 @@ def test_commands_are_read_from_sh_blocks_only() -> None:
         ["beffroi", "plan", "check", "FILE"],
         ["scripts/run", "serve", "-c", "x.yaml"],
         ["head"],
+    ]
+
+
+def test_a_command_in_the_running_text_is_read() -> None:
+    assert inline_commands('Type `beffroi user add 2002 "État civil"`, not `this`.\n') == [
+        ["beffroi", "user", "add", "2002", "État civil"]
     ]

@@ -26,7 +26,7 @@ import pytest
 from pbx.demo.voice import Voice
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, UserAgent
-from tests.cli.conftest import free_port
+from tests.cli.conftest import Town, free_port
 from tests.docs.markdown import Block, blocks, commands_of, text_of
 
 PAGE = Path("docs/users/it.md")
@@ -201,6 +201,14 @@ def test_the_walkthrough_shows_every_command_of_a_first_day() -> None:
         *("call show", "backup create", "backup restore", "demo --call", "init --directory"),
         *("doctor", "serve", "status"),
     } <= shown
+
+
+def test_the_error_that_is_shown_is_one_that_a_plan_gives(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.change_plan("class: national, groups: [accueil]", "class: natoinal, groups: [accueil]")
+    said = town.run("plan", "check").out
+    (shown,) = [block.body.strip() for block in blocks(text_of(PAGE)) if "did you mean" in block.body]
+    assert shown in said
 
 
 @pytest.mark.parametrize(
