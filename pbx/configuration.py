@@ -150,19 +150,28 @@ class Configuration:
 def find_configuration(given: Path | None, here: Path | None = None) -> Path:
     """Return the configuration's file: the one given, else beffroi.yaml here, else the system's.
 
-    Raises PlanError when there is none; a file that was given must exist.
+    Raises PlanError when there is none, or when this user may not look; a file that was given must exist.
     """
     if given is not None:
-        if given.is_file():
+        if _is_file(given):
             return given
         raise PlanError([Finding("no_configuration", "error", str(given), 0, 0, "there is no such file")])
     candidates = ((here or Path()) / FILE_NAME, SYSTEM_FILE)
     for candidate in candidates:
-        if candidate.is_file():
+        if _is_file(candidate):
             return candidate
     message = f"no configuration: neither ./{FILE_NAME} nor {SYSTEM_FILE} is there"
     hint = "name one with -c FILE, or write one with `beffroi init`"
     raise PlanError([Finding("no_configuration", "error", FILE_NAME, 0, 0, message, hint)])
+
+
+def _is_file(path: Path) -> bool:
+    """Whether the file is there. Raises PlanError for a name too long, or a folder that can't be entered."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        message = f"can't be read: {error.strerror}"
+        raise PlanError([Finding("unreadable", "error", str(path), 0, 0, message)]) from None
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -386,3 +395,10 @@ def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
     for name, node in written:
         message = f"`{name}:` is read and does nothing yet in this version"
         yield Finding("not_yet", "note", file, node.line, node.column, message)
+    media = keys["media"].value if "media" in keys and keys["media"].is_mapping else {}
+    assert isinstance(media, dict)
+    engine = media.get("engine")
+    if engine is not None and engine.value in ("native", "rtpengine"):
+        message = f"`engine: {engine.value}` isn't built in this version: python runs instead"
+        hint = "write `engine: auto` until it is"
+        yield Finding("engine", "warning", file, engine.line, engine.column, message, hint)

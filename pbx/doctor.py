@@ -465,10 +465,6 @@ def _examine_media(settings: Configuration) -> Examination:
         return Examination(
             "media", "passthrough", _finding("passthrough", "note", settings.path, message, "auto relays it")
         )
-    if media.engine in ("native", "rtpengine"):
-        message = f"media.engine is {media.engine}, which isn't built in this version: python runs instead"
-        found = _finding("engine", "warning", settings.path, message, "write `engine: auto` until it is")
-        return Examination("media", f"python, {ports}", found)
     return Examination("media", f"python (the native engine isn't built yet), {ports}")
 
 

@@ -59,16 +59,9 @@ def why_silent(error: NotRunningError, data_dir: Path, mend: str) -> str:
 
 def read_configuration(given: Path | None) -> Configuration:
     """The configuration that a command works on. Raises PlanError."""
-    from dialplan.finding import Finding, PlanError
     from pbx.configuration import find_configuration, load_configuration
 
-    try:
-        return load_configuration(find_configuration(given))
-    except OSError as error:
-        # A name too long, or a folder that this user may not enter: who knows whether it is there.
-        where = str(error.filename or given)
-        found = Finding("unreadable", "error", where, 0, 0, f"can't be read: {error.strerror}")
-        raise PlanError([found]) from None
+    return load_configuration(find_configuration(given))
 
 
 def configured(given: Path | None) -> Configuration:

@@ -197,3 +197,20 @@ def test_no_configuration_anywhere_says_what_to_do(tmp_path, monkeypatch):
 def test_a_file_that_cannot_be_read_is_an_error_in_words(tmp_path):
     with pytest.raises(PlanError, match="can't be read"):
         load_configuration(tmp_path)
+
+
+def test_a_name_that_cannot_be_looked_up_is_an_error_in_words():
+    with pytest.raises(PlanError, match="can't be read: File name too long"):
+        find_configuration(Path("x" * 300))
+
+
+@pytest.mark.parametrize("engine", ["native", "rtpengine"])
+def test_an_engine_that_is_not_built_is_told(engine):
+    (note,) = parse_configuration(f"media:\n  engine: {engine}\n", HERE).notes
+    assert (note.severity, note.line) == ("warning", 2)
+    assert note.message == f"`engine: {engine}` isn't built in this version: python runs instead"
+
+
+@pytest.mark.parametrize("engine", ["auto", "python", "passthrough"])
+def test_an_engine_that_works_is_not_worth_a_word(engine):
+    assert parse_configuration(f"media: {{engine: {engine}}}\n", HERE).notes == ()
