@@ -23,7 +23,7 @@ from media.engine import (
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.happenings import Digit, Played
-from pbx.calls.router import Router
+from pbx.calls.router import Router, dialled_number
 from pbx.devices import Devices
 from pbx.guard import Guard
 from pbx.people import Directory
@@ -117,7 +117,7 @@ class Exchange:
         """REGISTER, INVITE and OPTIONS. A RemoteProtocolError raised here is the answer."""
         match request.method:
             case "INVITE":
-                if self.draining:
+                if self.draining and not self.plan.is_emergency(dialled_number(request.uri)):
                     raise RemoteProtocolError(503, "Shutting Down", (("Retry-After", "10"),))
                 assert isinstance(transaction, InviteServer)
                 self.router.invite_received(request, transaction, now)

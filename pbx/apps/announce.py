@@ -29,7 +29,7 @@ async def announce(
 
 
 async def _speak(call: Call, text: str, language: str) -> None:
-    caller, engine = call.caller, call.exchange.engine
+    caller, engine = call.caller, call.engine
     try:
         answer = await engine.publish(call.id, caller.name, call.offer, nat=caller.behind_nat)
         caller.ring(183, answer)

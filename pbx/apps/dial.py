@@ -20,7 +20,7 @@ async def dial(call: Call, extension: str) -> None:
     The caller hears its own phone's ringback (180 without a body), so that no device's early media decides.
     """
     call.to = extension
-    caller, engine = call.caller, call.exchange.engine
+    caller, engine = call.caller, call.engine
     # No phone rings itself.
     bindings = [
         binding

@@ -10,7 +10,7 @@ from pbx.calls.happenings import Offered
 
 async def echo(call: Call) -> None:
     """Answer and send the caller's sound back until it hangs up (LegEnded)."""
-    caller, engine = call.caller, call.exchange.engine
+    caller, engine = call.caller, call.engine
     if call.offer:
         caller.answer(await engine.publish(call.id, caller.name, call.offer, nat=caller.behind_nat))
     else:
@@ -28,7 +28,7 @@ async def echo(call: Call) -> None:
 
 async def _change(call: Call, body: bytes) -> None:
     """The caller holds, resumes or moves: answer it, and go on."""
-    caller, engine = call.caller, call.exchange.engine
+    caller, engine = call.caller, call.engine
     try:
         if not body:
             raise MediaRefused(488, "an offer of our own in mid-call comes with the offer broker")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
 from dialplan.decision import ToTrunks
 from dialplan.plan import Trunk
-from media.engine import MediaRefused
+from media.engine import MediaRefused, MediaUnavailable
+from media.engines.passthrough import PassthroughEngine
 from pbx.apps.announce import announce
 from pbx.apps.dial import BUSY, NO_ANSWER
 from pbx.calls.bridge import connect
@@ -15,6 +17,8 @@ from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
 from pbx.calls.leg import Leg
 from sip.core.flow import Flow
 from sip.core.reason import Reason
+
+log = logging.getLogger(__name__)
 
 RING_SECONDS = 120.0
 RANG_OUT = "no answer"
@@ -67,11 +71,8 @@ async def outside(call: Call, target: ToTrunks) -> None:
 
 async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
     """Try one trunk; returns the status that it failed with. An answered call ends in LegEnded."""
-    caller, engine = call.caller, call.exchange.engine
-    peer = f"b{len(call.legs)}"
-    offer = b""
-    if call.offer:
-        offer = await engine.offer(call.id, caller.name, peer, call.offer, nat=caller.behind_nat)
+    caller = call.caller
+    offer = await _offer(call, f"b{len(call.legs)}", emergency=target.emergency) if call.offer else b""
     leg = call.exchange.trunks.invite(call, trunk, flow, target.number, offer, emergency=target.emergency)
     try:
         answered, last = await _wait(
@@ -92,6 +93,20 @@ async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
             raise
         leg.hang_up(f"media: {refused.reason}")  # what it said is no answer: the next trunk may do better
         return refused.status
+
+
+async def _offer(call: Call, peer: str, *, emergency: bool) -> bytes:
+    """The caller's offer for a trunk. Without a media process or a port, an emergency call's two ends are
+    told each other's addresses: a voice that finds its own way is better than none."""
+    caller = call.caller
+    try:
+        return await call.engine.offer(call.id, caller.name, peer, call.offer, nat=caller.behind_nat)
+    except (MediaRefused, MediaUnavailable) as error:
+        if not emergency:
+            raise
+        log.error("call=%s emergency call without media relay: %s", call.id, error)
+        call.engine = PassthroughEngine()
+        return call.offer
 
 
 async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int]:
@@ -120,7 +135,7 @@ async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int
 
 async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:
     """Pass on ringing, and the called network's own tones where it sends some: there is one target only."""
-    caller, engine = call.caller, call.exchange.engine
+    caller, engine = call.caller, call.engine
     if body and call.offer:
         with suppress(MediaRefused):  # early media only adds to the ringing
             caller.ring(183, await engine.answer(call.id, leg.name, caller.name, body, nat=leg.behind_nat))

@@ -17,7 +17,7 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
     Only now is the caller answered: no other device's answer was committed before.
     """
     caller = call.caller
-    engine = call.exchange.engine
+    engine = call.engine
     if call.offer:
         caller.answer(await engine.answer(call.id, answered.name, caller.name, body, nat=answered.behind_nat))
     else:
@@ -31,7 +31,7 @@ async def _connect_late(call: Call, answered: Leg, offer: bytes) -> None:
     RFC 3261 section 13.2.1; RFC 3725 section 4.1 has the flow.
     """
     caller = call.caller
-    engine = call.exchange.engine
+    engine = call.engine
     caller.answer(await engine.offer(call.id, answered.name, caller.name, offer, nat=answered.behind_nat))
     answer = await caller_answer(call)
     answered.acknowledge(
@@ -74,9 +74,7 @@ async def _relay_offer(call: Call, offerer: Leg, peer: Leg, body: bytes) -> None
         offerer.refuse_offer(491)
         return
     try:
-        peer.offer(
-            await call.exchange.engine.offer(call.id, offerer.name, peer.name, body, nat=offerer.behind_nat)
-        )
+        peer.offer(await call.engine.offer(call.id, offerer.name, peer.name, body, nat=offerer.behind_nat))
     except MediaRefused as refused:
         offerer.refuse_offer(refused.status)
     except LocalProtocolError:
@@ -85,9 +83,7 @@ async def _relay_offer(call: Call, offerer: Leg, peer: Leg, body: bytes) -> None
 
 async def _relay_answer(call: Call, answerer: Leg, peer: Leg, body: bytes) -> None:
     try:
-        answer = await call.exchange.engine.answer(
-            call.id, answerer.name, peer.name, body, nat=answerer.behind_nat
-        )
+        answer = await call.engine.answer(call.id, answerer.name, peer.name, body, nat=answerer.behind_nat)
         peer.accept_offer(answer)
     except (MediaRefused, MediaMisuse):
         peer.refuse_offer(488)

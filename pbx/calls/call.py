@@ -64,6 +64,7 @@ class Call:
         "cause",
         "decision",
         "direction",
+        "engine",
         "exchange",
         "from_name",
         "from_number",
@@ -78,6 +79,7 @@ class Call:
 
     def __init__(self, exchange: Exchange, plan: Plan, decision: Decision, request: Request) -> None:
         self.exchange = exchange
+        self.engine = exchange.engine
         self.started_at = exchange.clock()
         # In the order of time, so that the database's index grows at its end.
         self.id = f"{int(self.started_at * 1000):011x}{exchange.core.stack.identifiers.token()[:9]}"
@@ -231,7 +233,7 @@ class Call:
         self._happenings.clear()
 
     def _record(self) -> CallRecord:
-        engine = self.exchange.engine
+        engine = self.engine
         return CallRecord(
             id=self.id,
             started=self.started_at,

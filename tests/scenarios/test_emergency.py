@@ -282,3 +282,28 @@ async def test_without_any_trunk_the_caller_hears_so(world: World) -> None:
     town.finish_playing()
     await phone.expect(480)
     assert "to 18: no trunk" in await town.record()
+
+
+@scenario()
+async def test_without_a_media_process_the_two_ends_hear_each_other_directly(world: World) -> None:
+    town = await start(world)
+    phone, b = town.phone("2201"), town.operator("operateur-b")
+    town.engine.lose()
+    phone.invite("18")
+    invite = await b.expect("INVITE")
+    assert b"c=IN IP4 10.54.2." in invite.body  # the telephone's own address
+    b.answer(invite)
+    await b.expect("ACK")
+    phone.ack(await phone.expect(200))
+    await town.hang_up(phone, b)
+    town.errors.expect("media engine lost", "emergency call without media relay")
+    assert (await town.record()).splitlines()[0].endswith("dialled 18 to 18: completed, 0.0 0.0")
+
+
+@scenario()
+async def test_an_emergency_call_is_taken_during_a_shutdown(world: World) -> None:
+    town = await start(world)
+    phone, b = town.phone("2201"), town.operator("operateur-b")
+    town.exchange.draining = True
+    phone.invite("18")
+    await answer(town, phone, b)
