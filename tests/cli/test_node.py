@@ -81,6 +81,16 @@ def test_the_plan_put_in_force_outlives_the_process_that_did(town: Town):
     assert in_force == reloaded
 
 
+def test_serve_tells_that_another_engine_runs(town: Town):
+    town.configuration_file.write_text("sip: {udp: 192.0.2.1:5060}\nmedia: {engine: rtpengine}\n")
+    outcome = subprocess.run(
+        serve_command(town.configuration_file), capture_output=True, text=True, timeout=60
+    )
+    told, refused = outcome.stderr.splitlines()
+    assert "`engine: rtpengine` isn't built in this version: python runs instead" in told
+    assert "cannot listen on 192.0.2.1:5060" in refused
+
+
 def test_a_full_disk_does_not_end_the_node(town: Town):
     with town.serving() as log_until:
         processes = town.run("status", "--json").json["processes"]
