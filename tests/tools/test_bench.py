@@ -206,7 +206,8 @@ def test_the_configuration_loads_and_listens_on_loopback_alone(tmp_path: Path, e
 
 
 def test_status_names_the_role_of_each_process():
-    assert beffroi.processes('{"processes": [{"role": "media", "pid": 7}, {"role": "worker", "pid": 8}]}') == {
+    listing = '{"processes": [{"role": "media", "pid": 7}, {"role": "worker", "pid": 8}]}'
+    assert beffroi.processes(listing) == {
         7: "media",
         8: "worker",
     }
