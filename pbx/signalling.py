@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from dialplan.plan import Plan
 from media.engine import EngineLost, MediaEngine, MediaEvent, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
-from pbx import control
+from pbx import compiled, control
 from pbx.configuration import Configuration
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
@@ -110,7 +111,9 @@ class _Signalling:
         server = await control.serve(self._sockets.control, self._answer)
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         self._tasks.start(self._watch_directory(), "directory")
-        log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
+        log.info(
+            "ready plan=%s devices=%d core=%s", self._plan.version, len(exchange.devices), compiled.state()
+        )
         await stop.wait()
         log.info("draining calls=%d", exchange.status()["calls"])
         await exchange.drain(DRAIN_SECONDS)
@@ -125,14 +128,13 @@ class _Signalling:
         if isinstance(engine, PythonEngine):
             engine.close()
 
-    def _flow(self, transport: str, remote: tuple[str, int]) -> Flow:
-        """The flow to an address, over the first socket of its family."""
+    def _flow(self, transport: str, remote: tuple[str, int], local: tuple[str, int] | None) -> Flow:
+        """The flow to an address over the socket at `local`, else the first of its family."""
         transports = self._udp if transport == "UDP" else self._tcp
-        wanted = family_of(remote[0])
-        for candidate in transports:
-            if candidate.family == wanted:
-                return candidate.flow_to(remote)
-        raise OSError(f"no {transport} socket reaches {remote[0]}")
+        candidates = [candidate for candidate in transports if candidate.family == family_of(remote[0])]
+        if not candidates:
+            raise OSError(f"no {transport} socket reaches {remote[0]}")
+        return _at(local, candidates).flow_to(remote)
 
     def _directory(self) -> Directory:
         try:
@@ -222,3 +224,12 @@ class _Signalling:
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         log.info("plan=%s in force", plan.version)
         return control.Reloaded(plan.version, [])
+
+
+def _at(
+    local: tuple[str, int] | None, candidates: Sequence[UdpTransport | TcpTransport]
+) -> UdpTransport | TcpTransport:
+    """The socket bound to `local`; else the one of its port, which may hear every address; else the first."""
+    if local is None:
+        return candidates[0]
+    return min(candidates, key=lambda candidate: (candidate.local != local, candidate.local[1] != local[1]))
