@@ -1,0 +1,118 @@
+"""What the pages say of the program is what it does: words, numbers, what is there and what isn't."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from dialplan.country import load_country
+from dialplan.decision import NOT_ALLOWED, UNKNOWN, Decision, Target, ToFeature, ToService
+from dialplan.finding import PlanError
+from dialplan.loading import parse_plan
+from pbx.apps import dial, outside
+from pbx.apps.announce import announce
+from pbx.calls import router
+from pbx.calls.router import app_of
+from pbx.configuration import Media, Sip
+from pbx.signalling import DRAIN_SECONDS
+from sip.core.inspection import ALLOWED
+from tests.docs.markdown import text_of
+
+README = text_of(Path("README.md"))
+AGENTS = (Path("docs/users/agents.md"), Path("docs/utilisateurs/agents.md"))
+EMERGENCY_LINES = (Path("docs/users/emergency-lines.md"), Path("docs/utilisateurs/secours.md"))
+
+
+def row(name: str) -> tuple[str, str]:
+    """What works and what doesn't yet, in one row of the README's table."""
+    (found,) = [line for line in README.splitlines() if line.startswith(f"| {name} |")]
+    _, _, works, not_yet, _ = found.split("|")
+    return works, not_yet
+
+
+def types_in(cell: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", cell))
+
+
+def is_built(target: Target) -> bool:
+    """Whether a decision starts an app of its own, rather than the announcement that there is none."""
+    app = app_of(Decision(target, "1", "", None, None, ()))
+    assert isinstance(app, partial)
+    run = app.keywords["app"]
+    return not (isinstance(run, partial) and run.func is announce)
+
+
+def known_types() -> set[str]:
+    """The types of service that a plan may have, as its own error tells them."""
+    with pytest.raises(PlanError) as raised:
+        parse_plan("plan: 1\norganization: X\ncountry: FR\nservices: {x: {type: none}}\n", "plan.yaml")
+    (said,) = [str(finding) for finding in raised.value.findings]
+    return set(re.findall(r"\w+", said.partition("known:")[2]))
+
+
+def test_the_services_that_work_are_those_with_an_app() -> None:
+    works, not_yet = row("services")
+    built = {kind for kind in known_types() if is_built(ToService("x", kind))}
+    assert types_in(works) == built
+    assert types_in(not_yet) == known_types() - built
+
+
+def test_no_feature_code_works_yet_as_the_pages_say() -> None:
+    assert not is_built(ToFeature("pickup_group", ""))
+    assert "`*8`" in row("calls")[1]
+
+
+def test_transfer_is_refused_as_the_pages_say() -> None:
+    assert "REFER" not in ALLOWED
+    assert "transfer" in row("calls")[1]
+
+
+@pytest.mark.parametrize(
+    ("page", "language"), [(AGENTS[0], "en"), (AGENTS[1], "fr")], ids=["English", "French"]
+)
+def test_the_announcements_are_told_word_by_word(page: Path, language: str) -> None:
+    quoted = {
+        words.strip("\u00a0 ")
+        for words in re.findall(r'^\| (?:"|«)(.*?)(?:"|») \|', text_of(page), re.MULTILINE)
+    }
+    said = {NOT_ALLOWED.text[language], UNKNOWN.text[language], router._NOT_BUILT[language]}
+    assert quoted - said == {quoted_for_no_line(language)}
+    assert said <= quoted
+
+
+def quoted_for_no_line(language: str) -> str:
+    """The first sentence of what is said when no trunk takes a call."""
+    return outside._NO_TRUNK[language].partition(".")[0] + "."
+
+
+@pytest.mark.parametrize("page", EMERGENCY_LINES, ids=str)
+def test_every_emergency_number_is_named(page: Path) -> None:
+    (line,) = [line for line in text_of(page).splitlines() if "115, 116000" in line]
+    numbers = line.split("|")[2].partition(" et ")[0].partition(" and ")[0]
+    assert re.findall(r"\d+", numbers) == list(load_country("FR").emergency)
+    assert outside.TRYING_SECONDS == 3
+    assert "3 s" in text_of(page)
+
+
+def test_the_numbers_of_the_pages_are_those_of_the_program() -> None:
+    guide = text_of(Path("docs/users/it.md"))
+    assert dial.RING_SECONDS == 60  # "for a minute", "pendant une minute"
+    assert f"up to {DRAIN_SECONDS:.0f} s" in guide
+    assert f"| {Media().first_port} to {Media().last_port} UDP |" in guide
+    assert {listen.port for listen in (*Sip().udp, *Sip().tcp)} == {5060}
+
+
+def test_the_two_languages_of_a_page_say_as_much() -> None:
+    for english, french in (
+        AGENTS,
+        EMERGENCY_LINES,
+        (Path("docs/users/operators.md"), Path("docs/utilisateurs/standard.md")),
+    ):
+        ours, theirs = text_of(english), text_of(french)
+        for mark in (r"^#+ ", r"^\| ", r"^- ", r"^\d\. "):
+            assert len(re.findall(mark, ours, re.MULTILINE)) == len(re.findall(mark, theirs, re.MULTILINE))
+        assert f"../{french.parent.name}/{french.name}" in ours
+        assert f"../{english.parent.name}/{english.name}" in theirs
