@@ -58,7 +58,7 @@ async def test_requests_of_a_dialog_go_to_the_contact_by_the_recorded_routes(wor
     bruno.reply(request, 200, headers=routes)
     ack = alice.ack(await alice.expect(200))
     assert ack.uri == "sip:bruno@192.0.2.2:5060"
-    assert ack.all("Route") == ["<sip:first.example;lr>", "<sip:second.example;lr>"]  # RFC 3261 12.1.2: in reverse
+    assert ack.all("Route") == ["<sip:first.example;lr>", "<sip:second.example;lr>"]  # RFC 3261 12.1.2
     assert ack.branch != invite.branch
     await bruno.expect("ACK")
 
