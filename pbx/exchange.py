@@ -60,7 +60,8 @@ class RecordWriter(Protocol):
 class Exchange:
     """One node's calls and registrations.
 
-    clock: wall time in Unix seconds, for records and the plan. flow: the flow to a transport and address.
+    clock: wall time in Unix seconds, for records and the plan. flow: the flow to a transport and address,
+    from the local address where a peer knows us, None where it knows none.
     secret: random bytes that sign this process's nonces. plan: with the people of `directory` in it.
     """
 
@@ -73,7 +74,7 @@ class Exchange:
         engine: MediaEngine,
         journal: RecordWriter,
         clock: Callable[[], float],
-        flow: Callable[[str, tuple[str, int]], Flow],
+        flow: Callable[[str, tuple[str, int], tuple[str, int] | None], Flow],
         secret: bytes,
     ) -> None:
         self.domain = domain
@@ -188,7 +189,8 @@ class Exchange:
 
     def _flow_again(self, binding: Binding) -> Flow:
         try:
-            return self.flow(binding.flow.transport, SipUri.parse(binding.contact).address)
+            address = SipUri.parse(binding.contact).address
+            return self.flow(binding.flow.transport, address, binding.flow.local)
         except OSError as error:
             log.info("user=%s can't be reached: %s", binding.device, error)
             return binding.flow  # closed: the INVITE fails with 503, the person's other devices ring

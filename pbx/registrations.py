@@ -115,7 +115,7 @@ class Registrations:
             if record.expires_at - offset <= now:
                 continue
             try:
-                flow = self._exchange.flow(record.transport, _reachable(record))
+                flow = self._exchange.flow(record.transport, _reachable(record), record.local)
             except (OSError, ParseError) as error:
                 log.warning("user=%s isn't reached any more: %s", record.device, error)
                 continue

@@ -134,7 +134,7 @@ class _Signalling:
         candidates = [candidate for candidate in transports if candidate.family == family_of(remote[0])]
         if not candidates:
             raise OSError(f"no {transport} socket reaches {remote[0]}")
-        return _at(local, candidates).flow_to(remote)
+        return nearest(local, candidates).flow_to(remote)
 
     def _directory(self) -> Directory:
         try:
@@ -226,7 +226,7 @@ class _Signalling:
         return control.Reloaded(plan.version, [])
 
 
-def _at(
+def nearest(
     local: tuple[str, int] | None, candidates: Sequence[UdpTransport | TcpTransport]
 ) -> UdpTransport | TcpTransport:
     """The socket bound to `local`; else the one of its port, which may hear every address; else the first."""

@@ -141,7 +141,7 @@ class Trunks:
         if not address:
             return None
         try:
-            return self._exchange.flow(_TRANSPORTS[trunk.transport], (address, trunk.port))
+            return self._exchange.flow(_TRANSPORTS[trunk.transport], (address, trunk.port), None)
         except OSError as error:
             log.warning("trunk=%s can't be reached: %s", trunk.name, error)
             return None

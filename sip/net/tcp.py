@@ -91,6 +91,9 @@ class TcpTransport:
         self._loop = asyncio.get_running_loop()
         self._listening = listening
         self.family = listening.family if listening is not None else socket.AF_INET
+        self.local: tuple[str, int] = ("0.0.0.0", 0)  # noqa: S104 (nothing is bound)
+        if listening is not None:
+            self.local = listening.getsockname()[:2]
         self._server: asyncio.Server | None = None
         self._connections: dict[tuple[str, int], Connection] = {}
         self._of_address: Counter[str] = Counter()
@@ -106,8 +109,7 @@ class TcpTransport:
         known = self._connections.get(remote)
         if known is not None and known.flow.open:
             return known.flow
-        bound = self._listening.getsockname()[:2] if self._listening is not None else ("0.0.0.0", 0)  # noqa: S104
-        local = local_address_toward(bound, remote)
+        local = local_address_toward(self.local, remote)
         flow = TcpFlow(local, remote, lambda: self._begin(connection))
         connection = Connection(self, flow)
         self._connections[remote] = connection

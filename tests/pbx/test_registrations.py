@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from pbx.records import Address
 from pbx.records import Binding as BindingRecord
+from sip.core.flow import Flow
 from tests.scenarios.town import DOMAIN, Town, start
 from tests.sim.world import World, scenario
 
@@ -62,6 +64,21 @@ async def test_a_restored_binding_is_written_again_as_it_was(world: World) -> No
 async def test_the_bindings_of_a_device_that_left_are_not_restored(world: World) -> None:
     town = await start(world)
     assert restore(town, "7777", left(town)) == 0
+
+
+@scenario()
+async def test_a_restored_binding_is_reached_from_the_address_that_it_registered_at(world: World) -> None:
+    """A NAT lets in what comes from there, and nothing else."""
+    town = await start(world)
+    asked: list[object] = []
+
+    def flow(transport: str, remote: Address, local: Address | None) -> Flow:
+        asked.append((transport, remote, local))
+        return town.node.flow(remote)
+
+    town.exchange.flow = flow
+    restore(town, "1001", left(town, local=("10.54.0.11", 5060)))
+    assert asked == [("UDP", ("192.0.2.1", 5060), ("10.54.0.11", 5060))]
 
 
 @scenario()

@@ -330,7 +330,7 @@ class Town:
             for asked in self.engine.asked
         ]
 
-    def _flow(self, transport: str, remote: Address) -> Flow:
+    def _flow(self, transport: str, remote: Address, local: Address | None) -> Flow:
         if transport != "UDP":
             raise OSError(f"no {transport} socket here")
         return self.node.flow(remote)
