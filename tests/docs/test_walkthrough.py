@@ -28,6 +28,10 @@ from sip.net.udp import UdpTransport
 from sip.user_agent import Account, UserAgent
 from tests.cli.conftest import Town, free_port
 from tests.docs.markdown import Block, blocks, commands_of, text_of
+from tests.docs.test_pictures import words_of
+from tests.tools.places import ROOT
+
+pytestmark = pytest.mark.xdist_group("walkthrough")  # one reader for all of them
 
 PAGE = Path("docs/users/it.md")
 COMMANDS = Path(sys.executable).parent
@@ -68,6 +72,7 @@ class Reader:
     password: str = ""
     node: subprocess.Popen[str] | None = None
     log: str = ""
+    demonstration: str = ""
 
     def follow(self, block: Block) -> None:
         """Do what a block says, or compare it with what was printed."""
@@ -110,6 +115,8 @@ class Reader:
         ran = self.command(words)
         assert ran.returncode == 0, f"{' '.join(words)}\n{ran.stdout}{ran.stderr}"
         self.printed += ran.stdout + ran.stderr
+        if words[:2] == ["beffroi", "demo"]:
+            self.demonstration = ran.stdout
         for password in re.findall(r"user +2001\n +password +(\S+)", ran.stdout):
             self.password = password
 
@@ -184,11 +191,29 @@ def reader(folder: Path) -> Iterator[Reader]:
     assert person.node.returncode == 0, person.log
 
 
-def test_the_walkthrough_for_it_does_what_it_says(tmp_path: Path) -> None:
-    with reader(tmp_path) as person:
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """A reader who has followed the page to its end."""
+    with reader(tmp_path_factory.mktemp("walkthrough")) as person:
         for block in blocks(text_of(PAGE)):
             person.follow(block)
-    assert not [line for line in person.log.splitlines() if "ERROR" in line or "CRITICAL" in line]
+    return person
+
+
+def test_the_walkthrough_for_it_does_what_it_says(followed: Reader) -> None:
+    assert not [line for line in followed.log.splitlines() if "ERROR" in line or "CRITICAL" in line]
+
+
+def test_the_picture_of_the_demonstration_is_of_this_version(followed: Reader) -> None:
+    pictured = words_of((ROOT / "docs" / "images" / "demo-call.svg").read_text(encoding="utf-8"))
+    printed = without_numbers(" ".join(followed.demonstration.split()))
+    unknown = [words for words in map(without_numbers, pictured) if words not in printed]
+    assert unknown == [], "take it again with scripts/screenshots"
+
+
+def without_numbers(text: str) -> str:
+    """A text where one number is as good as another, and one call's identity too."""
+    return re.sub(r"[0-9]+(\.[0-9]+)?", "0", re.sub(r"\b[0-9a-f]{20}\b", "0", text))
 
 
 def test_the_walkthrough_shows_every_command_of_a_first_day() -> None:
