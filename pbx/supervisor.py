@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 STEADY_SECONDS = 5.0  # a child that lived this long is started again at once
 RESTART_SECONDS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
+WRITE_AGAIN_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -92,6 +93,7 @@ class Supervisor:
         if configuration.media.engine != "passthrough":
             self._children.insert(0, Child("media", lambda: run_media(configuration, self._media_listening)))
         self._stopping = False
+        self._write_again = False
 
     def run(self) -> int:
         """Keep the processes running until SIGTERM or SIGINT; returns the exit status."""
@@ -177,6 +179,8 @@ class Supervisor:
 
     def _seconds_to_next_start(self) -> float | None:
         waiting = [child.start_at for child in self._children if child.start_at is not None]
+        if self._write_again:
+            waiting.append(_now() + WRITE_AGAIN_SECONDS)
         return max(min(waiting) - _now(), 0.0) if waiting else None
 
     def _write_processes(self) -> None:
@@ -188,8 +192,13 @@ class Supervisor:
         try:
             unfinished.write_text(json.dumps(processes))
             unfinished.replace(path)
+            if self._write_again:
+                log.warning("%s is written again", path.name)
+            self._write_again = False
         except OSError as error:  # a full disk: no reason to end
-            log.error("%s can't be written: %s", path, error.strerror)
+            if not self._write_again:
+                log.error("%s can't be written: %s", path, error.strerror)
+            self._write_again = True
 
     def _end(self) -> None:
         """Stop signalling first, which waits for its calls, then the others."""

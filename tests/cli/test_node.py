@@ -99,6 +99,10 @@ def test_a_full_disk_does_not_end_the_node(town: Town):
         log_until("process=worker ended status=-9")
         assert "Is a directory" in log_until("processes.json can't be written")
         assert town.run("status").status == 0
+        (town.settings.data_dir / "processes.new").rmdir()
+        log_until("processes.json is written again")
+        roles = [process["role"] for process in town.run("status", "--json").json["processes"]]
+    assert "worker" in roles
 
 
 def test_a_user_who_is_added_can_sign_in_without_a_restart(town: Town):
