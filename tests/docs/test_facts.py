@@ -11,7 +11,7 @@ import pytest
 from dialplan.country import load_country
 from dialplan.decision import NOT_ALLOWED, UNKNOWN, Decision, Target, ToFeature, ToService
 from dialplan.finding import PlanError
-from dialplan.loading import parse_plan
+from dialplan.loading import load_plan, parse_plan
 from pbx.apps import dial, outside
 from pbx.apps.announce import announce
 from pbx.calls import router
@@ -19,7 +19,9 @@ from pbx.calls.router import app_of
 from pbx.configuration import Media, Sip
 from pbx.signalling import DRAIN_SECONDS
 from sip.core.inspection import ALLOWED
+from tests.cli.conftest import Town
 from tests.docs.markdown import text_of
+from tests.tools.places import ROOT
 
 README = text_of(Path("README.md"))
 AGENTS = (Path("docs/users/agents.md"), Path("docs/utilisateurs/agents.md"))
@@ -103,6 +105,26 @@ def test_the_numbers_of_the_pages_are_those_of_the_program() -> None:
     assert f"up to {DRAIN_SECONDS:.0f} s" in guide
     assert f"| {Media().first_port} to {Media().last_port} UDP |" in guide
     assert {listen.port for listen in (*Sip().udp, *Sip().tcp)} == {5060}
+
+
+def test_the_account_that_the_readme_names_is_in_the_sample_plan() -> None:
+    plan = load_plan(ROOT / "examples" / "valmont.yaml")
+    shown = re.findall(r"`(10\d\d)`, `(pw\d+)`", README)
+    assert shown == [(extension, plan.people[extension].password) for extension in ("1001", "1002")]
+    assert f"dial `{plan.services['echo'].number}`" in README
+    assert f"dial `1002` | {plan.people['1002'].name}" in README
+
+
+@pytest.mark.parametrize("page", EMERGENCY_LINES, ids=str)
+def test_the_plan_test_of_a_page_holds_in_the_sample_plan(page: Path, tmp_path: Path) -> None:
+    (shown,) = re.findall(r"`(\{from: .*?\}\})`", text_of(page))
+    town = Town(tmp_path)
+    before = town.run("plan", "test", "--json").json
+    with town.plan_file.open("a", encoding="utf-8") as plan:
+        plan.write(f"  - {shown}\n")
+    after = town.run("plan", "test", "--json")
+    assert after.status == 0
+    assert len(after.json) == len(before) + 1
 
 
 def test_the_two_languages_of_a_page_say_as_much() -> None:
