@@ -80,7 +80,8 @@ def pbx_that_bears(most: int, most_for_long: int | None = None) -> LoadOfAPbxTha
 
 def measurement(load: Load) -> signalling.Measurement:
     bench = signalling.Bench(0, load, 9, lambda said: None, rest=lambda seconds: None)
-    return signalling.Measurement(bench, figure.BEFFROI, load, Running({os.getpid(): "signalling"}, 12.0))
+    node = Running({os.getpid(): "signalling"}, 12.0)
+    return signalling.Measurement(bench, figure.BEFFROI, load, node, lambda: node)
 
 
 def test_a_lower_value_than_the_goal_meets_a_goal_that_is_better_lower():
@@ -145,7 +146,7 @@ def test_a_run_with_failures_says_which():
 def test_the_cost_is_taken_at_the_first_rate_without_a_failure():
     load = pbx_that_bears(most=500)
     one = measurement(load)
-    one.cost("call_cpu")
+    one.cost("call_cpu", highest=2000)
     assert [(f.name, f.value) for f in one.figures] == [("call_cpu", 100.0)]
     assert [rate for rate, _ in load.asked] == [2000, 1000, 500]
 
@@ -153,31 +154,50 @@ def test_the_cost_is_taken_at_the_first_rate_without_a_failure():
 def test_the_cost_is_unknown_when_every_rate_fails():
     load = pbx_that_bears(most=10)
     one = measurement(load)
-    one.cost("call_cpu")
+    one.cost("call_cpu", highest=3000)
     assert [f.value for f in one.figures] == [None]
 
 
+def value(one: signalling.Measurement, name: str) -> float | None:
+    (found,) = [figure.value for figure in one.figures if figure.name == name]
+    return found
+
+
 def test_the_most_calls_are_those_that_last_the_long_run_not_the_short_one():
-    load = pbx_that_bears(most=5000, most_for_long=3000)
+    one = measurement(pbx_that_bears(most=5000, most_for_long=3000))
+    one.most_calls()
+    assert value(one, "calls_per_second") == 3000
+
+
+def test_the_pause_of_a_program_that_bears_more_is_taken_at_the_goal():
+    load = pbx_that_bears(most=5000)
     one = measurement(load)
     one.most_calls()
-    assert [f.value for f in one.figures] == [3000]
+    assert load.asked[-1] == (signalling.GOAL_RATE, signalling.CONFIRM_SECONDS)
+    assert value(one, "longest_pause") == 3.5
 
 
-def test_a_rate_that_the_pause_already_proved_is_not_run_for_long_again():
-    load = pbx_that_bears(most=3000)
-    one = measurement(load)
-    one.pause()
-    one.most_calls()
-    assert load.asked.count((3000, signalling.CONFIRM_SECONDS)) == 1
-    assert [f.value for f in one.figures if f.name == "calls_per_second"] == [3000]
-
-
-def test_no_rate_without_a_failure_is_zero_calls_a_second():
-    load = pbx_that_bears(most=100)
+def test_the_pause_of_a_program_that_bears_less_is_that_of_its_own_long_run():
+    load = pbx_that_bears(most=2000)
     one = measurement(load)
     one.most_calls()
-    assert [f.value for f in one.figures] == [0]
+    assert load.asked[-1] == (2000, signalling.CONFIRM_SECONDS)
+    assert value(one, "longest_pause") == 3.5
+
+
+def test_no_rate_without_a_failure_is_zero_calls_a_second_and_no_pause():
+    one = measurement(pbx_that_bears(most=100))
+    one.most_calls()
+    assert value(one, "calls_per_second") == 0
+    assert value(one, "longest_pause") is None
+
+
+def test_a_rate_that_was_too_much_is_followed_by_a_new_start():
+    one = measurement(pbx_that_bears(most=2000))
+    fresh = Running({os.getpid(): "signalling"}, 9.0)
+    one.renew = lambda: fresh
+    one.calls(3000, 3)
+    assert one.node is fresh
 
 
 def test_the_generated_plan_has_a_user_with_password_for_each_extension():
