@@ -82,7 +82,7 @@ class Sip:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """How sound is relayed. address: put in SDP; None is the local address that the signalling came to.
+    """How sound is relayed. address: put in SDP; None is the first that SIP listens on (where it hears all, that of the default route).
 
     Ports are first_port to last_port, both included: RTP on even ones, RTCP on the next (RFC 3550 section
     11).
@@ -199,20 +199,21 @@ def parse_configuration(text: str, path: Path) -> Configuration:
     )
     folder = path.absolute().parent
     data_dir = _path(keys, "data_dir", folder, "data")
+    sip, media = _sip(keys, folder), _media(keys)
     configuration = Configuration(
         path=path.absolute(),
         data_dir=data_dir,
         domain=_domain(keys["domain"]) if "domain" in keys else "beffroi",
         plan=_path(keys, "plan", folder, "plan.yaml"),
         database=_database(keys, folder, data_dir),
-        sip=_sip(keys, folder),
+        sip=sip,
         web=_listens(keys, "web", (Listen("0.0.0.0", 8080),)),  # noqa: S104
         external_address=_address(keys, "external_address"),
         local_networks=_networks(keys),
-        media=_media(keys),
+        media=media,
         recordings=_recordings(keys, data_dir),
         log=_log(keys),
-        notes=tuple(_notes(root.findings.file, keys)),
+        notes=(*_notes(root.findings.file, keys), *_soundless(root.findings.file, keys, sip, media)),
     )
     root.findings.raise_errors()
     return configuration
@@ -402,3 +403,21 @@ def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
         message = f"`engine: {engine.value}` isn't built in this version: python runs instead"
         hint = "write `engine: auto` until it is"
         yield Finding("engine", "warning", file, engine.line, engine.column, message, hint)
+
+
+def _soundless(file: str, keys: Mapping[str, Node], sip: Sip, media: Media) -> Iterable[Finding]:
+    """Telephones that can sign in and not be heard: media has one address, and so one IP version."""
+    listens = (*sip.udp, *sip.tcp)
+    if not listens or media.engine == "passthrough":
+        return
+    address = media.address or ipaddress.ip_address(listens[0].host)
+    for listen in listens:
+        version = ipaddress.ip_address(listen.host).version
+        if version != address.version:
+            node = keys["sip"] if "sip" in keys else keys["media"]
+            message = (
+                f"telephones on IPv{version} ({listen}) can't be heard: sound is on IPv{address.version}"
+            )
+            hint = "sound has one address in this version; listen for SIP on the same kind"
+            yield Finding("no_sound", "warning", file, node.line, node.column, message, hint)
+            return

@@ -214,3 +214,29 @@ def test_an_engine_that_is_not_built_is_told(engine):
 @pytest.mark.parametrize("engine", ["auto", "python", "passthrough"])
 def test_an_engine_that_works_is_not_worth_a_word(engine):
     assert parse_configuration(f"media: {{engine: {engine}}}\n", HERE).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "deaf"),
+    [
+        ('sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}', "IPv6 ([::]:5060)"),
+        ('sip: {udp: "[2001:db8::1]:5060", tcp: "192.0.2.1:5060"}', "IPv4 (192.0.2.1:5060)"),
+        ('media: {address: "2001:db8::1"}', "IPv4 (0.0.0.0:5060)"),
+    ],
+)
+def test_telephones_that_could_not_be_heard_are_told(text, deaf):
+    (note,) = parse_configuration(text, HERE).notes
+    assert (note.code, note.severity) == ("no_sound", "warning")
+    assert f"telephones on {deaf} can't be heard" in note.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'sip: {udp: "[2001:db8::1]:5060", tcp: "[2001:db8::1]:5060"}',
+        'sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}\nmedia: {engine: passthrough}',
+        "sip: {udp: [], tcp: []}",
+    ],
+)
+def test_telephones_that_are_heard_are_not_worth_a_word(text):
+    assert parse_configuration(text, HERE).notes == ()
