@@ -82,7 +82,8 @@ class Sip:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """How sound is relayed. address: put in SDP; None is the first that SIP listens on (where it hears all, that of the default route).
+    """How sound is relayed. address: put in SDP; None is the first that SIP listens on, or where that is all
+    of them, the one of the default route.
 
     Ports are first_port to last_port, both included: RTP on even ones, RTCP on the next (RFC 3550 section
     11).
