@@ -105,6 +105,8 @@ class Reader:
             case ["beffroi", "serve"]:
                 self.serve()
                 return
+            case ["beffroi", "demo", *_]:
+                words = [*words, "--port", str(free_port())]  # other tests' towns want the usual one too
             case ["beffroi", "call", "list"]:
                 asyncio.run(dial_the_echo(self.port, self.password))
             case ["beffroi", "call", "show", "ID"]:
@@ -146,7 +148,7 @@ class Reader:
         assert self.node.stderr is not None
         for line in self.node.stderr:
             self.printed += line
-            if "ready" in line:
+            if "ready plan=" in line:
                 return
         raise AssertionError(f"the node ended: {self.printed}")
 
