@@ -126,7 +126,10 @@ class Exchange:
                 self.registrations.register_received(request, transaction, now)
             case "OPTIONS":
                 headers = f"Allow: {ALLOW}\r\nAccept: application/sdp\r\n"
-                self.core.stack.respond(transaction, 200, now, headers=headers)
+                if request.to.tag:
+                    self.core.stack.respond(transaction, 200, now, headers=headers)
+                else:
+                    self.core.stack.answer_stranger(transaction, 200, headers=headers)
             case _:
                 raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
 

@@ -55,7 +55,7 @@ class Guard:
         if algorithms is BOTH:
             algorithms = algorithms_for(request.get("user-agent"))
         challenge = self._authenticator.challenge(now, algorithms, stale=verdict is Verdict.STALE)
-        exchange.core.stack.challenge(transaction, now, challenge)
+        exchange.core.stack.answer_stranger(transaction, 401, headers=challenge)
         return None
 
     def caller_of(

@@ -119,7 +119,10 @@ class Stack:
                 return  # it has its final response already
             reason = "" if isinstance(error, ParseError) else error.reason
             lines = "".join(f"{name}: {value}\r\n" for name, value in error.headers)
-            self.respond(transaction, error.status, now, reason=reason, headers=lines)
+            if request.to.tag or "authorization" in request.headers:
+                self.respond(transaction, error.status, now, reason=reason, headers=lines)
+            else:
+                self.answer_stranger(transaction, error.status, reason=reason, headers=lines)
         finally:
             self.timers.arm(transaction)
 
@@ -216,16 +219,19 @@ class Stack:
         self._settle(transaction)
         return data
 
-    def challenge(self, transaction: ServerTransaction, now: float, headers: str) -> None:
-        """Answer with 401 and forget the request: nothing is kept for a stranger (8.2.7, 26.3.2.4).
+    def answer_stranger(
+        self, transaction: ServerTransaction, status: int, *, reason: str = "", headers: str = ""
+    ) -> None:
+        """Answer once and forget the request: nothing is kept for a stranger (8.2.7, 26.3.2.4).
 
-        A retransmission is challenged anew, with the same To tag; the ACK finds nothing and is dropped.
+        A retransmission is answered anew, with the same To tag; the ACK finds nothing and is dropped.
         """
         request = transaction.request
         if request is None:
             raise LocalProtocolError("the request was answered before")
+        to_tag = self._fixed_tag(request)
         self.outbox.append(
-            (transaction.flow, build_response(request, 401, to_tag=self._fixed_tag(request), headers=headers))
+            (transaction.flow, build_response(request, status, reason, to_tag=to_tag, headers=headers))
         )
         self._servers.pop(transaction.key, None)
         transaction.deadline = None

@@ -6,7 +6,7 @@ from media.engine import DigitReceived, EngineLost, MediaEvent, MediaHeard, Medi
 from pbx.records import BindingsRecord
 from sip.core.flow import Flow
 from sip.core.registrar import Binding
-from tests.scenarios.town import start
+from tests.scenarios.town import DOMAIN, start
 from tests.sim.world import World, scenario
 
 
@@ -90,6 +90,15 @@ async def test_a_caller_without_a_number_is_anonymous(world: World) -> None:
 
 def binding(contact: str, flow: Flow, *, behind_nat: bool = False) -> Binding:
     return Binding(contact, "call", 1, 2000.0, flow, "1001", behind_nat=behind_nat)
+
+
+@scenario()
+async def test_nothing_is_kept_of_a_stranger_who_asks_what_we_can_do(world: World) -> None:
+    town = await start(world)
+    stranger = town.phone("1001")  # who says nothing of it
+    stranger.send("OPTIONS", f"sip:{DOMAIN}")
+    await stranger.expect(200)
+    assert town.exchange.core.stack.inventory()["server transactions"] == 0
 
 
 @scenario()

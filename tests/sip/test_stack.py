@@ -102,10 +102,24 @@ def test_a_parse_error_while_reading_the_request_is_a_400() -> None:
 def test_a_retransmission_gets_the_same_answer_and_never_reaches_the_user_again() -> None:
     """RFC 3261 section 17.2.2."""
     user = User(RemoteProtocolError(403, "Forbidden"))
-    ((_, first),) = user.receive(options())
-    ((_, second),) = user.receive(options())
+    text = options(extra='Authorization: Digest username="1001"\r\n')
+    ((_, first),) = user.receive(text)
+    ((_, second),) = user.receive(text)
     assert second.to.tag == first.to.tag
     assert len(user.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+def test_the_refusal_of_a_stranger_is_sent_once_and_nothing_is_kept_of_it(method: str) -> None:
+    """RFC 3261 section 8.2.7: else one forged INVITE would send eleven answers to whoever it names."""
+    user = User(RemoteProtocolError(420, "Bad Extension"))
+    ((_, first),) = user.receive(options(method=method))
+    assert first.status == 420
+    assert set(user.stack.inventory().values()) == {0}
+    user.stack.fire(100.0)
+    assert user.stack.outbox == []
+    ((_, second),) = user.receive(options(method=method))
+    assert second.to.tag == first.to.tag
 
 
 def test_a_response_goes_to_the_sent_by_port_of_the_address_it_came_from() -> None:
@@ -625,7 +639,7 @@ def test_nothing_is_kept_of_a_request_that_is_challenged(method: str) -> None:
     """RFC 3261 sections 8.2.7 and 26.3.2.4."""
     server = Server()
     server.receive(request_bytes(method))
-    server.stack.challenge(server.served[0], 0.0, "WWW-Authenticate: Digest x\r\n")
+    server.stack.answer_stranger(server.served[0], 401, headers="WWW-Authenticate: Digest x\r\n")
     assert take_labels(server.stack.outbox) == [f"401 {method}"]
     left = {name: count for name, count in server.stack.inventory().items() if count}
     assert left == {}
@@ -637,7 +651,7 @@ def test_a_challenged_request_that_is_repeated_gets_the_same_tag() -> None:
     tags = []
     for _ in range(2):
         server.receive(request_bytes("INVITE"))
-        server.stack.challenge(server.served[-1], 0.0, "WWW-Authenticate: Digest x\r\n")
+        server.stack.answer_stranger(server.served[-1], 401, headers="WWW-Authenticate: Digest x\r\n")
         (data,) = take(server.stack.outbox)
         tags.append(read_response(data).to.tag)
     assert tags[0] == tags[1] != ""
@@ -647,17 +661,17 @@ def test_the_ack_and_the_next_attempt_of_a_challenged_invite_are_served() -> Non
     """RFC 3261 section 22.2: same Call-ID and From tag, next CSeq."""
     server = Server()
     server.receive(request_bytes("INVITE"))
-    server.stack.challenge(server.served[-1], 0.0, "WWW-Authenticate: Digest x\r\n")
+    server.stack.answer_stranger(server.served[-1], 401, headers="WWW-Authenticate: Digest x\r\n")
     take(server.stack.outbox)
     assert server.receive(request_bytes("ACK", to_tag="t")) == []
     assert server.receive(request_bytes("INVITE", branch="z9hG4bK2", cseq=8)) == []
     assert len(server.served) == 2
 
 
-def test_a_challenge_over_says_nothing_more_when_its_timers_come() -> None:
+def test_a_challenge_says_nothing_more_when_its_timers_would_come() -> None:
     server = Server()
     server.receive(request_bytes("INVITE"))
-    server.stack.challenge(server.served[-1], 0.0, "WWW-Authenticate: Digest x\r\n")
+    server.stack.answer_stranger(server.served[-1], 401, headers="WWW-Authenticate: Digest x\r\n")
     take(server.stack.outbox)
     server.stack.fire(100.0)
     assert take_labels(server.stack.outbox) == []
