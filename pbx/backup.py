@@ -196,7 +196,7 @@ def restore(archive: Path, into: Path, *, force: bool = False) -> Restored:
     that holds anything is refused; with force its content is moved into a folder beside. Raises BackupError.
     """
     try:
-        into = into.absolute()
+        into = Path(os.path.normpath(into.absolute()))  # places are told apart by their text
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".restore-", dir=into) as folder:
             staged = Path(folder)

@@ -393,7 +393,11 @@ def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
     written: list[tuple[str, Node]] = [
         (name, sip[name]) for name in ("tls", "ws", "wss", "certificate", "key") if name in sip
     ]
-    written += [(name, keys[name]) for name in ("web", "recordings") if name in keys]
+    written += [
+        (name, keys[name])
+        for name in ("web", "recordings", "external_address", "local_networks")
+        if name in keys
+    ]
     for name, node in written:
         message = f"`{name}:` is read and does nothing yet in this version"
         yield Finding("not_yet", "note", file, node.line, node.column, message)

@@ -46,13 +46,14 @@ MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 class _Stream(Leg):
     """A leg with its stream in the media process. turn: of what it is played now, 0 for nothing."""
 
-    __slots__ = ("peer", "route", "turn")
+    __slots__ = ("echoes", "peer", "route", "turn")
 
     def __init__(self, name: str, address: str, port: int, session: int) -> None:
         super().__init__(name, address, port, session)
         self.peer: _Stream | None = None
         self.route: wire.Route | None = None
         self.turn = 0
+        self.echoes = False
 
 
 class PythonEngine:
@@ -102,6 +103,8 @@ class PythonEngine:
         for call, streams in self._calls.items():
             for stream in streams.values():
                 self._send(stream.route or _blank(stream.port))
+                if stream.echoes:
+                    self._send(wire.Echo(stream.port))
                 if stream.turn:
                     stream.turn = 0
                     self.events(PlayFinished(call, stream.name))
@@ -176,12 +179,15 @@ class PythonEngine:
         stream = self._calls.get(call, {}).get(leg)
         if stream is not None:
             stream.turn = 0
+            stream.echoes = False
             if self._connected:
                 self._send(wire.Stop(stream.port))
 
     async def echo(self, call: str, leg: str) -> None:
         """See MediaEngine."""
-        self._send(wire.Echo(self._known(call, leg).port))
+        stream = self._known(call, leg)
+        stream.echoes = True
+        self._send(wire.Echo(stream.port))
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
@@ -280,6 +286,7 @@ class PythonEngine:
                 self._part_from(stream.peer)
         if one.peer is not other:
             one.turn = other.turn = 0
+            one.echoes = other.echoes = False
         one.peer, other.peer = other, one
         self._say(one, negotiation.payload_types(one, other))
         self._say(other, negotiation.payload_types(other, one))

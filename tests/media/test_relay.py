@@ -477,6 +477,20 @@ async def test_death_of_the_process_is_told_and_calls_go_on_with_another(media: 
     await media.engine.publish("other", "x", phones().sdp())
 
 
+async def test_an_echo_goes_on_with_another_process(media: MediaProcess, phones: Phones):
+    alice = phones()
+    to = target(await media.engine.publish("c", "a", alice.sdp()))
+    await media.engine.echo("c", "a")
+    media.process.send_signal(signal.SIGKILL)
+    await media.until(lambda event: isinstance(event, EngineLost))
+    assert finish(media.process) == -signal.SIGKILL
+    media.process, control = media.spawn()
+    await media.engine.reconnect(control)
+    await media.engine.query("c")
+    alice.send(to, b"\x09" * 160)
+    assert (await alice.hear())[0].payload == b"\x09" * 160
+
+
 @pytest.mark.parametrize("body", [b"\xff\xff\xff\xff", b"\0\0\0\x03abc", b"\0\0\0\x01\xc1"])
 async def test_bad_control_message_kills_the_process_loudly(tmp_path: Path, body: bytes):
     media = MediaProcess(tmp_path)

@@ -93,6 +93,13 @@ def test_a_running_node_is_backed_up_and_restored_whole(archive, tmp_path):
     assert calls_of(configuration) == [call(2), call(1)]
 
 
+def test_a_folder_told_by_a_detour_is_the_folder(archive, tmp_path):
+    (tmp_path / "here").mkdir()
+    restored = restore(archive, tmp_path / "here" / ".." / "new")
+    assert restored.notes == ()
+    assert load_configuration(restored.configuration).plan.read_text() == "plan: 1\n"
+
+
 def test_only_the_owner_reads_the_archive_and_what_is_restored(archive, tmp_path):
     restored = restore(archive, tmp_path / "new")
     files = [archive, restored.configuration, restored.data_dir / "beffroi.sqlite3"]
