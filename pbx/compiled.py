@@ -69,10 +69,11 @@ class _Build:
 
 def activate(environment: Mapping[str, str] = os.environ) -> None:
     """Let the modules imported from now on come from the build that fits, if there is one."""
-    if environment.get(SWITCH, "") in {"", "0"} and not _active():
-        directory = BUILDS / fingerprint()
-        if directory.is_dir():
-            sys.meta_path.insert(0, _Build(directory))
+    if environment.get(SWITCH, "") not in {"", "0"} or _active() or not BUILDS.is_dir():
+        return
+    directory = BUILDS / fingerprint()
+    if directory.is_dir():
+        sys.meta_path.insert(0, _Build(directory))
 
 
 def state(environment: Mapping[str, str] = os.environ) -> str:
