@@ -35,7 +35,7 @@ COST = Meaning("CPU of a call", "us", "lower", 200)
 RATE = Meaning("calls a second", "calls/s", "higher", 3000)
 
 
-def report(failed: int = 0, rate: int = 1000, per_second: float = 1000, cpu_us: float = 100_000) -> Report:
+def report(failed: int = 0, rate: int = 1000, per_second: float = 1000, repeated: int = 0) -> Report:
     fields: dict[str, Any] = {
         "command": "calls",
         "started": 1000,
@@ -47,11 +47,11 @@ def report(failed: int = 0, rate: int = 1000, per_second: float = 1000, cpu_us: 
         "hung_up": 0,
         "unanswerable": 0,
         "no_room": 0,
-        "retransmissions": 0,
+        "retransmissions": repeated,
         "own_busiest_turn_ms": 0.5,
         "per_second": per_second,
         "asked_per_second": rate,
-        "cpu_us": {str(os.getpid()): cpu_us},
+        "cpu_us": {str(os.getpid()): 100_000},
         "probe": {"sent": 10, "answered": 10, "longest_ms": 3.5},
         "setup_ms": {"p99": 1.5},
     }
@@ -64,6 +64,7 @@ class LoadOfAPbxThatBears(Load):
 
     most: int = 0
     most_for_long: int = 0
+    repeats_from: int = 1_000_000
     asked: list[tuple[int, int]] = field(default_factory=list)
 
     def calls(
@@ -71,11 +72,15 @@ class LoadOfAPbxThatBears(Load):
     ) -> Report:
         self.asked.append((rate, seconds))
         bears = self.most_for_long if seconds >= signalling.CONFIRM_SECONDS else self.most
-        return report(failed=0 if rate <= bears else 7, rate=rate, per_second=rate)
+        repeated = 900 if rate >= self.repeats_from else 0
+        return report(failed=0 if rate <= bears else 7, rate=rate, per_second=rate, repeated=repeated)
 
 
-def pbx_that_bears(most: int, most_for_long: int | None = None) -> LoadOfAPbxThatBears:
-    return LoadOfAPbxThatBears(Path("sipload"), 1, "127.0.0.1:9", 17_000, most, most_for_long or most)
+def pbx_that_bears(
+    most: int, most_for_long: int | None = None, repeats_from: int = 1_000_000
+) -> LoadOfAPbxThatBears:
+    for_long = most_for_long or most
+    return LoadOfAPbxThatBears(Path("sipload"), 1, "127.0.0.1:9", 17_000, most, for_long, repeats_from)
 
 
 def measurement(load: Load) -> signalling.Measurement:
@@ -183,6 +188,14 @@ def test_the_pause_of_a_program_that_bears_less_is_that_of_its_own_long_run():
     one.most_calls()
     assert load.asked[-1] == (2000, signalling.CONFIRM_SECONDS)
     assert value(one, "longest_pause") == 3.5
+
+
+def test_a_rate_that_needs_repeating_is_not_climbed_beyond():
+    load = pbx_that_bears(most=8000, repeats_from=3000)
+    one = measurement(load)
+    one.most_calls()
+    assert max(rate for rate, _ in load.asked) == 3000
+    assert value(one, "calls_per_second") == 2000
 
 
 def test_no_rate_without_a_failure_is_zero_calls_a_second_and_no_pause():
