@@ -12,7 +12,6 @@ import ctypes
 import errno
 import fcntl
 import os
-import platform
 import resource
 import shutil
 import socket
@@ -27,7 +26,7 @@ from dialplan.checking import check
 from dialplan.finding import Finding, PlanError, Severity
 from dialplan.loading import load_plan
 from dialplan.plan import Placed, Plan, SecretRef
-from pbx import compiled, control
+from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.devices import with_directory
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
@@ -79,7 +78,6 @@ def examine(settings: Configuration, environment: Mapping[str, str], now: dateti
     yield _examine_receive_buffer()
     yield _examine_clock(now)
     yield _examine_certificates()
-    yield Examination("program", f"{compiled.state(environment)}, Python {platform.python_version()}")
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

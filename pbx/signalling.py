@@ -20,7 +20,7 @@ from dialplan.plan import Plan
 from media.engine import EngineLost, MediaEngine, MediaEvent, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
-from pbx import compiled, control
+from pbx import control
 from pbx.configuration import Configuration
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
@@ -111,9 +111,7 @@ class _Signalling:
         server = await control.serve(self._sockets.control, self._answer)
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         self._tasks.start(self._watch_directory(), "directory")
-        log.info(
-            "ready plan=%s devices=%d core=%s", self._plan.version, len(exchange.devices), compiled.state()
-        )
+        log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
         await stop.wait()
         log.info("draining calls=%d", exchange.status()["calls"])
         await exchange.drain(DRAIN_SECONDS)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hypothesis
 import pytest
 
-import pbx  # noqa: F401 (before sip and dialplan, so that tests run what Beffroi runs: compiled where built)
-
 # A busy machine is no failure: pytest-timeout bounds a test, not the duration of one example.
 hypothesis.settings.register_profile("beffroi", deadline=None)
 hypothesis.settings.load_profile("beffroi")

@@ -17,7 +17,6 @@ from benches import beffroi, kamailio, process, program
 from benches.figure import BEFFROI, Figure, Meaning
 from benches.load import USERS, Load, Report
 from benches.program import Running
-from pbx import compiled
 
 MEANINGS = {
     "registration_cpu": Meaning("CPU of a digest registration", "us", "lower", 80),
@@ -235,7 +234,7 @@ def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
     def ours(engine: beffroi.Engine) -> Start:
         return partial(beffroi.running, core=bench.core, load=load, port=bench.port, engine=engine)
 
-    bench.say(f"{BEFFROI}: {compiled.state()}, Python {python_version()}")
+    bench.say(f"{BEFFROI}: Python {python_version()}")
     own = _measured(bench, BEFFROI, load, ours("passthrough"), Measurement.everything)
     yield from own
     (rate,) = [int(figure.value or 0) for figure in own if figure.name == "call_cpu_rate"]
