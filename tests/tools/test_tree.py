@@ -53,7 +53,7 @@ def test_no_module_hides_behind_a_vague_word(word: str) -> None:
     assert [str(path) for path in modules if word in re.split(r"[_.-]", path.name)] == []
 
 
-COMMANDS = ["setup", "run", "test", "check", "lint", "lock", "rfc", "compile", "screenshots"]
+COMMANDS = ["setup", "run", "test", "check", "lint", "lock", "rfc", "screenshots"]
 
 
 @pytest.mark.parametrize("command", [*(f"scripts/{name}" for name in COMMANDS), ".ci/run"])
