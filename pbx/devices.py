@@ -104,6 +104,8 @@ def _of_plan(person: Person, domain: str) -> Device:
 
 def with_directory(plan: Plan, directory: Directory) -> Plan:
     """The plan with the people of the database beside its own; what doesn't fit is in its findings."""
+    if not directory.people:
+        return plan  # not a second set of lookup tables
     return plan.with_people(
         Person(
             extension=person.extension,
