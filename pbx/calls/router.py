@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,9 +16,9 @@ from pbx.apps.outside import outside
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.leg import Leg
-from sip.core.errors import ParseError, RemoteProtocolError
+from sip.core.errors import RemoteProtocolError
+from sip.core.identity import asserted_identity
 from sip.core.message import Request
-from sip.core.name_addr import NameAddr
 from sip.core.reason import Reason
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.uri import SipUri
@@ -34,8 +33,6 @@ _NOT_BUILT = {
     "en": "This service is not available yet.",
 }
 NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
-_NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
-_VISUAL_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 3
 REJECTED = {
     403: Reason("Q.850", 57, "Bearer capability not authorized"),
     404: Reason("Q.850", 1, "Unallocated number"),
@@ -146,30 +143,12 @@ def dialled_number(uri: str) -> str:
 def caller_number(request: Request) -> str:
     """The number that a trunk gives for its caller, as it writes it; empty where it gives none.
 
-    P-Asserted-Identity where there is one that can be read, else From (RFC 3325 section 9.1).
+    P-Asserted-Identity where there is one that can be read, else Remote-Party-ID, else From (RFC 3325 section
+    9.1).
     """
-    try:
-        asserted = [NameAddr.parse(value).uri for value in request.values("p-asserted-identity")[:2]]
-    except ParseError:
-        asserted = []  # it only informs: no call is lost for it
-    for uri in (*asserted, request.from_.uri):
-        number = _number_of(uri)
-        if number:
-            return number
-    return ""
-
-
-def _number_of(uri: str) -> str:
-    """The telephone number of a tel: or SIP URI, with its digits and signs only; empty without one."""
-    try:
-        text = uri[4:] if uri[:4].lower() == "tel:" else SipUri.parse(uri).user or ""
-    except ParseError:
-        return ""
-    number = text.partition(";")[0].translate(_VISUAL_SEPARATORS)
-    return number if _NUMBER.fullmatch(number) else ""
+    return asserted_identity(request, trusted=True).number
 
 
 def wants_privacy(request: Request) -> bool:
     """Whether the caller asked that its number isn't shown (RFC 3323 section 4.2, RFC 3325 section 9.3)."""
-    asked = request.get("privacy").lower().replace(",", ";").split(";")
-    return any(value.strip() in {"id", "user", "header"} for value in asked)
+    return asserted_identity(request, trusted=True).privacy.hides_caller
