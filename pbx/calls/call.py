@@ -136,10 +136,13 @@ class Call:
         headers: str = "",
         behind_nat: bool = False,
         authorize: Authorize | None = None,
+        routes: tuple[str, ...] = (),
+        contact: str = "",
     ) -> Leg:
         """Ring a device: a new leg, whose answer or failure happens later.
 
         target: the Request-URI. remote_address, local_address: To and From; From shows the caller by default.
+        routes: the Route values to begin with. contact: our URI, where it isn't the flow's plain one.
         Raises LegEnded when the caller gave up while the app was busy: nobody's telephone rings for nothing.
         """
         if self.caller.ended_at is not None:
@@ -157,6 +160,8 @@ class Call:
             body=body,
             max_forwards=self.max_forwards,
             authorize=authorize,
+            routes=routes,
+            contact=contact,
         )
         self.exchange.driver.wake()
         return leg

@@ -39,6 +39,7 @@ class OutgoingSession(Session):
         "_forks",
         "_headers",
         "_max_forwards",
+        "retry_after",
     )
 
     def __init__(
@@ -52,8 +53,12 @@ class OutgoingSession(Session):
         body: bytes = b"",
         max_forwards: int = 70,
         authorize: Authorize | None = None,
+        contact: str = "",
     ) -> None:
         super().__init__(core, dialog, user)
+        if contact:
+            self.contact = contact
+        self.retry_after = ""  # of the refusal, as received
         self._headers = f"Allow: {ALLOW}\r\n{headers}"
         self._body = body
         self._max_forwards = max_forwards
@@ -200,6 +205,7 @@ class OutgoingSession(Session):
             if credentials:
                 self._client = self._invite_again(credentials, now)  # 22.2: same dialog, next CSeq
                 return
+        self.retry_after = response.get("retry-after")
         reasons = parse_reasons(response.headers.get("reason", []))
         phrase = response.reason or REASONS.get(response.status, "")
         self._failed(response.status, reasons[0] if reasons else Reason("SIP", response.status, phrase), now)

@@ -60,10 +60,12 @@ class UserAgentCore:
         max_forwards: int = 70,
         authorize: Authorize | None = None,
         routes: tuple[str, ...] = (),
+        contact: str = "",
     ) -> OutgoingSession:
         """Send an INVITE to the URI `target` over `flow`.
 
         local_address and remote_address are From and To values without tags; headers are lines with CRLF.
+        contact: our URI where it isn't the flow's plain one.
         """
         identifiers = self.stack.identifiers
         dialog = Dialog(identifiers.token(), local_address, identifiers.token(), remote_address, "", flow)
@@ -78,6 +80,7 @@ class UserAgentCore:
             body=body,
             max_forwards=max_forwards,
             authorize=authorize,
+            contact=contact,
         )
 
     # For sessions
