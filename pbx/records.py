@@ -52,7 +52,7 @@ class Binding(Struct, array_like=True, frozen=True, gc=False):
     """Where one device of an address of record can be reached until `expires_at`. RFC 3261 section 10.3.
 
     transport, local and remote name the flow that the REGISTER came on; path: RFC 3327 section 5.3, first hop
-    first.
+    first. instance, reg_id: RFC 5626 section 4; instance "" and reg_id 0 for a phone without.
     """
 
     contact_uri: str
@@ -67,6 +67,8 @@ class Binding(Struct, array_like=True, frozen=True, gc=False):
     user_agent: str
     device: str
     behind_nat: bool = False
+    instance: str = ""
+    reg_id: int = 0
 
 
 class BindingsRecord(Struct, array_like=True, frozen=True, gc=False, tag="bindings"):

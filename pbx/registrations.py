@@ -11,7 +11,11 @@ from pbx.records import Binding as BindingRecord
 from pbx.records import BindingsRecord
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
+from sip.core.inspection import REGISTRAR_EXTENSIONS
 from sip.core.message import Request
+from sip.core.outbound import answer_lines as outbound_lines
+from sip.core.path import answer_line as path_line
+from sip.core.path import path_of
 from sip.core.registrar import Binding, bind, contact_lines
 from sip.core.stack import ServerTransaction
 from sip.core.uri import SipUri
@@ -57,10 +61,22 @@ class Registrations:
         device.bindings = bind(before, request, device.sign_in, now)
         if device.bindings is not before and "contact" in request.headers:  # without one it only asks
             self._write(device, now)
-        lines = contact_lines(device.bindings, now)
+        lines = self._answer_lines(request, device, now)
         exchange.core.stack.respond(transaction, 200, now, headers=lines)
         if len(before) != len(device.bindings):
             log.debug("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)
+
+    def _answer_lines(self, request: Request, device: Device, now: float) -> str:
+        """The header lines of the 200 to a REGISTER (RFC 3261 section 10.3 step 8)."""
+        if "supported" not in request.headers and "path" not in request.headers:
+            return contact_lines(device.bindings, now)
+        supported = request.tokens("supported")
+        address_of_record = f"sip:{device.extension}@{self._exchange.domain}" if "gruu" in supported else ""
+        lines = contact_lines(device.bindings, now, address_of_record=address_of_record)
+        newest = device.bindings[-1] if device.bindings else None
+        if newest is not None and newest.reg_id and newest.call_id == request.call_id and request.flow:
+            lines += outbound_lines(request.flow)
+        return f"{lines}{path_line(path_of(request))}Supported: {', '.join(sorted(REGISTRAR_EXTENSIONS))}\r\n"
 
     def expire(self, expiry: Expiry, now: float) -> None:
         """Remove what has expired of one device (10.3)."""
@@ -149,13 +165,15 @@ def _record(binding: Binding, offset: float) -> BindingRecord:
         cseq=binding.sequence,
         q=binding.q,
         expires_at=binding.expires_at + offset,
-        path=[],
+        path=list(binding.path),
         transport=flow.transport,
-        local=flow.local,
+        local=flow.bound,
         remote=flow.remote,
         user_agent=binding.user_agent,
         device=binding.device,
         behind_nat=binding.behind_nat,
+        instance=binding.instance,
+        reg_id=binding.reg_id,
     )
 
 
@@ -170,4 +188,7 @@ def _from_record(record: BindingRecord, flow: Flow, offset: float) -> Binding:
         q=record.q,
         user_agent=record.user_agent,
         behind_nat=record.behind_nat,
+        path=tuple(record.path),
+        instance=record.instance,
+        reg_id=record.reg_id,
     )

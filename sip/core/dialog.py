@@ -200,4 +200,6 @@ def _toward(flow: Flow, target: str) -> Flow:
     uri = SipUri.parse(target)
     if not _ADDRESS.match(uri.host) or ("[" in uri.host) != (":" in flow.local[0]):
         return flow
+    if "gr" in uri.parameters:
+        return flow  # RFC 5627 section 3.1: it names the phone, and the address in it is ours
     return flow if uri.address == flow.remote else flow.toward(uri.address)

@@ -6,6 +6,7 @@ from __future__ import annotations
 class Flow:
     """One transport path between a local and a remote address (RFC 5626 section 3.1).
 
+    local: our address as the peer is told it, in Via and Contact; behind a NAT of ours it isn't `bound`.
     The core reads it and never sends through it: what it wants sent lies in the stack's outbox, and the
     shell's own kind of flow knows how to send. Two flows are the same only when they are the same object.
     """
@@ -26,6 +27,11 @@ class Flow:
     def open(self) -> bool:
         """False once nothing can be sent any more."""
         return True
+
+    @property
+    def bound(self) -> tuple[str, int]:
+        """The address that our socket is bound to."""
+        return self.local
 
     def toward(self, remote: tuple[str, int]) -> Flow:
         """The flow of the same local address to another remote one (a datagram transport's; 18.2.2)."""

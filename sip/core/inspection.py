@@ -11,6 +11,7 @@ ALLOW = ", ".join(ALLOWED)
 KNOWN = frozenset(
     {*ALLOWED, "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK"}
 )  # those that some RFC defines
+REGISTRAR_EXTENSIONS = frozenset({"gruu", "outbound", "path"})  # RFC 5627, RFC 5626, RFC 3327
 _BODIES = ("application/sdp",)
 
 
@@ -27,6 +28,7 @@ def inspect(request: Request, extensions: frozenset[str] = frozenset()) -> None:
         raise RemoteProtocolError(400, "Request-URI with headers")  # 19.1.1, torture test escruri
     if request.method == "REGISTER":
         _inspect_address_of_record(request)
+        extensions = REGISTRAR_EXTENSIONS
     if "require" in request.headers:
         unknown = [option for option in request.tokens("require") if option not in extensions]
         if unknown:

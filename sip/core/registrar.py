@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import parse_number
+from sip.core.gruu import public_gruu, refuse_gruu
 from sip.core.message import Request
 from sip.core.name_addr import NameAddr
+from sip.core.outbound import MAX_FLOWS_OF_ONE_INSTANCE, first_hop_agrees, instance_of, reg_id_of
+from sip.core.path import path_of
 from sip.core.uri import SipUri, equal
 
 MIN_EXPIRES_SECONDS = 60
@@ -27,7 +30,10 @@ _QVALUE = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\Z")
 class Binding:
     """Where a device can be reached: its Contact, and the flow that its REGISTER came over.
 
-    expires_at: seconds on the caller's clock. device: the name that it signed in with.
+    expires_at: seconds on the caller's clock. device: the name that it signed in with. behind_nat: its
+    Contact or its Via isn't where it came from. path: the proxies to pass, next to us first (RFC 3327).
+    instance: the phone's own ID, empty for none; reg_id: the number of this flow of it, 0 where it isn't one
+    of several (RFC 5626 section 4.2).
     """
 
     contact: str
@@ -39,6 +45,9 @@ class Binding:
     q: float = 1.0
     user_agent: str = ""
     behind_nat: bool = False
+    path: tuple[str, ...] = ()
+    instance: str = ""
+    reg_id: int = 0
 
 
 class StaleRegister(RemoteProtocolError):
@@ -53,8 +62,9 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
 
     now: seconds of the clock of `expires_at`; what has expired by then is left out.
     Raises RemoteProtocolError: 400 for a malformed Contact or `*` with anything beside it (step 6), 423 with
-    Min-Expires for too short a time (step 7), 500 for a stale CSeq, 403 for more than MAX_BINDINGS devices.
-    RFC 3261 section 10.3 steps 6 to 8.
+    Min-Expires for too short a time (step 7), 500 for a stale CSeq, 403 for more than MAX_BINDINGS devices,
+    439 where the flow that a phone numbers isn't kept for it. What changed last stands last.
+    RFC 3261 section 10.3 steps 6 to 8; flows: RFC 5626 section 6.
     """
     current = tuple(binding for binding in bindings if binding.expires_at > now)
     contacts = register.contacts
@@ -70,14 +80,17 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
         return ()
     flow = register.flow
     assert flow is not None
+    path = path_of(register)
+    numbers = _flow_numbers(register, contacts)
     changed = list(current)
     added: list[Binding] = []
-    for contact in contacts:
+    for contact, (instance, reg_id) in zip(contacts, numbers, strict=True):
         seconds = _expires(contact, default)
         uri = SipUri.parse(contact.uri)
+        refuse_gruu(uri, register.to.sip_uri)
         kept = []
         for binding in changed:
-            if not _same_contact(binding.contact, contact.uri, uri):
+            if not _replaces(binding, contact.uri, uri, instance, reg_id):
                 kept.append(binding)
             elif binding.call_id == call_id and binding.sequence >= sequence and binding not in added:
                 raise StaleRegister
@@ -92,24 +105,73 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
                 device,
                 _q(contact),
                 register.get("user-agent")[:128],
-                _behind_nat(uri, flow),
+                _behind_nat(uri, register),
+                path,
+                instance,
+                reg_id,
             )
             changed.append(binding)
             added.append(binding)
+            if reg_id:
+                _drop_oldest_flow(changed, instance)
     if len(changed) > MAX_BINDINGS:
         raise RemoteProtocolError(403, "Too Many Contacts")
     return tuple(changed)
 
 
-def contact_lines(bindings: tuple[Binding, ...], now: float) -> str:
-    """The Contact header lines of the 200 (step 8): every binding with the seconds that it has left."""
+def _flow_numbers(register: Request, contacts: list[NameAddr]) -> list[tuple[str, int]]:
+    """The instance ID and the number of its flow for each Contact (RFC 5626 section 6).
+
+    reg-id counts only with an instance ID, and where the first hop keeps flows.
+    """
+    named = [(instance_of(contact), contact) for contact in contacts]
+    found = [(instance, reg_id_of(contact) if instance else 0) for instance, contact in named]
+    if not any(reg_id for _, reg_id in found):
+        return found
+    if not first_hop_agrees(register):
+        return [(instance, 0) for instance, _ in found]
+    if len(contacts) > 1:
+        raise RemoteProtocolError(400, "One Contact With reg-id")
+    return found
+
+
+def _replaces(binding: Binding, text: str, uri: SipUri, instance: str, reg_id: int) -> bool:
+    """Whether a Contact names a binding: by the number of its flow, else by an equal URI (10.3 step 7)."""
+    if binding.reg_id and instance != binding.instance:
+        return False  # RFC 5626 section 6: another phone, which may well have the same private address
+    if binding.reg_id and reg_id:
+        return reg_id == binding.reg_id
+    return _same_contact(binding.contact, text, uri)
+
+
+def _drop_oldest_flow(bindings: list[Binding], instance: str) -> None:
+    flows = [binding for binding in bindings if binding.instance == instance and binding.reg_id]
+    if len(flows) > MAX_FLOWS_OF_ONE_INSTANCE:
+        bindings.remove(flows[0])
+
+
+def contact_lines(bindings: tuple[Binding, ...], now: float, *, address_of_record: str = "") -> str:
+    """The Contact header lines of the 200 (step 8): every binding with the seconds that it has left.
+
+    address_of_record: where the phone asked for GRUUs, the address that they are made from (RFC 5627 5.3).
+    """
     return "".join(
         [
             f"Contact: <{binding.contact}>;expires={max(int(binding.expires_at - now + 0.5), 1)}"
-            f"{'' if binding.q == 1.0 else f';q={binding.q:g}'}\r\n"
+            f"{'' if binding.q == 1.0 else f';q={binding.q:g}'}"
+            f"{_instance_parameters(binding, address_of_record) if binding.instance else ''}\r\n"
             for binding in bindings
         ]
     )
+
+
+def _instance_parameters(binding: Binding, address_of_record: str) -> str:
+    text = f';+sip.instance="<{binding.instance}>"'
+    if binding.reg_id:
+        text += f";reg-id={binding.reg_id}"
+    if address_of_record:
+        text += f';pub-gruu="{public_gruu(address_of_record, binding.instance)}"'
+    return text
 
 
 def _same_contact(known: str, text: str, uri: SipUri) -> bool:
@@ -140,7 +202,12 @@ def _q(contact: NameAddr) -> float:
     return float(text)
 
 
-def _behind_nat(uri: SipUri, flow: Flow) -> bool:
-    """Whether the Contact isn't the address that its REGISTER came from: then only the flow reaches it."""
-    host = uri.host.strip("[]")
-    return host != flow.remote[0]
+def _behind_nat(uri: SipUri, register: Request) -> bool:
+    """Whether only the flow of its REGISTER reaches a phone: its Contact isn't the address that it came from.
+
+    A phone that has learnt the NAT's address puts it in its Contact, but not in its Via (RFC 3581 section 4).
+    """
+    flow = register.flow
+    assert flow is not None
+    source = flow.remote[0]
+    return uri.host.strip("[]") != source or register.via.host.strip("[]") != source

@@ -24,6 +24,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(\S+)\Z")
 _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 _LITERAL_USER = re.compile(rf"[{_USER_CHARS}]*\Z")
 _LITERAL_PASSWORD = re.compile(rf"[{_PASSWORD_CHARS}]*\Z")
+_LITERAL_PARAMETER = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/:&+$]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,11 @@ def unescape(text: str) -> str:
 def escape_user(text: str) -> str:
     """A user part as it may stand in a URI (19.1.2)."""
     return _escape(text, _LITERAL_USER)
+
+
+def escape_parameter(text: str) -> str:
+    """A value as it may stand in a URI parameter (25.1, paramchar)."""
+    return _escape(text, _LITERAL_PARAMETER)
 
 
 def _escape(text: str, literal: re.Pattern[str]) -> str:

@@ -126,9 +126,9 @@ async def test_an_extension_that_is_required_and_unknown_is_refused(world: World
     """RFC 3261 section 8.2.2.3."""
     town = await start(world)
     alice = town.phone("1001")
-    ask(alice, alice.contact(), Require="gruu, teleport")
+    ask(alice, alice.contact(), Require="gruu, teleport, telepathy")
     refusal = await alice.expect(420)
-    assert refusal.header("Unsupported") == "gruu, teleport"
+    assert refusal.header("Unsupported") == "teleport, telepathy"
 
 
 @pytest.mark.parametrize(("method", "status"), [("SUBSCRIBE", 405), ("REFER", 405), ("JUMP", 501)])

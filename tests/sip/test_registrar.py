@@ -6,6 +6,7 @@ import pytest
 
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
+from sip.core.gruu import instance_called, public_gruu
 from sip.core.registrar import (
     DEFAULT_EXPIRES_SECONDS,
     MAX_BINDINGS,
@@ -341,3 +342,214 @@ def test_the_answer_never_says_zero_for_what_still_holds() -> None:
 
 def test_the_answer_to_nothing_is_empty() -> None:
     assert contact_lines((), 0.0) == ""
+
+
+# --- Path --------------------------------------------------------------------------------------------------
+
+P1, P2 = "<sip:edge.example;lr>", "<sip:198.51.100.9:5080;lr;ob>"
+
+
+def test_the_path_is_kept_with_the_binding_in_the_order_of_a_route() -> None:
+    """RFC 3327 section 5.3."""
+    (binding,) = register("<sip:a@h>", headers=f"Path: {P1}, {P2}\r\n")
+    assert binding.path == (P1, P2)
+
+
+def test_a_refresh_without_path_forgets_the_former_one() -> None:
+    """RFC 3327 section 5.3: the path vector is that of the last REGISTER."""
+    before = register("<sip:a@h>", headers=f"Path: {P1}\r\n")
+    (binding,) = register("<sip:a@h>", before=before, cseq=2)
+    assert binding.path == ()
+
+
+@pytest.mark.parametrize(
+    "path", ["nonsense", "<sip:edge.example>", "<tel:+331>;lr", "<>", ", ".join([P1] * 9), P1 + ","]
+)
+def test_a_path_that_cannot_be_a_route_is_refused(path: str) -> None:
+    """RFC 3327 section 4: a name-addr with a loose router's URI."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        register("<sip:a@h>", headers=f"Path: {path}\r\n")
+    assert caught.value.status in {400, 416}
+
+
+# --- Outbound ----------------------------------------------------------------------------------------------
+
+URN = "urn:uuid:00000000-0000-1000-8000-aabbccddeeff"
+OTHER_URN = "urn:uuid:00000000-0000-1000-8000-000000000002"
+OUTBOUND = "Supported: path, outbound\r\n"
+
+
+def flow_contact(reg_id: int | str, *, host: str = "192.0.2.77", urn: str = URN, tail: str = "") -> str:
+    return f'<sip:a@{host}>;reg-id={reg_id};+sip.instance="<{urn}>"{tail}'
+
+
+def test_a_flow_is_bound_by_its_instance_and_number() -> None:
+    """RFC 5626 section 6."""
+    (binding,) = register(flow_contact(1), headers=OUTBOUND)
+    assert (binding.instance, binding.reg_id) == (URN, 1)
+
+
+def test_a_flow_is_replaced_by_the_same_instance_and_number_whatever_its_contact() -> None:
+    """RFC 5626 section 6."""
+    before = register(flow_contact(1, host="h1"), headers=OUTBOUND)
+    assert uris(register(flow_contact(1, host="h2"), before=before, headers=OUTBOUND, cseq=2)) == ["sip:a@h2"]
+
+
+def test_another_number_of_the_same_instance_is_another_flow_even_with_an_equal_contact() -> None:
+    """RFC 5626 section 6."""
+    before = register(flow_contact(1), headers=OUTBOUND)
+    after = register(flow_contact(2), before=before, headers=OUTBOUND, cseq=2)
+    assert [binding.reg_id for binding in after] == [1, 2]
+
+
+def test_another_instance_with_the_same_private_contact_is_another_binding() -> None:
+    """RFC 5626 section 6."""
+    before = register(flow_contact(1), headers=OUTBOUND)
+    after = register(flow_contact(1, urn=OTHER_URN), before=before, headers=OUTBOUND, call_id="other")
+    assert [binding.instance for binding in after] == [URN, OTHER_URN]
+
+
+def test_a_phone_without_instance_does_not_take_the_flow_of_another() -> None:
+    """RFC 5626 section 6."""
+    before = register(flow_contact(1), headers=OUTBOUND)
+    assert len(register("<sip:a@192.0.2.77>", before=before, call_id="other")) == 2
+
+
+def test_a_phone_that_begins_to_number_its_flows_replaces_its_former_binding() -> None:
+    before = register("<sip:a@192.0.2.77>")
+    (binding,) = register(flow_contact(1), before=before, headers=OUTBOUND, cseq=2)
+    assert binding.reg_id == 1
+
+
+def test_the_flow_registered_last_stands_last() -> None:
+    """RFC 5626 section 5.3: the most recent one is tried first."""
+    first = register(flow_contact(1), headers=OUTBOUND)
+    both = register(flow_contact(2), before=first, headers=OUTBOUND, cseq=2)
+    again = register(flow_contact(1), before=both, headers=OUTBOUND, cseq=3)
+    assert [binding.reg_id for binding in again] == [2, 1]
+
+
+def test_a_fifth_flow_of_one_phone_takes_the_place_of_the_oldest() -> None:
+    bindings: Bindings = ()
+    for number in range(1, 6):
+        bindings = register(flow_contact(number), before=bindings, headers=OUTBOUND, cseq=number)
+    assert [binding.reg_id for binding in bindings] == [2, 3, 4, 5]
+
+
+def test_a_flow_is_removed_by_its_number() -> None:
+    """RFC 5626 section 4.2.1: expires=0 with the same instance and reg-id."""
+    before = register(flow_contact(2), before=register(flow_contact(1), headers=OUTBOUND), headers=OUTBOUND)
+    after = register(flow_contact(1, tail=";expires=0"), before=before, headers=OUTBOUND, cseq=2)
+    assert [binding.reg_id for binding in after] == [2]
+
+
+def test_an_old_cseq_of_a_flow_is_refused() -> None:
+    """RFC 3261 section 10.3 step 7."""
+    before = register(flow_contact(1, host="h1"), headers=OUTBOUND, cseq=5)
+    with pytest.raises(StaleRegister):
+        register(flow_contact(1, host="h2"), before=before, headers=OUTBOUND, cseq=5)
+
+
+def test_reg_id_without_instance_is_ignored() -> None:
+    """RFC 5626 section 6."""
+    (binding,) = register("<sip:a@h>;reg-id=1", headers=OUTBOUND)
+    assert (binding.instance, binding.reg_id) == ("", 0)
+
+
+def test_reg_id_without_the_option_tag_is_ignored() -> None:
+    """RFC 5626 section 4.2.1: a phone that does outbound says so in Supported."""
+    (binding,) = register(flow_contact(1))
+    assert (binding.instance, binding.reg_id) == (URN, 0)
+
+
+@pytest.mark.parametrize("reg_id", ["0", "-1", "x", "2147483648", "99999999999", ""])
+def test_a_malformed_reg_id_is_a_bad_request(reg_id: str) -> None:
+    """RFC 5626 section 9: 1 to 2**31 - 1."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        register(flow_contact(reg_id), headers=OUTBOUND)
+    assert caught.value.status == 400
+
+
+def test_two_contacts_with_reg_id_in_one_register_are_a_bad_request() -> None:
+    """RFC 5626 section 6."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        register(flow_contact(1), flow_contact(2), headers=OUTBOUND)
+    assert caught.value.status == 400
+
+
+def test_an_instance_in_capitals_is_the_same_phone() -> None:
+    """RFC 8141 section 3.1: the namespace and a UUID are compared without case."""
+    before = register(flow_contact(1), headers=OUTBOUND)
+    (binding,) = register(flow_contact(1, urn=URN.upper()), before=before, headers=OUTBOUND, cseq=2)
+    assert binding.instance == URN
+
+
+@pytest.mark.parametrize("instance", ['"urn:x"', '"<>"', '"<a b>"', '"<a\\"b>"', "urn:x", f'"<{"x" * 201}>"'])
+def test_an_instance_that_cannot_be_read_is_as_none(instance: str) -> None:
+    (binding,) = register(f"<sip:a@h>;+sip.instance={instance}", headers=OUTBOUND)
+    assert binding.instance == ""
+
+
+VIA_PROXY = "SIP/2.0/UDP 192.0.2.77:5062;branch=z9hG4bK9, SIP/2.0/UDP 10.0.0.5;branch=z9hG4bK8"
+
+
+def register_through_a_proxy(path: str) -> Bindings:
+    lines = f"Contact: {flow_contact(1)}\r\n{OUTBOUND}{path}"
+    asked = request("REGISTER", headers=lines, via=VIA_PROXY)
+    asked.flow = UDP
+    return bind((), asked, "1001", 0.0)
+
+
+@pytest.mark.parametrize("path", ["", f"Path: {P1}\r\n", f"Path: {P2}, {P1}\r\n"])
+def test_a_first_hop_that_does_not_keep_flows_is_439(path: str) -> None:
+    """RFC 5626 section 6: the last Path value is the first hop's, and has no ob."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        register_through_a_proxy(path)
+    assert caught.value.status == 439
+
+
+def test_a_first_hop_that_keeps_flows_is_accepted() -> None:
+    """RFC 5626 section 6."""
+    (binding,) = register_through_a_proxy(f"Path: {P1}, {P2}\r\n")
+    assert (binding.reg_id, binding.path) == (1, (P1, P2))
+
+
+# --- GRUU --------------------------------------------------------------------------------------------------
+
+
+def test_a_gruu_is_given_where_it_was_asked_for() -> None:
+    """RFC 5627 section 5.3."""
+    bindings = register(flow_contact(1), headers=OUTBOUND)
+    assert contact_lines(bindings, 0.0, address_of_record="sip:1001@valmont.example") == (
+        f'Contact: <sip:a@192.0.2.77>;expires=3600;+sip.instance="<{URN}>";reg-id=1'
+        f';pub-gruu="sip:1001@valmont.example;gr={URN}"\r\n'
+    )
+    assert "pub-gruu" not in contact_lines(bindings, 0.0)
+
+
+def test_a_phone_without_instance_gets_no_gruu() -> None:
+    """RFC 5627 section 5.3."""
+    bindings = register("<sip:a@h>")
+    assert "gruu" not in contact_lines(bindings, 0.0, address_of_record="sip:1001@valmont.example")
+
+
+def test_a_contact_that_is_a_gruu_of_ours_is_refused() -> None:
+    """RFC 5627 section 5.1."""
+    assert refusal(f"<sip:1001@valmont.example;gr={URN}>").status == 403
+
+
+@pytest.mark.parametrize(
+    ("instance", "called"),
+    [(URN, URN), (URN.upper(), URN), ("mac:00 %41;x=1", "mac:00 %41;x=1"), ("é", "é")],
+)
+def test_a_gruu_leads_back_to_its_instance(instance: str, called: str) -> None:
+    """RFC 5627 section 5.2: what may not stand in a URI is escaped."""
+    assert instance_called(public_gruu("sip:1001@valmont.example", instance)) == called.lower()
+
+
+@pytest.mark.parametrize(
+    "uri", ["sip:1001@valmont.example", "sip:1001@valmont.example;gr", "tel:+331;gr=x", "x;gr=y"]
+)
+def test_what_is_no_public_gruu_names_no_instance(uri: str) -> None:
+    """RFC 5627 section 6.1."""
+    assert instance_called(uri) == ""
