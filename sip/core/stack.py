@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol
 
 from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
@@ -44,8 +45,15 @@ class TransactionUser(Protocol):
         """The ACK of a 2xx."""
 
 
+def _nobody_to_tell(flow: Flow, error: RemoteProtocolError, now: float) -> None:
+    pass
+
+
 class Stack:
-    """All transactions of one node, over any number of flows."""
+    """All transactions of one node, over any number of flows.
+
+    on_refusal: told of each message that is malformed or refused, with where it came from and why.
+    """
 
     def __init__(self, user: TransactionUser, identifiers: Identifiers) -> None:
         self.user = user
@@ -53,6 +61,7 @@ class Stack:
         self.outbox: Outbox = []
         self.timers = TimerHeap()
         self.counts: Counter[str] = Counter()
+        self.on_refusal: Callable[[Flow, RemoteProtocolError, float], None] = _nobody_to_tell
         self._tag_key = identifiers.token().encode()
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
@@ -71,6 +80,7 @@ class Stack:
         except RemoteProtocolError as error:
             self.counts["malformed"] += 1
             log.info("malformed message from %s: %s", flow, error)
+            self.on_refusal(flow, error, now)
             if isinstance(error, ParseError) and error.request is not None and error.request.method != "ACK":
                 self._refuse(error.request, flow, error)
 
@@ -115,6 +125,8 @@ class Stack:
         except RemoteProtocolError as error:
             self.counts["refused"] += 1
             log.info("%s from %s refused: %s", method, request.flow, error)
+            if request.flow is not None:
+                self.on_refusal(request.flow, error, now)
             if transaction.request is None:
                 return  # it has its final response already
             reason = "" if isinstance(error, ParseError) else error.reason
@@ -233,6 +245,10 @@ class Stack:
         self.outbox.append(
             (transaction.flow, build_response(request, status, reason, to_tag=to_tag, headers=headers))
         )
+        self.ignore(transaction)
+
+    def ignore(self, transaction: ServerTransaction) -> None:
+        """Forget a request as if it had never come: its retransmission is a new one, its ACK finds nothing."""
         self._servers.pop(transaction.key, None)
         transaction.deadline = None
         if isinstance(transaction, InviteServer) and transaction.merged is not None:

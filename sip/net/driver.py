@@ -25,6 +25,10 @@ def _nothing_to_write() -> None:
     pass
 
 
+def _everybody(host: str, now: float) -> bool:
+    return True
+
+
 class Driver:
     """The shell of one core. Its methods are called from the loop's own thread only."""
 
@@ -33,6 +37,7 @@ class Driver:
         self._stack = core.stack
         self._loop = asyncio.get_running_loop()
         self._before_sending = before_sending
+        self.admits: Callable[[str, float], bool] = _everybody  # whose messages are read at all, by address
         self._flush_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
@@ -45,6 +50,8 @@ class Driver:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One message; the caller ends its batch with `flush`."""
+        if not self.admits(flow.remote[0], now):
+            return
         if trace.isEnabledFor(logging.DEBUG):
             trace.debug("%s received\n%s", flow, data.decode("utf-8", "replace"))
         try:
