@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def is_address(host: str) -> bool:
@@ -33,3 +36,42 @@ def local_address_toward(bound: tuple[str, int], remote: tuple[str, int]) -> tup
         except OSError:
             return bound
         return probe.getsockname()[0], bound[1]
+
+
+class ExternalAddress:
+    """Our address as peers outside of the local networks reach it: a NAT before us forwards the same ports.
+
+    At most one IPv4 and one IPv6 address, none until `change`: whom none is for is told the address of ours
+    that it reaches without a NAT.
+    """
+
+    def __init__(self, local_networks: Iterable[Network] = (), addresses: Iterable[str] = ()) -> None:
+        self.local_networks = tuple(local_networks)
+        self._of_version: dict[bool, str] = {}  # by whether it is IPv6
+        self.change(addresses)
+
+    def change(self, addresses: Iterable[str]) -> bool:
+        """Take the first literal address of each version from now on; returns whether one is another."""
+        found: dict[bool, str] = {}
+        for address in addresses:
+            found.setdefault(":" in address, address)
+        changed = found != self._of_version
+        self._of_version = found
+        return changed
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses in force."""
+        return tuple(self._of_version.values())
+
+    def is_local(self, host: str) -> bool:
+        """Whether a literal address is within the local networks."""
+        address = ipaddress.ip_address(host.partition("%")[0])
+        return any(
+            address in network for network in self.local_networks if network.version == address.version
+        )
+
+    def told(self, own: str, peer: str) -> str:
+        """The address of ours that the peer at a literal address is told, where `own` is our own to it."""
+        external = self._of_version.get(":" in peer)
+        return own if external is None or self.is_local(peer) else external

@@ -13,6 +13,7 @@ from math import inf
 
 from sip.core.flow import Flow
 from sip.core.ua_core import UserAgentCore
+from sip.net.addresses import ExternalAddress, local_address_toward
 
 log = logging.getLogger(__name__)
 trace = logging.getLogger("sip.trace")
@@ -30,10 +31,19 @@ def _everybody(host: str, now: float) -> bool:
 
 
 class Driver:
-    """The shell of one core. Its methods are called from the loop's own thread only."""
+    """The shell of one core. Its methods are called from the loop's own thread only.
 
-    def __init__(self, core: UserAgentCore, before_sending: Callable[[], None] = _nothing_to_write) -> None:
+    external: our address beyond a NAT of ours, for the flows to peers that are there.
+    """
+
+    def __init__(
+        self,
+        core: UserAgentCore,
+        before_sending: Callable[[], None] = _nothing_to_write,
+        external: ExternalAddress | None = None,
+    ) -> None:
         self.core = core
+        self.external = external or ExternalAddress()
         self._stack = core.stack
         self._loop = asyncio.get_running_loop()
         self._before_sending = before_sending
@@ -59,6 +69,11 @@ class Driver:
         except Exception:
             self._stack.counts["internal error"] += 1
             log.exception("message from %s made us fail", flow)
+
+    def address_toward(self, bound: tuple[str, int], remote: tuple[str, int]) -> tuple[str, int]:
+        """What the peer `remote` is told of the socket `bound`, in Via and Contact (`Flow.local`)."""
+        host, port = local_address_toward(bound, remote)
+        return self.external.told(host, remote[0]), port
 
     def wake(self) -> None:
         """Something may lie in the outbox or on the timers: flush soon, after what is due already."""

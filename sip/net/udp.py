@@ -9,7 +9,6 @@ import asyncio
 import socket
 
 from sip.core.flow import Flow
-from sip.net.addresses import local_address_toward
 from sip.net.driver import Driver
 
 BATCH_DATAGRAMS = 64  # then timers and tasks have their turn
@@ -31,6 +30,11 @@ class UdpFlow(Flow):
     def send(self, data: bytes) -> None:
         """Send one datagram; a full socket buffer drops it, as the network may (retransmission mends it)."""
         self._transport.send(data, self._address)
+
+    @property
+    def bound(self) -> tuple[str, int]:
+        """The socket's address."""
+        return self._transport.local
 
     def toward(self, remote: tuple[str, int]) -> Flow:
         """The flow of the same socket to another address."""
@@ -60,9 +64,14 @@ class UdpTransport:
         if flow is None:
             if len(self._flows) >= MAX_FLOWS:
                 self._flows.clear()
-            local = local_address_toward(self.local, remote)
+            local = self._driver.address_toward(self.local, remote)
             flow = self._flows[remote] = UdpFlow(self, local, remote)
         return flow
+
+    def address_changed(self) -> None:
+        """Our external address is another one: peers are told so from their next message on."""
+        for flow in self._flows.values():
+            flow.local = self._driver.address_toward(self.local, flow.remote)
 
     def send(self, data: bytes, address: tuple[str, int]) -> None:
         """Send one datagram. Raises OSError where it can never arrive (too long, no route)."""
