@@ -24,6 +24,8 @@ from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.happenings import Digit, Played
 from pbx.calls.router import Router, dialled_number
+from pbx.defence.bans import KeptBans
+from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
 from pbx.devices import Devices
 from pbx.guard import Guard
 from pbx.people import Directory
@@ -31,7 +33,7 @@ from pbx.records import CallRecord, Record
 from pbx.registrations import Registrations
 from pbx.tasks import Tasks
 from pbx.trunks import Trunks
-from sip.core.errors import RemoteProtocolError
+from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
 from sip.core.identifiers import Identifiers
@@ -76,6 +78,8 @@ class Exchange:
         clock: Callable[[], float],
         flow: Callable[[str, tuple[str, int], tuple[str, int] | None], Flow],
         secret: bytes,
+        defence: Settings | None = None,
+        kept_bans: KeptBans | None = None,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -85,6 +89,9 @@ class Exchange:
         self.flow = flow
         self.core = UserAgentCore(Identifiers(secret + b"identifiers"), self)
         self.driver = Driver(self.core, journal.flush)
+        self.gate = Gate(clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans)
+        self.driver.admits = self.gate.admits
+        self.core.stack.on_refusal = self._refused
         self.devices = Devices(domain)
         self.trunks = Trunks(self)
         self.guard = Guard(self, secret)
@@ -125,6 +132,10 @@ class Exchange:
             case "REGISTER":
                 self.registrations.register_received(request, transaction, now)
             case "OPTIONS":
+                assert request.flow is not None
+                if not self.gate.answers_stranger(request.flow.remote[0], now, request.get("user-agent")):
+                    self.core.stack.ignore(transaction)
+                    return
                 headers = f"Allow: {ALLOW}\r\nAccept: application/sdp\r\n"
                 if request.to.tag:
                     self.core.stack.respond(transaction, 200, now, headers=headers)
@@ -132,6 +143,19 @@ class Exchange:
                     self.core.stack.answer_stranger(transaction, 200, headers=headers)
             case _:
                 raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
+
+    def _refused(self, flow: Flow, error: RemoteProtocolError, now: float) -> None:
+        """A message was malformed or refused: what a scanner does again and again (the guard knows more)."""
+        if error.status in (405, 501):
+            self.gate.accuse(flow.remote[0], BAD_METHOD, "methods that no telephone uses", now)
+        elif isinstance(error, ParseError) and error.status == 400:
+            self.gate.accuse(flow.remote[0], MALFORMED, "malformed messages", now)
+
+    def _is_ours(self, address: str) -> bool:
+        """Whether an address is of a site's network or of a trunk."""
+        if self.plan.tables.networks.find(address):
+            return True
+        return self.trunks.of_source(Flow("UDP", ("", 0), (address, 0))) is not None
 
     # Calls
 

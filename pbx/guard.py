@@ -11,6 +11,7 @@ from dialplan.routing import route
 from pbx.devices import Device
 from sip.core.digest import BOTH, Authenticator, Credentials, Verdict, algorithms_for
 from sip.core.errors import ParseError, RemoteProtocolError
+from sip.core.flow import Flow
 from sip.core.message import Request
 from sip.core.stack import ServerTransaction
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NOBODY = Credentials("", "")
+RETRY_AFTER_SECONDS = 60
+_TOO_MANY_CALLS = (
+    ("Reason", 'Q.850;cause=42;text="Switching equipment congestion"'),
+    ("Retry-After", str(RETRY_AFTER_SECONDS)),
+)
 
 
 class Guard:
@@ -33,9 +39,14 @@ class Guard:
         """The device that a request proves to come from; None when a challenge was sent.
 
         Raises RemoteProtocolError 403 for a wrong password and for a stranger alike, 400 for a digest that is
-        for another URI.
+        for another URI, 503 for an account that failed too often from there. None too where a stranger asks
+        too often: it gets silence.
         """
         exchange = self._exchange
+        gate = exchange.gate
+        flow = request.flow
+        assert flow is not None
+        host = flow.remote[0]
         verdict, username = self._authenticator.verify(
             request.headers.get("authorization", []),
             request.method,
@@ -46,10 +57,21 @@ class Guard:
         if verdict is Verdict.ACCEPTED:
             device = exchange.devices.find(username)
             assert device is not None
+            if gate.tries_too_often(host, username, now) and not _is_bound(device, flow):
+                raise _later("user=%s tried too often from=%s", username, flow)  # whatever the password
+            gate.welcome(host)
             return device
         if verdict is Verdict.WRONG:
-            log.warning("user=%s wrong credentials from=%s", username[:64], request.flow)
+            if gate.tries_too_often(host, username, now):
+                raise _later("user=%s tried too often from=%s", username, flow)
+            log.warning("user=%s wrong credentials from=%s", username[:64], flow)
+            gate.wrong_credentials(
+                host, username, now, known_user=exchange.devices.find(username) is not None
+            )
             raise RemoteProtocolError(403, "Forbidden")
+        if not gate.answers_stranger(host, now, request.get("user-agent")):
+            exchange.core.stack.ignore(transaction)
+            return None
         claimed = exchange.devices.find(username or _claimed(request))
         algorithms = claimed.algorithms if claimed is not None else BOTH
         if algorithms is BOTH:
@@ -67,7 +89,26 @@ class Guard:
         calls, and that is good enough to send help.
         """
         emergency = self._emergency_caller(request, dialled)
-        return emergency if emergency is not None else self.device_of(request, transaction, now)
+        if emergency is not None:
+            return emergency
+        device = self.device_of(request, transaction, now)
+        if device is not None and request.flow is not None:
+            host = request.flow.remote[0]
+            allowed = self._exchange.gate.allows_call(host, device.sign_in, now)
+            if not allowed and not self._exchange.plan.is_emergency(dialled):
+                log.warning("user=%s calls too often from=%s", device.sign_in, request.flow)
+                raise RemoteProtocolError(480, "Too Many Calls", _TOO_MANY_CALLS)
+        return device
+
+    def registering(self, request: Request, transaction: ServerTransaction, now: float) -> Device | None:
+        """The device that registers; None when a challenge was sent. Raises as device_of, and 503 for a
+        device that registers too often (21.5.4: Retry-After)."""
+        device = self.device_of(request, transaction, now)
+        if device is not None and request.flow is not None:
+            host = request.flow.remote[0]
+            if not self._exchange.gate.allows_register(host, device.sign_in, now):
+                raise _later("user=%s registers too often from=%s", device.sign_in, request.flow)
+        return device
 
     def _emergency_caller(self, request: Request, dialled: str) -> Device | None:
         exchange = self._exchange
@@ -84,6 +125,18 @@ class Guard:
         if not isinstance(decision.target, ToTrunks) or not decision.target.emergency:
             return None
         return claimed or Device("", "", _NOBODY)
+
+
+def _is_bound(device: Device, flow: Flow) -> bool:
+    """Whether a device is registered from this very address and port: nobody else's failures touch it."""
+    return any(binding.flow.remote == flow.remote for binding in device.bindings)
+
+
+def _later(line: str, user: str, flow: Flow) -> RemoteProtocolError:
+    log.warning(line, user[:64], flow)
+    return RemoteProtocolError(
+        503, "Service Unavailable", (("Retry-After", str(RETRY_AFTER_SECONDS)),)
+    )
 
 
 def _claimed(request: Request) -> str:

@@ -52,7 +52,7 @@ class Registrations:
     def register_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Answer a REGISTER. Raises RemoteProtocolError to be answered."""
         exchange = self._exchange
-        device = exchange.guard.device_of(request, transaction, now)
+        device = exchange.guard.registering(request, transaction, now)
         if device is None:
             return
         if request.to.sip_uri.user != device.sign_in:  # 10.3 step 4

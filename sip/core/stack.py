@@ -248,7 +248,7 @@ class Stack:
         self.ignore(transaction)
 
     def ignore(self, transaction: ServerTransaction) -> None:
-        """Forget a request as if it had never come: its retransmission is a new one, its ACK finds nothing."""
+        """Forget a request as if it had never come: a retransmission is a new one, an ACK finds nothing."""
         self._servers.pop(transaction.key, None)
         transaction.deadline = None
         if isinstance(transaction, InviteServer) and transaction.merged is not None:
