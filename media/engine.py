@@ -25,6 +25,7 @@ from typing import Protocol
 
 import msgspec
 
+from media.snapshot import CallMediaSnapshot
 from media.speech import Speech
 from media.tones import Tone
 
@@ -90,13 +91,22 @@ class MediaHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamLost:
+    """A leg's port can't be had again after a restart: it hears nothing until its call ends."""
+
+    call: str
+    leg: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLost:
     """The media process is gone. Its streams are silent until the engine is connected again."""
 
     reason: str
 
 
-MediaEvent = DigitReceived | PlayFinished | MediaSilent | MediaHeard | EngineLost
+MediaEvent = DigitReceived | PlayFinished | MediaSilent | MediaHeard | StreamLost | EngineLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +149,10 @@ class MediaEngine(Protocol):
     `nat`: the leg is behind a NAT, so its SDP's address can't be believed: the first valid packet after
     each answer shows the address, which then stays until the next answer. `advertise`: the address to
     write in the SDP returned, where it isn't the engine's own (a public address in front of us).
-    All raise MediaUnavailable when the engine is gone, except `delete`, `stop` and `codec`.
+    A leg is on IPv4 or IPv6 for its whole life: as its own first SDP is, or where it is offered
+    something first, as `advertise` is, else as the offerer. An `advertise` of the other kind is ignored.
+    All raise MediaUnavailable when the engine is gone, except `delete`, `stop`, `codec`, `snapshot` and
+    `restore`.
     """
 
     events: Callable[[MediaEvent], None]
@@ -213,4 +226,17 @@ class MediaEngine(Protocol):
 
     def codec(self, call: str, leg: str) -> str:
         """Return the name of the leg's voice codec ("PCMA"), "" before an answer or without a stream."""
+        ...
+
+    def snapshot(self, call: str) -> CallMediaSnapshot:
+        """Return what another process needs to go on with the call; no legs for an unknown call."""
+        ...
+
+    def restore(self, snapshot: CallMediaSnapshot) -> None:
+        """Take over a call of a process that died, best before the engine is started.
+
+        Streams that go on in the media process aren't disturbed; what can't be had again is told later
+        by StreamLost. Streams that nobody restored end 30 s after the engine was connected.
+        Raises MediaMisuse for a call, or a port, that is in use.
+        """
         ...

@@ -19,6 +19,7 @@ from typing import Final
 from media import sdp
 from media.engine import MediaMisuse, MediaRefused
 from media.sdp import Codec, MediaDescription, SdpError, SessionDescription
+from media.snapshot import LegSnapshot
 
 NOT_ACCEPTABLE: Final = 488
 
@@ -67,6 +68,20 @@ class Leg:
         self.voice: Codec | None = None
         self.codec = ""
         self.numbers: dict[int, str] = {}
+
+    def snapshot(self, peer: str, *, stream: int = 0, echoes: bool = False) -> LegSnapshot:
+        """Return what this leg has agreed to, as plain values."""
+        return LegSnapshot(
+            self.name, self.address, self.port, stream, self.session, self.version, self.sent, self.shape,
+            self.index, self.nat, self.remote, self.voice, self.codec, dict(self.numbers), peer, echoes,
+        )  # fmt: skip
+
+    def restore(self, kept: LegSnapshot) -> None:
+        """Be as the leg that `kept` was made of."""
+        self.version, self.sent = kept.version, kept.sent
+        self.shape, self.index = kept.shape, kept.index
+        self.nat, self.remote = kept.nat, kept.remote
+        self.voice, self.codec, self.numbers = kept.voice, kept.codec, dict(kept.numbers)
 
     @property
     def offered(self) -> MediaDescription:

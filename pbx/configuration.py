@@ -82,15 +82,15 @@ class Sip:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """How sound is relayed. address: put in SDP; None is the first that SIP listens on, or where that is all
-    of them, the one of the default route.
+    """How sound is relayed. addresses: put in SDP, at most one of IPv4 and one of IPv6; none written is the
+    first of each kind that SIP listens on, or where that is all of them, the one of the default route.
 
     Ports are first_port to last_port, both included: RTP on even ones, RTCP on the next (RFC 3550 section
     11).
     """
 
     engine: Engine = "auto"
-    address: IPAddress | None = None
+    addresses: tuple[IPAddress, ...] = ()
     first_port: int = 20000
     last_port: int = 29999
 
@@ -324,12 +324,14 @@ def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
 
 
 def _address(keys: Mapping[str, Node], name: str) -> IPAddress | None:
-    if name not in keys:
-        return None
-    for address in _parsed(ipaddress.ip_address, keys[name].text().strip("[]")):
+    return _reachable(keys[name]) if name in keys else None
+
+
+def _reachable(node: Node) -> IPAddress | None:
+    for address in _parsed(ipaddress.ip_address, node.text().strip("[]")):
         if not address.is_unspecified and not address.is_multicast:
             return address
-    keys[name].error("wrong_address", "this is no address that a peer could reach", "such as 203.0.113.7")
+    node.error("wrong_address", "this is no address that a peer could reach", "such as 203.0.113.7")
     return None
 
 
@@ -350,10 +352,26 @@ def _media(keys: Mapping[str, Node]) -> Media:
     first, last = _ports(section["ports"]) if "ports" in section else (Media().first_port, Media().last_port)
     return Media(
         engine=_choice(section, "engine", ENGINES),
-        address=_address(section, "address"),
+        addresses=_media_addresses(section["address"]) if "address" in section else (),
         first_port=first,
         last_port=last,
     )
+
+
+def _media_addresses(node: Node) -> tuple[IPAddress, ...]:
+    """One address, or a list with one of IPv4 and one of IPv6."""
+    found: list[IPAddress] = []
+    for one in node.sequence() if node.is_sequence else [node]:
+        address = _reachable(one)
+        if address is not None and address.version in (other.version for other in found):
+            one.error(
+                "two_addresses", f"a second address of IPv{address.version}", "one of each kind at most"
+            )
+        if address is not None:
+            found.append(address)
+    if not found and node.is_sequence and not node.sequence():
+        node.error("wrong_address", "no address", "leave the key out to use those that SIP listens on")
+    return tuple(found)
 
 
 def _choice(keys: Mapping[str, Node], name: str, options: Mapping[str, Choice]) -> Choice:
@@ -411,18 +429,15 @@ def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
 
 
 def _soundless(file: str, keys: Mapping[str, Node], sip: Sip, media: Media) -> Iterable[Finding]:
-    """Telephones that can sign in and not be heard: media has one address, and so one IP version."""
-    listens = (*sip.udp, *sip.tcp)
-    if not listens or media.engine == "passthrough":
+    """Telephones that can sign in and not be heard: `media.address` leaves out their IP version."""
+    if not media.addresses or media.engine == "passthrough":
         return
-    address = media.address or ipaddress.ip_address(listens[0].host)
-    for listen in listens:
+    versions = {address.version for address in media.addresses}
+    for listen in (*sip.udp, *sip.tcp):
         version = ipaddress.ip_address(listen.host).version
-        if version != address.version:
-            node = keys["sip"] if "sip" in keys else keys["media"]
-            message = (
-                f"telephones on IPv{version} ({listen}) can't be heard: sound is on IPv{address.version}"
-            )
-            hint = "sound has one address in this version; listen for SIP on the same kind"
+        if version not in versions:
+            node = keys["media"]
+            message = f"telephones on IPv{version} ({listen}) can't be heard: sound has no such address"
+            hint = f"add one of IPv{version} to `media.address`, or leave the key out"
             yield Finding("no_sound", "warning", file, node.line, node.column, message, hint)
             return

@@ -25,7 +25,7 @@ from pbx.configuration import Configuration
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
 from pbx.journal import Journal, recover
-from pbx.media_process import media_address
+from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_in_force import PlanInForce
 from pbx.tasks import Tasks
@@ -174,7 +174,7 @@ class _Signalling:
     async def _start_engine(self) -> MediaEngine:
         if self._configuration.media.engine == "passthrough":
             return PassthroughEngine()
-        engine = PythonEngine(self._connect_media(), media_address(self._configuration))
+        engine = PythonEngine(self._connect_media(), media_addresses(self._configuration))
         await engine.start()
         return engine
 

@@ -24,6 +24,7 @@ from media.engine import (
     Source,
 )
 from media.negotiation import Leg
+from media.snapshot import CallMediaSnapshot
 
 
 class Asked(NamedTuple):
@@ -184,6 +185,33 @@ class FakeEngine:
         """See MediaEngine."""
         stream = self._calls.get(call, {}).get(leg)
         return stream.codec if stream is not None else ""
+
+    def snapshot(self, call: str) -> CallMediaSnapshot:
+        """See MediaEngine."""
+        return CallMediaSnapshot(
+            call,
+            [
+                leg.snapshot(self._joined.get((call, name), ""), echoes=(call, name) in self.echoing)
+                for name, leg in self._calls.get(call, {}).items()
+            ],
+        )
+
+    def restore(self, snapshot: CallMediaSnapshot) -> None:
+        """See MediaEngine."""
+        call = snapshot.call
+        if call in self._calls or any(kept.port not in self._free for kept in snapshot.legs):
+            raise MediaMisuse(f"call {call} or its ports are in use")
+        self.asked.append(Asked("restore", call, ""))
+        for kept in snapshot.legs:
+            leg = Leg(kept.name, kept.address, kept.port, kept.session)
+            leg.restore(kept)
+            self._free.remove(kept.port)
+            self._calls.setdefault(call, {})[kept.name] = leg
+            self._session = max(self._session, kept.session)
+            if kept.peer:
+                self._joined[call, kept.name] = kept.peer
+            if kept.echoes:
+                self.echoing.add((call, kept.name))
 
     def _note(self, verb: str, call: str, leg: str, detail: str = "") -> None:
         if self._lost:

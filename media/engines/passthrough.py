@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from media.engine import CallMedia, MediaEvent, MediaRefused, Source
 from media.sdp import STATIC_ENCODINGS
+from media.snapshot import CallMediaSnapshot
 
 _AUDIO: Final = re.compile(rb"(?:\A|\n)m=audio [1-9][0-9]* [\w/]+ ([0-9]{1,3})\b", re.ASCII)
 _ENCODING: Final = re.compile(rb"\na=rtpmap:[0-9]+ ([\w.\-]+)/", re.ASCII)
@@ -91,6 +92,13 @@ class PassthroughEngine:
         if named is not None:
             return named[1].decode()
         return STATIC_ENCODINGS.get(payload_type.decode(), "").partition("/")[0]
+
+    def snapshot(self, call: str) -> CallMediaSnapshot:
+        """Return no legs: nothing is held that sound needs."""
+        return CallMediaSnapshot(call, [])
+
+    def restore(self, snapshot: CallMediaSnapshot) -> None:
+        """Do nothing: the parties' sound never came here."""
 
 
 def _refuse() -> NoReturn:

@@ -4,6 +4,10 @@
 gives ports to legs out of those that the media process has announced, does the SDP work itself, and
 says what each stream does by messages that nobody answers: setting up a call waits for nothing. What
 was said during one turn of the loop leaves as one frame.
+
+Both processes may die. A media process that comes back is told every stream again; an engine in a new
+signalling process is given its calls by `restore` and says them to the media process, which relays on
+meanwhile.
 """
 
 import asyncio
@@ -11,10 +15,12 @@ import logging
 import secrets
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from media import dtmf, negotiation
+from msgspec.structs import replace
+
+from media import dtmf, negotiation, sdp
 from media.engine import (
     CallMedia,
     DigitReceived,
@@ -28,15 +34,18 @@ from media.engine import (
     MediaUnavailable,
     PlayFinished,
     Source,
+    StreamLost,
 )
 from media.engines import wire
 from media.negotiation import Leg
+from media.sdp import MediaDescription
+from media.snapshot import CallMediaSnapshot, LegSnapshot
 
 _log = logging.getLogger(__name__)
 
 NO_PORT: Final = 480
-GROW_PAIRS: Final = 64
-LOW_PAIRS: Final = 64  # ask for more when fewer are left
+LOW_PAIRS: Final = 64  # ask for more when fewer are left, and than LOW_SHARE of those in use
+LOW_SHARE: Final = 4  # so that a busy node has ports for the time that a busy media process takes
 PORT_WAIT_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 5.0
 START_SECONDS: Final = 15.0
@@ -44,75 +53,85 @@ MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 
 
 class _Stream(Leg):
-    """A leg with its stream in the media process. turn: of what it is played now, 0 for nothing."""
+    """A leg with its stream in the media process. number: in `wire`; play: what it is played now."""
 
-    __slots__ = ("echoes", "peer", "route", "turn")
+    __slots__ = ("echoes", "number", "peer", "play", "route")
 
-    def __init__(self, name: str, address: str, port: int, session: int) -> None:
-        super().__init__(name, address, port, session)
+    def __init__(self, name: str, address: str, number: int, session: int) -> None:
+        super().__init__(name, address, number & 0xFFFF, session)
+        self.number = number
         self.peer: _Stream | None = None
         self.route: wire.Route | None = None
-        self.turn = 0
+        self.play: wire.Play | None = None
         self.echoes = False
+
+
+class _Ports:
+    """The free ports of one kind of address. address: put in SDP; waiting: whoever found none free."""
+
+    __slots__ = ("address", "exhausted", "free", "growing", "ipv6", "waiting")
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.ipv6 = ":" in address
+        self.free: deque[int] = deque()
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.growing = self.exhausted = False
+
+    def wake(self) -> None:
+        """Let all who wait look again."""
+        while self.waiting:
+            waiting = self.waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
 
 
 class PythonEngine:
     """A `media.engine.MediaEngine` over a media process of ours.
 
-    control: the connected socket, owned from here on; address: put in SDP; events: called in the loop
-    with each event. Nothing works before `start`.
+    control: the connected socket, owned from here on; addresses: put in SDP, one for IPv4, IPv6 or each,
+    the first one where nothing decides; events: called in the loop with each event. Nothing works before
+    `start`, except `restore`.
     """
 
     def __init__(
-        self, control: socket.socket, address: str, events: Callable[[MediaEvent], None] | None = None
+        self,
+        control: socket.socket,
+        addresses: Sequence[str],
+        events: Callable[[MediaEvent], None] | None = None,
     ) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
-        self._address = address
         self._control = control
         self._calls: dict[str, dict[str, _Stream]] = {}
-        self._by_port: dict[int, tuple[str, _Stream]] = {}
-        self._free: deque[int] = deque()
-        self._growing = False
-        self._exhausted = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._by_number: dict[int, tuple[str, _Stream]] = {}
+        self._ports = {":" in address: _Ports(address) for address in reversed(addresses)}
+        self._first = self._ports[":" in addresses[0]]
         self._queries: dict[int, asyncio.Future[wire.Statistics]] = {}
-        self._number = 0
-        # RFC 8866 section 5.2: unique for each session of ours, over restarts too.
+        # RFC 8866 section 5.2: unique for each session of ours, over restarts too. Turns and queries of a
+        # process before this one aren't met again either.
         self._session = secrets.randbits(46)
+        self._number = secrets.randbits(46)
         self._outbox: list[wire.Command] = []
         self._unsent = b""
         self._reader = wire.FrameReader()
         self._connected = False
 
     async def start(self) -> None:
-        """Wait until the media process has announced its first ports. Raises MediaUnavailable."""
-        self._attach(self._control)
-        self._grow(LOW_PAIRS + GROW_PAIRS)
-        await self._until_ports(START_SECONDS)
-        if not self._free:
+        """Say the restored calls, and wait until ports are announced. Raises MediaUnavailable."""
+        await self._connect(self._control)
+        if not any(ports.free for ports in self._ports.values()):
             raise MediaUnavailable("the media process announced no port")
 
     async def reconnect(self, control: socket.socket) -> None:
-        """Go on with another media process: every stream is said again, on its own ports.
+        """Go on with another media process, or with the same one: every stream is said again.
 
-        What was being played is over (PlayFinished). Raises MediaUnavailable.
+        What was being played begins again. Raises MediaUnavailable.
         """
         self.close()
-        self._free.clear()
-        self._attach(control)
-        for call, streams in self._calls.items():
-            for stream in streams.values():
-                self._send(stream.route or _blank(stream.port))
-                if stream.echoes:
-                    self._send(wire.Echo(stream.port))
-                if stream.turn:
-                    stream.turn = 0
-                    self.events(PlayFinished(call, stream.name))
-        self._grow(LOW_PAIRS + GROW_PAIRS)
-        await self._until_ports(START_SECONDS)
+        await self._connect(control)
 
     def close(self) -> None:
-        """Let go of the socket; the media process ends when it sees that."""
+        """Let go of the socket; a media process that serves nobody else ends when it sees that."""
         if self._connected:
             self._flush()
             self._detach()
@@ -121,9 +140,44 @@ class PythonEngine:
         """Return what is held now: calls, ports given to legs, and queries without an answer."""
         return {
             "media_calls": len(self._calls),
-            "media_ports": len(self._by_port),
+            "media_ports": len(self._by_number),
             "media_queries": len(self._queries),
         }
+
+    def snapshot(self, call: str) -> CallMediaSnapshot:
+        """See MediaEngine."""
+        return CallMediaSnapshot(
+            call,
+            [
+                stream.snapshot(
+                    stream.peer.name if stream.peer is not None else "",
+                    stream=stream.number,
+                    echoes=stream.echoes,
+                )
+                for stream in self._calls.get(call, {}).values()
+            ],
+        )
+
+    def restore(self, snapshot: CallMediaSnapshot) -> None:
+        """See MediaEngine."""
+        call = snapshot.call
+        if call in self._calls or any(kept.stream in self._by_number for kept in snapshot.legs):
+            raise MediaMisuse(f"call {call} or one of its ports is in use")
+        streams = {kept.name: _restored(kept) for kept in snapshot.legs}
+        for kept in snapshot.legs:
+            stream = streams[kept.name]
+            stream.peer = streams.get(kept.peer)
+            self._by_number[stream.number] = (call, stream)
+            for ports in self._ports.values():
+                if stream.number in ports.free:
+                    ports.free.remove(stream.number)
+        if streams:
+            self._calls[call] = streams
+        for stream in streams.values():
+            if stream.remote is not None:
+                stream.route = _route(stream, stream.remote, latch=stream.nat)
+            if self._connected:
+                self._say_again(stream)
 
     # -- the verbs ---------------------------------------------------------------------------------
 
@@ -131,9 +185,9 @@ class PythonEngine:
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
     ) -> bytes:
         """See MediaEngine."""
-        source = await self._stream(call, leg)
-        destination = await self._stream(call, to)
-        destination.address = advertise or self._address
+        source = await self._stream(call, leg, body=sdp)
+        destination = await self._stream(call, to, advertise=advertise or source.address)
+        self._advertise(destination, advertise)
         return negotiation.offer(source, destination, sdp, nat=nat)
 
     async def answer(
@@ -141,7 +195,7 @@ class PythonEngine:
     ) -> bytes:
         """See MediaEngine."""
         source, destination = self._known(call, leg), self._known(call, to)
-        destination.address = advertise or self._address
+        self._advertise(destination, advertise)
         body = negotiation.answer(source, destination, sdp, nat=nat)
         self._join(source, destination)
         return body
@@ -150,16 +204,16 @@ class PythonEngine:
         self, call: str, leg: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
     ) -> bytes:
         """See MediaEngine."""
-        stream = await self._stream(call, leg)
-        stream.address = advertise or self._address
+        stream = await self._stream(call, leg, body=sdp)
+        self._advertise(stream, advertise)
         body = negotiation.publish(stream, sdp, nat=nat)
         self._part(stream)
         return body
 
     async def terminate_offer(self, call: str, leg: str, *, advertise: str = "") -> bytes:
         """See MediaEngine."""
-        stream = await self._stream(call, leg)
-        stream.address = advertise or self._address
+        stream = await self._stream(call, leg, advertise=advertise)
+        self._advertise(stream, advertise)
         return negotiation.terminate_offer(stream)
 
     async def terminate_answer(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> None:
@@ -171,27 +225,27 @@ class PythonEngine:
     async def play(self, call: str, leg: str, source: Source, *, repeat: bool = False) -> None:
         """See MediaEngine."""
         stream = self._known(call, leg)
-        stream.turn = self._next_number()
-        self._send(wire.Play(stream.port, stream.turn, repeat, source))
+        stream.play = wire.Play(stream.number, self._next_number(), repeat, source)
+        self._send(stream.play)
 
     async def stop(self, call: str, leg: str) -> None:
         """See MediaEngine."""
         stream = self._calls.get(call, {}).get(leg)
         if stream is not None:
-            stream.turn = 0
+            stream.play = None
             stream.echoes = False
             if self._connected:
-                self._send(wire.Stop(stream.port))
+                self._send(wire.Stop(stream.number))
 
     async def echo(self, call: str, leg: str) -> None:
         """See MediaEngine."""
         stream = self._known(call, leg)
         stream.echoes = True
-        self._send(wire.Echo(stream.port))
+        self._send(wire.Echo(stream.number))
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
-        self._send(wire.Digits(self._known(call, leg).port, dtmf.digits_only(digits)))
+        self._send(wire.Digits(self._known(call, leg).number, dtmf.digits_only(digits)))
 
     async def query(self, call: str) -> CallMedia:
         """See MediaEngine. Raises MediaUnavailable when no answer came within ANSWER_SECONDS."""
@@ -201,7 +255,7 @@ class PythonEngine:
         number = self._next_number()
         reply: asyncio.Future[wire.Statistics] = asyncio.get_running_loop().create_future()
         self._queries[number] = reply
-        self._send(wire.Query(number, tuple(stream.port for stream in streams.values())))
+        self._send(wire.Query(number, tuple(stream.number for stream in streams.values())))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 statistics = await reply
@@ -209,12 +263,12 @@ class PythonEngine:
             raise MediaUnavailable("the media process didn't answer") from None
         finally:
             del self._queries[number]
-        by_port = {counts.port: counts for counts in statistics.streams}
+        by_number = {counts.port: counts for counts in statistics.streams}
         return CallMedia(
             {
-                stream.name: _leg_media(stream, by_port[stream.port])
+                stream.name: _leg_media(stream, by_number[stream.number])
                 for stream in streams.values()
-                if stream.port in by_port
+                if stream.number in by_number
             }
         )
 
@@ -223,13 +277,13 @@ class PythonEngine:
         streams = self._calls.pop(call, None)
         if streams is None:
             return
-        ports = tuple(stream.port for stream in streams.values())
         for stream in streams.values():
-            del self._by_port[stream.port]
+            del self._by_number[stream.number]
             stream.peer = None
-        self._exhausted = False
+        for ports in self._ports.values():
+            ports.exhausted = False
         if self._connected:
-            self._send(wire.Close(ports))
+            self._send(wire.Close(tuple(stream.number for stream in streams.values())))
 
     def codec(self, call: str, leg: str) -> str:
         """See MediaEngine."""
@@ -245,39 +299,57 @@ class PythonEngine:
         except KeyError:
             raise MediaMisuse(f"call {call} has no media for leg {leg}") from None
 
-    async def _stream(self, call: str, leg: str) -> _Stream:
-        """Return the leg's stream, made on first use. Raises MediaRefused (480) when no port is left."""
+    async def _stream(self, call: str, leg: str, *, body: bytes = b"", advertise: str = "") -> _Stream:
+        """Return the leg's stream, made on first use on the kind of address that `body` or `advertise` has.
+
+        Raises MediaRefused (480) when no port is left.
+        """
         self._require_connection()
         streams = self._calls.get(call)
         if streams is not None and leg in streams:
             return streams[leg]
-        if not self._free:
-            await self._until_ports(PORT_WAIT_SECONDS)
-            if not self._free:
-                raise MediaRefused(NO_PORT, "no media port left")
+        ports = self._first
+        if len(self._ports) > 1 and (body or advertise):
+            ports = self._ports[_speaks_ipv6(body) if body else ":" in advertise]
+        if not ports.free:
+            await self._until_free(ports)
         self._session += 1
-        stream = _Stream(leg, self._address, self._free.popleft(), self._session)
+        stream = _Stream(leg, ports.address, ports.free.popleft(), self._session)
         self._calls.setdefault(call, {})[leg] = stream
-        self._by_port[stream.port] = (call, stream)
-        if len(self._free) < LOW_PAIRS and not self._exhausted:
-            self._grow(GROW_PAIRS)
+        self._by_number[stream.number] = (call, stream)
+        if len(ports.free) < LOW_PAIRS + len(self._by_number) // LOW_SHARE and not ports.exhausted:
+            self._grow(ports)
         return stream
 
-    def _grow(self, pairs: int) -> None:
-        if not self._growing:
-            self._growing = True
-            self._send(wire.Grow(pairs))
+    def _advertise(self, stream: _Stream, advertise: str) -> None:
+        """Choose the address that the leg is told."""
+        ports = self._ports.get(stream.number >= wire.IPV6, self._first)
+        same = advertise and (":" in advertise) == ports.ipv6
+        stream.address = advertise if same else ports.address
 
-    async def _until_ports(self, seconds: float) -> None:
-        """Wait for the next announcement of ports, at most this long."""
-        self._grow(GROW_PAIRS)
-        announced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(announced)
+    def _grow(self, ports: _Ports) -> None:
+        if not ports.growing:
+            ports.growing = True
+            self._send(wire.Grow(LOW_PAIRS + len(self._by_number) // LOW_SHARE, ports.ipv6))
+
+    async def _until_free(self, ports: _Ports) -> None:
+        """Wait until a port is free. Raises MediaRefused (480) when there will be none, MediaUnavailable."""
         try:
-            async with asyncio.timeout(seconds):
-                await announced
+            async with asyncio.timeout(PORT_WAIT_SECONDS):
+                while not ports.free:
+                    await self._announcement(ports)
+                    if ports.exhausted and not ports.free:
+                        raise MediaRefused(NO_PORT, "no media port left")
         except TimeoutError:
-            _log.warning("media process announced no port within %.1f s", seconds)
+            _log.warning("media process announced no port within %.1f s", PORT_WAIT_SECONDS)
+            raise MediaRefused(NO_PORT, "no media port announced in time") from None
+
+    async def _announcement(self, ports: _Ports) -> None:
+        """Wait for the next announcement of ports. Raises MediaUnavailable."""
+        self._grow(ports)
+        announced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        ports.waiting.append(announced)
+        await announced
         self._require_connection()
 
     def _join(self, one: _Stream, other: _Stream) -> None:
@@ -285,57 +357,56 @@ class PythonEngine:
             if stream.peer is not None and stream.peer not in (one, other):
                 self._part_from(stream.peer)
         if one.peer is not other:
-            one.turn = other.turn = 0
+            one.play = other.play = None
             one.echoes = other.echoes = False
         one.peer, other.peer = other, one
-        self._say(one, negotiation.payload_types(one, other))
-        self._say(other, negotiation.payload_types(other, one))
+        self._say(one)
+        self._say(other)
 
     def _part(self, stream: _Stream) -> None:
         """Let a leg stand alone, and its former peer with it."""
         if stream.peer is not None:
             self._part_from(stream.peer)
             stream.peer = None
-        self._say(stream, negotiation.own_payload_types(stream))
+        self._say(stream)
 
     def _part_from(self, stream: _Stream) -> None:
         """Tell a leg that its peer has gone to another."""
         stream.peer = None
-        self._say(stream, negotiation.own_payload_types(stream), latch=False)
+        self._say(stream, latch=False)
 
-    def _say(self, stream: _Stream, numbers: dict[int, int], *, latch: bool = True) -> None:
+    def _say(self, stream: _Stream, *, latch: bool = True) -> None:
         """Send the stream's route as both legs have agreed."""
-        remote, voice, peer = stream.remote, stream.voice, stream.peer
-        if remote is None:
-            return
-        receives = stream.receives
-        active = remote.port != 0 and remote.effective_direction == "sendrecv"
-        if peer is not None and peer.remote is not None:
-            active = active and peer.remote.effective_direction == "sendrecv"
-        route = wire.Route(
-            stream.port,
-            peer.port if peer is not None else 0,
-            remote.host if receives else "",
-            remote.port if receives else 0,
-            remote.rtcp_port if receives else 0,
-            stream.nat,
-            latch and stream.nat,
-            active,
-            numbers,
-            negotiation.event_types(stream),
-            voice.name if voice is not None else "",
-            voice.payload_type if voice is not None else 0,
-            voice.clock_rate if voice is not None else 8000,
-            stream.event_type,
-        )
-        stream.route = route
-        self._send(route)
+        if stream.remote is not None:
+            stream.route = _route(stream, stream.remote, latch=latch and stream.nat)
+            self._send(stream.route)
+
+    def _say_again(self, stream: _Stream) -> None:
+        """Tell a media process that comes back, or is met for the first time, what the stream does."""
+        self._send(replace(stream.route, again=True) if stream.route is not None else _blank(stream.number))
+        if stream.echoes:
+            self._send(wire.Echo(stream.number))
+        if stream.play is not None:
+            self._send(stream.play)
 
     # -- the control socket ------------------------------------------------------------------------
 
     def _require_connection(self) -> None:
         if not self._connected:
             raise MediaUnavailable("the media process is gone")
+
+    async def _connect(self, control: socket.socket) -> None:
+        """Say all streams to the media process at the other end and wait for its ports."""
+        self._attach(control)
+        for streams in self._calls.values():
+            for stream in streams.values():
+                self._say_again(stream)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                for ports in self._ports.values():
+                    await self._announcement(ports)
+        except TimeoutError:
+            raise MediaUnavailable(f"no port was announced within {START_SECONDS:.0f} s") from None
 
     def _attach(self, control: socket.socket) -> None:
         control.setblocking(False)
@@ -344,7 +415,9 @@ class PythonEngine:
         self._loop.add_reader(control.fileno(), self._readable)
         self._reader = wire.FrameReader()
         self._connected = True
-        self._growing = self._exhausted = False
+        for ports in self._ports.values():
+            ports.free.clear()
+            ports.growing = ports.exhausted = False
 
     def _detach(self) -> None:
         self._connected = False
@@ -356,7 +429,8 @@ class PythonEngine:
         for reply in self._queries.values():
             if not reply.done():
                 reply.set_exception(MediaUnavailable("the media process is gone"))
-        self._wake_waiting()
+        for ports in self._ports.values():
+            ports.wake()
 
     def _lose(self, reason: str) -> None:
         if self._connected:
@@ -424,10 +498,8 @@ class PythonEngine:
 
     def _take(self, report: wire.Report) -> None:
         match report:
-            case wire.Ports(ports, exhausted):
-                self._free.extend(port for port in ports if port not in self._by_port)
-                self._growing, self._exhausted = False, exhausted
-                self._wake_waiting()
+            case wire.Ports():
+                self._announced(report)
             case wire.Statistics(number):
                 reply = self._queries.get(number)
                 if reply is not None and not reply.done():
@@ -439,21 +511,32 @@ class PythonEngine:
             case wire.Heard(port):
                 self._tell(port, MediaHeard)
             case wire.Finished(port, turn):
-                if port in self._by_port and self._by_port[port][1].turn == turn:
-                    self._by_port[port][1].turn = 0
-                    self._tell(port, PlayFinished)
+                self._finished(port, turn)
+            case wire.Lost(port, reason):
+                _log.error("media port %d can't be had again: %s", port & 0xFFFF, reason)
+                self._tell(port, lambda call, leg: StreamLost(call, leg, reason))
 
-    def _tell(self, port: int, event: Callable[[str, str], MediaEvent]) -> None:
+    def _announced(self, report: wire.Ports) -> None:
+        ports = self._ports.get(report.ipv6)
+        if ports is None:
+            raise wire.WireError("ports of a kind of address that isn't ours")
+        ports.free.extend(number for number in report.ports if number not in self._by_number)
+        ports.exhausted = report.exhausted
+        if report.grown:
+            ports.growing = False
+        ports.wake()
+
+    def _finished(self, number: int, turn: int) -> None:
+        _, stream = self._by_number.get(number, ("", None))
+        if stream is not None and stream.play is not None and stream.play.turn == turn:
+            stream.play = None
+            self._tell(number, PlayFinished)
+
+    def _tell(self, number: int, event: Callable[[str, str], MediaEvent]) -> None:
         """Hand an event to the owner, unless its call has ended meanwhile."""
-        if port in self._by_port:
-            call, stream = self._by_port[port]
+        if number in self._by_number:
+            call, stream = self._by_number[number]
             self.events(event(call, stream.name))
-
-    def _wake_waiting(self) -> None:
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
 
 
 def _leg_media(stream: _Stream, counts: wire.StreamCounts) -> LegMedia:
@@ -472,9 +555,57 @@ def _leg_media(stream: _Stream, counts: wire.StreamCounts) -> LegMedia:
     )
 
 
-def _blank(port: int) -> wire.Route:
+def _route(stream: _Stream, remote: MediaDescription, *, latch: bool) -> wire.Route:
+    """Return what the stream does as both legs have agreed. remote: the leg's own description."""
+    voice, peer = stream.voice, stream.peer
+    receives = stream.receives
+    active = remote.port != 0 and remote.effective_direction == "sendrecv"
+    if peer is None:
+        numbers = negotiation.own_payload_types(stream)
+    else:
+        numbers = negotiation.payload_types(stream, peer)
+        if peer.remote is not None:
+            active = active and peer.remote.effective_direction == "sendrecv"
+    return wire.Route(
+        stream.number,
+        peer.number if peer is not None else 0,
+        remote.host if receives else "",
+        remote.port if receives else 0,
+        remote.rtcp_port if receives else 0,
+        stream.nat,
+        latch,
+        active,
+        numbers,
+        negotiation.event_types(stream),
+        voice.name if voice is not None else "",
+        voice.payload_type if voice is not None else 0,
+        voice.clock_rate if voice is not None else 8000,
+        stream.event_type,
+    )
+
+
+def _restored(kept: LegSnapshot) -> _Stream:
+    """Return the stream that a process before this one had."""
+    stream = _Stream(kept.name, kept.address, kept.stream, kept.session)
+    stream.restore(kept)
+    stream.echoes = kept.echoes
+    return stream
+
+
+def _speaks_ipv6(body: bytes) -> bool:
+    """Say whether a body has its audio on IPv6; False for one that can't be read and is refused later."""
+    if b"IP6" not in body:
+        return False
+    try:
+        audio = [media for media in sdp.parse(body).media if media.kind == "audio"]
+    except sdp.SdpError:
+        return False
+    return bool(audio) and ":" in audio[0].host
+
+
+def _blank(number: int) -> wire.Route:
     """Return the route of a leg that has agreed to nothing yet: it keeps its port."""
-    return wire.Route(port, 0, "", 0, 0, False, False, False, {}, (), "", 0, 8000, -1)
+    return wire.Route(number, 0, "", 0, 0, False, False, False, {}, (), "", 0, 8000, -1, again=True)
 
 
 def _ignore(event: MediaEvent) -> None:

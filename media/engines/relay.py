@@ -423,7 +423,7 @@ class Relay:
 
     def _announce(self, ports: list[int]) -> None:
         exhausted = self._next_port > self._last_port and not self._resting
-        self._reports.append(wire.Ports(tuple(ports), exhausted))
+        self._reports.append(wire.Ports(tuple(ports), exhausted, self._family == socket.AF_INET6))
 
     # -- commands ----------------------------------------------------------------------------------
 

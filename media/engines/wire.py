@@ -4,10 +4,13 @@ A frame is a length of four bytes and a msgpack list of messages: all that one t
 say. Both ends are ours and of one version, so a frame that doesn't decode is a fault, not an input: the
 process that meets one stops loudly, and its supervisor starts it again.
 
-A stream is named by its RTP port. The media process announces ports that it has bound (`Ports`); the
-signalling process gives them to legs, says what each does (`Route`), and gives them back (`Close`).
-Messages keep their order, so what is said of a port before it is announced again belongs to its last
-use.
+A stream is named by its RTP port on IPv4, and by IPV6 + its port on IPv6: this is what `port` is in
+every message. The media process announces ports that it has bound (`Ports`); the signalling process
+gives them to legs, says what each does (`Route`), and gives them back (`Close`). Messages keep their
+order, so what is said of a port before it is announced again belongs to its last use.
+
+Either process may die. Whoever is left tells the next one nothing by itself: signalling says every
+`Route` again (`again`), then asks for ports; streams of which no word was said end after a while.
 """
 
 from collections.abc import Sequence
@@ -18,6 +21,7 @@ import msgspec
 from media.engine import Source
 
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
+IPV6: Final = 0x10000
 _LENGTH_BYTES: Final = 4
 
 
@@ -35,6 +39,8 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     peer knows the same codec by. event_types: those of them that are telephone-events.
     codec, payload_type, clock_rate: what is sent to this leg when we speak; event_type: its number for
     telephone-event, -1 when it has none.
+    again: one of the two processes died, and this was said before: a leg that was latched stays where it
+    is, and a port that can't be bound is told by `Lost`.
     """
 
     port: int
@@ -51,6 +57,7 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     payload_type: int
     clock_rate: int
     event_type: int
+    again: bool = False
 
 
 class Close(msgspec.Struct, tag="close", array_like=True):
@@ -60,9 +67,10 @@ class Close(msgspec.Struct, tag="close", array_like=True):
 
 
 class Grow(msgspec.Struct, tag="grow", array_like=True):
-    """Bind and announce this many more ports, as far as the range goes."""
+    """Announce this many more ports, as far as the range goes; on IPv6 when `ipv6`."""
 
     pairs: int
+    ipv6: bool = False
 
 
 class Play(msgspec.Struct, tag="play", array_like=True):
@@ -101,10 +109,15 @@ class Query(msgspec.Struct, tag="query", array_like=True):
 
 
 class Ports(msgspec.Struct, tag="ports", array_like=True):
-    """Ports that are bound and free. exhausted: the range has no more to bind."""
+    """Ports that are bound and free. exhausted: the range of this kind has no more for now.
+
+    grown: this answers a `Grow`; otherwise they have rested after their last call.
+    """
 
     ports: tuple[int, ...]
     exhausted: bool
+    ipv6: bool = False
+    grown: bool = True
 
 
 class Digit(msgspec.Struct, tag="digit", array_like=True):
@@ -134,6 +147,13 @@ class Heard(msgspec.Struct, tag="heard", array_like=True):
     port: int
 
 
+class Lost(msgspec.Struct, tag="lost", array_like=True):
+    """The port of a stream that was said again can't be bound."""
+
+    port: int
+    reason: str
+
+
 class StreamCounts(msgspec.Struct, array_like=True):
     """Counters of one stream; see `media.engine.LegMedia`. remote: where the leg is heard from."""
 
@@ -158,7 +178,7 @@ class Statistics(msgspec.Struct, tag="statistics", array_like=True):
 
 
 Command = Route | Close | Grow | Play | Stop | Echo | Digits | Query
-Report = Ports | Digit | Finished | Silent | Heard | Statistics
+Report = Ports | Digit | Finished | Silent | Heard | Lost | Statistics
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[Command])

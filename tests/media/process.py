@@ -39,7 +39,7 @@ class MediaProcess:
         self._pairs = pairs
         self._silence_seconds = silence_seconds
         self.process, ours = self.spawn()
-        self.engine = PythonEngine(ours, address, self._take)
+        self.engine = PythonEngine(ours, (address,), self._take)
 
     def spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """Start a process and return it and our end of its control socket."""

@@ -33,7 +33,7 @@ def test_the_example_is_read():
     assert configuration.plan == EXAMPLE.parent / "valmont.yaml"
     assert configuration.data_dir == EXAMPLE.parent / "data"
     assert configuration.sip.udp == (Listen("127.0.0.1", 5060),)
-    assert configuration.media == Media("auto", ipaddress.ip_address("127.0.0.1"), 20000, 29999)
+    assert configuration.media == Media("auto", (ipaddress.ip_address("127.0.0.1"),), 20000, 29999)
     assert configuration.recordings.directory == EXAMPLE.parent / "data" / "recordings"
 
 
@@ -51,7 +51,7 @@ def test_an_empty_file_is_a_configuration_that_works():
     assert configuration.sqlite_file == Path("/srv/town/data/beffroi.sqlite3")
     assert configuration.journal_dir == Path("/srv/town/data/journal")
     assert configuration.sip.udp == configuration.sip.tcp == (Listen("0.0.0.0", 5060),)
-    assert configuration.media == Media("auto", None, 20000, 29999)
+    assert configuration.media == Media("auto", (), 20000, 29999)
     assert [str(network) for network in configuration.local_networks] == list(PRIVATE_NETWORKS)
     assert configuration.external_address is None
     assert configuration.log.level == "info"
@@ -122,6 +122,8 @@ def test_every_mistake_is_told_at_once_with_its_place_and_a_mend():
         "media: {ports: 80-90}",
         "media: {ports: 60000-70000}",
         "media: {address: 0.0.0.0}",
+        "media: {address: []}",
+        "media: {address: [192.0.2.1, 192.0.2.2]}",
         "external_address: 224.0.0.1",
         "external_address: pbx.example",
         "domain: 'a b'",
@@ -219,8 +221,7 @@ def test_an_engine_that_works_is_not_worth_a_word(engine):
 @pytest.mark.parametrize(
     ("text", "deaf"),
     [
-        ('sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}', "IPv6 ([::]:5060)"),
-        ('sip: {udp: "[2001:db8::1]:5060", tcp: "192.0.2.1:5060"}', "IPv4 (192.0.2.1:5060)"),
+        ('sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}\nmedia: {address: 192.0.2.1}', "IPv6 ([::]:5060)"),
         ('media: {address: "2001:db8::1"}', "IPv4 (0.0.0.0:5060)"),
     ],
 )
@@ -234,7 +235,9 @@ def test_telephones_that_could_not_be_heard_are_told(text, deaf):
     "text",
     [
         'sip: {udp: "[2001:db8::1]:5060", tcp: "[2001:db8::1]:5060"}',
-        'sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}\nmedia: {engine: passthrough}',
+        'sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}\nmedia: {engine: passthrough, address: 192.0.2.1}',
+        'sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}',
+        'sip: {udp: ["192.0.2.1:5060", "[::]:5060"]}\nmedia: {address: [192.0.2.1, "2001:db8::1"]}',
         "sip: {udp: [], tcp: []}",
     ],
 )

@@ -199,7 +199,7 @@ def test_the_town_listens_on_loopback_only(tmp_path: Path) -> None:
     sip = configuration.sip
     listens = (*sip.udp, *sip.tcp, *sip.tls, *sip.ws, *sip.wss, *configuration.web)
     assert listens == (Listen("127.0.0.1", 5070), Listen("127.0.0.1", 5070))
-    assert str(configuration.media.address) == "127.0.0.1"
+    assert [str(address) for address in configuration.media.addresses] == ["127.0.0.1"]
 
 
 def test_the_town_has_no_operator_that_could_be_reached(tmp_path: Path) -> None:
