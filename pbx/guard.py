@@ -134,9 +134,7 @@ def _is_bound(device: Device, flow: Flow) -> bool:
 
 def _later(line: str, user: str, flow: Flow) -> RemoteProtocolError:
     log.warning(line, user[:64], flow)
-    return RemoteProtocolError(
-        503, "Service Unavailable", (("Retry-After", str(RETRY_AFTER_SECONDS)),)
-    )
+    return RemoteProtocolError(503, "Service Unavailable", (("Retry-After", str(RETRY_AFTER_SECONDS)),))
 
 
 def _claimed(request: Request) -> str:
