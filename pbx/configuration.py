@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from dialplan.document import Node, read_document, read_text
 from dialplan.finding import Finding, PlanError
+from pbx.defence.bans import FILE_NAME as BANS_FILE_NAME
+from pbx.defence.gate import Settings
 
 FILE_NAME = "beffroi.yaml"
 SYSTEM_FILE = Path("/etc/beffroi") / FILE_NAME
@@ -129,6 +131,7 @@ class Configuration:
     media: Media
     recordings: Recordings
     log: Log
+    defence: Settings = Settings()
     notes: tuple[Finding, ...] = ()
 
     @property
@@ -140,6 +143,11 @@ class Configuration:
     def directory_file(self) -> Path:
         """The people of the database, exported for signalling."""
         return self.data_dir / "directory.json"
+
+    @property
+    def bans_file(self) -> Path:
+        """The bans in force, which a restart keeps."""
+        return self.data_dir / BANS_FILE_NAME
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -196,6 +204,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
             "media",
             "recordings",
             "log",
+            "defence",
         }
     )
     folder = path.absolute().parent
@@ -214,6 +223,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
         media=media,
         recordings=_recordings(keys, data_dir),
         log=_log(keys),
+        defence=_defence(keys),
         notes=(*_notes(root.findings.file, keys), *_soundless(root.findings.file, keys, sip, media)),
     )
     root.findings.raise_errors()
@@ -338,8 +348,12 @@ def _reachable(node: Node) -> IPAddress | None:
 def _networks(keys: Mapping[str, Node]) -> tuple[IPNetwork, ...]:
     if "local_networks" not in keys:
         return tuple(ipaddress.ip_network(network) for network in PRIVATE_NETWORKS)
+    return _network_list(keys["local_networks"])
+
+
+def _network_list(listed: Node) -> tuple[IPNetwork, ...]:
     networks: list[IPNetwork] = []
-    for node in keys["local_networks"].sequence():
+    for node in listed.sequence():
         found = _parsed(ipaddress.ip_network, node.text())
         networks += found
         if not found:
@@ -401,6 +415,20 @@ def _log(keys: Mapping[str, Node]) -> Log:
     return Log(
         level=_choice(section, "level", LOG_LEVELS),
         sip_trace=section["sip_trace"].boolean() if "sip_trace" in section else False,
+    )
+
+
+def _defence(keys: Mapping[str, Node]) -> Settings:
+    limits = ("messages_per_second", "registrations_per_minute", "calls_per_minute")
+    section = _section(keys, "defence", ("ban_loopback", "never_ban", *limits))
+    default = Settings()
+    return Settings(
+        ban_loopback=section["ban_loopback"].boolean() if "ban_loopback" in section else False,
+        never_ban=_network_list(section["never_ban"]) if "never_ban" in section else (),
+        **{
+            name: section[name].integer(1, 100_000) if name in section else getattr(default, name)
+            for name in limits
+        },
     )
 
 

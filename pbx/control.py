@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from pbx.defence.bans import Ban
+
 MAX_LINE_BYTES = 1 << 20
 ANSWER_SECONDS = 30.0
 
@@ -29,6 +31,24 @@ class ReloadPlan(msgspec.Struct, frozen=True, tag=True):
     """Ask to put the plan and the directory, as they are on disk now, in force."""
 
 
+class ListBans(msgspec.Struct, frozen=True, tag=True):
+    """Ask which sources are banned."""
+
+
+class AddBan(msgspec.Struct, frozen=True, tag=True):
+    """Ask for a ban of a source (an address, or an IPv6 /64) for some seconds."""
+
+    source: str
+    why: str
+    seconds: float
+
+
+class RemoveBan(msgspec.Struct, frozen=True, tag=True):
+    """Ask to lift a source's ban."""
+
+    source: str
+
+
 class Counters(msgspec.Struct, frozen=True, tag=True):
     """The answer to Status."""
 
@@ -43,8 +63,15 @@ class Reloaded(msgspec.Struct, frozen=True, tag=True):
     problems: list[str]
 
 
-Question = Status | ReloadPlan
-Answer = Counters | Reloaded
+class BanList(msgspec.Struct, frozen=True, tag=True):
+    """The bans after what was asked. problem: why it wasn't done, empty when it was."""
+
+    bans: list[Ban]
+    problem: str = ""
+
+
+Question = Status | ReloadPlan | ListBans | AddBan | RemoveBan
+Answer = Counters | Reloaded | BanList
 
 _question = msgspec.json.Decoder(Question)
 _answer = msgspec.json.Decoder(Answer)
