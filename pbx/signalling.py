@@ -31,7 +31,7 @@ from pbx.plan_in_force import PlanInForce
 from pbx.tasks import Tasks
 from sip.core.flow import Flow
 from sip.net.addresses import family_of
-from sip.net.tcp import TcpTransport
+from sip.net.stream import StreamTransport
 from sip.net.udp import UdpTransport
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class _Signalling:
         self._plan = plan.read()
         self._sockets = sockets
         self._udp: list[UdpTransport] = []
-        self._tcp: list[TcpTransport] = []
+        self._tcp: list[StreamTransport] = []
 
     async def run(self) -> None:
         """Start, serve, drain, stop."""
@@ -100,7 +100,7 @@ class _Signalling:
         )
         exchange.on_media_event = self._media_event
         self._udp = [UdpTransport(exchange.driver, bound) for bound in self._sockets.udp]
-        self._tcp = [TcpTransport(exchange.driver, bound) for bound in self._sockets.tcp]
+        self._tcp = [StreamTransport(exchange.driver, bound) for bound in self._sockets.tcp]
         if recovered is not None:
             for problem in recovered.problems:
                 log.error("journal: %s", problem)
@@ -225,8 +225,8 @@ class _Signalling:
 
 
 def nearest(
-    local: tuple[str, int] | None, candidates: Sequence[UdpTransport | TcpTransport]
-) -> UdpTransport | TcpTransport:
+    local: tuple[str, int] | None, candidates: Sequence[UdpTransport | StreamTransport]
+) -> UdpTransport | StreamTransport:
     """The socket bound to `local`; else the one of its port, which may hear every address; else the first."""
     if local is None:
         return candidates[0]

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sip.net import tcp
+from sip.net import stream
 from sip.net.driver import Driver
-from sip.net.tcp import TcpTransport
+from sip.net.stream import StreamTransport
 from tests.net.test_udp import PATIENCE_SECONDS, Answering
 
 
@@ -24,14 +24,14 @@ def options(number: int) -> bytes:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[tuple[TcpTransport, Answering, tuple[str, int]]]:
+async def listening() -> AsyncIterator[tuple[StreamTransport, Answering, tuple[str, int]]]:
     application = Answering()
     driver = Driver(application.core)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.bind(("127.0.0.1", 0))
     bound.listen(64)
     address = bound.getsockname()
-    transport = TcpTransport(driver, bound)
+    transport = StreamTransport(driver, bound)
     await transport.start()
     try:
         yield transport, application, address
@@ -112,13 +112,13 @@ async def test_garbage_after_a_good_message_is_closed_at_once():
 
 
 async def test_a_peer_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tcp, "FIRST_MESSAGE_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "FIRST_MESSAGE_SECONDS", 0.05)
     async with listening() as (_, _, address), connected(address) as (reader, _):
         assert await closed(reader)
 
 
 async def test_a_message_that_never_ends_is_closed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tcp, "WHOLE_MESSAGE_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "WHOLE_MESSAGE_SECONDS", 0.05)
     async with listening() as (_, _, address), connected(address) as (reader, writer):
         writer.write(options(1)[:40])
         assert await closed(reader)
@@ -131,7 +131,7 @@ async def test_headers_without_end_are_closed():
 
 
 async def test_too_many_connections_are_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tcp, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(stream, "MAX_CONNECTIONS", 1)
     async with listening() as (_, _, address), connected(address) as (reader, writer):
         writer.write(options(1))
         await answer(reader)
@@ -147,16 +147,16 @@ async def test_what_is_sent_before_the_connection_is_there_arrives_in_order():
         flow.send(options(1))
         flow.send(options(2))
         assert transport.flow_to(address) is flow  # RFC 5923: one connection to one peer
-        await until(lambda: transport._driver.core.stack.counts["stray response"] >= 2)
+        await until(lambda: transport.driver.core.stack.counts["stray response"] >= 2)
 
 
 async def test_a_flow_connects_when_there_is_something_to_send():
     async with listening() as (other, _, address), listening() as (transport, _, _):
         flow = transport.flow_to(address)
         await asyncio.sleep(0.02)
-        assert not other._connections
+        assert not len(other.connections)
         flow.send(options(1))
-        await until(lambda: bool(other._connections))
+        await until(lambda: bool(len(other.connections)))
 
 
 async def test_a_connection_that_fails_closes_its_flow():
