@@ -24,6 +24,7 @@ from dialplan.plan import (
     RingStep,
     Service,
     ToStep,
+    Trunk,
 )
 from dialplan.ranges import NumberRange, RangeSet
 from dialplan.routing import route
@@ -388,6 +389,20 @@ def _check_trunks(plan: Plan) -> Iterator[Finding]:
         if plan.trunks and not site.trunks:
             message = f"site {site.name} has no trunk of its own: only emergency calls and `routes:` leave it"
             yield _finding(plan, "site_without_trunk", "warning", site, message, "add `trunks: [...]`")
+    told_apart: dict[str, Trunk] = {}
+    for trunk in plan.trunks.values():
+        if trunk.certificates and trunk.transport not in {"tls", "auto"}:
+            message = f"trunk {trunk.name} has certificates and no TLS: they are never seen"
+            yield _finding(plan, "certificates_without_tls", "warning", trunk, message, "transport: tls")
+        wanted = sorted(trunk.options & {"account_in_from", "account_in_contact"})
+        if wanted and not trunk.account:
+            message = f"trunk {trunk.name} has no account for its option {wanted[0]}"
+            yield _finding(plan, "no_account", "error", trunk, message, "add `account:` or `username:`")
+        other = told_apart.setdefault(trunk.host.lower(), trunk)
+        if other is not trunk and not (trunk.registers and "no_line" not in trunk.options):
+            message = f"trunk {trunk.name} has the host of {other.name}: its calls are taken for the other's"
+            hint = "harmless where both have the same channels; a trunk that registers is told apart"
+            yield _finding(plan, "same_host", "note", trunk, message, hint)
 
 
 def _check_people(plan: Plan) -> Iterator[Finding]:

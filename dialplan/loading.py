@@ -29,9 +29,9 @@ from dialplan.sections import (
     read_site,
     read_test,
     read_timezone,
-    read_trunk,
 )
 from dialplan.services import read_service
+from dialplan.trunk_section import read_trunk
 from dialplan.values import References, read_destination
 
 FORMAT_VERSION = 1

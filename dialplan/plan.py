@@ -135,8 +135,21 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """A server by name or literal address; port 0 where none is given (RFC 3263 decides then)."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
-    """An operator's line. It may show the numbers that it owns or presents, and no other."""
+    """An operator's line. It may show the numbers that it owns or presents, and no other.
+
+    host: the operator's domain, which our URIs name; proxies: its servers where they aren't the domain's.
+    port 0 and transport `auto`: as the domain's DNS says. account: our user part at the operator.
+    sources and certificates: who else may call as this trunk. The rest is as trunk_section reads it.
+    """
 
     name: str
     host: str
@@ -150,6 +163,24 @@ class Trunk:
     emergency_channels: int
     line: int
     column: int
+    proxies: tuple[Server, ...] = ()
+    account: str = ""
+    registers: bool = False
+    register_seconds: int = 600
+    sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    certificates: tuple[str, ...] = ()
+    numbers_in: str = "auto"
+    numbers_out: str = "e164"
+    caller_id_in: str = "asserted"
+    caller_id_out: str = "asserted"
+    supervise_seconds: int = 60
+    supervise_misses: int = 3
+    options: frozenset[str] = frozenset()
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Where its calls go, in the order to try."""
+        return self.proxies or (Server(self.host, self.port),)
 
     def may_show(self, number: str) -> bool:
         return any(number in numbers for numbers in self.owns + self.presents)

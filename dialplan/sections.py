@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -25,9 +24,7 @@ from dialplan.plan import (
     RecordingPolicy,
     Route,
     Site,
-    Trunk,
 )
-from dialplan.ranges import NumberRange
 from dialplan.schedule import (
     DatedInterval,
     Schedule,
@@ -44,12 +41,11 @@ from dialplan.values import (
     read_e164,
     read_members,
     read_name,
+    read_network,
     read_range,
-    read_secret,
     read_texts,
 )
 
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 _FEATURE = re.compile(r"([0-9*#]{0,15})(?:\{(extension|number)\}([0-9*#]{0,15}))?")
 _DURATION = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?")
@@ -71,7 +67,6 @@ FEATURE_NAMES = (
     "logout",
     "malicious_call",
 )
-DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 
 def read_site(name: str, node: Node, references: References) -> Site:
@@ -97,20 +92,6 @@ def read_site(name: str, node: Node, references: References) -> Site:
     )
 
 
-def read_network(node: Node) -> IPv4Network | IPv6Network | None:
-    """A network such as 10.54.1.0/24; None with an error otherwise."""
-    text = node.text()
-    try:
-        return ip_network(text)
-    except ValueError:
-        try:
-            hint = f"write {ip_network(text, strict=False)}"
-        except ValueError:
-            hint = "write 10.54.1.0/24"
-        node.error("bad_network", f'"{shortened(text)}" is no network', hint)
-        return None
-
-
 def read_class(name: str, node: Node) -> ClassOfRights:
     rights: set[str] = set()
     for item in node.sequence():
@@ -119,54 +100,6 @@ def read_class(name: str, node: Node) -> ClassOfRights:
         else:
             rights.add(item.choice(RIGHTS, "right"))
     return ClassOfRights(read_name(name, node), frozenset(rights), node.line, node.column)
-
-
-def read_trunk(name: str, node: Node) -> Trunk:
-    fields = node.mapping(
-        {
-            "host",
-            "port",
-            "transport",
-            "username",
-            "secret",
-            "owns",
-            "presents",
-            "channels",
-            "emergency_channels",
-        },
-        required=("host",),
-    )
-    host = fields["host"].text() if "host" in fields else ""
-    if host and not _HOST.fullmatch(host):
-        fields["host"].error("bad_host", f'"{shortened(host)}" is no host name and no address')
-    transport = (
-        fields["transport"].choice(tuple(DEFAULT_PORTS), "transport") if "transport" in fields else "udp"
-    )
-    channels = fields["channels"].integer(1, 10_000) if "channels" in fields else 30
-    kept = fields["emergency_channels"].integer(0, 10_000) if "emergency_channels" in fields else 0
-    if kept > channels:
-        fields["emergency_channels"].error(
-            "too_many_channels", f"{kept} channels are kept for emergency calls and the trunk has {channels}"
-        )
-    return Trunk(
-        name=read_name(name, node),
-        host=host,
-        port=fields["port"].integer(1, 65535) if "port" in fields else DEFAULT_PORTS[transport],
-        transport=transport,
-        username=fields["username"].text() if "username" in fields else None,
-        secret=read_secret(fields["secret"]) if "secret" in fields else None,
-        owns=_public_ranges(fields["owns"]) if "owns" in fields else (),
-        presents=_public_ranges(fields["presents"]) if "presents" in fields else (),
-        channels=channels,
-        emergency_channels=kept,
-        line=node.line,
-        column=node.column,
-    )
-
-
-def _public_ranges(node: Node) -> tuple[NumberRange, ...]:
-    ranges = [read_range(item, public=True) for item in node.sequence()]
-    return tuple(numbers for numbers in ranges if numbers is not None)
 
 
 def read_route(node: Node, references: References) -> Route:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
 
 from dialplan.document import Node, did_you_mean, shortened
@@ -91,6 +92,20 @@ def read_range(node: Node, public: bool) -> NumberRange | None:
         node.error("bad_range", f'"{shortened(text)}" can\'t be here', mend)
         return None
     return numbers
+
+
+def read_network(node: Node) -> IPv4Network | IPv6Network | None:
+    """A network such as 10.54.1.0/24; None with an error otherwise."""
+    text = node.text()
+    try:
+        return ip_network(text)
+    except ValueError:
+        try:
+            hint = f"write {ip_network(text, strict=False)}"
+        except ValueError:
+            hint = "write 10.54.1.0/24"
+        node.error("bad_network", f'"{shortened(text)}" is no network', hint)
+        return None
 
 
 def read_secret(node: Node) -> SecretRef | None:

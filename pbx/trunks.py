@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 RESOLVE_SECONDS = 5.0
 KNOWN_FOR_SECONDS = 60.0
-_TRANSPORTS = {"udp": "UDP", "tcp": "TCP"}
+_TRANSPORTS = {"auto": "UDP", "udp": "UDP", "tcp": "TCP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Trunks:
         self, call: Call, trunk: Trunk, flow: Flow, number: str, body: bytes, *, emergency: bool
     ) -> Leg:
         """Call a number over a seized trunk. RFC 3325: the number that we assert is the one shown."""
-        host = host_port((trunk.host.strip("[]"), trunk.port)) if trunk.port != 5060 else trunk.host
+        host = host_port((trunk.host.strip("[]"), trunk.port)) if trunk.port not in {0, 5060} else trunk.host
         shown = call.decision.caller_id or ""
         name_part = f"{quote(call.from_name)} " if call.from_name and not emergency else ""
         headers = f"P-Asserted-Identity: <sip:{shown}@{trunk.host}>\r\n" if shown else ""
@@ -141,7 +141,7 @@ class Trunks:
         if not address:
             return None
         try:
-            return self._exchange.flow(_TRANSPORTS[trunk.transport], (address, trunk.port), None)
+            return self._exchange.flow(_TRANSPORTS[trunk.transport], (address, trunk.port or 5060), None)
         except OSError as error:
             log.warning("trunk=%s can't be reached: %s", trunk.name, error)
             return None
