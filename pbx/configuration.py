@@ -131,7 +131,7 @@ class Configuration:
     media: Media
     recordings: Recordings
     log: Log
-    defence: Settings = Settings()
+    defence: Settings = field(default_factory=Settings)
     notes: tuple[Finding, ...] = ()
 
     @property

@@ -22,6 +22,8 @@ from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
 from pbx import control
 from pbx.configuration import Configuration
+from pbx.defence.answers import answer_about_bans
+from pbx.defence.bans import KeptBans, KeptError, read_kept, write_kept
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
 from pbx.journal import Journal, recover
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 DRAIN_SECONDS = 30.0
 RECONNECT_SECONDS = 0.1
 DIRECTORY_SECONDS = 1.0
+BANS_SECONDS = 1.0
+FAMILIAR_KEPT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class _Signalling:
         journal = Journal(configuration.journal_dir)
         engine = await self._start_engine()
         directory = self._directory()
+        kept_bans = self._kept_bans()
         self._exchange = exchange = Exchange(
             domain=configuration.domain,
             plan=with_directory(self._plan, directory),
@@ -97,6 +102,8 @@ class _Signalling:
             clock=time.time,  # noqa: TID251 (the composition root gives time to the others)
             flow=self._flow,
             secret=os.urandom(32),
+            defence=configuration.defence,
+            kept_bans=kept_bans,
         )
         exchange.on_media_event = self._media_event
         self._udp = [UdpTransport(exchange.driver, bound) for bound in self._sockets.udp]
@@ -111,12 +118,14 @@ class _Signalling:
         server = await control.serve(self._sockets.control, self._answer)
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         self._tasks.start(self._watch_directory(), "directory")
+        self._tasks.start(self._keep_bans(), "bans")
         log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
         await stop.wait()
         log.info("draining calls=%d", exchange.status()["calls"])
         await exchange.drain(DRAIN_SECONDS)
         server.close()
         await self._tasks.cancel()
+        await self._write_bans()
         for tcp in self._tcp:
             await tcp.close()
         exchange.driver.close()
@@ -140,6 +149,34 @@ class _Signalling:
         except DirectoryError as error:
             log.error("%s; the people of the database can't sign in", error)
             return Directory()
+
+    # Bans
+
+    def _kept_bans(self) -> KeptBans:
+        try:
+            return read_kept(self._configuration.bans_file, KeptBans)
+        except KeptError as error:
+            log.error("%s; nobody is banned", error)
+            return KeptBans()
+
+    async def _keep_bans(self) -> None:
+        """Write bans down soon after they change, and now and then who is familiar."""
+        seconds = 0.0
+        while True:
+            await asyncio.sleep(BANS_SECONDS)
+            seconds += BANS_SECONDS
+            if self._exchange.gate.bans.changed or seconds >= FAMILIAR_KEPT_SECONDS:
+                seconds = 0.0
+                await self._write_bans()
+
+    async def _write_bans(self) -> None:
+        gate = self._exchange.gate
+        gate.bans.changed = False
+        try:
+            await asyncio.to_thread(write_kept, self._configuration.bans_file, gate.kept())
+        except KeptError as error:
+            gate.bans.changed = True
+            log.error("%s; the bans hold as long as this process lives", error)
 
     async def _watch_directory(self) -> None:
         """Take the people of the database anew whenever they are exported."""
@@ -208,6 +245,8 @@ class _Signalling:
                 return control.Counters(self._exchange.status(), self._exchange.plan.version)
             case control.ReloadPlan():
                 return await self._reload()
+            case control.ListBans() | control.AddBan() | control.RemoveBan():
+                return answer_about_bans(self._exchange.gate, question)
 
     async def _reload(self) -> control.Reloaded:
         """Load the plan beside the calls, and put it in force only if it has no error."""

@@ -297,6 +297,10 @@ class Gate:
         )
         self.on_ban(AddressBanned(ban.source, ban.why, ban.until))
 
+    def bans_in_force(self) -> list[Ban]:
+        """The bans in force, the newest last."""
+        return self.bans.in_force(self._clock())
+
     def kept(self) -> KeptBans:
         """What is to be written down."""
         unix_now = self._clock()
