@@ -10,8 +10,6 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from dialplan.document import read_text
 from dialplan.finding import PlanError
@@ -30,6 +28,7 @@ from pbx.journal import Journal, recover
 from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_in_force import PlanInForce
+from pbx.sockets import Sockets
 from pbx.tasks import Tasks
 from sip.core.flow import Flow
 from sip.net.addresses import family_of
@@ -45,20 +44,14 @@ BANS_SECONDS = 1.0
 FAMILIAR_KEPT_SECONDS = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sockets:
-    """What the supervisor hands on: bound SIP sockets, the control socket, the media process's path."""
-
-    udp: list[socket.socket]
-    tcp: list[socket.socket]
-    control: socket.socket
-    media: Path
-
-
 def run_signalling(configuration: Configuration, plan: PlanInForce, sockets: Sockets) -> None:
-    """Be the signalling process until SIGTERM; it then waits for calls to end."""
+    """Be the signalling process until SIGTERM; it then waits for calls to end.
+
+    Raises PlanError where there is no plan to begin with.
+    """
+    signalling = _Signalling(configuration, plan, sockets)
     tune_collector()
-    asyncio.run(_Signalling(configuration, plan, sockets).run())
+    asyncio.run(signalling.run())
 
 
 def tune_collector() -> None:

@@ -1,7 +1,8 @@
 """The supervisor: owns the sockets, starts the other processes, starts one again that dies.
 
-It is plain synchronous code without threads, so that it can fork at any moment: children share its memory and
-its sockets, and are up in milliseconds. A child never outlives it.
+It is plain synchronous code without threads, so that it can fork at any moment: children share its sockets. A
+child imports what it alone needs and reads the plan itself, so that nobody carries what is another's. A child
+never outlives the supervisor.
 
     supervisor ─┬─ signalling   SIP, routing, apps, journal
                 ├─ media        RTP
@@ -27,13 +28,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialplan.plan import Plan
+from dialplan.finding import PlanError
 from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.logs import start_logging
-from pbx.media_process import run_media
 from pbx.plan_in_force import PlanInForce
-from pbx.signalling import Sockets, run_signalling
+from pbx.sockets import Sockets
 from sip.net.addresses import family_of
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 STEADY_SECONDS = 5.0  # a child that lived this long is started again at once
 RESTART_SECONDS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
+WORKER_NICENESS = 10
+NO_PLAN = 78  # EX_CONFIG of sysexits.h
 WRITE_AGAIN_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
@@ -64,7 +66,7 @@ class Child:
 class Supervisor:
     """The processes of one node."""
 
-    def __init__(self, configuration: Configuration, plan: Plan) -> None:
+    def __init__(self, configuration: Configuration) -> None:
         """Take the data directory and the sockets. Raises StartError."""
         self._configuration = configuration
         data_dir = configuration.data_dir
@@ -85,14 +87,12 @@ class Supervisor:
             control=heard(control.control_path(data_dir)),
             media=data_dir / "media.sock",
         )
-        plan_in_force = PlanInForce(plan)
-        self._children = [
-            Child("signalling", lambda: run_signalling(configuration, plan_in_force, self._sockets)),
-            Child("worker", self._be_worker),
-        ]
+        self._plan = PlanInForce(configuration.plan)
+        self._children = [Child("signalling", self._be_signalling), Child("worker", self._be_worker)]
         if configuration.media.engine != "passthrough":
-            self._children.insert(0, Child("media", lambda: run_media(configuration, self._media_listening)))
+            self._children.insert(0, Child("media", self._be_media))
         self._stopping = False
+        self._status = 0
         self._write_again = False
 
     def run(self) -> int:
@@ -111,7 +111,7 @@ class Supervisor:
             _drain(reader)
             self._reap()
         self._end()
-        return 0
+        return self._status
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stopping = True
@@ -149,6 +149,9 @@ class Supervisor:
             start_logging(self._configuration.log, child.role)
             child.main()
             status = 0
+        except PlanError as error:
+            sys.stderr.write("".join(f"{finding}\n" for finding in error.findings))
+            status = NO_PLAN
         except BaseException:
             log.critical("%s failed", child.role, exc_info=True)
         finally:
@@ -171,10 +174,12 @@ class Supervisor:
         steady = _now() - child.started_at >= STEADY_SECONDS
         child.failures = 0 if steady else min(child.failures + 1, len(RESTART_SECONDS) - 1)
         wait = RESTART_SECONDS[child.failures - 1 if child.failures else 0]
+        code = os.waitstatus_to_exitcode(status)
         child.pid = 0
         child.start_at = _now() + wait
-        if not self._stopping:
-            code = os.waitstatus_to_exitcode(status)
+        if code == NO_PLAN and not self._plan.begun:
+            self._stopping, self._status = True, 1  # it has said why
+        elif not self._stopping:
             log.error("process=%s ended status=%d, starts again in %.1f s", child.role, code, wait)
 
     def _seconds_to_next_start(self) -> float | None:
@@ -210,7 +215,18 @@ class Supervisor:
         with contextlib.suppress(OSError):
             (self._configuration.data_dir / "processes.json").unlink(missing_ok=True)
 
+    def _be_signalling(self) -> None:
+        from pbx.signalling import run_signalling
+
+        run_signalling(self._configuration, self._plan, self._sockets)
+
+    def _be_media(self) -> None:
+        from pbx.media_process import run_media
+
+        run_media(self._configuration, self._media_listening)
+
     def _be_worker(self) -> None:
+        os.nice(WORKER_NICENESS)  # before it imports: signalling and media start beside it
         from pbx.worker import run_worker
 
         os.close(self._worker_wake)

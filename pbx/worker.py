@@ -55,7 +55,6 @@ SYNC_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 30.0
 MOST_IN_A_TRANSACTION = 500
-NICENESS = 5
 
 
 class Worker:
@@ -260,7 +259,6 @@ def run_worker(configuration: Configuration, wake_descriptor: int | None = None)
     holds the other side is gone) ends the worker. SIGINT is left to the parent, which a terminal tells as
     well.
     """
-    os.nice(NICENESS)
     stopping = False
 
     def stop(_number: int, _frame: object) -> None:

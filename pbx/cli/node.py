@@ -10,7 +10,7 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
 from pbx.cli.printing import print_json
-from pbx.cli.reading import configured, fail, planned, why_silent
+from pbx.cli.reading import configured, fail, why_silent
 
 
 @application.command()
@@ -21,9 +21,8 @@ def serve(configuration: ConfigurationOption = None) -> None:
     settings = configured(configuration)
     for note in settings.notes:
         typer.echo(str(note), err=True)
-    plan = planned(settings)
     try:
-        supervisor = Supervisor(settings, plan)
+        supervisor = Supervisor(settings)
     except StartError as error:
         fail(error)
     raise typer.Exit(supervisor.run())

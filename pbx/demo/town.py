@@ -145,7 +145,7 @@ def _start(configuration: Configuration, plan: Plan) -> Town:
     pid = os.fork()
     if pid == 0:
         os.close(ready)
-        _be_node(configuration, plan, log_file, bound_now, parent)
+        _be_node(configuration, log_file, bound_now, parent)
     os.close(bound_now)
     with os.fdopen(ready, "rb") as pipe:
         if pipe.read(1):
@@ -154,7 +154,7 @@ def _start(configuration: Configuration, plan: Plan) -> Town:
     raise DemoError(f"the town doesn't start: {_last_words(log_file)}")
 
 
-def _be_node(configuration: Configuration, plan: Plan, log_file: Path, bound_now: int, parent: int) -> None:
+def _be_node(configuration: Configuration, log_file: Path, bound_now: int, parent: int) -> None:
     """Be the supervisor until the end, writing to the log instead of the screen; never returns."""
     status = 1
     try:
@@ -165,7 +165,7 @@ def _be_node(configuration: Configuration, plan: Plan, log_file: Path, bound_now
         output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
-        supervisor = Supervisor(configuration, plan)
+        supervisor = Supervisor(configuration)
         os.write(bound_now, b"\n")
         os.close(bound_now)
         status = supervisor.run()

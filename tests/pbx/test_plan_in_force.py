@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dialplan.finding import PlanError
 from dialplan.loading import parse_plan
 from pbx.plan_in_force import PlanInForce
 
@@ -22,12 +23,39 @@ def kept(in_force: PlanInForce, text: str) -> str:
     return plan.version
 
 
-def test_a_node_begins_with_its_first_plan() -> None:
-    assert PlanInForce(FIRST).read() is FIRST
+def begun(path: Path = PLAN) -> PlanInForce:
+    """A node's plan in force after its first process has read it."""
+    in_force = PlanInForce(path)
+    in_force.read()
+    return in_force
+
+
+def test_a_node_begins_with_the_plan_of_its_file() -> None:
+    in_force = PlanInForce(PLAN)
+    assert not in_force.begun
+    assert in_force.read().version == FIRST.version
+    assert in_force.begun
+
+
+def test_a_file_changed_since_the_start_is_not_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(TEXT, "utf-8")
+    in_force = begun(path)
+    path.write_text(TEXT.replace("Alice Martin", "Léa"), "utf-8")
+    assert in_force.read().people["1001"].name == "Alice Martin"
+
+
+def test_a_first_plan_with_errors_is_told_and_nothing_has_begun(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(TEXT.replace("country: FR", "country: ZZ"), "utf-8")
+    in_force = PlanInForce(path)
+    with pytest.raises(PlanError):
+        in_force.read()
+    assert not in_force.begun
 
 
 def test_the_plan_put_in_force_last_is_read_whole() -> None:
-    in_force = PlanInForce(FIRST)
+    in_force = begun()
     kept(in_force, TEXT.replace("Alice Martin", "Alice Martin-Desbordes-Valmore"))
     last = kept(in_force, TEXT.replace("Alice Martin", "Léa"))
     plan = in_force.read()
@@ -37,7 +65,7 @@ def test_the_plan_put_in_force_last_is_read_whole() -> None:
 
 
 def test_a_plan_whose_writer_was_killed_on_the_way_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_force = PlanInForce(FIRST)
+    in_force = begun()
     tests = TEXT.index("tests:  ")  # what comes before is a plan as well
 
     def write_and_die(descriptor: int, data: bytes, offset: int) -> int:
@@ -47,4 +75,4 @@ def test_a_plan_whose_writer_was_killed_on_the_way_is_not_taken(monkeypatch: pyt
     monkeypatch.setattr(os, "pwrite", write_and_die)
     with pytest.raises(KeyboardInterrupt):
         kept(in_force, TEXT.replace("Alice Martin", "Léa Martin!!"))
-    assert in_force.read() is FIRST
+    assert in_force.read().version == FIRST.version
