@@ -114,11 +114,12 @@ class Dialog:
         contact: str = "",
         headers: str = "",
         body: bytes = b"",
+        content_type: str = "application/sdp",
         max_forwards: int = 70,
     ) -> bytes:
         """The wire form of a request within the dialog (12.2.1.1).
 
-        contact: the URI for target refresh requests. headers: lines ending in CRLF. body: SDP.
+        contact: the URI for target refresh requests. headers: lines ending in CRLF. content_type: the body's.
         """
         uri = self.remote_target
         routes = self.route_set
@@ -131,7 +132,7 @@ class Dialog:
         remote_tag = f";tag={self.remote_tag}" if self.remote_tag else ""
         flow = self.flow
         contact_line = f"Contact: <{contact}>\r\n" if contact else ""
-        type_line = "Content-Type: application/sdp\r\n" if body else ""
+        type_line = f"Content-Type: {content_type}\r\n" if body else ""
         return (
             f"{method} {uri} SIP/2.0\r\n"
             f"Via: SIP/2.0/{flow.transport} {host_port(flow.local)};branch={branch};rport\r\n"
