@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 
 from sip.core.flow import Flow
 from sip.net.driver import Driver
+from sip.net.stun import HIGHEST_FIRST_BYTE, StunServer
 
 BATCH_DATAGRAMS = 64  # then timers and tasks have their turn
 MAX_FLOWS = 65_536
@@ -52,6 +54,7 @@ class UdpTransport:
         self._socket = bound
         self._receive = bound.recvfrom
         self._send = bound.sendto
+        self._stun = StunServer()
         self._flows: dict[tuple[str, int], UdpFlow] = {}
         self.local: tuple[str, int] = bound.getsockname()[:2]
         self.family = bound.family
@@ -92,8 +95,18 @@ class UdpTransport:
                 continue  # an ICMP error of an earlier datagram
             if len(data) <= KEEP_ALIVE_BYTES:
                 continue  # RFC 5626 section 3.5.1 CRLF, and the single zero byte that some phones send
+            if data[0] <= HIGHEST_FIRST_BYTE:
+                self._stun_received(data, address, now)
+                continue
             deliver(data, flows.get(address) or self.flow_to(address), now)
         self._driver.flush()
+
+    def _stun_received(self, data: bytes, address: tuple[str, int], now: float) -> None:
+        """Tell a telephone where it is seen (RFC 5626 section 4.4.2)."""
+        answer = self._stun.answer(data, address, now)
+        if answer:
+            with suppress(OSError):
+                self.send(answer, address)
 
     def close(self) -> None:
         """Stop reading; the socket itself is the supervisor's."""
