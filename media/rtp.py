@@ -17,6 +17,10 @@ HEADER_BYTES: Final = 12
 # Second byte of an RTCP packet, 200 to 204, seen as marker and payload type (RFC 5761 section 4).
 RTCP_PAYLOAD_TYPES: Final = range(64, 96)
 
+RESUME_PACKETS: Final = 256  # more than are sent between two records of a stream
+RESUME_SECONDS: Final = 0.1  # what a sender's clock may be before ours
+_ANOTHER_PROCESS: Final = -2
+
 _HEADER: Final = struct.Struct(">BBHII")
 # First byte, marker and payload type, sequence, timestamp, SSRC.
 Header: TypeAlias = tuple[int, int, int, int, int]
@@ -91,6 +95,29 @@ def build(packet: Packet) -> bytes:
     return _HEADER.pack(0x80, second, packet.sequence, packet.timestamp, packet.ssrc) + packet.payload
 
 
+class OutgoingState(msgspec.Struct, frozen=True, array_like=True):
+    """Where an `Outgoing` is, as plain values. saved_at: monotonic seconds."""
+
+    ssrc: int
+    sequence: int
+    timestamp: int
+    source: int
+    sequence_shift: int
+    timestamp_shift: int
+    sent_at: float
+    saved_at: float
+    packets: int
+    octets: int
+
+
+class IncomingState(msgspec.Struct, frozen=True, array_like=True):
+    """What an `Incoming` has counted, as plain values."""
+
+    packets: int
+    octets: int
+    lost: int
+
+
 class Outgoing:
     """The one stream that a leg receives from us.
 
@@ -113,12 +140,33 @@ class Outgoing:
         self.ssrc = ssrc
         self.sequence = first_sequence  # of the newest packet sent
         self.timestamp = first_timestamp
-        self.source = -1  # SSRC of who speaks through us now, -1: we do
+        self.source = -1  # SSRC of who speaks through us now, -1: we do, -2: a process before us did
         self.sequence_shift = 0
         self.timestamp_shift = 0
         self.sent_at = -1.0
         self.packets = 0
         self.octets = 0
+
+    def state(self, now: float) -> OutgoingState:
+        """Return where the stream is. now: monotonic seconds."""
+        return OutgoingState(
+            self.ssrc, self.sequence, self.timestamp, self.source, self.sequence_shift, self.timestamp_shift,
+            self.sent_at, now, self.packets, self.octets,
+        )  # fmt: skip
+
+    def resume(self, state: OutgoingState) -> None:
+        """Go on where a process that died had the stream, at most RESUME_PACKETS after `state` was made.
+
+        A source that spoke then goes on by its own numbers, as if nothing had been. For any other one the
+        stream goes on behind everything that may have been sent since.
+        """
+        self.ssrc = state.ssrc
+        self.sequence = (state.sequence + RESUME_PACKETS) & 0xFFFF
+        self.timestamp = state.timestamp
+        self.sent_at = (state.sent_at if state.sent_at >= 0 else state.saved_at) - RESUME_SECONDS
+        self.source = state.source if state.source >= 0 else _ANOTHER_PROCESS
+        self.sequence_shift, self.timestamp_shift = state.sequence_shift, state.timestamp_shift
+        self.packets, self.octets = state.packets, state.octets
 
     def relay(
         self, buffer: bytearray, header: Header, length: int, payload_type: int, clock_rate: int, now: float
@@ -228,6 +276,14 @@ class Incoming:
             difference = 0x100000000 - difference
         if difference < 80_000:
             self.jitter_ticks += (difference - self.jitter_ticks) / 16
+
+    def state(self) -> IncomingState:
+        """Return what was counted."""
+        return IncomingState(self.packets, self.octets, self.lost)
+
+    def resume(self, state: IncomingState) -> None:
+        """Count on from what a process before this one had counted."""
+        self.packets, self.octets, self._lost_before = state.packets, state.octets, state.lost
 
     @property
     def highest(self) -> int:

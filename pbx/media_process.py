@@ -1,25 +1,33 @@
-"""The media process: one relay after the other, for the signalling process that is connected."""
+"""The media process: a relay that outlives the signalling process, and where it listens."""
 
 from __future__ import annotations
 
 import socket
 
 from media.engines import relay
+from media.engines.inheritance import Inheritance
 from pbx.configuration import Configuration
 from sip.net.addresses import local_address_toward
 
 UNROUTED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
-def run_media(configuration: Configuration, listening: socket.socket) -> None:
-    """Relay for one signalling process after the other, each connected to `listening`; never returns."""
+def run_media(configuration: Configuration, listening: socket.socket, inheritance: Inheritance) -> None:
+    """Relay for the signalling process that is connected to `listening`; never returns.
+
+    inheritance: the sockets and records of the media processes before this one.
+    """
     media = configuration.media
     prompts = configuration.data_dir / "prompts"
     prompts.mkdir(mode=0o700, exist_ok=True)
-    address = media_addresses(configuration)[0]
-    while True:
-        connection, _ = listening.accept()
-        relay.main(connection, address, (media.first_port, media.last_port), prompts=prompts)
+    relay.main(
+        None,
+        media_addresses(configuration),
+        (media.first_port, media.last_port),
+        prompts=prompts,
+        listening=listening,
+        inheritance=inheritance,
+    )
 
 
 def media_addresses(configuration: Configuration) -> tuple[str, ...]:

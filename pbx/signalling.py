@@ -73,6 +73,7 @@ class _Signalling:
         self._sockets = sockets
         self._udp: list[UdpTransport] = []
         self._tcp: list[StreamTransport] = []
+        self._reconnecting = False
 
     async def run(self) -> None:
         """Start, serve, drain, stop."""
@@ -214,20 +215,23 @@ class _Signalling:
         return connection
 
     def _media_event(self, event: MediaEvent) -> None:
-        if isinstance(event, EngineLost):
+        if isinstance(event, EngineLost) and not self._reconnecting:
+            self._reconnecting = True
             self._tasks.start(self._reconnect_media(), "media")
 
     async def _reconnect_media(self) -> None:
         engine = self._exchange.engine
         assert isinstance(engine, PythonEngine)
         while True:
-            await asyncio.sleep(RECONNECT_SECONDS)
             try:
+                # The supervisor listens: this waits for the next media process, and is its first message.
                 await engine.reconnect(self._connect_media())
             except (OSError, MediaUnavailable) as error:
                 log.warning("media process: %s", error)
+                await asyncio.sleep(RECONNECT_SECONDS)
                 continue
             log.info("media process is back")
+            self._reconnecting = False
             return
 
     # Control

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialplan.finding import PlanError
+from media.engines.inheritance import Inheritance
 from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.logs import start_logging
@@ -80,6 +81,7 @@ class Supervisor:
             raise StartError(f"{data_dir}: {error.strerror}") from None
         raise_descriptor_limit()
         self._media_listening = heard(data_dir / "media.sock")
+        self._inheritance = Inheritance()
         self._worker_end, self._worker_wake = os.pipe()
         self._sockets = Sockets(
             udp=[bound(listen, socket.SOCK_DGRAM) for listen in configuration.sip.udp],
@@ -107,9 +109,10 @@ class Supervisor:
         gc.freeze()
         while not self._stopping:
             self._start_due()
-            select.select([reader], [], [], self._seconds_to_next_start())
+            select.select([reader, self._inheritance.fileno()], [], [], self._seconds_to_next_start())
             _drain(reader)
             self._reap()
+            self._inheritance.receive()  # after a death: also what was bound just before it
         self._end()
         return self._status
 
@@ -216,6 +219,7 @@ class Supervisor:
             (self._configuration.data_dir / "processes.json").unlink(missing_ok=True)
 
     def _be_signalling(self) -> None:
+        self._inheritance.renounce()
         from pbx.signalling import run_signalling
 
         run_signalling(self._configuration, self._plan, self._sockets)
@@ -223,9 +227,10 @@ class Supervisor:
     def _be_media(self) -> None:
         from pbx.media_process import run_media
 
-        run_media(self._configuration, self._media_listening)
+        run_media(self._configuration, self._media_listening, self._inheritance)
 
     def _be_worker(self) -> None:
+        self._inheritance.renounce()
         os.nice(WORKER_NICENESS)  # before it imports: signalling and media start beside it
         from pbx.worker import run_worker
 

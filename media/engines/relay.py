@@ -14,11 +14,16 @@ Whose packets count: those from the address of the leg's SDP. A leg behind NAT i
 valid packet within LATCH_SECONDS of each answer shows where it is, and there it stays until the next
 answer. RTCP is regenerated, not relayed (`media/rtcp.py`).
 
+The signalling process may go and come back: streams go on meanwhile, and those of which the next one
+says nothing within ORPHAN_SECONDS end. What this process leaves when it dies itself is in
+`engines/inheritance.py`.
+
 Reading files, speaking and encoding are done in worker threads; packets never wait for a file.
 This is the one module of media that reads a clock.
 """
 
 import argparse
+import errno
 import logging
 import os
 import queue
@@ -27,7 +32,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +42,7 @@ from typing import Final
 from media import codecs, dtmf, rtcp, rtp, speech, tones, wav
 from media.engine import Source, Wav
 from media.engines import wire
+from media.engines.inheritance import Inheritance, NoRecord, Pair, StreamRecord
 from media.rtp import Frame, read_header
 from media.speech import Speech
 from media.tones import Tone
@@ -48,6 +54,7 @@ PACKET_TICKS: Final = 160
 LATCH_SECONDS: Final = 10.0
 REST_SECONDS: Final = 2.0  # before a port is used again: late packets of its last call must be over
 SILENCE_SECONDS: Final = 10.0
+ORPHAN_SECONDS: Final = 30.0
 RTCP_SECONDS: Final = 5
 CATCH_UP_PACKETS: Final = 5
 MAX_DATAGRAM_BYTES: Final = 4096
@@ -70,17 +77,20 @@ class _Player:
 
 
 class _Stream:
-    """One port pair and what it does. `restart` makes it as new for the next leg."""
+    """One port pair and what it does. `restart` makes it as new for the next leg. port: see `wire`."""
 
     __slots__ = (
         "clock_rate", "codec", "destination", "detector", "echoes", "event_type", "event_types", "heard_at",
         "incoming", "invalid", "latch_until", "outgoing", "payload_type", "payload_types", "peer",
-        "player", "port", "receive_into", "rtcp_destination", "rtcp_socket", "rtp_socket", "send_to",
-        "silence_told", "source", "third_party", "turn", "watched_since",
+        "player", "port", "range", "receive_into", "recorded", "rtcp_destination", "rtcp_socket",
+        "rtp_socket", "send_to", "silence_told", "source", "third_party", "turn", "watched_since",
     )  # fmt: skip
 
-    def __init__(self, port: int, rtp_socket: socket.socket, rtcp_socket: socket.socket) -> None:
+    def __init__(
+        self, port: int, ports: "_Range", rtp_socket: socket.socket, rtcp_socket: socket.socket
+    ) -> None:
         self.port = port
+        self.range = ports
         self.rtp_socket = rtp_socket
         self.rtcp_socket = rtcp_socket
         self.receive_into: Callable[[bytearray], tuple[int, Address]] = rtp_socket.recvfrom_into
@@ -107,37 +117,67 @@ class _Stream:
         self.heard_at = -1.0
         self.third_party = 0
         self.invalid = 0
+        self.recorded = -1  # packets in and out when its record was written
         self.incoming = rtp.Incoming()
         self.outgoing = rtp.Outgoing(randbits(32), randbits(16), randbits(32))
         self.detector = dtmf.DigitDetector()
 
 
-class Relay:
-    """The loop. control: connected to the signalling process; address: bound; ports: first and last.
+class _Range:
+    """The port pairs of one address. kind: added to a port to name its stream, see `wire`.
 
+    idle: bound, and announced to nobody who is there; resting: until when, and which.
+    """
+
+    __slots__ = ("address", "family", "idle", "kind", "last_port", "next_port", "resting")
+
+    def __init__(self, address: str, ports: tuple[int, int]) -> None:
+        self.address = address
+        self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.kind = wire.IPV6 if ":" in address else 0
+        self.next_port = ports[0] + ports[0] % 2
+        self.last_port = ports[1] - 1  # the RTCP port above is in the range as well
+        self.idle: deque[int] = deque()
+        self.resting: deque[tuple[float, int]] = deque()
+
+    def sockaddr(self, host: str, port: int) -> Address:
+        return (host, port, 0, 0) if self.kind else (host, port)
+
+
+class Relay:
+    """The loop. addresses: bound, one for IPv4, IPv6 or each; ports: first and last, for each address.
+
+    control: connected to the signalling process; None when it comes through `listening`, as do those
+    after it. Without `listening` the end of control is the end of the loop.
     prompts: folder of spoken prompts; silence_seconds: after how long a leg is reported silent.
     """
 
     def __init__(
         self,
-        control: socket.socket,
-        address: str,
+        control: socket.socket | None,
+        addresses: Sequence[str],
         ports: tuple[int, int],
         *,
         prompts: Path,
         silence_seconds: float = SILENCE_SECONDS,
+        listening: socket.socket | None = None,
+        inheritance: Inheritance | None = None,
     ) -> None:
-        control.setblocking(False)
-        self._control = control
-        self._address = address
-        self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._next_port = ports[0] + ports[0] % 2
-        self._last_port = ports[1] - 1  # the RTCP port above is in the range as well
+        self._control: socket.socket | None = None
+        self._listening = listening
+        self._inheritance = inheritance
+        self._ranges = {bool(made.kind): made for made in (_Range(address, ports) for address in addresses)}
+        self._left = dict(inheritance.pairs) if inheritance is not None else {}
+        for number in sorted(self._left):
+            if (number >= wire.IPV6) in self._ranges:
+                self._ranges[number >= wire.IPV6].idle.append(number)
+        self._bound: list[tuple[int, Pair]] = []  # to be handed over
+        self._orphans: set[int] = set()  # busy before the control connection that there is now
+        self._orphans_end_at = 0.0
         self._silence_seconds = silence_seconds
         self._prompts = prompts
         self._pool: dict[int, _Stream] = {}  # every pair that is bound
         self._busy: dict[int, _Stream] = {}
-        self._resting: deque[tuple[float, int]] = deque()
         self._rtp: dict[int, _Stream] = {}  # by file descriptor
         self._rtcp: dict[int, _Stream] = {}
         self._buffer = bytearray(MAX_DATAGRAM_BYTES)
@@ -146,7 +186,6 @@ class Relay:
         self._reports: list[wire.Report] = []
         self._unsent = bytearray()
         self._epoll = select.epoll()
-        self._epoll.register(control.fileno(), select.EPOLLIN)
         self._worker = ThreadPoolExecutor(2, "prompts")
         self._ready: queue.SimpleQueue[tuple[_Stream, wire.Play, bytes]] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()
@@ -156,13 +195,16 @@ class Relay:
         self._next_packet_at = 0.0
         self._next_second_at = _now()
         self._seconds = 0
+        if listening is not None:
+            self._epoll.register(listening.fileno(), select.EPOLLIN)
+        if control is not None:
+            self._serve(control, _now())
 
     def run(self) -> None:
-        """Work until the signalling process closes the control socket. Raises WireError for a bad frame."""
-        poll, streams = self._epoll.poll, self._rtp
-        control = self._control.fileno()
+        """Work until the signalling process is gone for good. Raises WireError for a bad frame."""
+        poll, streams, reports = self._epoll.poll, self._rtp, self._rtcp
         try:
-            while True:
+            while self._control is not None or self._listening is not None:
                 ready = poll(self._timeout(), 256)
                 now = _now()
                 for descriptor, _ in ready:
@@ -171,13 +213,10 @@ class Relay:
                     stream = streams.get(descriptor)
                     if stream is not None:
                         self._receive(stream, now)
-                    elif descriptor in self._rtcp:
-                        self._receive_rtcp(self._rtcp[descriptor])
-                    elif descriptor == control:
-                        if not self._commanded(now):
-                            return
+                    elif descriptor in reports:
+                        self._receive_rtcp(reports[descriptor])
                     else:
-                        self._start_prepared(now)
+                        self._attend(descriptor, now)
                 if self._players and now >= self._next_packet_at:
                     self._play(now)
                 if now >= self._next_second_at:
@@ -186,6 +225,45 @@ class Relay:
                     self._report()
         finally:
             self._close()
+
+    def _attend(self, descriptor: int, now: float) -> None:
+        """Do what one of the few descriptors asks that aren't ports."""
+        if self._control is not None and descriptor == self._control.fileno():
+            if not self._commanded(now):
+                self._hang_up()
+        elif self._listening is not None and descriptor == self._listening.fileno():
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return  # whoever came has left again
+            self._serve(connection, now)
+        else:
+            self._start_prepared(now)
+
+    def _serve(self, control: socket.socket, now: float) -> None:
+        """Obey a signalling process from here on; whoever was there before is gone."""
+        if self._control is not None:
+            self._hang_up()
+        control.setblocking(False)
+        self._control = control
+        self._epoll.register(control.fileno(), select.EPOLLIN)
+        self._orphans, self._orphans_end_at = set(self._busy), now + ORPHAN_SECONDS
+        for ports in self._ranges.values():
+            taken = {number for _, number in ports.resting}.union(self._busy, ports.idle)
+            ports.idle.extend(
+                number
+                for number, stream in self._pool.items()
+                if stream.range is ports and number not in taken
+            )
+
+    def _hang_up(self) -> None:
+        """Let go of a signalling process that is gone; its streams go on."""
+        if self._control is not None:
+            self._epoll.unregister(self._control.fileno())
+            self._control.close()
+            self._control = None
+        self._reader = wire.FrameReader()
+        self._unsent.clear()
 
     def _timeout(self) -> float:
         """Return how many seconds to wait for a packet at most."""
@@ -199,7 +277,7 @@ class Relay:
         for stream in self._pool.values():
             stream.rtp_socket.close()
             stream.rtcp_socket.close()
-        self._control.close()
+        self._hang_up()
         self._wake.close()
         self._woken.close()
         self._epoll.close()
@@ -351,84 +429,120 @@ class Relay:
                     self._reports.append(wire.Silent(stream.port, round(silent, 1)))
             if (self._seconds + stream.port // 2) % RTCP_SECONDS == 0 and stream.rtcp_destination is not None:
                 self._send_report(stream, stream.rtcp_destination, now)
-        rested: list[int] = []
-        while self._resting and self._resting[0][0] <= now:
-            rested.append(self._resting.popleft()[1])
-        if rested:
-            self._announce(rested)
+            if self._inheritance is not None:
+                self._record(stream, self._inheritance, now)
+        if self._orphans and self._control is not None and now >= self._orphans_end_at:
+            self._end_orphans(now)
+        for ports in self._ranges.values():
+            rested: list[int] = []
+            while ports.resting and ports.resting[0][0] <= now:
+                rested.append(ports.resting.popleft()[1])
+            if rested:
+                self._announce(ports, rested, grown=False)
 
     def _send_report(self, stream: _Stream, destination: Address, now: float) -> None:
-        packet = rtcp.report(stream.outgoing, stream.incoming, f"beffroi@{self._address}", now)
+        packet = rtcp.report(stream.outgoing, stream.incoming, f"beffroi@{stream.range.address}", now)
         try:
             stream.rtcp_socket.sendto(packet, destination)
         except OSError:
             return
 
+    def _record(self, stream: _Stream, inheritance: Inheritance, now: float) -> None:
+        """Write down where a stream is, unless nothing has moved."""
+        moved = stream.incoming.packets + stream.outgoing.packets
+        if moved == stream.recorded:
+            return
+        stream.recorded = moved
+        heard = stream.source or ("", 0)
+        inheritance.write(
+            stream.port,
+            StreamRecord(heard[0], heard[1], stream.outgoing.state(now), stream.incoming.state()),
+        )
+
+    def _end_orphans(self, now: float) -> None:
+        """End the streams of which the signalling process of now knows nothing."""
+        _log.warning("streams=%d end: signalling doesn't know them", len(self._orphans))
+        for number in list(self._orphans):
+            self._close_stream(number, now)
+
     # -- ports -------------------------------------------------------------------------------------
 
-    def _bind_next(self) -> int:
-        """Bind the next pair of the range and return its port, 0 when the range is used up."""
-        while self._next_port <= self._last_port:
-            port = self._next_port
-            self._next_port += 2
-            if port in self._pool:
+    def _bind_next(self, ports: _Range) -> int:
+        """Bind the next pair of the range and return its number, -1 when the range is used up."""
+        while ports.next_port <= ports.last_port:
+            number = ports.next_port + ports.kind
+            ports.next_port += 2
+            if number in self._pool:
                 continue
             try:
-                self._bind(port)
+                self._bind(number)
             except OSError as error:
-                _log.warning("media port %d is left out: %s", port, error.strerror)
-                if error.errno in (23, 24):  # ENFILE, EMFILE: the next one would fail as well
-                    self._next_port = port
-                    return 0
+                _log.warning("media port %d is left out: %s", number & 0xFFFF, error.strerror)
+                if error.errno in (errno.ENFILE, errno.EMFILE):  # the next one would fail as well
+                    ports.next_port -= 2
+                    return -1
                 continue
-            return port
-        return 0
+            return number
+        return -1
 
-    def _bind(self, port: int) -> _Stream:
-        sockets = [self._socket(port)]
-        try:
-            sockets.append(self._socket(port + 1))
-        except OSError:
-            sockets[0].close()
-            raise
-        stream = _Stream(port, *sockets)
-        self._pool[port] = stream
+    def _bind(self, number: int) -> _Stream:
+        """Open the pair of a stream: the one that was left to us, or a new one. Raises OSError."""
+        ports = self._ranges.get(number >= wire.IPV6)
+        if ports is None:
+            raise OSError(errno.EADDRNOTAVAIL, "no address of this kind")
+        left = self._left.pop(number, None)
+        if left is not None:
+            sockets = [socket.socket(fileno=descriptor) for descriptor in left]
+        else:
+            sockets = _bound_pair(ports, number & 0xFFFF)
+            self._bound.append((number, Pair(sockets[0].fileno(), sockets[1].fileno())))
+        stream = _Stream(number, ports, *sockets)
+        self._pool[number] = stream
         self._rtp[sockets[0].fileno()] = stream
         self._rtcp[sockets[1].fileno()] = stream
         for bound in sockets:
             self._epoll.register(bound.fileno(), select.EPOLLIN)
         return stream
 
-    def _socket(self, port: int) -> socket.socket:
-        bound = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    def _grow(self, ports: _Range, pairs: int) -> None:
+        """Announce this many pairs: idle ones, new ones, then those that have rested longest."""
+        numbers: list[int] = []
+        while len(numbers) < pairs and ports.idle:
+            number = ports.idle.popleft()
+            if number not in self._pool:
+                self._bind(number)
+            numbers.append(number)
+        while len(numbers) < pairs and (number := self._bind_next(ports)) >= 0:
+            numbers.append(number)
+        while len(numbers) < pairs and ports.resting:
+            numbers.append(ports.resting.popleft()[1])
+        self._hand_over()
+        self._announce(ports, numbers, grown=True)
+
+    def _hand_over(self) -> None:
+        """Let the supervisor have what was bound."""
+        bound, self._bound = self._bound, []
+        if self._inheritance is None or not bound:
+            return
         try:
-            if self._family == socket.AF_INET6:
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED_FORWARDING)
-            else:
-                bound.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED_FORWARDING)
-            bound.bind((self._address, port))
-        except OSError:
-            bound.close()
-            raise
-        return bound
+            self._inheritance.keep(bound)
+        except OSError as error:
+            _log.warning("ports=%d would not outlive this process: %s", len(bound), error.strerror)
 
-    def _grow(self, pairs: int) -> None:
-        """Announce this many pairs: new ones, then those that have rested longest, however short."""
-        ports: list[int] = []
-        while len(ports) < pairs and (port := self._bind_next()):
-            ports.append(port)
-        while len(ports) < pairs and self._resting:
-            ports.append(self._resting.popleft()[1])
-        self._announce(ports)
-
-    def _announce(self, ports: list[int]) -> None:
-        exhausted = self._next_port > self._last_port and not self._resting
-        self._reports.append(wire.Ports(tuple(ports), exhausted, self._family == socket.AF_INET6))
+    def _announce(self, ports: _Range, numbers: list[int], *, grown: bool) -> None:
+        free = tuple(number for number in numbers if number not in self._busy)
+        if self._inheritance is not None:
+            for number in free:
+                self._inheritance.forget(number)
+        exhausted = ports.next_port > ports.last_port and not ports.resting and not ports.idle
+        self._reports.append(wire.Ports(free, exhausted, bool(ports.kind), grown))
 
     # -- commands ----------------------------------------------------------------------------------
 
     def _commanded(self, now: float) -> bool:
         """Read and do commands; return False when the other side has closed."""
+        if self._control is None:
+            return False
         try:
             data = self._control.recv(262_144)
         except BlockingIOError:
@@ -439,7 +553,11 @@ class Relay:
             return False
         for body in self._reader.receive(data):
             for command in wire.commands(body):
-                self._do(command, now)
+                try:
+                    self._do(command, now)
+                except PortGone as gone:
+                    _log.error("%s", gone)
+                    self._reports.append(wire.Lost(gone.port, str(gone)))
         return True
 
     def _do(self, command: wire.Command, now: float) -> None:
@@ -449,8 +567,10 @@ class Relay:
             case wire.Close(ports):
                 for port in ports:
                     self._close_stream(port, now)
-            case wire.Grow(pairs):
-                self._grow(min(pairs, 4096))
+            case wire.Grow(pairs, ipv6):
+                if ipv6 not in self._ranges:
+                    raise wire.WireError("ports of a kind of address that isn't ours")
+                self._grow(self._ranges[ipv6], min(pairs, 4096))
             case wire.Play(port, turn):
                 self._prepare_play(self._stream(port), turn, command)
             case wire.Stop(port):
@@ -465,23 +585,31 @@ class Relay:
                 counts = tuple(self._counts(self._busy[port], now) for port in ports if port in self._busy)
                 self._reports.append(wire.Statistics(number, counts))
 
-    def _stream(self, port: int) -> _Stream:
-        """Return the stream of a port of the range, bound now when a former process had it."""
-        stream = self._busy.get(port)
+    def _stream(self, number: int, *, again: bool = False) -> _Stream:
+        """Return the stream of a number, bound now when a former process had it. Raises PortGone.
+
+        again: it was there before one of the two processes died, and goes on where it was.
+        """
+        stream = self._busy.get(number)
         if stream is None:
-            stream = self._pool.get(port)
+            stream = self._pool.get(number)
             if stream is None:
                 try:
-                    stream = self._bind(port)
+                    stream = self._bind(number)
                 except OSError as error:
-                    raise wire.WireError(f"port {port} can't be bound: {error.strerror}") from None
-            self._busy[port] = stream
+                    raise PortGone(number, error.strerror or str(error)) from None
+                self._hand_over()
+            self._busy[number] = stream
             stream.third_party = stream.invalid = 0  # what came while it was idle
+            if again and self._inheritance is not None:
+                _resume(stream, self._inheritance)
+        elif self._orphans:
+            self._orphans.discard(number)
         return stream
 
     def _route(self, route: wire.Route, now: float) -> None:
-        stream = self._stream(route.port)
-        peer = self._stream(route.peer) if route.peer else None
+        stream = self._stream(route.port, again=route.again)
+        peer = self._peer(route)
         if peer is not None and peer is not stream.peer:
             # Joined to another leg: what it was played, and its echo, are over.
             stream.turn, stream.echoes = 0, False
@@ -499,6 +627,17 @@ class Relay:
             stream.watched_since, stream.silence_told = -1.0, False
         elif stream.watched_since < 0:
             stream.watched_since = now
+        if self._inheritance is not None and stream.recorded < 0:
+            self._record(stream, self._inheritance, now)
+
+    def _peer(self, route: wire.Route) -> _Stream | None:
+        """Return the stream that hears this one; a peer whose port is gone is told by its own route."""
+        if not route.peer:
+            return None
+        try:
+            return self._stream(route.peer, again=route.again)
+        except PortGone:
+            return None
 
     def _place(self, stream: _Stream, route: wire.Route, now: float) -> None:
         """Say where the leg is: where its SDP says, or behind NAT where it was heard from."""
@@ -509,35 +648,37 @@ class Relay:
         elif route.nat and known is not None:
             stream.destination, stream.rtcp_destination = known, _beside(known)
         else:
-            stream.destination = self._sockaddr(route.host, route.rtp_port)
-            stream.rtcp_destination = self._sockaddr(route.host, route.rtcp_port)
+            stream.destination = stream.range.sockaddr(route.host, route.rtp_port)
+            stream.rtcp_destination = stream.range.sockaddr(route.host, route.rtcp_port)
             stream.source = stream.destination
-        if route.latch:
+        if route.latch and not (route.again and stream.source is not None):
             stream.source, stream.latch_until = None, now + LATCH_SECONDS
 
     def _is_loop(self, stream: _Stream, route: wire.Route) -> bool:
         """Say whether a leg gave us our own port of this call: one packet would go round for ever."""
-        own = {stream.port, stream.port + 1}
-        if stream.peer is not None:
-            own |= {stream.peer.port, stream.peer.port + 1}
-        if route.host != self._address or own.isdisjoint((route.rtp_port, route.rtcp_port)):
+        if route.host != stream.range.address:
             return False
-        _log.warning("port=%d a leg asks for its sound at our own port; it gets none", stream.port)
+        own = {stream.port & 0xFFFF}
+        if stream.peer is not None:
+            own.add(stream.peer.port & 0xFFFF)
+        if own.isdisjoint((route.rtp_port & ~1, route.rtcp_port & ~1)):
+            return False
+        _log.warning("port=%d a leg asks for its sound at our own port; it gets none", stream.port & 0xFFFF)
         return True
-
-    def _sockaddr(self, host: str, port: int) -> Address:
-        return (host, port, 0, 0) if self._family == socket.AF_INET6 else (host, port)
 
     def _close_stream(self, port: int, now: float) -> None:
         stream = self._pool.get(port)
         if stream is None:
             return
         if self._busy.pop(port, None) is not None:
+            self._orphans.discard(port)
             self._end_player(stream)
             if stream.peer is not None and stream.peer.peer is stream:
                 stream.peer.peer = None
             stream.restart()
-        self._resting.append((now + REST_SECONDS, port))
+            if self._inheritance is not None:
+                self._inheritance.forget(port)
+        stream.range.resting.append((now + REST_SECONDS, port))
 
     def _prepare_play(self, stream: _Stream, turn: int, play: wire.Play) -> None:
         self._end_player(stream)
@@ -577,6 +718,9 @@ class Relay:
 
     def _report(self) -> None:
         """Send what this turn had to say. Raises WireError when nobody reads it."""
+        if self._control is None:
+            self._reports.clear()  # the next signalling process asks for what it needs
+            return
         if self._reports:
             self._unsent += wire.frame(self._reports)
             self._reports.clear()
@@ -590,6 +734,50 @@ class Relay:
         del self._unsent[:sent]
         if len(self._unsent) > MAX_UNSENT_BYTES:
             raise wire.WireError("the signalling process doesn't read its reports")
+
+
+class PortGone(Exception):
+    """A stream's port can't be bound. port: the stream's number in `wire`."""
+
+    def __init__(self, port: int, reason: str) -> None:
+        super().__init__(f"port {port & 0xFFFF} can't be bound: {reason}")
+        self.port = port
+
+
+def _bound_pair(ports: _Range, port: int) -> list[socket.socket]:
+    """Return a new RTP and a new RTCP socket. Raises OSError."""
+    first = _bound(ports, port)
+    try:
+        return [first, _bound(ports, port + 1)]
+    except OSError:
+        first.close()
+        raise
+
+
+def _bound(ports: _Range, port: int) -> socket.socket:
+    made = socket.socket(ports.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        if ports.kind:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED_FORWARDING)
+        else:
+            made.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED_FORWARDING)
+        made.bind((ports.address, port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _resume(stream: _Stream, inheritance: Inheritance) -> None:
+    """Go on where the process before this one had the stream, as far as it wrote that down."""
+    try:
+        record = inheritance.read(stream.port)
+    except NoRecord:
+        return
+    stream.outgoing.resume(record.outgoing)
+    stream.incoming.resume(record.incoming)
+    if record.host:
+        stream.source = stream.range.sockaddr(record.host, record.port)
 
 
 def _now() -> float:
@@ -660,21 +848,29 @@ def _tone_sound(tone: Tone, law: codecs.Law) -> bytes:
 
 
 def main(
-    control: socket.socket,
-    address: str,
+    control: socket.socket | None,
+    addresses: Sequence[str],
     ports: tuple[int, int],
     *,
     prompts: Path,
     silence_seconds: float = SILENCE_SECONDS,
+    listening: socket.socket | None = None,
+    inheritance: Inheritance | None = None,
 ) -> None:
-    """Be the media process until `control` is closed by the other side.
+    """Be the media process; the arguments are those of `Relay`. Returns when `Relay.run` does.
 
-    control: a connected Unix stream socket; address: the IP address to bind; ports: first and last of
-    the range; prompts: folder where spoken prompts are kept; silence_seconds: see MediaSilent.
     Raises WireError for a message that isn't ours: the process is to end then, and be started again.
     """
     sys.setswitchinterval(SHORTEST_SWITCH_SECONDS)
-    relay = Relay(control, address, ports, prompts=prompts, silence_seconds=silence_seconds)
+    relay = Relay(
+        control,
+        addresses,
+        ports,
+        prompts=prompts,
+        silence_seconds=silence_seconds,
+        listening=listening,
+        inheritance=inheritance,
+    )
     try:
         relay.run()
     except wire.WireError:
@@ -685,7 +881,7 @@ def main(
 def _command_line() -> None:
     parser = argparse.ArgumentParser(description="The media process, for tests and benches.")
     parser.add_argument("--control", type=int, required=True, help="descriptor of the connected socket")
-    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--address", action="append", help="to bind; once for IPv4, IPv6 or each")
     parser.add_argument("--ports", default="20000-29999")
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--silence-seconds", type=float, default=SILENCE_SECONDS)
@@ -693,7 +889,7 @@ def _command_line() -> None:
     first, _, last = options.ports.partition("-")
     main(
         socket.socket(fileno=options.control),
-        options.address,
+        options.address or ["127.0.0.1"],
         (int(first), int(last)),
         prompts=options.prompts,
         silence_seconds=options.silence_seconds,

@@ -54,7 +54,7 @@ class Line:
 @pytest.fixture
 def media(tmp_path: Path) -> Iterator[Relay]:
     ours, theirs = socket.socketpair()
-    made = Relay(theirs, "127.0.0.1", port_range(), prompts=tmp_path, silence_seconds=5.0)
+    made = Relay(theirs, ["127.0.0.1"], port_range(), prompts=tmp_path, silence_seconds=5.0)
     yield made
     made._close()
     ours.close()

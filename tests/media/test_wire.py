@@ -85,7 +85,7 @@ class Sent:
 
 def test_100000_random_and_mutated_datagrams_are_survived_and_accounted_for(tmp_path: Path):
     ours, theirs = socket.socketpair()
-    media = relay.Relay(theirs, "127.0.0.1", port_range(), prompts=tmp_path)
+    media = relay.Relay(theirs, ["127.0.0.1"], port_range(), prompts=tmp_path)
     first, second = port_range()[0], port_range()[0] + 2
     for port, peer in ((first, second), (second, first)):
         route = msgspec.structs.replace(
