@@ -22,7 +22,7 @@ class Limit:
 
     def __init__(self, per_second: float, burst: float, most_keys: int = MOST_KEYS) -> None:
         self._seconds_each = 1 / per_second
-        self._capacity_seconds = burst / per_second
+        self._capacity_seconds = burst / per_second + 1e-6  # sums of fractions are a little off
         self._most_keys = most_keys
         self._full_at: OrderedDict[Hashable, float] = OrderedDict()
 
