@@ -6,7 +6,7 @@ database's people, as exported. Memory is the authority for bindings; whoever ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from dialplan.plan import Person, Plan
@@ -85,6 +85,27 @@ class Devices:
         ]
         bindings.sort(key=lambda binding: -binding.q)
         return bindings
+
+    def ways_to(
+        self, extension: str, reachable: Callable[[Binding], bool], instance: str = ""
+    ) -> list[list[Binding]]:
+        """The telephones of a person, each by the ways to it: the newest flow that works first.
+
+        RFC 5626 section 5.3. Telephones that seem gone come last. instance: this one only, as a GRUU names it
+        (RFC 5627 section 6.1).
+        """
+        ways: dict[object, list[Binding]] = {}
+        for binding in self.bindings_of(extension):
+            if not instance or binding.instance == instance:
+                telephone = (binding.device, binding.instance) if binding.reg_id else id(binding)
+                ways.setdefault(telephone, []).insert(0, binding)
+        found = list(ways.values())
+        for flows in found:
+            if len(flows) > 1:
+                flows.sort(key=reachable, reverse=True)
+        if len(found) > 1:
+            found.sort(key=lambda flows: reachable(flows[0]), reverse=True)
+        return found
 
     def __iter__(self) -> Iterator[Device]:
         return iter(self._by_sign_in.values())

@@ -28,6 +28,7 @@ from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
 from pbx.devices import Devices
 from pbx.guard import Guard
+from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.people import Directory
 from pbx.records import CallRecord, Record
 from pbx.registrations import Registrations
@@ -39,11 +40,13 @@ from sip.core.grammar import quote
 from sip.core.identifiers import Identifiers
 from sip.core.inspection import ALLOW
 from sip.core.message import Request
+from sip.core.name_addr import NameAddr
 from sip.core.registrar import Binding
 from sip.core.stack import ServerTransaction
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.ua_core import UserAgentCore
 from sip.core.uri import SipUri
+from sip.net.addresses import ExternalAddress
 from sip.net.driver import Driver
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,8 @@ class Exchange:
     clock: wall time in Unix seconds, for records and the plan. flow: the flow to a transport and address,
     from the local address where a peer knows us, None where it knows none.
     secret: random bytes that sign this process's nonces. plan: with the people of `directory` in it.
+    external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
+    keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
     """
 
     def __init__(
@@ -80,6 +85,9 @@ class Exchange:
         secret: bytes,
         defence: Settings | None = None,
         kept_bans: KeptBans | None = None,
+        external: ExternalAddress | None = None,
+        media_addresses: tuple[str, ...] = (),
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -88,14 +96,15 @@ class Exchange:
         self.clock = clock
         self.flow = flow
         self.core = UserAgentCore(Identifiers(secret + b"identifiers"), self)
-        self.driver = Driver(self.core, journal.flush)
+        self.driver = Driver(self.core, journal.flush, external)
+        self._media_addresses = {":" in address: address for address in media_addresses}
         self.gate = Gate(clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans)
         self.driver.admits = self.gate.admits
         self.core.stack.on_refusal = self._refused
         self.devices = Devices(domain)
         self.trunks = Trunks(self)
         self.guard = Guard(self, secret)
-        self.registrations = Registrations(self)
+        self.registrations = Registrations(self, keep_alive_seconds)
         self.router = Router(self)
         self.draining = False
         self.on_media_event: Callable[[MediaEvent], None] = lambda _: None
@@ -204,19 +213,29 @@ class Exchange:
         user = user or "anonymous"
         return f"{quote(name)} <sip:{user}@{self.domain}>" if name else f"<sip:{user}@{self.domain}>"
 
+    def media_address_toward(self, flow: Flow) -> str:
+        """The address of ours that the peer of a flow is to send its sound to; empty for the engine's own."""
+        peer = flow.remote[0]
+        own = self._media_addresses.get(":" in peer)
+        return self.driver.external.told(own, peer) if own is not None else ""
+
     def flow_of(self, binding: Binding) -> Flow:
-        """The flow that reaches a binding: its Contact's address, or the flow of its REGISTER behind NAT."""
+        """The flow that reaches a binding: its Contact's address, or the flow of its REGISTER behind NAT.
+
+        A flow of RFC 5626 is used as it is or not at all; over proxies (RFC 3327) it leads to the first one.
+        """
         flow = binding.flow
         if flow.reliable:
-            return flow if flow.open else self._flow_again(binding)
-        if binding.behind_nat:
+            return flow if flow.open or binding.reg_id else self._flow_again(binding)
+        if binding.behind_nat or binding.reg_id or binding.path:
             return flow
         address = SipUri.parse(binding.contact).address
         return flow if address == flow.remote else flow.toward(address)
 
     def _flow_again(self, binding: Binding) -> Flow:
         try:
-            address = SipUri.parse(binding.contact).address
+            first_hop = NameAddr.parse(binding.path[0]).uri if binding.path else binding.contact
+            address = SipUri.parse(first_hop).address
             return self.flow(binding.flow.transport, address, binding.flow.local)
         except OSError as error:
             log.info("user=%s can't be reached: %s", binding.device, error)

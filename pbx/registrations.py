@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pbx.devices import Device
+from pbx.keep_alive import KEEP_ALIVE_SECONDS, KeepAlive
 from pbx.records import Binding as BindingRecord
 from pbx.records import BindingsRecord
 from sip.core.errors import ParseError, RemoteProtocolError
@@ -45,9 +46,11 @@ class Expiry:
 class Registrations:
     """The bindings of every device: changed by REGISTER, journalled before the answer leaves."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, keep_alive_seconds: float = KEEP_ALIVE_SECONDS) -> None:
         self._exchange = exchange
         self._expiries: dict[str, Expiry] = {}
+        self._keep_alive_seconds = keep_alive_seconds
+        self._keep_alives: dict[str, dict[_Way, KeepAlive]] = {}  # by sign-in, of those behind a NAT
 
     def register_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Answer a REGISTER. Raises RemoteProtocolError to be answered."""
@@ -111,12 +114,27 @@ class Registrations:
         expiry = self._expiries.pop(sign_in, None)
         if expiry is not None:
             expiry.deadline = None
+        for keep_alive in self._keep_alives.pop(sign_in, {}).values():
+            keep_alive.end()
 
     def rewatch(self) -> None:
         """The devices were loaded anew: watch the new ones' bindings."""
         for device in self._exchange.devices:
             if device.bindings:
                 self._watch(device)
+
+    def reachable(self, binding: Binding) -> bool:
+        """Whether nothing speaks against the way to a binding: a connection that is gone, silence."""
+        if not binding.flow.open:
+            return False
+        keep_alive = self._keep_alives.get(binding.device, {}).get(_way(binding))
+        return keep_alive is None or keep_alive.reachable
+
+    def unreachable(self) -> int:
+        """How many bindings nothing gets through to now."""
+        return sum(
+            not self.reachable(binding) for device in self._exchange.devices for binding in device.bindings
+        )
 
     def _write(self, device: Device, now: float) -> None:
         self._exchange.journal.append(self._record(device, now))
@@ -131,13 +149,15 @@ class Registrations:
             if record.expires_at - offset <= now:
                 continue
             try:
-                flow = self._exchange.flow(record.transport, _reachable(record), record.local)
+                flow = self._exchange.flow(record.transport, _where(record), record.local)
             except (OSError, ParseError) as error:
                 log.warning("user=%s isn't reached any more: %s", record.device, error)
                 continue
             yield _from_record(record, flow, offset)
 
     def _watch(self, device: Device) -> None:
+        """After each change of a device's bindings: wait for the next expiry, ask those behind a NAT."""
+        self._keep_alive(device)
         expiry = self._expiries.get(device.sign_in)
         if expiry is None:
             if not device.bindings:
@@ -149,8 +169,43 @@ class Registrations:
         if expiry.deadline is None:
             del self._expiries[device.sign_in]
 
+    def _keep_alive(self, device: Device) -> None:
+        known = self._keep_alives.get(device.sign_in)
+        asked = [binding for binding in device.bindings if _needs_asking(binding)]
+        if (known is None and not asked) or not self._keep_alive_seconds:
+            return
+        former, current = known or {}, dict[_Way, KeepAlive]()
+        timers, now = self._exchange.core.stack.timers, self._exchange.driver.now
+        for binding in asked:
+            keep_alive = former.pop(_way(binding), None)
+            if keep_alive is None:
+                keep_alive = KeepAlive(self._exchange, binding, self._keep_alive_seconds, now)
+                timers.arm(keep_alive)
+            elif keep_alive.binding is not binding:
+                keep_alive.registered(binding)
+            current[_way(binding)] = keep_alive
+        for gone in former.values():
+            gone.end()
+        if current:
+            self._keep_alives[device.sign_in] = current
+        else:
+            self._keep_alives.pop(device.sign_in, None)
 
-def _reachable(record: BindingRecord) -> tuple[str, int]:
+
+_Way = tuple[str, str, int]
+"""What a binding stays the same by when it is refreshed: Contact, or instance and reg-id."""
+
+
+def _way(binding: Binding) -> _Way:
+    return "" if binding.reg_id else binding.contact, binding.instance, binding.reg_id
+
+
+def _needs_asking(binding: Binding) -> bool:
+    """Whether only a NAT's binding, which a datagram keeps open, leads to it. A proxy keeps its own."""
+    return binding.behind_nat and not binding.flow.reliable and not binding.path
+
+
+def _where(record: BindingRecord) -> tuple[str, int]:
     """Where a restored binding can be reached: the connection that its REGISTER came over is gone."""
     if record.transport == "UDP" or record.behind_nat:
         return record.remote

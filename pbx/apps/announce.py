@@ -31,7 +31,9 @@ async def announce(
 async def _speak(call: Call, text: str, language: str) -> None:
     caller, engine = call.caller, call.engine
     try:
-        answer = await engine.publish(call.id, caller.name, call.offer, nat=caller.behind_nat)
+        answer = await engine.publish(
+            call.id, caller.name, call.offer, nat=caller.behind_nat, advertise=caller.media_address
+        )
         caller.ring(183, answer)
         await engine.play(call.id, caller.name, Speech(text, language))
     except (MediaRefused, MediaUnavailable):

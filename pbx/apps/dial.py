@@ -7,58 +7,101 @@ from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
 from pbx.calls.leg import Leg
 from sip.core.reason import Reason
+from sip.core.registrar import Binding
 
 RING_SECONDS = 60.0
 NO_ANSWER = Reason("Q.850", 19, "No answer from the user")
 UNREACHABLE = Reason("Q.850", 20, "Subscriber absent")
 BUSY = Reason("Q.850", 17, "User busy")
+FLOW_FAILED = frozenset({408, 430, 503})  # nothing came back, or a proxy lost it (RFC 5626 section 11.5)
 
 
-async def dial(call: Call, extension: str) -> None:
+async def dial(call: Call, extension: str, instance: str = "") -> None:
     """Ring the extension's devices until one answers, all refuse, or RING_SECONDS are over.
 
     The caller hears its own phone's ringback (180 without a body), so that no device's early media decides.
+    instance: ring only the phone with this instance ID, which a GRUU named (RFC 5627 section 6.1).
     """
     call.to = extension
-    caller, engine = call.caller, call.engine
-    # No phone rings itself.
-    bindings = [
-        binding
-        for binding in call.exchange.devices.bindings_of(extension)
-        if binding.device != caller.device or binding.flow.remote != caller.flow.remote
-    ]
-    if not bindings:
+    caller, exchange = call.caller, call.exchange
+    ways = exchange.devices.ways_to(extension, exchange.registrations.reachable, instance)
+    phones = _Phones(call, extension)
+    ringing = []
+    for flows in ways:
+        # No phone rings itself.
+        others = [
+            flow for flow in flows if flow.device != caller.device or flow.flow.remote != caller.flow.remote
+        ]
+        if others:
+            ringing.append(await phones.ring(others))
+    if not ringing:
         call.cause = "unreachable"
         caller.refuse(480, call.cause, reason=UNREACHABLE)
         return
-    offered = f"b{len(call.legs)}"
-    offer = b""
-    if call.offer:
-        offer = await engine.offer(call.id, caller.name, offered, call.offer, nat=caller.behind_nat)
-    remote_address = call.exchange.address_of(extension, "")
-    ringing = [
-        call.invite(
-            binding.device,
-            binding.contact,
-            call.exchange.flow_of(binding),
-            offer,
-            remote_address=remote_address,
-            behind_nat=binding.behind_nat,
-        )
-        for binding in bindings
-    ]
-    first = ringing[0]
-    winner, body = await _first_answer(call, ringing)
+    winner, body = await _first_answer(call, ringing, phones)
     if winner is None:
         return
-    if winner is not first:
-        # One offer went to all: the engine knows whoever answers by the name that it was made for.
-        first.name, winner.name = winner.name, first.name
+    phones.claim(winner)
     call.drop(ringing)
     await connect(call, winner, body)
 
 
-async def _first_answer(call: Call, ringing: list[Leg]) -> tuple[Leg | None, bytes]:
+class _Phones:
+    """The phones that ring: who was made which offer, and by which other flows each could be reached."""
+
+    def __init__(self, call: Call, extension: str) -> None:
+        self._call = call
+        self._remote_address = call.exchange.address_of(extension, "")
+        self._offers: dict[str, tuple[Leg, bytes]] = {}  # by our address in it: whom it was made for
+        self._first: dict[Leg, Leg] = {}  # of those with the same offer
+        self._further: dict[Leg, list[Binding]] = {}
+
+    async def ring(self, flows: list[Binding]) -> Leg:
+        """Ring a phone by the first of these flows."""
+        call, binding = self._call, flows[0]
+        flow = call.exchange.flow_of(binding)
+        address = call.exchange.media_address_toward(flow)
+        made = self._offers.get(address)
+        body = made[1] if made is not None else await self._offer(address)
+        leg = call.invite(
+            binding.device,
+            binding.contact,
+            flow,
+            body,
+            remote_address=self._remote_address,
+            behind_nat=binding.behind_nat,
+            routes=binding.path,
+        )
+        if made is None:
+            made = self._offers[address] = leg, body
+        self._first[leg] = made[0]
+        if len(flows) > 1:
+            self._further[leg] = flows[1:]
+        return leg
+
+    async def _offer(self, address: str) -> bytes:
+        call = self._call
+        if not call.offer:
+            return b""
+        caller, name = call.caller, f"b{len(call.legs)}"
+        return await call.engine.offer(
+            call.id, caller.name, name, call.offer, nat=caller.behind_nat, advertise=address
+        )
+
+    async def ring_otherwise(self, leg: Leg, status: int) -> list[Leg]:
+        """The leg of a phone's next flow, where this one failed and it has another (RFC 5626 section 5.3)."""
+        further = self._further.pop(leg, [])
+        return [await self.ring(further)] if further and status in FLOW_FAILED else []
+
+    def claim(self, winner: Leg) -> None:
+        """One offer went to all phones that are told one address: the engine knows whoever answers by the
+        name that it was made for."""
+        first = self._first[winner]
+        if winner is not first:
+            first.name, winner.name = winner.name, first.name
+
+
+async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones) -> tuple[Leg | None, bytes]:
     """The leg that answered, taken out of `ringing`, with its answer; None when the caller was refused."""
     told = False
     best = 0
@@ -74,6 +117,7 @@ async def _first_answer(call: Call, ringing: list[Leg]) -> tuple[Leg | None, byt
                     return leg, body
                 case Failed(leg, status, _):
                     ringing.remove(leg)
+                    ringing += await phones.ring_otherwise(leg, status)
                     best = _better(best, status)
                 case TimeUp():
                     for leg in ringing:

@@ -12,9 +12,12 @@ async def echo(call: Call) -> None:
     """Answer and send the caller's sound back until it hangs up (LegEnded)."""
     caller, engine = call.caller, call.engine
     if call.offer:
-        caller.answer(await engine.publish(call.id, caller.name, call.offer, nat=caller.behind_nat))
+        answer = await engine.publish(
+            call.id, caller.name, call.offer, nat=caller.behind_nat, advertise=caller.media_address
+        )
+        caller.answer(answer)
     else:
-        caller.answer(await engine.terminate_offer(call.id, caller.name))
+        caller.answer(await engine.terminate_offer(call.id, caller.name, advertise=caller.media_address))
         answer = await caller_answer(call)
         await engine.terminate_answer(call.id, caller.name, answer, nat=caller.behind_nat)
     await engine.echo(call.id, caller.name)
@@ -32,7 +35,10 @@ async def _change(call: Call, body: bytes) -> None:
     try:
         if not body:
             raise MediaRefused(488, "an offer of our own in mid-call comes with the offer broker")
-        caller.accept_offer(await engine.publish(call.id, caller.name, body, nat=caller.behind_nat))
+        answer = await engine.publish(
+            call.id, caller.name, body, nat=caller.behind_nat, advertise=caller.media_address
+        )
+        caller.accept_offer(answer)
         await engine.echo(call.id, caller.name)
     except MediaRefused as refused:
         caller.refuse_offer(refused.status)

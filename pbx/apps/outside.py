@@ -72,7 +72,9 @@ async def outside(call: Call, target: ToTrunks) -> None:
 async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
     """Try one trunk; returns the status that it failed with. An answered call ends in LegEnded."""
     caller = call.caller
-    offer = await _offer(call, f"b{len(call.legs)}", emergency=target.emergency) if call.offer else b""
+    offer = b""
+    if call.offer:
+        offer = await _offer(call, f"b{len(call.legs)}", flow, emergency=target.emergency)
     leg = call.exchange.trunks.invite(call, trunk, flow, target.number, offer, emergency=target.emergency)
     try:
         answered, last = await _wait(
@@ -95,12 +97,15 @@ async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
         return refused.status
 
 
-async def _offer(call: Call, peer: str, *, emergency: bool) -> bytes:
+async def _offer(call: Call, peer: str, flow: Flow, *, emergency: bool) -> bytes:
     """The caller's offer for a trunk. Without a media process or a port, an emergency call's two ends are
     told each other's addresses: a voice that finds its own way is better than none."""
     caller = call.caller
     try:
-        return await call.engine.offer(call.id, caller.name, peer, call.offer, nat=caller.behind_nat)
+        address = call.exchange.media_address_toward(flow)
+        return await call.engine.offer(
+            call.id, caller.name, peer, call.offer, nat=caller.behind_nat, advertise=address
+        )
     except (MediaRefused, MediaUnavailable) as error:
         if not emergency:
             raise
@@ -138,6 +143,9 @@ async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:
     caller, engine = call.caller, call.engine
     if body and call.offer:
         with suppress(MediaRefused):  # early media only adds to the ringing
-            caller.ring(183, await engine.answer(call.id, leg.name, caller.name, body, nat=leg.behind_nat))
+            answer = await engine.answer(
+                call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address
+            )
+            caller.ring(183, answer)
             return
     caller.ring(180 if status == 180 else 183)

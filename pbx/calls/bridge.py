@@ -19,7 +19,15 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
     caller = call.caller
     engine = call.engine
     if call.offer:
-        caller.answer(await engine.answer(call.id, answered.name, caller.name, body, nat=answered.behind_nat))
+        answer = await engine.answer(
+            call.id,
+            answered.name,
+            caller.name,
+            body,
+            nat=answered.behind_nat,
+            advertise=caller.media_address,
+        )
+        caller.answer(answer)
     else:
         await _connect_late(call, answered, body)
     await talk(call, caller, answered)
@@ -32,11 +40,15 @@ async def _connect_late(call: Call, answered: Leg, offer: bytes) -> None:
     """
     caller = call.caller
     engine = call.engine
-    caller.answer(await engine.offer(call.id, answered.name, caller.name, offer, nat=answered.behind_nat))
-    answer = await caller_answer(call)
-    answered.acknowledge(
-        await engine.answer(call.id, caller.name, answered.name, answer, nat=caller.behind_nat)
+    ours = await engine.offer(
+        call.id, answered.name, caller.name, offer, nat=answered.behind_nat, advertise=caller.media_address
     )
+    caller.answer(ours)
+    theirs = await caller_answer(call)
+    answer = await engine.answer(
+        call.id, caller.name, answered.name, theirs, nat=caller.behind_nat, advertise=answered.media_address
+    )
+    answered.acknowledge(answer)
 
 
 async def caller_answer(call: Call) -> bytes:
@@ -74,7 +86,10 @@ async def _relay_offer(call: Call, offerer: Leg, peer: Leg, body: bytes) -> None
         offerer.refuse_offer(491)
         return
     try:
-        peer.offer(await call.engine.offer(call.id, offerer.name, peer.name, body, nat=offerer.behind_nat))
+        offer = await call.engine.offer(
+            call.id, offerer.name, peer.name, body, nat=offerer.behind_nat, advertise=peer.media_address
+        )
+        peer.offer(offer)
     except MediaRefused as refused:
         offerer.refuse_offer(refused.status)
     except LocalProtocolError:
@@ -83,7 +98,9 @@ async def _relay_offer(call: Call, offerer: Leg, peer: Leg, body: bytes) -> None
 
 async def _relay_answer(call: Call, answerer: Leg, peer: Leg, body: bytes) -> None:
     try:
-        answer = await call.engine.answer(call.id, answerer.name, peer.name, body, nat=answerer.behind_nat)
+        answer = await call.engine.answer(
+            call.id, answerer.name, peer.name, body, nat=answerer.behind_nat, advertise=peer.media_address
+        )
         peer.accept_offer(answer)
     except (MediaRefused, MediaMisuse):
         peer.refuse_offer(488)

@@ -142,7 +142,8 @@ class Call:
         """Ring a device: a new leg, whose answer or failure happens later.
 
         target: the Request-URI. remote_address, local_address: To and From; From shows the caller by default.
-        routes: the Route values to begin with. contact: our URI, where it isn't the flow's plain one.
+        routes: the Route values to begin with (RFC 3327 section 5.4). contact: our URI, where it isn't the
+        flow's plain one.
         Raises LegEnded when the caller gave up while the app was busy: nobody's telephone rings for nothing.
         """
         if self.caller.ended_at is not None:

@@ -190,6 +190,11 @@ class Leg:
             self._end(reason.text or str(reason.cause))
         self.call.post(LegEnded(self, reason))
 
+    @property
+    def media_address(self) -> str:
+        """The address of ours for its sound, to `advertise` in the SDP that it is sent."""
+        return self.call.exchange.media_address_toward(self.flow)
+
     # For the record
 
     def record(self, codec: str) -> LegRecord:

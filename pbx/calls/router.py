@@ -16,7 +16,9 @@ from pbx.apps.outside import outside
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.leg import Leg
+from pbx.nat import is_behind_nat
 from sip.core.errors import RemoteProtocolError
+from sip.core.gruu import instance_called
 from sip.core.identity import asserted_identity
 from sip.core.message import Request
 from sip.core.reason import Reason
@@ -78,7 +80,7 @@ class Router:
         plan = exchange.plan
         decision = route(plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
         call = Call(exchange, plan, decision, request)
-        behind_nat = request.via.host.strip("[]") != flow.remote[0]
+        behind_nat = is_behind_nat(request, flow.remote[0])
         call.caller = Leg(call, "a", device, flow, behind_nat=behind_nat)
         call.legs.append(call.caller)
         call.caller.session = exchange.core.accept(request, transaction, call.caller)
@@ -87,7 +89,7 @@ class Router:
         )
         if trunk is None:
             call.from_number = facts.caller or ""
-            exchange.begin(call, app_of(decision))
+            exchange.begin(call, app_of(decision, instance_called(request.uri)))
             return
         call.direction = "inbound"
         if isinstance(decision.target, ToTrunks):
@@ -95,11 +97,11 @@ class Router:
         exchange.begin(call, partial(_on_trunk, trunk=trunk, app=app_of(decision)))
 
 
-def app_of(decision: Decision) -> App:
-    """The app that a decision starts."""
+def app_of(decision: Decision, instance: str = "") -> App:
+    """The app that a decision starts. instance: the only phone of a person that is called (RFC 5627)."""
     match decision.target:
         case ToPerson(extension, _):
-            return partial(dial, extension=extension)
+            return partial(dial, extension=extension, instance=instance)
         case ToService(name, "echo"):
             return partial(_named, name=name, app=echo)
         case ToTrunks() as target:

@@ -21,7 +21,7 @@ def instance_called(uri: str) -> str:
 
     A lone `gr` marks a temporary GRUU, none of which is ours.
     """
-    if "gr=" not in uri.lower():
+    if "gr=" not in uri and "GR=" not in uri:
         return ""
     try:
         return unescape(SipUri.parse(uri).parameters.get("gr", "")).lower()

@@ -25,6 +25,7 @@ from pbx.exchange import Exchange
 from pbx.people import Directory, Person, device_credentials
 from pbx.records import BindingsRecord, CallRecord, Record
 from sip.core.flow import Flow
+from sip.net.addresses import ExternalAddress
 from tests.sim.ladder import describe, split
 from tests.sim.network import Address, Host, Passage
 from tests.sim.node import Node
@@ -142,13 +143,22 @@ class Town:
     """The exchange on its machine; `phone` and `operator` put others on the network."""
 
     def __init__(
-        self, world: World, plan_text: str = PLAN_TEXT, directory: Directory = APP, *, secret: bytes = b"town"
+        self,
+        world: World,
+        plan_text: str = PLAN_TEXT,
+        directory: Directory = APP,
+        *,
+        secret: bytes = b"town",
+        keep_alive_seconds: float = 0.0,
+        external: ExternalAddress | None = None,
     ) -> None:
         self.world = world
         self.ladder = world.ladder
         self.directory = directory
         self.journal = Journal()
         self.engine = FakeEngine(BEFFROI[0])
+        self.keep_alive_seconds = keep_alive_seconds
+        self.external = external
         self.name_server_seconds = 0.0
         self.names = {name: address for name, (_, address) in OPERATORS.items()}
         setattr(world.loop, "getaddrinfo", self._getaddrinfo)  # noqa: B010 (mypy refuses to assign a method)
@@ -170,6 +180,9 @@ class Town:
             clock=lambda: self.world.wall().timestamp(),
             flow=self._flow,
             secret=secret,
+            external=self.external,
+            media_addresses=(BEFFROI[0],),
+            keep_alive_seconds=self.keep_alive_seconds,
         )
         return exchange, Node(self.host, exchange.driver)
 
