@@ -7,7 +7,7 @@ read but does nothing yet is a note.
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
@@ -71,15 +71,26 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Sip:
-    """Where SIP is heard, by transport. certificate, key: PEM files; None for a self-signed pair."""
+    """Where SIP is heard, by transport, and what TLS shows and trusts. All files are PEM.
+
+    certificates: each with its key; the first one is shown to who names none of them; none written is a
+    self-signed one. client_ca: who vouches for the certificates of clients, which none needs to have.
+    server_ca: who vouches for the servers that we connect to; None for the authorities of the system.
+    """
 
     udp: tuple[Listen, ...] = (Listen("0.0.0.0", 5060),)  # noqa: S104 a PBX is there to be reached
     tcp: tuple[Listen, ...] = (Listen("0.0.0.0", 5060),)  # noqa: S104
     tls: tuple[Listen, ...] = (Listen("0.0.0.0", 5061),)  # noqa: S104
     ws: tuple[Listen, ...] = (Listen("0.0.0.0", 5062),)  # noqa: S104
     wss: tuple[Listen, ...] = ()
-    certificate: Path | None = None
-    key: Path | None = None
+    certificates: tuple[tuple[Path, Path], ...] = ()
+    client_ca: Path | None = None
+    server_ca: Path | None = None
+
+    @property
+    def streams(self) -> tuple[tuple[str, tuple[Listen, ...]], ...]:
+        """Where connections are heard, by transport as in Via."""
+        return ("TCP", self.tcp), ("TLS", self.tls), ("WS", self.ws), ("WSS", self.wss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,9 +304,8 @@ def _listens(keys: Mapping[str, Node], name: str, default: tuple[Listen, ...]) -
     if name not in keys:
         return default
     node = keys[name]
-    nodes = node.sequence() if node.is_sequence or node.is_null else [node]
     found: list[Listen] = []
-    for one in nodes:
+    for one in _one_or_more(node):
         for listen in _parsed(_parse_listen, one.text()):
             if listen in found and listen.port:
                 one.error("duplicate_address", f"{listen} is written twice")
@@ -317,10 +327,8 @@ def _parse_listen(text: str) -> Listen:
 
 
 def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
-    section = _section(keys, "sip", ("udp", "tcp", "tls", "ws", "wss", "certificate", "key"))
-    for name, other in (("certificate", "key"), ("key", "certificate")):
-        if name in section and other not in section:
-            section[name].error("missing_key", f'"{name}" needs "{other}" beside it')
+    transports, files = ("udp", "tcp", "tls", "ws", "wss"), ("certificate", "key", "client_ca", "server_ca")
+    section = _section(keys, "sip", (*transports, *files))
     default = Sip()
     return Sip(
         udp=_listens(section, "udp", default.udp),
@@ -328,9 +336,30 @@ def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
         tls=_listens(section, "tls", default.tls),
         ws=_listens(section, "ws", default.ws),
         wss=_listens(section, "wss", default.wss),
-        certificate=_path(section, "certificate", folder, "") if "certificate" in section else None,
-        key=_path(section, "key", folder, "") if "key" in section else None,
+        certificates=_certificates(section, folder),
+        client_ca=_path(section, "client_ca", folder, "") if "client_ca" in section else None,
+        server_ca=_path(section, "server_ca", folder, "") if "server_ca" in section else None,
     )
+
+
+def _certificates(section: Mapping[str, Node], folder: Path) -> tuple[tuple[Path, Path], ...]:
+    """`certificate:` with its `key:`, or a list of each in the same order."""
+    for name, other in (("certificate", "key"), ("key", "certificate")):
+        if name in section and other not in section:
+            section[name].error("missing_key", f'"{name}" needs "{other}" beside it')
+    if "certificate" not in section or "key" not in section:
+        return ()
+    pairs = [
+        [_path({name: node}, name, folder, "") for node in _one_or_more(section[name])]
+        for name in ("certificate", "key")
+    ]
+    if len(pairs[0]) != len(pairs[1]):
+        section["key"].error("missing_key", "there must be one key for each certificate, in the same order")
+    return tuple(zip(*pairs, strict=False))
+
+
+def _one_or_more(node: Node) -> Sequence[Node]:
+    return node.sequence() if node.is_sequence or node.is_null else [node]
 
 
 def _address(keys: Mapping[str, Node], name: str) -> IPAddress | None:
@@ -434,12 +463,7 @@ def _defence(keys: Mapping[str, Node]) -> Settings:
 
 def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
     """What is written but does nothing in this version; said once, so that nobody counts on it."""
-    sip = keys["sip"].value if "sip" in keys and keys["sip"].is_mapping else {}
-    assert isinstance(sip, dict)
     written: list[tuple[str, Node]] = [
-        (name, sip[name]) for name in ("tls", "ws", "wss", "certificate", "key") if name in sip
-    ]
-    written += [
         (name, keys[name])
         for name in ("web", "recordings", "external_address", "local_networks")
         if name in keys

@@ -365,9 +365,10 @@ def is_running(settings: Configuration) -> bool:
 
 
 def _examine_ports(settings: Configuration, *, running: bool) -> Iterator[Examination]:
-    kinds = (("udp", settings.sip.udp, socket.SOCK_DGRAM), ("tcp", settings.sip.tcp, socket.SOCK_STREAM))
+    kinds = [("udp", settings.sip.udp, socket.SOCK_DGRAM)]
+    kinds += [(name.lower(), listens, socket.SOCK_STREAM) for name, listens in settings.sip.streams]
     if not any(listens for _, listens, _ in kinds):
-        message = "neither `udp:` nor `tcp:` names an address: no telephone can reach this node"
+        message = "nothing under `sip:` names an address: no telephone can reach this node"
         yield Examination(
             "port", "none", _finding("no_port", "error", settings.path, message, "add one under sip:")
         )

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
 
 from dialplan.document import read_text
 from dialplan.finding import PlanError
@@ -30,10 +29,7 @@ from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_in_force import PlanInForce
 from pbx.sockets import Sockets
 from pbx.tasks import Tasks
-from sip.core.flow import Flow
-from sip.net.addresses import family_of
-from sip.net.stream import StreamTransport
-from sip.net.udp import UdpTransport
+from pbx.transports import Transports
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +67,6 @@ class _Signalling:
         self._in_force = plan
         self._plan = plan.read()
         self._sockets = sockets
-        self._udp: list[UdpTransport] = []
-        self._tcp: list[StreamTransport] = []
         self._reconnecting = False
 
     async def run(self) -> None:
@@ -94,24 +88,29 @@ class _Signalling:
             engine=engine,
             journal=journal,
             clock=time.time,  # noqa: TID251 (the composition root gives time to the others)
-            flow=self._flow,
+            flow=lambda *where: self._transports.flow(*where),  # noqa: PLW0108 (they come after it)
             secret=os.urandom(32),
             defence=configuration.defence,
             kept_bans=kept_bans,
         )
         exchange.on_media_event = self._media_event
-        self._udp = [UdpTransport(exchange.driver, bound) for bound in self._sockets.udp]
-        self._tcp = [StreamTransport(exchange.driver, bound) for bound in self._sockets.tcp]
+        self._transports = transports = Transports(
+            exchange.driver,
+            configuration,
+            self._sockets,
+            exchange.clock,
+            lambda address: exchange.driver.admits(address, loop.time()),
+        )
         if recovered is not None:
             for problem in recovered.problems:
                 log.error("journal: %s", problem)
             held = exchange.registrations.restore(recovered.bindings, loop.time())
             log.info("bindings=%d restored", held)
-        for transport in self._tcp:
-            await transport.start()
+        await transports.start()
         server = await control.serve(self._sockets.control, self._answer)
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         self._tasks.start(self._watch_directory(), "directory")
+        self._tasks.start(transports.watch(), "certificates")
         self._tasks.start(self._keep_bans(), "bans")
         log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
         await stop.wait()
@@ -120,22 +119,12 @@ class _Signalling:
         server.close()
         await self._tasks.cancel()
         await self._write_bans()
-        for tcp in self._tcp:
-            await tcp.close()
+        await transports.close()
         exchange.driver.close()
-        for udp in self._udp:
-            udp.close()
+        transports.close_datagrams()
         journal.close()
         if isinstance(engine, PythonEngine):
             engine.close()
-
-    def _flow(self, transport: str, remote: tuple[str, int], local: tuple[str, int] | None) -> Flow:
-        """The flow to an address over the socket at `local`, else the first of its family."""
-        transports = self._udp if transport == "UDP" else self._tcp
-        candidates = [candidate for candidate in transports if candidate.family == family_of(remote[0])]
-        if not candidates:
-            raise OSError(f"no {transport} socket reaches {remote[0]}")
-        return nearest(local, candidates).flow_to(remote)
 
     def _directory(self) -> Directory:
         try:
@@ -258,12 +247,3 @@ class _Signalling:
         self._tasks.start(exchange.trunks.resolve(), "trunks")
         log.info("plan=%s in force", plan.version)
         return control.Reloaded(plan.version, [])
-
-
-def nearest(
-    local: tuple[str, int] | None, candidates: Sequence[UdpTransport | StreamTransport]
-) -> UdpTransport | StreamTransport:
-    """The socket bound to `local`; else the one of its port, which may hear every address; else the first."""
-    if local is None:
-        return candidates[0]
-    return min(candidates, key=lambda candidate: (candidate.local != local, candidate.local[1] != local[1]))

@@ -9,9 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """What the supervisor hands on: bound SIP sockets, the control socket, the media process's path."""
+    """What the supervisor hands on: bound SIP sockets, the control socket, the media process's path.
+
+    streams: those that listen, each with its transport as in Via: "TCP", "TLS", "WS" or "WSS".
+    """
 
     udp: list[socket.socket]
-    tcp: list[socket.socket]
+    streams: list[tuple[str, socket.socket]]
     control: socket.socket
     media: Path

@@ -85,7 +85,11 @@ class Supervisor:
         self._worker_end, self._worker_wake = os.pipe()
         self._sockets = Sockets(
             udp=[bound(listen, socket.SOCK_DGRAM) for listen in configuration.sip.udp],
-            tcp=[bound(listen, socket.SOCK_STREAM) for listen in configuration.sip.tcp],
+            streams=[
+                (transport, bound(listen, socket.SOCK_STREAM))
+                for transport, listens in configuration.sip.streams
+                for listen in listens
+            ],
             control=heard(control.control_path(data_dir)),
             media=data_dir / "media.sock",
         )

@@ -26,7 +26,6 @@ from sip.net.certificates import Certificate, CertificateError
 from sip.net.driver import Driver
 from sip.net.framing import Framing, SipFraming
 from sip.net.tls import PeerIdentity, ServerContexts, TlsSession, client_context, speaks_for
-from sip.net.websocket import WebSocketFraming
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +138,8 @@ class StreamTransport:
     """The connections of one kind that peers make to `listening`, and those that we make.
 
     transport: "TCP", "TLS", "WS" or "WSS" as in Via. server: our certificates, where peers connect by TLS; to
-    be replaced at any time. ca_file: who vouches for servers, None for the system's authorities.
+    be replaced at any time. family: where nothing listens.
+    ca_file: who vouches for servers, None for the system's authorities.
     certificate: what we show to a server that asks.
     """
 
@@ -153,6 +153,7 @@ class StreamTransport:
         ca_file: Path | None = None,
         certificate: Certificate | None = None,
         connections: Connections | None = None,
+        family: socket.AddressFamily = socket.AF_INET,
     ) -> None:
         self.driver = driver
         self.transport = transport
@@ -163,10 +164,15 @@ class StreamTransport:
         self._ca_file = ca_file
         self._loop = asyncio.get_running_loop()
         self._listening = listening
-        self.family = listening.family if listening is not None else socket.AF_INET
-        self.local: tuple[str, int] = ("0.0.0.0", 0)  # noqa: S104 (nothing is bound)
+        self.family = listening.family if listening is not None else family
+        self.local: tuple[str, int] = ("::" if family == socket.AF_INET6 else "0.0.0.0", 0)  # noqa: S104
         if listening is not None:
             self.local = listening.getsockname()[:2]
+        self.framing: Callable[[], Framing] = SipFraming
+        if transport in {"WS", "WSS"}:
+            from sip.net.websocket import WebSocketFraming  # 5 MB that a node without browsers does without
+
+            self.framing = WebSocketFraming
         self._server: asyncio.Server | None = None
         self._open: set[Connection] = set()
         self._by_remote: dict[tuple[tuple[str, int], PeerIdentity | None], Connection] = {}
@@ -346,7 +352,7 @@ class Connection(asyncio.Protocol):
         self.identity = identity
         self.flow = StreamFlow(owner.transport, local, remote or ("", 0), self)
         self.alias: tuple[str, int] | None = None
-        self._framing: Framing = WebSocketFraming() if owner.transport in {"WS", "WSS"} else SipFraming()
+        self._framing = owner.framing()
         self._tls: TlsSession | None = None
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -411,9 +417,10 @@ class Connection(asyncio.Protocol):
             name = self.identity.name.removeprefix("*.")
             self._tls = TlsSession(self.owner.client_context(self.identity), name)
             self._write_pending()
-        else:
-            assert self.owner.server is not None
+        elif self.owner.server is not None:
             self._tls = TlsSession(self.owner.server.default)
+        else:
+            self.abort("there is no certificate that could be shown")
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of the stream."""

@@ -46,7 +46,8 @@ class Town:
         self.port = free_port()
         self.plan_file.write_text(SAMPLE_PLAN.read_text("utf-8"), "utf-8")
         self.configuration_file.write_text(
-            f"domain: localhost\nsip: {{udp: 127.0.0.1:{self.port}, tcp: 127.0.0.1:{self.port}}}\n"
+            f"domain: localhost\n"
+            f"sip: {{udp: 127.0.0.1:{self.port}, tcp: 127.0.0.1:{self.port}, tls: [], ws: []}}\n"
             "media: {address: 127.0.0.1, ports: 26000-26099}\n"
         )
 

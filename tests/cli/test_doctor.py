@@ -74,7 +74,7 @@ def test_a_port_that_another_program_holds_is_an_error_with_its_name(town: Town)
 
 
 def test_an_address_of_another_machine_is_an_error(town: Town):
-    town.configuration_file.write_text("sip: {udp: 192.0.2.77:5060, tcp: []}\n")
+    town.configuration_file.write_text("sip: {udp: 192.0.2.77:5060, tcp: [], tls: [], ws: []}\n")
     found = [finding for one in examine(town.settings, {}, NOW) for finding in one.findings]
     assert [one.message for one in found if one.code == "port"] == [
         "SIP udp 192.0.2.77:5060: this machine has no address 192.0.2.77"
@@ -82,7 +82,7 @@ def test_an_address_of_another_machine_is_an_error(town: Town):
 
 
 def test_a_node_without_any_port_is_an_error(town: Town):
-    town.configuration_file.write_text("sip: {udp: [], tcp: []}\n")
+    town.configuration_file.write_text("sip: {udp: [], tcp: [], tls: [], ws: []}\n")
     assert codes(town)["no_port"] == "error"
 
 

@@ -39,7 +39,7 @@ def test_the_example_is_read():
 
 def test_the_example_says_which_of_its_keys_do_nothing_yet():
     notes = load_configuration(EXAMPLE).notes
-    assert [note.message.split("`")[1] for note in notes] == ["tls:", "ws:", "web:", "recordings:"]
+    assert [note.message.split("`")[1] for note in notes] == ["web:", "recordings:"]
     assert all(note.severity == "note" and note.line for note in notes)
 
 

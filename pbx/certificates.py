@@ -1,0 +1,174 @@
+"""The certificates that a node shows: those configured, else a self-signed one kept in data_dir.
+
+The self-signed pair is made at the first start, kept over restarts, and made anew a month before its end or
+when the domain changes. Files that change are taken without touching a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pbx.configuration import Configuration, Listen
+from sip.net.addresses import family_of, is_address, local_address_toward
+from sip.net.certificates import Certificate, CertificateError, files_stamp
+from sip.net.tls import ServerContexts
+
+log = logging.getLogger(__name__)
+
+CERTIFICATE_NAME = "tls.crt"
+KEY_NAME = "tls.key"
+RENEW_DAYS = 30
+LOOK_SECONDS = 10.0
+MAX_HOST_NAME = 253
+# RFC 5737 and RFC 3849: documentation addresses, to ask the routing table about; nothing is sent.
+_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+
+
+def needs_certificate(settings: Configuration) -> bool:
+    """Whether anybody can connect to this node by TLS."""
+    return bool(settings.sip.tls or settings.sip.wss)
+
+
+def certificate_files(settings: Configuration) -> tuple[tuple[Path, Path], ...]:
+    """The pairs of certificate and key in use, whether they are there or not."""
+    own = (settings.data_dir / CERTIFICATE_NAME, settings.data_dir / KEY_NAME)
+    return settings.sip.certificates or (own,)
+
+
+def node_certificates(settings: Configuration, now: datetime) -> list[Certificate]:
+    """The certificates to show, the self-signed one made or renewed where it is due.
+
+    Raises CertificateError.
+    """
+    from sip.net.x509 import read_certificate  # large, and many commands need none of it
+
+    if not settings.sip.certificates:
+        _keep_self_signed(settings, now)
+    return [read_certificate(*files) for files in certificate_files(settings)]
+
+
+def _keep_self_signed(settings: Configuration, now: datetime) -> None:
+    from sip.net.x509 import make_self_signed, read_certificate
+
+    path, key_path = certificate_files(settings)[0]
+    if path.exists() and key_path.exists():
+        try:
+            found = read_certificate(path, key_path)
+        except CertificateError as error:
+            log.warning("certificate: %s; made anew", error)
+        else:
+            if found.not_after - now > timedelta(days=RENEW_DAYS) and settings.domain in found.names:
+                return
+    certificate, key = make_self_signed(own_names(settings), now)
+    _write(key_path, key)
+    _write(path, certificate)
+    log.info("certificate=%s made, self-signed", path)
+
+
+def own_names(settings: Configuration) -> list[str]:
+    """Whom the self-signed certificate speaks for: the domain, this machine's names, where SIP is heard."""
+    names = [settings.domain.strip("[]"), socket.gethostname().lower(), socket.getfqdn().lower()]
+    if settings.external_address is not None:
+        names.append(str(settings.external_address))
+    for listen in (*settings.sip.tls, *settings.sip.wss):
+        names += _reached_at(listen)
+    return [name for name in dict.fromkeys(names) if _is_name(name)] or ["beffroi"]
+
+
+def _reached_at(listen: Listen) -> list[str]:
+    """The addresses at which peers reach a listener, as far as one can tell."""
+    if not ipaddress.ip_address(listen.host).is_unspecified:
+        return [listen.host]
+    family = family_of(listen.host)
+    loopback = "::1" if family is socket.AF_INET6 else "127.0.0.1"
+    routed = local_address_toward((listen.host, listen.port), (_ELSEWHERE[family], 9))[0]
+    return [address for address in (routed, loopback) if address != listen.host]
+
+
+def _is_name(name: str) -> bool:
+    labels = name.split(".")
+    return is_address(name) or (
+        name.isascii() and 0 < len(name) <= MAX_HOST_NAME and all(0 < len(label) < 64 for label in labels)
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all. Raises CertificateError."""
+    unfinished = path.with_name(path.name + ".new")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            unfinished.unlink()
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise CertificateError(f"{path}: {error.strerror}") from error
+
+
+class CertificatesInUse:
+    """The TLS contexts of a running node, made anew when a file changes. clock: wall time, Unix seconds.
+
+    contexts: None while there is no certificate that can be used: telephony without TLS goes on.
+    on_change is called with the new contexts; connections that are there keep the old ones.
+    """
+
+    def __init__(self, settings: Configuration, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._told = ""
+        self.on_change: Callable[[ServerContexts], None] = lambda _: None
+        self.certificates: list[Certificate] = []
+        self.contexts: ServerContexts | None = None
+        self.refresh()
+
+    async def watch(self) -> None:
+        """Look after the files until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if await asyncio.to_thread(self.refresh) and self.contexts is not None:
+                self.on_change(self.contexts)
+
+    def refresh(self) -> bool:
+        """Take what has changed on the disk, or is about to end; True when something was taken.
+
+        What can't be used is told once, and the former certificates stay.
+        """
+        try:
+            if not self._is_due():
+                return False
+            certificates = node_certificates(self._settings, self._now())
+            self.contexts = ServerContexts(certificates, self._settings.sip.client_ca)
+        except CertificateError as error:
+            if str(error) != self._told:
+                state = "the former stays" if self.contexts else "no TLS"
+                log.error("certificate not taken, %s: %s", state, error)
+            self._told = str(error)
+            return False
+        self._told = ""
+        self.certificates = certificates
+        first = certificates[0]
+        log.info("certificate=%s until=%s taken", first.path, f"{first.not_after:%Y-%m-%d}")
+        return True
+
+    def _is_due(self) -> bool:
+        """Whether a file has changed, or our own pair is to be renewed. Raises CertificateError."""
+        if not self.certificates:
+            return True
+        ends_in = self.certificates[0].not_after - self._now()
+        if not self._settings.sip.certificates and ends_in <= timedelta(days=RENEW_DAYS):
+            return True
+        return any(one.stamp != files_stamp(one.path, one.key_path) for one in self.certificates)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
