@@ -48,6 +48,7 @@ from sip.core.ua_core import UserAgentCore
 from sip.core.uri import SipUri
 from sip.net.addresses import ExternalAddress
 from sip.net.driver import Driver
+from sip.net.tls import PeerIdentity
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +63,27 @@ class RecordWriter(Protocol):
         """Write what was taken."""
 
 
+class FlowTo(Protocol):
+    """The way to a peer, on whatever network."""
+
+    def __call__(
+        self,
+        transport: str,
+        remote: tuple[str, int],
+        local: tuple[str, int] | None,
+        identity: PeerIdentity | None = None,
+        /,
+    ) -> Flow:
+        """The flow to a literal address, from the local one where the peer knows us (None: any).
+
+        identity: who the peer must prove to be, over TLS. Raises OSError where nothing leads there.
+        """
+
+
 class Exchange:
     """One node's calls and registrations.
 
-    clock: wall time in Unix seconds, for records and the plan. flow: the flow to a transport and address,
-    from the local address where a peer knows us, None where it knows none.
+    clock: wall time in Unix seconds, for records and the plan. flow: the way to a peer.
     secret: random bytes that sign this process's nonces. plan: with the people of `directory` in it.
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
@@ -81,7 +98,7 @@ class Exchange:
         engine: MediaEngine,
         journal: RecordWriter,
         clock: Callable[[], float],
-        flow: Callable[[str, tuple[str, int], tuple[str, int] | None], Flow],
+        flow: FlowTo,
         secret: bytes,
         defence: Settings | None = None,
         kept_bans: KeptBans | None = None,

@@ -67,6 +67,7 @@ class _Signalling:
         self._in_force = plan
         self._plan = plan.read()
         self._sockets = sockets
+        self._transports: Transports
         self._reconnecting = False
 
     async def run(self) -> None:

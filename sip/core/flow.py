@@ -24,6 +24,11 @@ class Flow:
         return self.transport != "UDP"
 
     @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """Whom the peer's verified certificate speaks for, in lower case (RFC 5922); empty without one."""
+        return ()
+
+    @property
     def open(self) -> bool:
         """False once nothing can be sent any more."""
         return True

@@ -48,19 +48,24 @@ _LOOPBACK = ("127.", "::1")
 class StreamFlow(Flow):
     """One connection, perhaps still being made: the first thing to send has it made.
 
-    certificate_names: whom the peer's verified certificate speaks for, in lower case (RFC 5922).
+    names: whom the peer's certificate speaks for, once the handshake is over.
     """
 
-    __slots__ = ("_connection", "_owner", "_unsent", "certificate_names")
+    __slots__ = ("_connection", "_owner", "_unsent", "names")
 
     def __init__(
         self, transport: str, local: tuple[str, int], remote: tuple[str, int], connection: Connection
     ) -> None:
         super().__init__(transport, local, remote)
-        self.certificate_names: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
         self._owner = connection.owner
         self._connection: Connection | None = connection  # None once it is gone
         self._unsent: list[bytes] | None = []  # None once it is connected
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """Whom the peer's verified certificate speaks for, in lower case (RFC 5922); empty without one."""
+        return self.names
 
     @property
     def open(self) -> bool:
@@ -217,7 +222,7 @@ class StreamTransport:
         if known is None and identity is not None:
             # RFC 5923 section 5: one that the peer made is only taken when its certificate proves the name.
             known = self._aliases.get(remote)
-            if known is not None and not speaks_for(known.flow.certificate_names, identity.name):
+            if known is not None and not speaks_for(known.flow.names, identity.name):
                 known = None
         return known if known is not None and known.flow.open else None
 
@@ -286,7 +291,7 @@ class StreamTransport:
             if frame is KeepAlive.PING:
                 flow.send(b"\r\n")  # RFC 5626 section 3.5.1
             elif isinstance(frame, bytes):
-                if flow.certificate_names and not connection.ours and not connection.alias:
+                if flow.names and not connection.ours and not connection.alias:
                     self._note_alias(frame, connection)
                 self.driver.receive(frame, flow, now)
         self.driver.flush()
@@ -454,13 +459,9 @@ class Connection(asyncio.Protocol):
         data = tls.receive(data)
         if tls.established and not established:
             flow, identity = self.flow, self.identity
-            flow.certificate_names = tls.identities()
-            if (
-                identity is not None
-                and identity.verified
-                and not speaks_for(flow.certificate_names, identity.name)
-            ):
-                raise ConnectionAbortedError(f"the peer isn't {identity.name}: {flow.certificate_names}")
+            flow.names = tls.identities()
+            if identity is not None and identity.verified and not speaks_for(flow.names, identity.name):
+                raise ConnectionAbortedError(f"the peer isn't {identity.name}: {flow.names}")
             self._write_pending()
             flow.connected()
         return data

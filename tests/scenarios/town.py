@@ -26,6 +26,7 @@ from pbx.people import Directory, Person, device_credentials
 from pbx.records import BindingsRecord, CallRecord, Record
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
+from sip.net.tls import PeerIdentity
 from tests.sim.ladder import describe, split
 from tests.sim.network import Address, Host, Passage
 from tests.sim.node import Node
@@ -343,7 +344,9 @@ class Town:
             for asked in self.engine.asked
         ]
 
-    def _flow(self, transport: str, remote: Address, local: Address | None) -> Flow:
+    def _flow(
+        self, transport: str, remote: Address, local: Address | None, identity: PeerIdentity | None = None
+    ) -> Flow:
         if transport != "UDP":
             raise OSError(f"no {transport} socket here")
         return self.node.flow(remote)
