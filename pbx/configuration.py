@@ -73,6 +73,7 @@ class Listen:
 class Sip:
     """Where SIP is heard, by transport, and what TLS shows and trusts. All files are PEM.
 
+    keep_alive_seconds: how often a telephone behind a NAT is asked whether it is there; 0 for never.
     certificates: each with its key; the first one is shown to who names none of them; none written is a
     self-signed one. client_ca: who vouches for the certificates of clients, which none needs to have.
     server_ca: who vouches for the servers that we connect to; None for the authorities of the system.
@@ -83,6 +84,7 @@ class Sip:
     tls: tuple[Listen, ...] = (Listen("0.0.0.0", 5061),)  # noqa: S104
     ws: tuple[Listen, ...] = (Listen("0.0.0.0", 5062),)  # noqa: S104
     wss: tuple[Listen, ...] = ()
+    keep_alive_seconds: int = 30
     certificates: tuple[tuple[Path, Path], ...] = ()
     client_ca: Path | None = None
     server_ca: Path | None = None
@@ -127,7 +129,7 @@ class Log:
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A whole configuration with every default filled in. `path` is its file; notes are worth showing
-    once.
+    once. external_address: literal, or a name that is looked up again and again.
     """
 
     path: Path
@@ -137,7 +139,7 @@ class Configuration:
     database: str = field(repr=False)  # may hold a password
     sip: Sip
     web: tuple[Listen, ...]
-    external_address: IPAddress | None
+    external_address: str | None
     local_networks: tuple[IPNetwork, ...]
     media: Media
     recordings: Recordings
@@ -229,7 +231,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
         database=_database(keys, folder, data_dir),
         sip=sip,
         web=_listens(keys, "web", (Listen("0.0.0.0", 8080),)),  # noqa: S104
-        external_address=_address(keys, "external_address"),
+        external_address=_external_address(keys),
         local_networks=_networks(keys),
         media=media,
         recordings=_recordings(keys, data_dir),
@@ -328,7 +330,7 @@ def _parse_listen(text: str) -> Listen:
 
 def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
     transports, files = ("udp", "tcp", "tls", "ws", "wss"), ("certificate", "key", "client_ca", "server_ca")
-    section = _section(keys, "sip", (*transports, *files))
+    section = _section(keys, "sip", (*transports, "keep_alive_seconds", *files))
     default = Sip()
     return Sip(
         udp=_listens(section, "udp", default.udp),
@@ -336,10 +338,23 @@ def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
         tls=_listens(section, "tls", default.tls),
         ws=_listens(section, "ws", default.ws),
         wss=_listens(section, "wss", default.wss),
+        keep_alive_seconds=_keep_alive_seconds(section, default),
         certificates=_certificates(section, folder),
         client_ca=_path(section, "client_ca", folder, "") if "client_ca" in section else None,
         server_ca=_path(section, "server_ca", folder, "") if "server_ca" in section else None,
     )
+
+
+def _keep_alive_seconds(section: Mapping[str, Node], default: Sip) -> int:
+    if "keep_alive_seconds" not in section:
+        return default.keep_alive_seconds
+    node = section["keep_alive_seconds"]
+    seconds = node.integer(0, 3600)
+    if 0 < seconds < 10:
+        node.error(
+            "too_often", "every telephone behind a NAT would be asked this often", "10 or more; 0 for never"
+        )
+    return seconds
 
 
 def _certificates(section: Mapping[str, Node], folder: Path) -> tuple[tuple[Path, Path], ...]:
@@ -362,8 +377,19 @@ def _one_or_more(node: Node) -> Sequence[Node]:
     return node.sequence() if node.is_sequence or node.is_null else [node]
 
 
-def _address(keys: Mapping[str, Node], name: str) -> IPAddress | None:
-    return _reachable(keys[name]) if name in keys else None
+def _external_address(keys: Mapping[str, Node]) -> str | None:
+    """A literal address, or a name whose address may change."""
+    if "external_address" not in keys:
+        return None
+    node = keys["external_address"]
+    text = node.text().strip("[]").lower()
+    if _parsed(ipaddress.ip_address, text):
+        address = _reachable(node)
+        return str(address) if address is not None else None
+    if not _DOMAIN.fullmatch(text) or text.rpartition(".")[2].isdecimal():
+        hint = "such as 203.0.113.7 or pbx.valmont.example"
+        node.error("wrong_address", "this is neither an address nor a name", hint)
+    return text
 
 
 def _reachable(node: Node) -> IPAddress | None:
@@ -463,11 +489,7 @@ def _defence(keys: Mapping[str, Node]) -> Settings:
 
 def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
     """What is written but does nothing in this version; said once, so that nobody counts on it."""
-    written: list[tuple[str, Node]] = [
-        (name, keys[name])
-        for name in ("web", "recordings", "external_address", "local_networks")
-        if name in keys
-    ]
+    written: list[tuple[str, Node]] = [(name, keys[name]) for name in ("web", "recordings") if name in keys]
     for name, node in written:
         message = f"`{name}:` is read and does nothing yet in this version"
         yield Finding("not_yet", "note", file, node.line, node.column, message)
