@@ -96,6 +96,13 @@ class Transports:
             self._streams += streams
         return nearest(local, streams).flow_to(remote, identity)
 
+    def address_changed(self) -> None:
+        """Our external address is another one: peers are told so from their next message on."""
+        for udp in self._udp:
+            udp.address_changed()
+        for stream in self._streams:
+            stream.address_changed()
+
     async def close(self) -> None:
         """Close every connection."""
         for stream in self._streams:

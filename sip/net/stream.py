@@ -72,6 +72,11 @@ class StreamFlow(Flow):
         """False once the connection is gone."""
         return self._connection is not None
 
+    @property
+    def bound(self) -> tuple[str, int]:
+        """The address of the socket where connections of this kind are accepted."""
+        return self._owner.local
+
     def send(self, data: bytes) -> None:
         """Send, or keep until connected.
 
@@ -190,6 +195,12 @@ class StreamTransport:
         """Accept connections."""
         if self._listening is not None:
             self._server = await self._loop.create_server(lambda: Connection(self), sock=self._listening)
+
+    def address_changed(self) -> None:
+        """Our external address is another one: peers are told so from their next message on."""
+        for connection in self._open:
+            flow = connection.flow
+            flow.local = self.driver.address_toward(self.local, flow.remote)
 
     # Connections that we make
 
