@@ -277,6 +277,9 @@ class Relay:
         for stream in self._pool.values():
             stream.rtp_socket.close()
             stream.rtcp_socket.close()
+        for pair in self._left.values():
+            for descriptor in pair:
+                os.close(descriptor)
         self._hang_up()
         self._wake.close()
         self._woken.close()
@@ -880,7 +883,8 @@ def main(
 
 def _command_line() -> None:
     parser = argparse.ArgumentParser(description="The media process, for tests and benches.")
-    parser.add_argument("--control", type=int, required=True, help="descriptor of the connected socket")
+    parser.add_argument("--control", type=int, help="descriptor of the connected socket")
+    parser.add_argument("--listening", type=int, help="descriptor of a socket to be connected to, instead")
     parser.add_argument("--address", action="append", help="to bind; once for IPv4, IPv6 or each")
     parser.add_argument("--ports", default="20000-29999")
     parser.add_argument("--prompts", type=Path, required=True)
@@ -888,11 +892,12 @@ def _command_line() -> None:
     options = parser.parse_args()
     first, _, last = options.ports.partition("-")
     main(
-        socket.socket(fileno=options.control),
+        socket.socket(fileno=options.control) if options.control is not None else None,
         options.address or ["127.0.0.1"],
         (int(first), int(last)),
         prompts=options.prompts,
         silence_seconds=options.silence_seconds,
+        listening=socket.socket(fileno=options.listening) if options.listening is not None else None,
     )
 
 
