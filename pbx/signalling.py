@@ -23,6 +23,7 @@ from pbx.defence.answers import answer_about_bans
 from pbx.defence.bans import KeptBans, KeptError, read_kept, write_kept
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
+from pbx.external import external_of, follow
 from pbx.journal import Journal, recover
 from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
@@ -30,6 +31,7 @@ from pbx.plan_in_force import PlanInForce
 from pbx.sockets import Sockets
 from pbx.tasks import Tasks
 from pbx.transports import Transports
+from sip.net.addresses import is_address
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +95,9 @@ class _Signalling:
             secret=os.urandom(32),
             defence=configuration.defence,
             kept_bans=kept_bans,
+            external=external_of(configuration),
+            media_addresses=() if isinstance(engine, PassthroughEngine) else media_addresses(configuration),
+            keep_alive_seconds=configuration.sip.keep_alive_seconds,
         )
         exchange.on_media_event = self._media_event
         self._transports = transports = Transports(
@@ -113,6 +118,10 @@ class _Signalling:
         self._tasks.start(self._watch_directory(), "directory")
         self._tasks.start(transports.watch(), "certificates")
         self._tasks.start(self._keep_bans(), "bans")
+        external = configuration.external_address
+        if external is not None and not is_address(external):
+            follower = follow(external, exchange.driver.external, transports.address_changed)
+            self._tasks.start(follower, "external address")
         log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
         await stop.wait()
         log.info("draining calls=%d", exchange.status()["calls"])
