@@ -644,6 +644,7 @@ class Relay:
 
     def _place(self, stream: _Stream, route: wire.Route, now: float) -> None:
         """Say where the leg is: where its SDP says, or behind NAT where it was heard from."""
+        found = stream.source is not None
         known = stream.source or stream.destination
         if not route.host or self._is_loop(stream, route):
             # Hold by an address of zeros: nothing is sent, and the leg may still send from where it was.
@@ -654,7 +655,7 @@ class Relay:
             stream.destination = stream.range.sockaddr(route.host, route.rtp_port)
             stream.rtcp_destination = stream.range.sockaddr(route.host, route.rtcp_port)
             stream.source = stream.destination
-        if route.latch and not (route.again and stream.source is not None):
+        if route.latch and not (route.again and found):
             stream.source, stream.latch_until = None, now + LATCH_SECONDS
 
     def _is_loop(self, stream: _Stream, route: wire.Route) -> bool:
