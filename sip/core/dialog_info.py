@@ -1,0 +1,93 @@
+"""The `dialog` event package's documents: which calls a telephone is in (RFC 4235)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sip.core.xml_text import xml_text
+
+PACKAGE = "dialog"
+CONTENT_TYPE = "application/dialog-info+xml"
+NAMESPACE = "urn:ietf:params:xml:ns:dialog-info"
+
+TRYING = "trying"
+EARLY = "early"
+CONFIRMED = "confirmed"
+TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedDialog:
+    """One dialog of the telephone that is watched, as it would tell of it itself (RFC 4235 section 4.1).
+
+    id: unique among its dialogs. state: trying, early or confirmed. initiator: whether it called.
+    remote, remote_name: who is at the other end, a URI; empty where it isn't to be told. call_id,
+    local_tag (the telephone's) and remote_tag (ours): for a Replaces; empty where they aren't to be told.
+    """
+
+    id: str
+    state: str
+    initiator: bool
+    remote: str = ""
+    remote_name: str = ""
+    call_id: str = ""
+    local_tag: str = ""
+    remote_tag: str = ""
+
+
+class DialogInfo:
+    """The documents of one subscription: each is one version later, partial ones tell what changed.
+
+    entity: the URI of what is watched.
+    """
+
+    __slots__ = ("_entity", "_told", "_version")
+
+    def __init__(self, entity: str) -> None:
+        self._entity = entity
+        self._version = -1
+        self._told: dict[str, WatchedDialog] = {}
+
+    def document(self, dialogs: Iterable[WatchedDialog], *, full: bool) -> bytes:
+        """The next document, for the dialogs that there are now (RFC 4235 section 4.3).
+
+        A dialog that was told of and isn't there any more is told as terminated in a partial document.
+        """
+        now = {dialog.id: dialog for dialog in dialogs}
+        elements = [
+            _element(dialog, self._entity)
+            for dialog in now.values()
+            if full or self._told.get(dialog.id) != dialog
+        ]
+        if not full:
+            elements += [
+                _element(dialog, self._entity, TERMINATED)
+                for dialog in self._told.values()
+                if dialog.id not in now
+            ]
+        self._told = now
+        self._version += 1  # RFC 4235 section 4.1.1: it begins at 0
+        return (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f'<dialog-info xmlns="{NAMESPACE}" version="{self._version}" '
+            f'state="{"full" if full else "partial"}" entity="{xml_text(self._entity)}">\n'
+            f"{''.join(elements)}</dialog-info>\n"
+        ).encode()
+
+
+def _element(dialog: WatchedDialog, entity: str, state: str = "") -> str:
+    names = {"call-id": dialog.call_id, "local-tag": dialog.local_tag, "remote-tag": dialog.remote_tag}
+    attributes = "".join(f' {name}="{xml_text(value)}"' for name, value in names.items() if value)
+    direction = "initiator" if dialog.initiator else "recipient"
+    remote = ""
+    if dialog.remote:
+        display = f' display="{xml_text(dialog.remote_name)}"' if dialog.remote_name else ""
+        uri = xml_text(dialog.remote)
+        remote = f'<remote><identity{display}>{uri}</identity><target uri="{uri}"/></remote>\n'
+    uri = xml_text(entity)
+    return (
+        f'<dialog id="{xml_text(dialog.id)}"{attributes} direction="{direction}">\n'
+        f"<state>{state or dialog.state}</state>\n"
+        f'<local><identity>{uri}</identity><target uri="{uri}"/></local>\n{remote}</dialog>\n'
+    )
