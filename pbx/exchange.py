@@ -54,7 +54,13 @@ log = logging.getLogger(__name__)
 
 
 class RecordWriter(Protocol):
-    """Where records go; `flush` is called before the answers that acknowledge them leave."""
+    """Where records go; `flush` is called before the answers that acknowledge them leave.
+
+    exhausted: what is taken now might not outlive the process.
+    """
+
+    @property
+    def exhausted(self) -> bool: ...
 
     def append(self, record: Record) -> None:
         """Take a record."""

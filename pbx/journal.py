@@ -19,8 +19,10 @@ The worker deletes a segment of calls when the database has it for good, and fol
 into a snapshot, `bindings-N.snap`, that stands for all segments up to N. The newest segment of a chain is
 never deleted, so that numbers never come again while somebody remembers them.
 
-A disk that is full or dying raises nothing into a call: records wait in memory up to a limit, beyond which
-they are counted as lost, every flush tries again, and `on_trouble` is told when it begins and when it ends.
+A disk that is full or dying raises nothing into a call: records wait in the reserve (see `reserve`), where
+they outlive the process, and in memory, up to a limit beyond which they are counted as lost. Every flush
+tries again, and `on_trouble` is told when it begins and when it ends. `exhausted` says that nothing more
+should be acknowledged.
 """
 
 import contextlib
@@ -38,16 +40,17 @@ from typing import Any
 import msgspec
 
 from pbx.records import Binding, BindingsRecord, CallRecord, Record
+from pbx.reserve import FILE_NAME as RESERVE_NAME
+from pbx.reserve import MOST_FRAME_BYTES, Reserve, read_reserve
 
 log = logging.getLogger(__name__)
 
 MAGIC = b"beffroi\x01"
 HEADER_BYTES = len(MAGIC) + 16
 FRAME = struct.Struct("<II")
-MOST_FRAME_BYTES = 256 * 1024
 READ_BYTES = 1024 * 1024
 SEGMENT_BYTES = 4 * 1024 * 1024
-PENDING_BYTES = 16 * 1024 * 1024
+PENDING_BYTES = 32 * 1024 * 1024  # for each chain: together what the reserve holds
 MOST_RESTARTS = 10
 
 CALLS = "calls"
@@ -108,6 +111,8 @@ class Journal:
     """The writer of both chains. It belongs to one thread of one process.
 
     on_trouble: called with a sentence when writing begins to fail, and with "" when all is written again.
+    reserve_bytes: the room taken ahead for a full disk, 0 for none; what an earlier process left in it is
+    written first.
     Raises JournalInUseError if another process has it, OSError if the directory can't be made or locked.
     """
 
@@ -117,6 +122,7 @@ class Journal:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         pending_bytes: int = PENDING_BYTES,
+        reserve_bytes: int = 0,
         on_trouble: Callable[[str], None] = lambda _: None,
         write: Callable[[int, bytes | bytearray], int] = os.write,
     ) -> None:
@@ -125,10 +131,17 @@ class Journal:
         directory.mkdir(mode=0o700, exist_ok=True)
         self.lost_records = 0
         self.trouble = ""
+        self._unreserved = False
         self._on_trouble = on_trouble
         self._lock = lock(directory)
         self._calls = _Chain(directory, CALLS, segment_bytes, pending_bytes, write)
         self._bindings = _Chain(directory, BINDINGS, segment_bytes, pending_bytes, write)
+        self._batch = bytearray()  # the frames since the last flush
+        self._reserve = Reserve(directory, reserve_bytes)
+        if self._reserve.used_bytes:
+            log.warning("journal bytes=%d were waiting in the reserve", self._reserve.used_bytes)
+            for payload in read_reserve(directory):
+                self._chain_of(payload).pending += FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
     def append(self, record: Record) -> None:
         """Take a record for the next flush. Never raises: what can't be kept is counted in `lost_records`."""
@@ -142,8 +155,16 @@ class Journal:
             if self.lost_records.bit_count() == 1:  # 1, 2, 4, 8…: a flood of losses isn't a flood of lines
                 log.error("journal record lost total=%d bytes=%d", self.lost_records, len(payload))
             return
-        chain.pending += FRAME.pack(len(payload), zlib.crc32(payload))
-        chain.pending += payload
+        frame = FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        chain.pending += frame
+        self._batch += frame
+
+    def _chain_of(self, payload: bytes) -> "_Chain":
+        """The chain that a frame of the reserve was for; bindings where this version can't tell."""
+        try:
+            return self._calls if type(_decoder.decode(payload)) is CallRecord else self._bindings
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._bindings
 
     def flush(self) -> None:
         """Write everything appended, one `write` for each chain that has something. Never raises."""
@@ -156,8 +177,22 @@ class Journal:
                     chain.write()
             except OSError as error:
                 self._report(f"the journal can't be written: {error.strerror or error}")
-        if self.trouble and not calls.pending and not bindings.pending:
-            self._report("")
+        if calls.pending or bindings.pending:
+            if self._batch and not self._reserve.keep(self._batch) and not self._unreserved:
+                self._unreserved = True
+                log.error("the reserve is full: records wait in memory, and no registration is taken")
+        else:
+            if self._reserve.used_bytes:
+                self._reserve.clear()
+            self._unreserved = False
+            if self.trouble:
+                self._report("")
+        self._batch.clear()
+
+    @property
+    def exhausted(self) -> bool:
+        """True where a record might be taken by memory alone: nothing more should be acknowledged."""
+        return bool(self.trouble) and self._reserve.room_bytes < len(self._batch) + MOST_FRAME_BYTES
 
     @property
     def pending_bytes(self) -> int:
@@ -175,6 +210,7 @@ class Journal:
         for finish in (self.sync, self._calls.close, self._bindings.close):
             with contextlib.suppress(OSError):
                 finish()
+        self._reserve.close()
         os.close(self._lock)
 
     def _report(self, trouble: str) -> None:
@@ -182,7 +218,7 @@ class Journal:
             return
         self.trouble = trouble
         if trouble:
-            log.error("%s; records wait in memory", trouble)
+            log.error("%s; records wait in the reserve, and calls go on", trouble)
         else:
             log.warning("the journal is written again lost=%d", self.lost_records)
         self._on_trouble(trouble)
@@ -346,6 +382,9 @@ def recover(directory: Path) -> Recovered:
             recovered = Recovered()
             for segment in live(segments(directory, BINDINGS)):
                 _replay(segment, recovered)
+            for payload in read_reserve(directory):
+                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                    _apply(_decoder.decode(payload), recovered)
             for chain in (BINDINGS, CALLS):
                 for segment in segments(directory, chain)[-1:]:
                     _cut_torn_tail(segment, recovered)
@@ -364,15 +403,20 @@ def live(files: list[Segment]) -> list[Segment]:
 def _replay(segment: Segment, into: Recovered) -> None:
     for chunk in read_segment(segment.path):
         for record in chunk.records:
-            if type(record) is BindingsRecord:
-                if record.bindings:
-                    into.bindings[record.aor] = record.bindings
-                else:
-                    into.bindings.pop(record.aor, None)
+            _apply(record, into)
         if chunk.end is End.DAMAGED:
             into.problems.append(
                 f"{segment.path.name}: damaged at byte {chunk.offset}, the rest of it is lost"
             )
+
+
+def _apply(record: Record, into: Recovered) -> None:
+    """The last record of an AOR holds."""
+    if type(record) is BindingsRecord:
+        if record.bindings:
+            into.bindings[record.aor] = record.bindings
+        else:
+            into.bindings.pop(record.aor, None)
 
 
 def _cut_torn_tail(segment: Segment, into: Recovered) -> None:
@@ -439,6 +483,12 @@ def sync_segments(directory: Path, synced: dict[Path, int]) -> dict[Path, int]:
                     if segment.path not in synced:
                         sync_directory(directory)
                 sizes[segment.path] = size
+    reserve = directory / RESERVE_NAME
+    with contextlib.suppress(FileNotFoundError):
+        written = reserve.stat().st_mtime_ns  # its size never changes
+        if synced.get(reserve, 0) != written:
+            _sync_file(reserve)
+        sizes[reserve] = written
     return sizes
 
 

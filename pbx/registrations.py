@@ -58,6 +58,8 @@ class Registrations:
         device = exchange.guard.registering(request, transaction, now)
         if device is None:
             return
+        if exchange.journal.exhausted:  # design, promise 5: what can't be written isn't acknowledged
+            raise RemoteProtocolError(503, "Service Unavailable", (("Retry-After", "60"),))
         if request.to.sip_uri.user != device.sign_in:  # 10.3 step 4
             raise RemoteProtocolError(403, "Not Your Address")
         before = device.bindings

@@ -29,6 +29,7 @@ from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_in_force import PlanInForce
 from pbx.sockets import Sockets
+from pbx.reserve import RESERVE_BYTES
 from pbx.tasks import Tasks
 from pbx.transports import Transports
 from sip.net.addresses import is_address
@@ -80,7 +81,7 @@ class _Signalling:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         self._tasks = Tasks()
         recovered = recover(configuration.journal_dir) if configuration.journal_dir.exists() else None
-        journal = Journal(configuration.journal_dir)
+        journal = Journal(configuration.journal_dir, reserve_bytes=RESERVE_BYTES)
         engine = await self._start_engine()
         directory = self._directory()
         kept_bans = self._kept_bans()

@@ -82,6 +82,7 @@ class Journal:
     pending: list[Record] = field(default_factory=list)
     written: list[Record] = field(default_factory=list)
     timeline: list[str] = field(default_factory=list)
+    exhausted: bool = False
 
     def append(self, record: Record) -> None:
         self.pending.append(record)
