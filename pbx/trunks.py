@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from dialplan.plan import Plan, Trunk
 from pbx.calls.call import Call
 from pbx.calls.leg import Leg
+from sip.core.dialog_request import Authorize
 from sip.core.digest import authorization
 from sip.core.flow import Flow, host_port
 from sip.core.grammar import quote
 from sip.core.message import Response
-from sip.core.outgoing_session import Authorize
 from sip.net.addresses import is_address
 
 if TYPE_CHECKING:

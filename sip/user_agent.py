@@ -26,7 +26,6 @@ from sip.core.flow import Flow
 from sip.core.grammar import parse_number, quote
 from sip.core.identifiers import Identifiers
 from sip.core.incoming_session import IncomingSession
-from sip.core.inspection import ALLOW
 from sip.core.message import REASONS, Request, Response
 from sip.core.name_addr import NameAddr
 from sip.core.outgoing_session import OutgoingSession
@@ -216,10 +215,10 @@ class UserAgent:
                 assert isinstance(transaction, InviteServer)
                 self._waiting.put_nowait(IncomingCall(self, request, transaction))
             case "OPTIONS":
-                headers = f"Allow: {ALLOW}\r\nAccept: application/sdp\r\n"
+                headers = f"{self.core.capabilities}Accept: application/sdp\r\n"
                 self.core.stack.respond(transaction, 200, now, headers=headers)
             case _:
-                raise RemoteProtocolError(405, "Method Not Allowed", (("Allow", ALLOW),))
+                raise RemoteProtocolError(405, "Method Not Allowed", (("Allow", self.core.allow),))
 
     def _forget_ended(self) -> None:
         """Where nobody has taken up the calls that wait, those that are over make room for another."""
@@ -424,6 +423,16 @@ class _Facts:
             self.session.refuse_offer(refusal.status, now)
         else:
             self.session.accept_offer(answer, now)
+
+    def offer_withdrawn(self, now: float) -> None:
+        """An offer is answered at once here: it can't be taken back meanwhile."""
+
+    def identity_changed(self, request: Request, now: float) -> None:
+        """The other party shows another name or number; nobody asks for it."""
+
+    def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """A method that the core doesn't serve is refused before this; it serves none but its own."""
+        raise RemoteProtocolError(501, "Not Implemented")
 
     def offer_answered(self, body: bytes, now: float) -> None:
         """Our re-INVITE was accepted."""

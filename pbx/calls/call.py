@@ -14,11 +14,11 @@ from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.happenings import Happening, LegEnded, TimeUp
 from pbx.calls.leg import LOST, Leg
 from pbx.records import CallRecord
+from sip.core.dialog_request import Authorize
 from sip.core.errors import SipError
 from sip.core.flow import Flow
 from sip.core.incoming_session import CANCELLED
 from sip.core.message import Request
-from sip.core.outgoing_session import Authorize
 from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 from sip.core.session import SessionState
 

@@ -15,11 +15,14 @@ from pbx.calls.happenings import (
     Progressed,
 )
 from pbx.records import LegRecord
+from sip.core.errors import RemoteProtocolError
 from sip.core.flow import Flow, host_port
 from sip.core.incoming_session import IncomingSession
+from sip.core.message import Request
 from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
 from sip.core.session import SessionState
+from sip.core.stack import ServerTransaction
 
 if TYPE_CHECKING:
     from pbx.calls.call import Call
@@ -171,6 +174,16 @@ class Leg:
     def offered(self, body: bytes, now: float) -> None:
         """The party wants to change its media."""
         self.call.post(Offered(self, body))
+
+    def offer_withdrawn(self, now: float) -> None:
+        """The party took its offer back; an answer that comes to it later isn't sent."""
+
+    def identity_changed(self, request: Request, now: float) -> None:
+        """The party is somebody else now, which the other one isn't told yet."""
+
+    def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """Another request within the dialog."""
+        raise RemoteProtocolError(501, "Not Implemented")
 
     def offer_answered(self, body: bytes, now: float) -> None:
         """The party accepted our re-INVITE."""

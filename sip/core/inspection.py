@@ -6,23 +6,27 @@ from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.message import Request
 from sip.core.uri import SipUri
 
-ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER")
+# What sessions and the user agent core do by themselves; an application adds what it serves.
+ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE")
 ALLOW = ", ".join(ALLOWED)
+SUPPORTED = ("100rel", "timer")  # RFC 3262, RFC 4028
 KNOWN = frozenset(
-    {*ALLOWED, "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "INFO", "REFER", "UPDATE", "PRACK"}
+    {*ALLOWED, "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "INFO", "REFER"}
 )  # those that some RFC defines
 REGISTRAR_EXTENSIONS = frozenset({"gruu", "outbound", "path"})  # RFC 5627, RFC 5626, RFC 3327
 _BODIES = ("application/sdp",)
 
 
-def inspect(request: Request, extensions: frozenset[str] = frozenset()) -> None:
+def inspect(
+    request: Request, extensions: frozenset[str] = frozenset(SUPPORTED), methods: tuple[str, ...] = ALLOWED
+) -> None:
     """Raises RemoteProtocolError with the status that section 8.2 gives; returns when all is well.
 
-    extensions: the option tags that this server understands.
+    extensions: the option tags that this server understands; methods: those that it serves.
     """
-    if request.method not in ALLOWED:
+    if request.method not in methods:
         status, reason = (405, "Method Not Allowed") if request.method in KNOWN else (501, "Not Implemented")
-        raise RemoteProtocolError(status, reason, (("Allow", ALLOW),))
+        raise RemoteProtocolError(status, reason, (("Allow", ", ".join(methods)),))
     # 8.2.2.1: SipUri.parse answers 416 for a scheme that we don't know
     if not request.uri.lower().startswith(("tel:", "urn:")) and SipUri.parse(request.uri).headers:
         raise RemoteProtocolError(400, "Request-URI with headers")  # 19.1.1, torture test escruri

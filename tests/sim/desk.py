@@ -140,6 +140,16 @@ class Desk:
     def offered(self, body: bytes, now: float) -> None:
         self._note("offered" if body else "asked for an offer")
 
+    def offer_withdrawn(self, now: float) -> None:
+        self._note("offer withdrawn")
+
+    def identity_changed(self, request: Request, now: float) -> None:
+        self._note("identity changed")
+
+    def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        self._note(f"requested {request.method}")
+        self.core.stack.respond(transaction, 200, now)
+
     def offer_answered(self, body: bytes, now: float) -> None:
         self._note("offer answered")
 

@@ -108,6 +108,15 @@ class Owner:
         self.party.told.append("offered")
         self.session.accept_offer(SDP, now)
 
+    def offer_withdrawn(self, now: float) -> None:
+        self.party.told.append("offer withdrawn")
+
+    def identity_changed(self, request: Request, now: float) -> None:
+        self.party.told.append("identity changed")
+
+    def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        self.party.core.stack.respond(transaction, 200, now)
+
     def offer_answered(self, body: bytes, now: float) -> None:
         self.party.told.append("offer answered")
 

@@ -18,12 +18,14 @@ def refusal(asked: Request) -> RemoteProtocolError:
     return caught.value
 
 
-@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER", "BYE", "CANCEL", "ACK"])
+@pytest.mark.parametrize(
+    "method", ["INVITE", "OPTIONS", "REGISTER", "BYE", "CANCEL", "ACK", "PRACK", "UPDATE"]
+)
 def test_what_we_serve_passes(method: str) -> None:
     inspect(request(method))
 
 
-@pytest.mark.parametrize("method", ["SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "UPDATE", "PRACK", "INFO"])
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "INFO"])
 def test_a_method_that_we_know_and_do_not_serve_is_405_with_allow(method: str) -> None:
     """RFC 3261 section 8.2.1."""
     error = refusal(request(method))
@@ -53,13 +55,22 @@ def test_the_schemes_that_a_call_may_have_pass(uri: str) -> None:
 
 def test_an_extension_that_is_required_and_unknown_is_420_and_named() -> None:
     """RFC 3261 section 8.2.2.3."""
-    error = refusal(request("INVITE", headers="Require: 100rel, nothingSupportsThis\r\n"))
+    error = refusal(request("INVITE", headers="Require: 100rel, nothingSupportsThis, sec-agree\r\n"))
     assert error.status == 420
-    assert dict(error.headers)["Unsupported"] == "100rel, nothingsupportsthis"
+    assert dict(error.headers)["Unsupported"] == "nothingsupportsthis, sec-agree"
 
 
 def test_an_extension_that_is_required_and_known_passes() -> None:
-    inspect(request("INVITE", headers="Require: Timer\r\n"), frozenset({"timer"}))
+    inspect(request("INVITE", headers="Require: Timer\r\n"))
+    inspect(request("INVITE", headers="Require: replaces\r\n"), frozenset({"replaces"}))
+
+
+def test_a_method_that_the_application_serves_passes() -> None:
+    """RFC 3261 section 8.2.1."""
+    inspect(request("SUBSCRIBE"), methods=("INVITE", "SUBSCRIBE"))
+    with pytest.raises(RemoteProtocolError) as caught:
+        inspect(request("MESSAGE"), methods=("INVITE", "SUBSCRIBE"))
+    assert dict(caught.value.headers)["Allow"] == "INVITE, SUBSCRIBE"
 
 
 def test_an_extension_for_proxies_is_none_of_our_business() -> None:

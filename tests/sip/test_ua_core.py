@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from sip.core.dialog import Dialog
+from sip.core.dialog_request import Authorize
 from sip.core.errors import LocalProtocolError, ParseError
 from sip.core.flow import Flow
 from sip.core.identifiers import Identifiers
 from sip.core.incoming_session import IncomingSession
 from sip.core.message import Request, Response
-from sip.core.outgoing_session import MAX_FORKS, Authorize, OutgoingSession
+from sip.core.outgoing_session import MAX_FORKS, OutgoingSession
 from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 from sip.core.session import Session, SessionState
 from sip.core.stack import ServerTransaction
@@ -68,6 +69,16 @@ class Owner:
 
     def offered(self, body: bytes, now: float) -> None:
         self.told.append("offered")
+
+    def offer_withdrawn(self, now: float) -> None:
+        self.told.append("offer withdrawn")
+
+    def identity_changed(self, request: Request, now: float) -> None:
+        self.told.append("identity changed")
+
+    def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        self.told.append(f"requested {request.method}")
+        self.core.stack.respond(transaction, 200, now)
 
     def offer_answered(self, body: bytes, now: float) -> None:
         self.told.append("offer answered")
@@ -688,12 +699,13 @@ def test_nothing_of_an_incoming_call_outlives_its_last_timer(ending: str, before
     assert living() == before_the_call
 
 
-def test_a_call_that_was_answered_holds_neither_its_offer_nor_its_headers() -> None:
+def test_a_call_that_was_answered_holds_what_was_agreed_and_no_headers() -> None:
     owner = Owner()
     session, invite = owner.call(headers="X-Long: header\r\n")
     owner.receive(response_bytes(invite, 200, headers=THEIR_CONTACT, body=SDP))
-    held = [getattr(session, name) for name in dir(session) if not name.startswith("__")]
-    assert not [value for value in held if value == SDP or "X-Long" in str(value)]
+    held = {name: getattr(session, name) for name in dir(session) if not name.startswith("__")}
+    assert [name for name, value in held.items() if value == SDP] == ["local_sdp", "remote_sdp"]
+    assert not [name for name, value in held.items() if "X-Long" in str(value)]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,15 @@ class Busy:
     def offered(self, body: bytes, now: float) -> None:
         raise AssertionError("there is no call")
 
+    def offer_withdrawn(self, now: float) -> None:
+        raise AssertionError("there is no call")
+
+    def identity_changed(self, request: Request, now: float) -> None:
+        raise AssertionError("there is no call")
+
+    def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        raise AssertionError("there is no call")
+
     def offer_answered(self, body: bytes, now: float) -> None:
         raise AssertionError("there is no call")
 
