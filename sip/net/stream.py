@@ -499,12 +499,17 @@ class Connection(asyncio.Protocol):
     # Bounds
 
     def _look_again(self, seconds: float) -> None:
+        """Look at the bounds in `seconds`, or sooner where that was said before."""
+        when = self._loop.time() + seconds
         if self._watch is not None:
+            if self._watch.when() <= when:
+                return
             self._watch.cancel()
-        self._watch = self._loop.call_later(seconds, self._look)
+        self._watch = self._loop.call_at(when, self._look)
 
     def _look(self) -> None:
         """Cut a peer that breaks a bound; look again when the next one could be broken."""
+        self._watch = None
         now = self._loop.time()
         first = CONNECT_SECONDS if self.ours else FIRST_MESSAGE_SECONDS
         waiting = self._tls is not None and not self._tls.established if self.ours else not self._spoke
