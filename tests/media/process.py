@@ -22,37 +22,57 @@ def port_range(pairs: int = 100) -> tuple[int, int]:
 
 
 class MediaProcess:
-    """The process and its engine. events: all that the engine told, in order."""
+    """The process and its engine. events: all that the engine told, in order.
+
+    lasting: the process outlives its engine, and another one may `connect`.
+    """
 
     def __init__(
         self,
         prompts: Path,
         *,
-        address: str = "127.0.0.1",
+        addresses: tuple[str, ...] = ("127.0.0.1",),
         pairs: int = 100,
         silence_seconds: float = 10.0,
+        lasting: bool = False,
     ) -> None:
         self.events: list[MediaEvent] = []
         self._arrived = asyncio.Event()
         self._prompts = prompts
-        self._address = address
+        self._addresses = addresses
         self._pairs = pairs
         self._silence_seconds = silence_seconds
+        self._listening = socket.socket(socket.AF_UNIX) if lasting else None
+        if self._listening is not None:
+            self._listening.bind("")  # a free name, unix(7)
+            self._listening.listen()
         self.process, ours = self.spawn()
-        self.engine = PythonEngine(ours, (address,), self._take)
+        self.engine = PythonEngine(ours, addresses, self._take)
 
     def spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """Start a process and return it and our end of its control socket."""
         ours, theirs = socket.socketpair()
+        given = ("control", theirs) if self._listening is None else ("listening", self._listening)
         first, last = port_range(self._pairs)
-        command = [sys.executable, "-m", "media.engines.relay", "--control", str(theirs.fileno())]
-        command += ["--address", self._address, "--ports", f"{first}-{last}"]
+        command = [sys.executable, "-m", "media.engines.relay", f"--{given[0]}={given[1].fileno()}"]
+        command += [f"--address={address}" for address in self._addresses]
+        command += ["--ports", f"{first}-{last}"]
         command += ["--prompts", str(self._prompts), "--silence-seconds", str(self._silence_seconds)]
         with theirs:
             process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], cwd=REPOSITORY, stderr=subprocess.PIPE
+                command, pass_fds=[given[1].fileno()], cwd=REPOSITORY, stderr=subprocess.PIPE
             )
-        return process, ours
+        if self._listening is None:
+            return process, ours
+        ours.close()
+        return process, self.connect()
+
+    def connect(self) -> socket.socket:
+        """Return a new connection to a lasting process."""
+        assert self._listening is not None
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self._listening.getsockname())
+        return connection
 
     async def until(self, wanted: Callable[[MediaEvent], bool]) -> MediaEvent:
         """Return the first event, past or to come, that is wanted. Raises TimeoutError after 15 s."""
@@ -65,8 +85,11 @@ class MediaProcess:
                 await self._arrived.wait()
 
     def stop(self) -> int:
-        """End the process by closing its socket; return its exit status."""
+        """End the process by closing its socket, or a lasting one by a signal; return its exit status."""
         self.engine.close()
+        if self._listening is not None:
+            self._listening.close()
+            self.process.terminate()
         return finish(self.process)
 
     def _take(self, event: MediaEvent) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from media import sdp, tones
@@ -10,6 +11,7 @@ from media.engine import MediaEngine, MediaMisuse, MediaRefused
 from media.engines.fake import FakeEngine
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
+from media.snapshot import CallMediaSnapshot
 from tests.media.phone import Phone, target
 from tests.media.process import MediaProcess
 
@@ -299,6 +301,41 @@ async def test_query_tells_each_legs_addresses_and_codec(engine: MediaEngine, ph
     assert legs["b"].local == target(offered)
     assert legs["a"].remote == ("127.0.0.1", alice.port)
     assert (legs["b"].codec, legs["b"].packets, legs["b"].silent_seconds) == ("PCMA", 0, -1.0)
+
+
+async def test_snapshot_restored_elsewhere_goes_on_with_the_same_bodies(engine: MediaEngine, phones: Phones):
+    alice, bob = phones(), phones()
+    offered, answered = await call_up(engine, alice, bob)
+    kept = msgspec.msgpack.encode(engine.snapshot("c"))
+    snapshot = msgspec.msgpack.decode(kept, type=CallMediaSnapshot)
+    assert {leg.name: leg.peer for leg in snapshot.legs} == {"a": "b", "b": "a"}
+    await engine.delete("c")
+    engine.restore(snapshot)
+    assert engine.codec("c", "a") == "PCMA"
+    again = await engine.offer("c", "a", "b", alice.sdp(version=2))
+    assert again == offered
+    moved = await engine.answer("c", "b", "a", bob.sdp("8 101", "recvonly", version=2))
+    assert version(moved) == version(answered) + 1
+    assert target(moved) == target(answered)
+
+
+async def test_snapshot_of_an_echo_is_an_echo(engine: MediaEngine, phones: Phones):
+    await engine.publish("c", "a", phones().sdp())
+    await engine.echo("c", "a")
+    (leg,) = engine.snapshot("c").legs
+    assert (leg.echoes, leg.peer) == (True, "")
+
+
+async def test_snapshot_of_an_unknown_call_has_no_legs(engine: MediaEngine):
+    assert engine.snapshot("nobody").legs == []
+
+
+async def test_restoring_what_is_there_already_is_our_own_mistake(engine: MediaEngine, phones: Phones):
+    await call_up(engine, phones(), phones())
+    with pytest.raises(MediaMisuse):
+        engine.restore(engine.snapshot("c"))
+    with pytest.raises(MediaMisuse):
+        engine.restore(msgspec.structs.replace(engine.snapshot("c"), call="another"))
 
 
 async def test_delete_gives_everything_back(engine: MediaEngine, phones: Phones):

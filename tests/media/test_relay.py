@@ -8,20 +8,24 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from media import codecs, dtmf, goertzel, rtcp, tones, wav
+from media import codecs, dtmf, goertzel, rtcp, sdp, tones, wav
 from media.engine import (
     DigitReceived,
     EngineLost,
     LegMedia,
     MediaHeard,
+    MediaRefused,
     MediaSilent,
     MediaUnavailable,
     PlayFinished,
     Wav,
 )
 from media.engines import wire
+from media.engines.python import PythonEngine
+from media.snapshot import CallMediaSnapshot
 from media.speech import Speech
 from tests.media.phone import Phone, sound, target
 from tests.media.process import MediaProcess, finish
@@ -417,8 +421,11 @@ async def test_query_counts_packets_bytes_and_loss(media: MediaProcess, phones: 
     assert alice.jitter_ms >= 0
 
 
+BOTH = ("127.0.0.1", "::1")
+
+
 async def test_ipv6_is_relayed(tmp_path: Path, phones: Phones):
-    media = MediaProcess(tmp_path, address="::1")
+    media = MediaProcess(tmp_path, addresses=("::1",))
     await media.engine.start()
     alice, bob = phones(host="::1"), phones(host="::1")
     await media.engine.offer("c", "a", "b", alice.sdp())
@@ -426,6 +433,51 @@ async def test_ipv6_is_relayed(tmp_path: Path, phones: Phones):
     await media.engine.query("c")
     alice.send(target(answered), b"\x06" * 160)
     assert (await bob.hear())[0].payload == b"\x06" * 160
+    assert media.stop() == 0
+
+
+async def test_phones_of_both_kinds_of_address_hear_each_other(tmp_path: Path, phones: Phones):
+    media = MediaProcess(tmp_path, addresses=BOTH)
+    await media.engine.start()
+    alice, bob = phones(host="::1"), phones()
+    offered = await media.engine.offer("c", "a", "b", alice.sdp(), advertise="127.0.0.1")
+    answered = await media.engine.answer("c", "b", "a", bob.sdp("8"))
+    await media.engine.query("c")
+    assert (target(offered)[0], target(answered)[0]) == ("127.0.0.1", "::1")
+    assert (b"IN IP4 127.0.0.1" in offered, b"IN IP6 ::1" in answered) == (True, True)
+    alice.send(target(answered), b"\x06" * 160)
+    bob.send(target(offered), b"\x07" * 160)
+    assert (await bob.hear())[0].payload == b"\x06" * 160
+    assert (await alice.hear())[0].payload == b"\x07" * 160
+    assert media.stop() == 0
+
+
+async def test_leg_is_on_the_kind_of_address_that_its_own_sdp_has(tmp_path: Path, phones: Phones):
+    media = MediaProcess(tmp_path, addresses=BOTH)
+    await media.engine.start()
+    alice, bob = phones(host="::1"), phones()
+    # An address of the other kind can't be told to her, whoever asks for it.
+    published = await media.engine.publish("c", "a", alice.sdp(), advertise="203.0.113.7")
+    assert target(published)[0] == "::1"
+    assert target(await media.engine.publish("d", "b", bob.sdp()))[0] == "127.0.0.1"
+    # Without a word, who is offered something is thought to be where the offerer is.
+    assert target(await media.engine.offer("e", "a", "b", alice.sdp()))[0] == "::1"
+    assert target(await media.engine.terminate_offer("f", "a", advertise="2001:db8::7"))[0] == "2001:db8::7"
+    assert media.stop() == 0
+
+
+async def test_both_kinds_of_address_have_the_whole_range_of_ports(tmp_path: Path, phones: Phones):
+    media = MediaProcess(tmp_path, addresses=BOTH, pairs=3)
+    await media.engine.start()
+    alice, bob = phones(host="::1"), phones()
+    ports = [target(await media.engine.publish(f"6{n}", "a", alice.sdp()))[1] for n in range(3)]
+    assert ports == [target(await media.engine.publish(f"4{n}", "b", bob.sdp()))[1] for n in range(3)]
+    with pytest.raises(MediaRefused):
+        await media.engine.publish("63", "a", alice.sdp())
+    await media.engine.delete("60")
+    await media.engine.publish("63", "a", alice.sdp())
+    with pytest.raises(MediaRefused):
+        await media.engine.publish("43", "b", bob.sdp())
     assert media.stop() == 0
 
 
@@ -481,14 +533,69 @@ async def test_an_echo_goes_on_with_another_process(media: MediaProcess, phones:
     alice = phones()
     to = target(await media.engine.publish("c", "a", alice.sdp()))
     await media.engine.echo("c", "a")
+    await another_process(media)
+    alice.send(to, b"\x09" * 160)
+    assert (await alice.hear())[0].payload == b"\x09" * 160
+
+
+async def test_what_was_played_begins_again_with_another_process(media: MediaProcess, phones: Phones):
+    alice = phones()
+    await media.engine.publish("c", "a", alice.sdp("8"))
+    await media.engine.play("c", "a", tones.RINGBACK, repeat=True)
+    await alice.hear(3)
+    await another_process(media)
+    heard = await alice.hear(30)
+    assert goertzel.heard_frequency_hz(sound(heard[-12:])) == pytest.approx(440, abs=3)
+    await media.engine.play("c", "a", tones.BUSY)
+    await media.until(lambda event: event == PlayFinished("c", "a"))
+
+
+async def another_process(media: MediaProcess) -> None:
+    """Kill the media process and connect the engine to a new one."""
     media.process.send_signal(signal.SIGKILL)
     await media.until(lambda event: isinstance(event, EngineLost))
     assert finish(media.process) == -signal.SIGKILL
     media.process, control = media.spawn()
     await media.engine.reconnect(control)
     await media.engine.query("c")
-    alice.send(to, b"\x09" * 160)
-    assert (await alice.hear())[0].payload == b"\x09" * 160
+
+
+async def test_call_goes_on_with_another_signalling_process(tmp_path: Path, phones: Phones):
+    media = MediaProcess(tmp_path, lasting=True)
+    await media.engine.start()
+    pair = await joined(media, phones)
+    pair.alice.send(pair.alice_sends_to)
+    (before,) = await pair.bob.hear()
+    kept = msgspec.msgpack.encode([media.engine.snapshot(call) for call in ("c", "unknown")])
+
+    # The process that knew the call is gone; the media process relays on.
+    media.engine.close()
+    pair.alice.send(pair.alice_sends_to)
+    (meanwhile,) = await pair.bob.hear()
+
+    media.engine = PythonEngine(media.connect(), ("127.0.0.1",), media.events.append)
+    for snapshot in msgspec.msgpack.decode(kept, type=list[CallMediaSnapshot]):
+        media.engine.restore(snapshot)
+    await media.engine.start()
+    await media.engine.query("c")
+    pair.alice.send(pair.alice_sends_to)
+    (after,) = await pair.bob.hear()
+    assert before.ssrc == meanwhile.ssrc == after.ssrc
+    assert [packet.sequence - before.sequence & 0xFFFF for packet in (meanwhile, after)] == [1, 2]
+
+    # Hold and its end go on from the bodies that were said before.
+    hold = pair.alice.sdp(direction="sendonly", version=2)
+    offered = sdp.parse(await media.engine.offer("c", "a", "b", hold))
+    assert (offered.origin[2], offered.media[0].port) == ("2", pair.bob_sends_to[1])
+    answered = sdp.parse(await media.engine.answer("c", "b", "a", pair.bob.sdp("8 101", "recvonly")))
+    assert (answered.origin[2], answered.media[0].port) == ("2", pair.alice_sends_to[1])
+    assert media.engine.codec("c", "a") == "PCMA"
+    other = target(await media.engine.publish("d", "x", phones().sdp()))
+    assert other not in (pair.alice_sends_to, pair.bob_sends_to)
+    await media.engine.delete("c")
+    await media.engine.delete("d")
+    assert sum(media.engine.inventory().values()) == 0
+    media.stop()
 
 
 @pytest.mark.parametrize("body", [b"\xff\xff\xff\xff", b"\0\0\0\x03abc", b"\0\0\0\x01\xc1"])
