@@ -1,0 +1,381 @@
+"""Subscriptions that we serve: SUBSCRIBE in, NOTIFY out (RFC 6665 section 4.2).
+
+The owner gives an event package as a small object: it says whether a resource may be watched and what its
+state is. One machine for each subscription does the rest:
+
+        SUBSCRIBE: 200, NOTIFY with everything
+              |
+              v      .-- changed: NOTIFY with what changed, or after the one under way
+         +--------+ <'
+         | ACTIVE | -- SUBSCRIBE again: 200, NOTIFY with everything; expiry moves --.
+         +--------+ <---------------------------------------------------------------'
+           |    |
+           |    | Expires 0, expiry, end(): NOTIFY "terminated", after the one under way
+           |    v
+           |  +--------+
+           |  | ENDING |
+           |  +--------+
+           |    | the last NOTIFY has left
+           v    v
+         +-------+
+         | ENDED |   NOTIFY answered 481 or the like, or not at all
+         +-------+
+
+Nothing is ever pending: a package refuses at once what may not be watched. A fetch (Expires 0 in a new
+SUBSCRIBE) is a subscription that ends as it begins (4.4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+from sip.core.dialog import Dialog
+from sip.core.errors import ParseError, RemoteProtocolError
+from sip.core.grammar import TOKEN, parse_parameters
+from sip.core.message import Request, Response
+from sip.core.session import contact_uri
+from sip.core.stack import ServerTransaction
+
+if TYPE_CHECKING:
+    from sip.core.ua_core import UserAgentCore
+
+MIN_SECONDS = 60
+MAX_SECONDS = 7200
+MAX_SUBSCRIPTIONS = 20_000
+MAX_OF_ONE_SUBSCRIBER = 300  # a desk with two hundred lamps, and what it forgot in a restart
+
+# RFC 6665 section 4.2.2: what these say of a NOTIFY is said of the subscription
+_ENDING_STATUSES = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
+
+
+class Watched(Protocol):
+    """What one subscription tells of; the package's object, kept as long as the subscription."""
+
+    def document(self, *, full: bool) -> bytes:
+        """The state now; what changed since the last document is enough unless `full`. Empty: no body."""
+
+    def close(self) -> None:
+        """The subscription is over."""
+
+
+class Package(Protocol):
+    """An event package (RFC 6665 section 5).
+
+    name: as in Event. content_type: of its documents. default_seconds: for a SUBSCRIBE without Expires.
+    interval_seconds: NOTIFYs of one subscription are at least so far apart, but for the last one.
+    """
+
+    name: str
+    content_type: str
+    default_seconds: int
+    interval_seconds: float
+
+    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Watched:
+        """The state that a SUBSCRIBE asks for. changed: to be called with the time when it changes.
+
+        Raises RemoteProtocolError: 404 for a resource that isn't there, 403 for one that isn't theirs.
+        """
+
+
+class SubscriptionState(Enum):
+    """Where a subscription stands."""
+
+    ACTIVE = auto()
+    ENDING = auto()
+    ENDED = auto()
+
+
+class Subscription:
+    """One subscription of one subscriber."""
+
+    __slots__ = (
+        "_changed_since",
+        "_contact",
+        "_expires_at",
+        "_full",
+        "_last_word",
+        "_next_notify_at",
+        "_notifier",
+        "_sending",
+        "_watched",
+        "armed",
+        "deadline",
+        "dialog",
+        "event",
+        "package",
+        "resource",
+        "state",
+        "subscriber",
+    )
+
+    def __init__(
+        self,
+        notifier: Notifier,
+        request: Request,
+        transaction: ServerTransaction,
+        package: Package,
+        subscriber: str,
+    ) -> None:
+        self._notifier = notifier
+        self.dialog = Dialog.of_request(request, notifier.core.stack.identifiers.token(), transaction.flow)
+        self.package = package
+        self.subscriber = subscriber
+        self.resource = request.uri
+        self.event = _event(request)[1]
+        self.state = SubscriptionState.ACTIVE
+        self.deadline: float | None = None
+        self.armed: float | None = None
+        self._contact = contact_uri(transaction.flow)
+        self._expires_at = 0.0
+        self._next_notify_at = 0.0
+        self._sending = False
+        self._changed_since = False  # something to tell waits
+        self._full = True
+        self._last_word = ""  # why it ends, once it does
+        self._watched = package.watch(request, subscriber, self.changed)
+
+    def changed(self, now: float) -> None:
+        """What it tells of has changed; the subscriber hears so soon."""
+        if self.state is SubscriptionState.ACTIVE:
+            self._changed_since = True
+            self._tell(now)
+
+    def end(self, now: float, reason: str = "noresource") -> None:
+        """End it from our side; reason as in RFC 6665 section 4.1.3 (noresource, rejected, …)."""
+        if self.state is SubscriptionState.ACTIVE:
+            self._end(now, reason)
+
+    def begin(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """Answer the first SUBSCRIBE, or one that refreshes, and tell everything."""
+        seconds = _seconds(request, self.package)
+        self._notifier.core.stack.respond(
+            transaction,
+            200,
+            now,
+            to_tag=self.dialog.local_tag,
+            headers=f"Expires: {seconds}\r\nContact: <{self._contact}>\r\n",
+        )
+        self._full = True
+        self._expires_at = now + seconds
+        if not seconds:
+            self._end(now, "timeout")  # 4.2.1.4: also for an unsubscription
+            return
+        self._changed_since = True
+        self._next_notify_at = now  # 4.2.1.2: a NOTIFY follows every SUBSCRIBE at once
+        self._tell(now)
+
+    # From the core
+
+    def request_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """A request within the dialog."""
+        if request.from_.tag != self.dialog.remote_tag:
+            raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
+        self.dialog.check_sequence(request)
+        if request.method != "SUBSCRIBE":
+            raise RemoteProtocolError(405, "Method Not Allowed", (("Allow", "SUBSCRIBE"),))
+        if _event(request)[1] != self.event:
+            raise self._notifier.bad_event()
+        _seconds(request, self.package)  # refused before anything moves
+        self.dialog.follow(request, transaction.flow)
+        self.begin(request, transaction, now)
+
+    def fire(self, now: float) -> None:
+        """It has expired, or what waited may be told now."""
+        if now >= self._expires_at:
+            self._end(now, "timeout")
+        else:
+            self._tell(now)
+
+    def response_received(self, response: Response, now: float) -> None:
+        """The answer to a NOTIFY."""
+        if response.status < 200:
+            return
+        self._sending = False
+        if response.status in _ENDING_STATUSES:
+            self.drop()
+            return
+        if response.status >= 300:
+            self._full = True  # it may not have read this one: the next one says all
+        self._go_on(now)
+
+    def no_response(self, reason: str, now: float) -> None:
+        """No answer to a NOTIFY (4.2.2: a subscription that isn't answered is removed)."""
+        self._sending = False
+        self.drop()
+
+    # Steps
+
+    def _tell(self, now: float) -> None:
+        """Send what waits as soon as it may be sent, and set the timer for what comes next."""
+        self.deadline = self._expires_at
+        if self._changed_since and not self._sending:
+            if now >= self._next_notify_at:
+                self._changed_since = False
+                self._next_notify_at = now + self.package.interval_seconds
+                remaining = max(int(self._expires_at - now + 0.5), 1)
+                self._notify(f"active;expires={remaining}", now)
+            else:
+                self.deadline = min(self._expires_at, self._next_notify_at)
+        self._notifier.core.stack.timers.arm(self)
+
+    def _go_on(self, now: float) -> None:
+        match self.state:
+            case SubscriptionState.ACTIVE:
+                self._tell(now)
+            case SubscriptionState.ENDING:
+                self._say_goodbye(now)
+            case SubscriptionState.ENDED:
+                pass
+
+    def _end(self, now: float, reason: str) -> None:
+        self.state = SubscriptionState.ENDING
+        self._last_word = reason
+        self.deadline = None
+        self._notifier.forget(self)
+        if not self._sending:
+            self._say_goodbye(now)
+
+    def _say_goodbye(self, now: float) -> None:
+        self._full = True
+        self.state = SubscriptionState.ENDED
+        self._notify(f"terminated;reason={self._last_word}", now)
+        self._watched.close()
+
+    def drop(self) -> None:
+        """End without a word: the subscriber isn't there, or doesn't know of it."""
+        if self.state is SubscriptionState.ENDED:
+            return
+        if self.state is SubscriptionState.ACTIVE:
+            self._notifier.forget(self)
+        self.state = SubscriptionState.ENDED
+        self.deadline = None
+        self._watched.close()
+
+    def _notify(self, state: str, now: float) -> None:
+        body = self._watched.document(full=self._full)
+        self._full = False
+        self._sending = True
+        dialog, stack = self.dialog, self._notifier.core.stack
+        dialog.local_sequence += 1
+        branch = stack.identifiers.branch()
+        data = dialog.request(
+            "NOTIFY",
+            branch,
+            dialog.local_sequence,
+            contact=self._contact,
+            headers=f"Event: {self.event}\r\nSubscription-State: {state}\r\n",
+            body=body,
+            content_type=self.package.content_type,
+        )
+        stack.send_request("NOTIFY", branch, data, dialog.flow, self, now)
+
+
+class Notifier:
+    """All subscriptions that one core serves."""
+
+    def __init__(self, core: UserAgentCore, packages: Iterable[Package]) -> None:
+        self.core = core
+        self._packages = {package.name: package for package in packages}
+        self._of_subscriber: dict[str, dict[int, Subscription]] = {}
+        self._count = 0
+
+    @property
+    def allow_events(self) -> str:
+        """The value of Allow-Events (6665 section 8.2.2)."""
+        return ", ".join(self._packages)
+
+    def subscribe_received(
+        self, request: Request, transaction: ServerTransaction, subscriber: str, now: float
+    ) -> None:
+        """Answer a SUBSCRIBE outside a dialog, and send the first NOTIFY.
+
+        subscriber: who is behind it, for the limits and the package; the caller has made sure.
+        Raises RemoteProtocolError, to be answered: 489 for an unknown package, 406, 423, what the package
+        refuses, 403 for one subscriber's limit, 503 for the limit of all.
+        """
+        name, _ = _event(request)
+        package = self._packages.get(name)
+        if package is None:
+            raise self.bad_event()
+        _check_accept(request, package)
+        _seconds(request, package)
+        self._make_room(subscriber, request.uri, name)
+        subscription = Subscription(self, request, transaction, package, subscriber)
+        self._of_subscriber.setdefault(subscriber, {})[id(subscription)] = subscription
+        self._count += 1
+        self.core.serve(subscription.dialog, subscription)
+        subscription.begin(request, transaction, now)
+
+    def bad_event(self) -> RemoteProtocolError:
+        """The refusal of an event that nobody here serves (4.2.1.1)."""
+        return RemoteProtocolError(489, "Bad Event", (("Allow-Events", self.allow_events),))
+
+    def end_all_of(self, subscriber: str, now: float) -> None:
+        """A subscriber may not watch anything any more."""
+        for subscription in list(self._of_subscriber.get(subscriber, {}).values()):
+            subscription.end(now, "rejected")
+
+    def forget(self, subscription: Subscription) -> None:
+        """A subscription has ended."""
+        theirs = self._of_subscriber.get(subscription.subscriber, {})
+        if theirs.pop(id(subscription), None) is not None:
+            self._count -= 1
+            self.core.stop_serving(subscription.dialog)
+        if not theirs:
+            self._of_subscriber.pop(subscription.subscriber, None)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _make_room(self, subscriber: str, resource: str, package: str) -> None:
+        theirs = self._of_subscriber.get(subscriber, {})
+        if len(theirs) < MAX_OF_ONE_SUBSCRIBER and self._count < MAX_SUBSCRIPTIONS:
+            return
+        # A phone that was restarted knows nothing of what it asked before: it makes room for itself.
+        for old in theirs.values():
+            if old.resource == resource and old.package.name == package:
+                old.drop()
+                return
+        if len(theirs) >= MAX_OF_ONE_SUBSCRIBER:
+            raise RemoteProtocolError(403, "Too Many Subscriptions")
+        raise RemoteProtocolError(503, "Too Many Subscriptions", (("Retry-After", "120"),))
+
+
+def _event(request: Request) -> tuple[str, str]:
+    """The package that a SUBSCRIBE names, and the Event value that its NOTIFYs repeat (8.2.1).
+
+    Raises ParseError (400) for a malformed one; RemoteProtocolError 489 without one is the caller's.
+    """
+    raw = request.headers.get("event")
+    if raw is None:
+        return "", ""
+    name, _, tail = request.only("event").partition(";")
+    name = name.strip().lower()
+    if not TOKEN.fullmatch(name) or len(name) > 64:
+        raise ParseError(f"malformed Event {name[:40]!r}")
+    identifier = parse_parameters(f";{tail}" if tail else "").get("id", "")
+    if len(identifier) > 64:
+        raise ParseError("the id of Event is too long")
+    return name, f"{name};id={identifier}" if identifier else name
+
+
+def _seconds(request: Request, package: Package) -> int:
+    """How long a SUBSCRIBE lasts, within our bounds; raises RemoteProtocolError 423 (4.2.1.1)."""
+    asked = request.expires
+    if asked is None:
+        return package.default_seconds
+    if 0 < asked < MIN_SECONDS:
+        raise RemoteProtocolError(423, "Interval Too Brief", (("Min-Expires", str(MIN_SECONDS)),))
+    return min(asked, MAX_SECONDS)
+
+
+def _check_accept(request: Request, package: Package) -> None:
+    """4.2.1.1: a subscriber that can't read the package's documents is refused with 406."""
+    if "accept" not in request.headers:
+        return
+    accepted = {value.partition(";")[0].strip().lower() for value in request.values("accept")}
+    kind = package.content_type.partition("/")[0]
+    if accepted and not {package.content_type, f"{kind}/*", "*/*"} & accepted:
+        raise RemoteProtocolError(406, "Not Acceptable", (("Accept", package.content_type),))
