@@ -11,6 +11,9 @@ import re
 
 from sip.core.message import Request
 
+# Not Python's `is_private`, which counts every special network: RFC 1918, RFC 6598, RFC 4193, link-local.
+_RANGES = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 fc00::/7 fe80::/10"
+_PRIVATE = tuple(ipaddress.ip_network(network) for network in _RANGES.split())
 _CONNECTION = re.compile(rb"^c=IN IP[46] ([0-9A-Fa-f.:]{2,45})", re.MULTILINE)
 
 
@@ -32,4 +35,4 @@ def _is_private(host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    return address.is_private and not address.is_unspecified  # c=0.0.0.0 is an old way to hold
+    return any(address.version == network.version and address in network for network in _PRIVATE)
