@@ -19,7 +19,7 @@ from sip.core.message import Request, Response
 from sip.core.offer_answer import Turn
 from sip.core.reason import Reason, parse_reasons
 from sip.core.reliable import Provisional, ReliableProvisionals
-from sip.core.session import NO_ALLOW, Session, SessionState, SessionUser
+from sip.core.session import NO_ALLOW, Session, SessionState, SessionUser, contact_uri
 from sip.core.stack import ServerTransaction
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.update import Update
@@ -53,6 +53,8 @@ class IncomingSession(Session):
         self._check_interval(request)
         if contact:
             self.contact = contact
+        elif request.uri[:5].lower() == "sips:":
+            self.contact = contact_uri(invite.flow, request.uri)
         self._allow = request.headers.get("allow", NO_ALLOW)
         if request.body:
             self.exchange.remote_offer()

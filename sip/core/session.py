@@ -187,7 +187,7 @@ class Session:
         self.authorize = authorize
         self.state = SessionState.BEGINNING
         self.exchange = OfferAnswer()
-        self.contact = contact_uri(dialog.flow)
+        self.contact = contact_uri(dialog.flow, dialog.remote_target)
         self.deadline: float | None = None
         self.armed: float | None = None
         self.local_sdp = b""
@@ -905,7 +905,13 @@ class _Ignored:
 IGNORED = _Ignored()
 
 
-def contact_uri(flow: Flow) -> str:
-    """Our own Contact on a flow."""
-    transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+# RFC 7118 section 5.2.3: `ws` for WebSocket, secure or not. RFC 3261 26.2.2: sips means TLS by itself.
+_TRANSPORT_PARAMETERS = {"UDP": "", "TCP": ";transport=tcp", "TLS": ";transport=tls"}
+
+
+def contact_uri(flow: Flow, peer_uri: str = "") -> str:
+    """Our own Contact on a flow; a SIPS URI where `peer_uri` is one and the flow is TLS (8.1.1.8, 12.1.1)."""
+    transport = _TRANSPORT_PARAMETERS.get(flow.transport, ";transport=ws")
+    if peer_uri[:5].lower() == "sips:" and flow.transport in {"TLS", "WSS"}:
+        return f"sips:{host_port(flow.local)}{'' if flow.transport == 'TLS' else transport}"
     return f"sip:{host_port(flow.local)}{transport}"
