@@ -269,7 +269,7 @@ class Gate:
 
     def ban(self, source: str, why: str, seconds: float) -> Ban:
         """Ban a source because a person asked. Raises ValueError for one of ours, with why not."""
-        if self._of_ours(source.partition("/")[0]):
+        if self._of_ours(source.partition("/")[0]) or source == source_of("::1"):
             raise ValueError(f"{source} is loopback, of a site, of a trunk or under never_ban: never banned")
         ban = self.bans.add_manual(source, why, self._clock(), seconds)
         self._familiar.pop(source, None)
