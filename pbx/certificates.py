@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 CERTIFICATE_NAME = "tls.crt"
 KEY_NAME = "tls.key"
 RENEW_DAYS = 30
-LOOK_SECONDS = 10.0
+LOOK_SECONDS = 3.0
 MAX_HOST_NAME = 253
 # RFC 5737 and RFC 3849: documentation addresses, to ask the routing table about; nothing is sent.
 _ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}

@@ -12,7 +12,7 @@ _VIA = re.compile(
     re.DOTALL | re.IGNORECASE | re.ASCII,
 )
 _PLAIN = re.compile(
-    r"SIP/2\.0/(UDP|TCP) ([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?"
+    r"SIP/2\.0/(UDP|TCP|TLS|WSS?) ([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?"
     rf"((?:;[{TOKEN_CHARS}]+(?:=[{TOKEN_CHARS}\[\]:]+)?)*)\Z"
 )
 
