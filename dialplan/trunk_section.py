@@ -26,6 +26,7 @@ OPTIONS = (
     "no_options",
     "no_route",
     "no_line",
+    "any_certificate",
 )
 
 _KEYS = {

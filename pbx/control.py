@@ -49,6 +49,10 @@ class RemoveBan(msgspec.Struct, frozen=True, tag=True):
     source: str
 
 
+class ListTrunks(msgspec.Struct, frozen=True, tag=True):
+    """Ask how the trunks are."""
+
+
 class Counters(msgspec.Struct, frozen=True, tag=True):
     """The answer to Status."""
 
@@ -70,8 +74,35 @@ class BanList(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
-Question = Status | ReloadPlan | ListBans | AddBan | RemoveBan
-Answer = Counters | Reloaded | BanList
+class TrunkStatus(msgspec.Struct, frozen=True):
+    """How one trunk is.
+
+    state: `up`, `unknown`, `unregistered`, `down` or `refusing`. registered_until: Unix seconds, None without
+    a binding; registration_status: what the registrar refused us with last, None while all is well.
+    options_delay_ms: of the last OPTIONS that was answered. servers: in the order of trial.
+    """
+
+    name: str
+    host: str
+    state: str
+    registers: bool
+    registered_until: float | None
+    registration_status: int | None
+    channels: int
+    emergency_channels: int
+    channels_in_use: int
+    options_delay_ms: float | None
+    servers: list[str]
+
+
+class TrunkList(msgspec.Struct, frozen=True, tag=True):
+    """The answer to ListTrunks, in the plan's order."""
+
+    trunks: list[TrunkStatus]
+
+
+Question = Status | ReloadPlan | ListBans | AddBan | RemoveBan | ListTrunks
+Answer = Counters | Reloaded | BanList | TrunkList
 
 _question = msgspec.json.Decoder(Question)
 _answer = msgspec.json.Decoder(Answer)

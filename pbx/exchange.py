@@ -48,6 +48,7 @@ from sip.core.ua_core import UserAgentCore
 from sip.core.uri import SipUri
 from sip.net.addresses import ExternalAddress
 from sip.net.driver import Driver
+from sip.net.resolver import Dns, NameServer, Resolver, Target
 from sip.net.tls import PeerIdentity
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ class Exchange:
 
     clock: wall time in Unix seconds, for records and the plan. flow: the way to a peer.
     secret: random bytes that sign this process's nonces. plan: with the people of `directory` in it.
+    names: who knows the addresses of operators; the machine's own name servers by default.
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
     """
@@ -106,6 +108,7 @@ class Exchange:
         clock: Callable[[], float],
         flow: FlowTo,
         secret: bytes,
+        names: NameServer | None = None,
         defence: Settings | None = None,
         kept_bans: KeptBans | None = None,
         external: ExternalAddress | None = None,
@@ -125,7 +128,8 @@ class Exchange:
         self.driver.admits = self.gate.admits
         self.core.stack.on_refusal = self._refused
         self.devices = Devices(domain)
-        self.trunks = Trunks(self)
+        self.resolver = Resolver(names or Dns(), asyncio.get_running_loop().time, self._chance)
+        self.trunks = Trunks(self, secret)
         self.guard = Guard(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)
         self.router = Router(self)
@@ -263,6 +267,19 @@ class Exchange:
         except OSError as error:
             log.info("user=%s can't be reached: %s", binding.device, error)
             return binding.flow  # closed: the INVITE fails with 503, the person's other devices ring
+
+    def flow_to(self, target: Target, *, verified: bool = True) -> Flow:
+        """The flow to a server that the resolver found. Raises OSError.
+
+        Over TLS its certificate has to have the name that was looked up (RFC 5922 section 7.2), unless
+        verified is False.
+        """
+        identity = PeerIdentity(target.host, verified=verified) if target.transport == "TLS" else None
+        return self.flow(target.transport, (target.address, target.port), None, identity)
+
+    def _chance(self) -> float:
+        """A number from 0 to below 1 that nobody can predict."""
+        return int(self.core.stack.identifiers.token()[:13], 16) / 16**13
 
     # From beginning to end
 

@@ -129,7 +129,7 @@ class _Signalling:
             log.info("bindings=%d restored", held)
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer)
-        self._tasks.start(exchange.trunks.resolve(), "trunks")
+        await exchange.trunks.start()
         self._tasks.start(self._watch_directory(), "directory")
         self._tasks.start(self._sweep_when_quiet(), "sweep")
         self._tasks.start(transports.watch(), "certificates")
@@ -142,6 +142,8 @@ class _Signalling:
         await stop.wait()
         log.info("draining calls=%d", exchange.status()["calls"])
         await exchange.drain(DRAIN_SECONDS)
+        await exchange.trunks.stop()
+        exchange.driver.flush()
         server.close()
         await self._tasks.cancel()
         await self._write_bans()
@@ -265,6 +267,8 @@ class _Signalling:
                 return control.Counters(self._exchange.status(), self._exchange.plan.version)
             case control.ReloadPlan():
                 return await self._reload()
+            case control.ListTrunks():
+                return control.TrunkList(self._exchange.trunks.statuses())
             case control.ListBans() | control.AddBan() | control.RemoveBan():
                 return answer_about_bans(self._exchange.gate, question)
 
@@ -278,6 +282,6 @@ class _Signalling:
             return control.Reloaded(exchange.plan.version, [str(finding) for finding in error.findings])
         await self._put_in_force(plan)
         self._in_force.keep(plan, text)
-        self._tasks.start(exchange.trunks.resolve(), "trunks")
+        self._tasks.start(exchange.trunks.settle(), "trunks")
         log.info("plan=%s in force", plan.version)
         return control.Reloaded(plan.version, [])

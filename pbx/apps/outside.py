@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from dialplan.decision import ToTrunks
-from dialplan.plan import Trunk
 from media.engine import MediaRefused, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
+from media.simpler import simpler_offer
 from pbx.apps.announce import announce
 from pbx.apps.dial import BUSY, NO_ANSWER
 from pbx.calls.bridge import connect
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from pbx.trunks import Attempt
+from pbx.trunks.failover import Step, step_after, told_to_caller
+from pbx.trunks.line import LineState
 from sip.core.flow import Flow
+from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
+from sip.net.resolver import NotFoundError
 
 log = logging.getLogger(__name__)
 
@@ -24,87 +32,155 @@ RING_SECONDS = 120.0
 RANG_OUT = "no answer"
 TRYING_SECONDS = 3.0  # an emergency call goes to the next trunk after this with nothing but a 100
 ORDINARY_TRYING_SECONDS = 8.0
+NEXT_SERVER_SECONDS = 4.0  # an ordinary call leaves a server for the trunk's next one
 NO_CIRCUIT = Reason("Q.850", 34, "No circuit available")
+UNSAID = Reason("SIP", 0)
 
-# What says that this trunk can't carry the call, but another may (RFC 3261 section 16.7 step 6 for 503).
-_TRY_NEXT = frozenset({401, 403, 407, 408, 480, 488, 500, 502, 503, 504, 505})
 _NO_TRUNK = {
     "fr": "Aucune ligne extérieure n'est disponible. Veuillez rappeler plus tard.",
     "en": "No outside line is available. Please try again later.",
 }
 
 
-async def outside(call: Call, target: ToTrunks) -> None:
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why an attempt failed. silent: the server didn't answer at all."""
+
+    status: int
+    reason: Reason
+    silent: bool = False
+    retry_after: str = ""
+
+
+async def outside(call: Call, target: ToTrunks, anonymous: bool = False) -> None:
     """Try each trunk until one takes the call; the caller hears what the called network says.
 
-    An ordinary call goes on when a trunk can't carry it, an emergency call after anything but an answer
-    (design, promise 3).
+    An ordinary call goes on when a trunk can't carry it (pbx.trunks.failover), an emergency call after
+    anything but an answer (design, promise 3). anonymous: the caller doesn't want to be shown.
     """
     call.to = target.number
     if call.direction == "internal":
         call.direction = "outbound"
-    lines = call.exchange.trunks
-    last = 0
-    for name in target.trunks:
-        trunk = call.plan.trunks[name]
-        flow = await lines.seize(trunk, emergency=target.emergency)
-        if flow is None:
+    last = _Refusal(0, UNSAID)
+    step = Step.NEXT_TRUNK
+    left: set[str] = set()  # trunks that have said what they have to say
+    async for attempt in _attempts(call, target):
+        name = attempt.line.trunk.name
+        if name in left:
             continue
-        try:
-            last = await _over(call, target, trunk, flow)
-        finally:
-            lines.free(name)
+        refusal = await _try(call, target, attempt, anonymous)
+        if refusal is None:
+            continue
         if call.cause:
             return
-        if not target.emergency and last not in _TRY_NEXT:
+        last, step = refusal, step_after(refusal.status, refusal.reason)
+        if target.emergency:
+            continue
+        if step is Step.END:
             break
-    if last in _TRY_NEXT or last == 0:
+        if step is not Step.NEXT_SERVER or attempt.line.state is LineState.REFUSING:
+            left.add(name)
+    if step is not Step.END or target.emergency:
         await announce(call, _NO_TRUNK, status=480, cause="no trunk", reason=NO_CIRCUIT)
-    elif last in {486, 600}:
+    elif last.status in {486, 600}:
         call.cause = "busy"
         call.caller.refuse(486, call.cause, reason=BUSY)
     else:
-        call.cause = f"refused: {last}"
-        # A redirection is for us, and we don't follow it.
-        call.caller.refuse(last if last >= 400 else 480, call.cause)
+        call.cause = f"refused: {last.status}"
+        told = last.reason if last.reason.protocol == "Q.850" else None
+        call.caller.refuse(told_to_caller(last.status), call.cause, reason=told)
 
 
-async def _over(call: Call, target: ToTrunks, trunk: Trunk, flow: Flow) -> int:
-    """Try one trunk; returns the status that it failed with. An answered call ends in LegEnded."""
+async def _attempts(call: Call, target: ToTrunks) -> AsyncIterator[Attempt]:
+    """The servers to try: those that are known at once, and then those whose names must be looked up."""
+    trunks = call.exchange.trunks
+    unknown = trunks.unknown(target.trunks)
+    for attempt in trunks.attempts(target.trunks, emergency=target.emergency):
+        yield attempt
+    for line in unknown:
+        try:
+            async with asyncio.timeout(TRYING_SECONDS if target.emergency else None):
+                await line.find()
+        except (TimeoutError, NotFoundError) as error:
+            log.warning("trunk=%s %s", line.trunk.name, str(error) or "no name server answers")
+            continue
+        trunks.recognise()
+        for attempt in trunks.attempts([line.trunk.name], emergency=target.emergency):
+            yield attempt
+
+
+async def _try(call: Call, target: ToTrunks, attempt: Attempt, anonymous: bool) -> _Refusal | None:
+    """One server of one trunk, on a channel of it; None where the trunk is full or can't be reached.
+
+    An answered call ends in LegEnded. A call that rang out has its cause.
+    """
+    trunks = call.exchange.trunks
+    line = attempt.line
+    if not trunks.seize(line, emergency=target.emergency):
+        return None
+    try:
+        flow = line.flow_to(attempt.target)
+        refusal = await _over(call, target, attempt, flow, call.offer, anonymous)
+        if step_after(refusal.status, refusal.reason) is Step.SIMPLER_OFFER and not call.cause:
+            simple = simpler_offer(call.offer)
+            if simple != call.offer:
+                refusal = await _over(call, target, attempt, flow, simple, anonymous)
+    except OSError as error:
+        log.warning("trunk=%s can't be reached: %s", line.trunk.name, error)
+        line.missed(attempt.target)
+        return None
+    finally:
+        trunks.free(line.trunk.name)
+    if refusal.silent:
+        line.missed(attempt.target)
+    elif refusal.status == 503:
+        line.refused(refusal.retry_after)
+    return refusal
+
+
+async def _over(
+    call: Call, target: ToTrunks, attempt: Attempt, flow: Flow, offered: bytes, anonymous: bool
+) -> _Refusal:
+    """Send the call over a flow; returns why it failed. An answered call ends in LegEnded."""
     caller = call.caller
     offer = b""
-    if call.offer:
-        offer = await _offer(call, f"b{len(call.legs)}", flow, emergency=target.emergency)
-    leg = call.exchange.trunks.invite(call, trunk, flow, target.number, offer, emergency=target.emergency)
+    if offered:
+        offer = await _offer(call, f"b{len(call.legs)}", flow, offered, emergency=target.emergency)
+    leg = call.exchange.trunks.invite(
+        call, attempt, flow, target.number, offer, anonymous=anonymous, emergency=target.emergency
+    )
+    if target.emergency:
+        trying_seconds = TRYING_SECONDS
+    else:
+        trying_seconds = ORDINARY_TRYING_SECONDS if attempt.last else NEXT_SERVER_SECONDS
     try:
-        answered, last = await _wait(
-            call, leg, TRYING_SECONDS if target.emergency else ORDINARY_TRYING_SECONDS
-        )
+        answered, refusal = await _wait(call, leg, attempt, trying_seconds)
     except LegEnded:
         leg.hang_up("cancelled")
         raise
     if leg.cause == RANG_OUT and not target.emergency:
         call.cause = RANG_OUT  # somebody's telephone rang: another trunk would ring the same
         caller.refuse(480, call.cause, reason=NO_ANSWER)
-    if last:
-        return last
+    if refusal is not None:
+        return refusal
     try:
         await connect(call, leg, answered)
     except MediaRefused as refused:
         if not target.emergency or call.answered:
             raise
         leg.hang_up(f"media: {refused.reason}")  # what it said is no answer: the next trunk may do better
-        return refused.status
+        return _Refusal(refused.status, UNSAID)
+    raise AssertionError("a connected call ends in LegEnded")
 
 
-async def _offer(call: Call, peer: str, flow: Flow, *, emergency: bool) -> bytes:
+async def _offer(call: Call, peer: str, flow: Flow, offered: bytes, *, emergency: bool) -> bytes:
     """The caller's offer for a trunk. Without a media process or a port, an emergency call's two ends are
     told each other's addresses: a voice that finds its own way is better than none."""
     caller = call.caller
     try:
         address = call.exchange.media_address_toward(flow)
         return await call.engine.offer(
-            call.id, caller.name, peer, call.offer, nat=caller.behind_nat, advertise=address
+            call.id, caller.name, peer, offered, nat=caller.behind_nat, advertise=address
         )
     except (MediaRefused, MediaUnavailable) as error:
         if not emergency:
@@ -114,8 +190,10 @@ async def _offer(call: Call, peer: str, flow: Flow, *, emergency: bool) -> bytes
         return call.offer
 
 
-async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int]:
-    """The answer of a trunk and 0, or nothing and the status that it failed with."""
+async def _wait(
+    call: Call, leg: Leg, attempt: Attempt, trying_seconds: float
+) -> tuple[bytes, _Refusal | None]:
+    """The answer of a trunk, or why it gave none."""
     driver = call.exchange.driver
     deadline = driver.now + trying_seconds
     rings = False
@@ -125,17 +203,29 @@ async def _wait(call: Call, leg: Leg, trying_seconds: float) -> tuple[bytes, int
             case Progressed(_, status, body):
                 if not rings:
                     rings, deadline = True, driver.now + RING_SECONDS
+                    attempt.line.heard(attempt.target)
                 early = body or early
                 await _progress(call, leg, status, body)
             case Answered(_, body):
-                return body or early, 0  # some gateways say it once, in the 183
-            case Failed(_, status, _):
-                return b"", status
+                attempt.line.heard(attempt.target)
+                return body or early, None  # some gateways say it once, in the 183
+            case Failed(_, status, reason):
+                return b"", _refusal(leg, attempt, status, reason)
             case TimeUp():
                 leg.hang_up(RANG_OUT if rings else "no reply")
-                return b"", 408
+                return b"", _Refusal(408, UNSAID, silent=not rings)
             case _:
                 pass
+
+
+def _refusal(leg: Leg, attempt: Attempt, status: int, reason: Reason) -> _Refusal:
+    # The transaction layer's own words (8.1.3.1): nothing came from the server.
+    silent = status in {408, 503} and reason.text in {"no response", "transport error"}
+    if not silent and status not in {408, 503}:
+        attempt.line.heard(attempt.target)
+    session = leg.session
+    retry_after = session.retry_after if isinstance(session, OutgoingSession) else ""
+    return _Refusal(status, reason, silent, retry_after)
 
 
 async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:

@@ -56,15 +56,15 @@ class Router:
         flow = request.flow
         assert flow is not None
         dialled = dialled_number(request.uri)
-        trunk = exchange.trunks.of_source(flow)
+        trunk = exchange.trunks.of_request(request)
         if trunk is not None:
             device = trunk
-            number = caller_number(request)
+            caller = exchange.trunks.caller_of(trunk, request, dialled)
             facts = Facts(
-                dialled,
+                caller.dialled,
                 trunk=trunk,
-                caller_number=number,
-                anonymous=wants_privacy(request),
+                caller_number=caller.number,
+                anonymous=caller.anonymous,
                 address=flow.remote[0],
             )
         else:
@@ -89,23 +89,28 @@ class Router:
         )
         if trunk is None:
             call.from_number = facts.caller or ""
-            exchange.begin(call, app_of(decision, instance_called(request.uri)))
+            exchange.begin(call, app_of(decision, request))
             return
         call.direction = "inbound"
         if isinstance(decision.target, ToTrunks):
-            call.from_number = "" if facts.anonymous else number  # the decision shows a number of ours
+            call.from_number = "" if facts.anonymous else caller.number  # the decision shows one of ours
         exchange.begin(call, partial(_on_trunk, trunk=trunk, app=app_of(decision)))
 
 
-def app_of(decision: Decision, instance: str = "") -> App:
-    """The app that a decision starts. instance: the only phone of a person that is called (RFC 5627)."""
+def app_of(decision: Decision, request: Request | None = None) -> App:
+    """The app that a decision starts.
+
+    request: of a device of ours; it may ask not to be shown, or call one phone of a person (RFC 5627).
+    """
     match decision.target:
         case ToPerson(extension, _):
+            instance = instance_called(request.uri) if request is not None else ""
             return partial(dial, extension=extension, instance=instance)
         case ToService(name, "echo"):
             return partial(_named, name=name, app=echo)
         case ToTrunks() as target:
-            return partial(outside, target=target)
+            hidden = request is not None and "privacy" in request.headers and wants_privacy(request)
+            return partial(outside, target=target, anonymous=hidden)
         case Reject(reason, status, text):
             return partial(
                 announce, text=text, status=status, cause=f"rejected: {reason}", reason=REJECTED.get(status)

@@ -23,7 +23,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from sip.core.dialog import Dialog
-from sip.core.digest import authorization
+from sip.core.digest import authorization, parse_digest
 from sip.core.errors import ParseError
 from sip.core.flow import Flow
 from sip.core.grammar import parse_number
@@ -66,8 +66,8 @@ class RegistrationUser(Protocol):
     def registered(self, now: float) -> None:
         """We are registered; `until`, `flow` and `service_routes` tell more."""
 
-    def refused(self, status: int, reason: str, now: float) -> None:
-        """We aren't; `deadline` says when it is tried again. Called at each failed attempt."""
+    def unregistered(self, status: int, reason: str, now: float) -> None:
+        """We were refused; `deadline` says when it is tried again. Called at each failed attempt."""
 
 
 class Registration:
@@ -89,7 +89,6 @@ class Registration:
         registrar: str,
         contact: str,
         uri_parameters: str = "",
-        routes: tuple[str, ...] = (),
         expires_seconds: int = 600,
     ) -> None:
         self.state = RegistrationState.WANTING
@@ -108,13 +107,12 @@ class Registration:
         self._expires = expires_seconds
         self._failures = 0
         self._tries = 0
-        self._answered = ""  # the nonce that we have answered: a second challenge with it is a refusal
+        self._answered = False  # a challenge: a second one is a refusal, unless our nonce was stale
         self._asking_flow: Flow | None = None
         identifiers = stack.identifiers
         # Outside a dialog a request has the same headers as within one, but for the remote tag.
         self._dialog = Dialog(identifiers.token(), f"<{aor}>", identifiers.token(), f"<{aor}>", "", _NOWHERE)
         self._dialog.remote_target = registrar
-        self._dialog.route_set = list(routes)
 
     # For the owner
 
@@ -122,14 +120,15 @@ class Registration:
         """Begin; the first thing is to want a flow."""
         self._want(now, failed=False)
 
-    def send(self, flow: Flow, now: float) -> None:
-        """Register over a flow, which was wanted."""
+    def send(self, flow: Flow, now: float, routes: tuple[str, ...] = ()) -> None:
+        """Register over a flow, which was wanted. routes: the Route values that lead to the registrar."""
         if self.state is not RegistrationState.WANTING:
             return
+        self._dialog.route_set = list(routes)
         self.state = RegistrationState.ASKING
         self._asking_flow = flow
         self._tries = 0
-        self._answered = ""
+        self._answered = False
         self._ask(self._expires, "", now)
 
     def give_up(self, reason: str, now: float) -> None:
@@ -149,7 +148,7 @@ class Registration:
         if self.state is not RegistrationState.STOPPED and bound:
             self._asking_flow = self.flow
             self._tries = 0
-            self._answered = ""
+            self._answered = False
             self.state = RegistrationState.STOPPED
             self._ask(0, "", now)
         self.state = RegistrationState.STOPPED
@@ -197,20 +196,19 @@ class Registration:
                 self._refuse(status, "Interval Too Brief", now)
                 return
             self._expires = least  # 10.2.8; the nonce may serve once only: credentials aren't repeated
-            self._answered = ""
+            self._answered = False
             self._ask(self._expires, "", now)
         else:
             reason = response.reason or REASONS.get(status, "")
-            self._refuse(status, reason, now, retry_after_seconds(response))
+            self._refuse(status, reason, now, retry_after_seconds(response.get("retry-after")))
 
     def _credentials(self, response: Response) -> str:
-        """The line that answers a challenge; empty where it is the second one with the same nonce (22.2)."""
+        """The line that answers a challenge; empty where it says that our password is wrong (22.2)."""
         proxy = response.status == 407
         values = response.headers.get("proxy-authenticate" if proxy else "www-authenticate", [])
-        challenge = "\n".join(values)
-        if challenge == self._answered:
+        if self._answered and not any(_is_stale(value) for value in values):
             return ""
-        self._answered = challenge
+        self._answered = True
         return authorization(
             values,
             self._username,
@@ -285,7 +283,7 @@ class Registration:
         self._failures += 1
         self.deadline = now + seconds
         self._stack.timers.arm(self)
-        self._user.refused(status, reason, now)
+        self._user.unregistered(status, reason, now)
 
     def _want(self, now: float, *, failed: bool) -> None:
         self.state = RegistrationState.WANTING
@@ -293,9 +291,17 @@ class Registration:
         self._user.flow_wanted(now, failed=failed)
 
 
-def retry_after_seconds(response: Response) -> float:
+def _is_stale(challenge: str) -> bool:
+    """Whether a challenge says that only our nonce was too old (RFC 7616 section 3.3)."""
+    try:
+        return parse_digest(challenge).get("stale", "").lower() == "true"
+    except ParseError:
+        return False
+
+
+def retry_after_seconds(value: str) -> float:
     """What a Retry-After asks for (20.33), 0 where there is none or none that can be read."""
-    digits = response.get("retry-after").partition(";")[0].partition("(")[0].strip()
+    digits = value.partition(";")[0].partition("(")[0].strip()
     if not digits.isascii() or not digits.isdigit() or len(digits) > 10:
         return 0.0
     return float(digits)

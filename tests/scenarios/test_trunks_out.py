@@ -218,22 +218,36 @@ async def test_a_trunk_whose_name_is_unknown_is_left_for_the_next(world: World) 
 
 
 @scenario()
-async def test_a_name_server_that_says_nothing_costs_five_seconds_and_no_call(world: World) -> None:
+async def test_a_call_waits_for_no_name_server_once_the_trunk_is_known(world: World) -> None:
     town, office, _, b = await offices(world)
-    await world.sleep(61)
+    await world.sleep(3600)
     town.name_server_seconds = 60
     await office.call("00612345678")
-    await world.sleep(4.9)
-    b.reply(await b.expect("INVITE", within_seconds=0.2), 486)
+    b.reply(await b.expect("INVITE", within_seconds=0.1), 486)
     await b.expect("ACK")
     await office.expect(486)
 
 
 @scenario()
-async def test_a_caller_who_gives_up_while_a_name_is_looked_up_rings_nobody(world: World) -> None:
-    town, office, _, b = await offices(world)
-    await world.sleep(61)
+async def test_a_name_server_that_says_nothing_costs_five_seconds_a_trunk_and_the_caller_hears_so(
+    world: World,
+) -> None:
+    town = Town(world)
     town.name_server_seconds = 60
+    (office,) = await town.phones("2010")
+    await office.call("00612345678")
+    await world.sleep(9.9)
+    await office.expect(183, within_seconds=0.2)
+    town.finish_playing()
+    await office.expect(480)
+
+
+@scenario()
+async def test_a_caller_who_gives_up_while_a_name_is_looked_up_rings_nobody(world: World) -> None:
+    town = Town(world)
+    (office,) = await town.phones("2010")
+    b = town.operator("operateur-b")
+    town.name_server_seconds = 1.5
     call = await office.call("00612345678")
     await world.sleep(1)
     office.cancel(call)

@@ -11,8 +11,6 @@ their expiry are left out of the first look: one for each device that is registe
 from __future__ import annotations
 
 import logging
-import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from pbx.people import Directory, Person, device_credentials
 from pbx.records import BindingsRecord, CallRecord, Record
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
+from sip.net.resolver import Kind, Records
 from sip.net.tls import PeerIdentity
 from tests.sim.ladder import describe, split
 from tests.sim.network import Address, Host, Passage
@@ -163,7 +162,7 @@ class Town:
         self.external = external
         self.name_server_seconds = 0.0
         self.names = {name: address for name, (_, address) in OPERATORS.items()}
-        setattr(world.loop, "getaddrinfo", self._getaddrinfo)  # noqa: B010 (mypy refuses to assign a method)
+        self.records: dict[tuple[str, Kind], Records] = {}
         self.host = world.host("Beffroi", BEFFROI[0])
         self.exchange, self.node = self._open(plan_of(plan_text, directory), secret)
         self.errors = _Errors()
@@ -182,6 +181,7 @@ class Town:
             clock=lambda: self.world.wall().timestamp(),
             flow=self._flow,
             secret=secret,
+            names=self,
             external=self.external,
             media_addresses=(BEFFROI[0],),
             keep_alive_seconds=self.keep_alive_seconds,
@@ -352,14 +352,12 @@ class Town:
             raise OSError(f"no {transport} socket here")
         return self.node.flow(remote)
 
-    async def _getaddrinfo(
-        self, host: str, port: int, **options: int
-    ) -> Sequence[tuple[int, int, int, str, Address]]:
-        """The world's DNS."""
+    async def ask(self, name: str, kind: Kind) -> Records:
+        """The world's DNS: `records`, and the addresses of `names`, which hold for a minute."""
         await self.world.sleep(self.name_server_seconds)
-        if host not in self.names:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (self.names[host], port))]
+        if kind == "A" and name in self.names:
+            return Records((self.names[name],), 60)
+        return self.records.get((name, kind), Records((), 60))
 
 
 async def start(world: World, plan_text: str = PLAN_TEXT, directory: Directory = APP) -> Town:
