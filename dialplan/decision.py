@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from dialplan.budgets import NOTHING_SPENT, Spending
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -16,6 +18,7 @@ class Facts:
     caller_number: what the trunk says of the caller, E.164 or raw. anonymous: it must not be shown.
     address: the device's source IP address, which gives its site by the sites' networks.
     site: the site that the device is configured for; used where the address tells none.
+    spending: what was spent of the plan's budgets.
     """
 
     dialled: str
@@ -25,6 +28,7 @@ class Facts:
     anonymous: bool = False
     address: str | None = None
     site: str | None = None
+    spending: Spending = NOTHING_SPENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,12 @@ CLOSED = _reject("closed", 480, "Ce service est fermé.", "This service is close
 LOOP = _reject("loop", 480, "Ce service n'est pas joignable.", "This service cannot be reached.")
 NO_CALLER_ID = _reject(
     "caller_id", 403, "Aucun opérateur ne peut présenter votre numéro.", "No operator can show your number."
+)
+BUDGET = _reject(
+    "budget",
+    403,
+    "Le plafond des appels extérieurs est atteint.",
+    "The limit of outside calls is reached.",
 )
 NO_TRUNK = _reject(
     "no_trunk", 503, "Aucune ligne extérieure n'est prévue.", "No outside line is provided for this call."

@@ -18,6 +18,7 @@ from dialplan.document import Node, read_document, read_text
 from dialplan.plan import Person, Placed, Plan
 from dialplan.sections import (
     read_alarm,
+    read_budget,
     read_class,
     read_emergency,
     read_features,
@@ -47,6 +48,7 @@ SECTIONS = (
     "classes",
     "trunks",
     "routes",
+    "budgets",
     "schedules",
     "services",
     "alarms",
@@ -129,6 +131,7 @@ def _read_plan(
         ranges=read_ranges(numbers, references),
         classes=_named(fields, "classes", read_class),
         trunks=_named(fields, "trunks", read_trunk),
+        budgets=tuple(read_budget(node, references) for node in _listed(fields, "budgets")),
         routes=tuple(read_route(node, references) for node in _listed(fields, "routes")),
         schedules=_named(fields, "schedules", lambda name, node: read_schedule(name, node, zone.key)),
         services=_named(

@@ -12,6 +12,7 @@ from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal, Protocol
 
+from dialplan.budgets import Budget
 from dialplan.country import Country, EmergencyNumber
 from dialplan.dialled import read_dialled
 from dialplan.finding import Finding
@@ -20,8 +21,8 @@ from dialplan.schedule import Schedule
 from dialplan.tables import Tables, compile_tables
 
 # Why a call is refused: a right that the class lacks, no such number, the plan goes in a circle, closed with
-# nowhere to go, no number of ours that a trunk may show, no trunk.
-REJECT_REASONS = ("class", "unknown", "loop", "closed", "caller_id", "no_trunk")
+# nowhere to go, no number of ours that a trunk may show, no trunk, a budget that is spent.
+REJECT_REASONS = ("class", "unknown", "loop", "closed", "caller_id", "no_trunk", "budget")
 
 
 class Placed(Protocol):
@@ -371,6 +372,7 @@ class Plan:
     people: Mapping[str, Person]
     tests: tuple[PlanTest, ...]
     findings: tuple[Finding, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     tables: Tables = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

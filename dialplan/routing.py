@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from dialplan.budgets import NOTHING_SPENT, Budget, Spending, refusal
 from dialplan.country import EmergencyNumber, OutsideNumber
 from dialplan.decision import (
+    BUDGET,
     CLOSED,
     LOOP,
     NO_CALLER_ID,
@@ -74,6 +77,7 @@ def route(plan: Plan, facts: Facts, now: datetime) -> Decision:
         caller_id=facts.caller,
         caller_name=caller.person.name if caller is not None else None,
         trace=[site_step, _NOT_EMERGENCY],
+        spending=facts.spending,
     )
     return _from_inside(way)
 
@@ -95,6 +99,7 @@ class _Way:
     trace: list[Step]
     public: str = ""
     via: tuple[str, ...] = ()
+    spending: Spending = NOTHING_SPENT
 
     def step(self, line: int, rule: str, outcome: str) -> None:
         self.trace.append(Step(line, rule, outcome))
@@ -273,6 +278,10 @@ def _by_trunks(way: _Way, number: OutsideNumber, candidates: tuple[str, ...]) ->
     way.trace.append(step)
     if not trunks:
         return way.decide(NO_TRUNK)
+    if plan.budgets:
+        trunks = _within_budgets(way, number, trunks)
+        if not trunks:
+            return way.decide(BUDGET)
     for candidate in candidates:
         able = tuple(trunk for trunk in trunks if candidate in plan.tables.shown[trunk])
         if able:
@@ -285,6 +294,31 @@ def _by_trunks(way: _Way, number: OutsideNumber, candidates: tuple[str, ...]) ->
     way.step(step.line, "caller ID", "none: neither the caller nor the site has a public number")
     way.caller_id = None
     return way.decide(ToTrunks(number.number, trunks, False))
+
+
+def _within_budgets(way: _Way, number: OutsideNumber, trunks: tuple[str, ...]) -> tuple[str, ...]:
+    """The trunks over which no budget refuses the call; none when a budget of its own does."""
+    local = way.now.astimezone(ZoneInfo(way.plan.timezone))
+    user = way.caller.person.extension if way.caller is not None else ""
+    for budget in way.plan.budgets:
+        if not budget.is_for(number.number, number.right) or not _holds(way, budget):
+            continue
+        window = budget.window(local)
+        for trunk in trunks if budget.each == "trunk" else trunks[:1]:
+            key = budget.key(user, trunk, number.number)
+            why = refusal(budget, key, way.spending.spent(budget, key, window)) if key else ""
+            if not why:
+                continue
+            way.step(budget.line, f"budget {budget.name}", why)
+            if budget.each != "trunk":
+                return ()
+            trunks = tuple(other for other in trunks if other != trunk)
+    return trunks
+
+
+def _holds(way: _Way, budget: Budget) -> bool:
+    """Whether a budget holds now: always, or outside a schedule's hours."""
+    return not budget.closed or not opening(way.plan.schedules[budget.closed], way.now).is_open
 
 
 def _trunk_order(way: _Way, number: OutsideNumber) -> tuple[tuple[str, ...], Step]:
@@ -310,6 +344,7 @@ def _from_trunk(plan: Plan, facts: Facts, dialled: str, now: datetime) -> Decisi
         caller_id=number,
         caller_name=name,
         trace=[Step(line, "trunk", f"the call arrives on {shortened(facts.trunk or '')}")],
+        spending=facts.spending,
     )
     called = plan.country.international_form(dialled)
     if called in plan.tables.ours:

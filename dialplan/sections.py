@@ -9,6 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, available_timezones
 
+from dialplan.budgets import EACH, PERIODS, Budget
 from dialplan.country import RIGHTS, Country, EmergencyNumber
 from dialplan.document import Node, did_you_mean, shortened
 from dialplan.plan import (
@@ -104,17 +105,43 @@ def read_class(name: str, node: Node) -> ClassOfRights:
 
 def read_route(node: Node, references: References) -> Route:
     fields = node.mapping({"to", "via"}, required=("to", "via"))
-    to = fields["to"].text() if "to" in fields else ""
-    if to.startswith("+"):
-        if not re.fullmatch(r"\+[1-9][0-9]{0,14}", to):
-            fields["to"].error("bad_number", f'"{shortened(to)}" is no beginning of a number', "write +44")
-    elif to and (to not in RIGHTS or to == "internal"):
-        fields["to"].error("unknown_right", f'unknown right "{shortened(to)}"', did_you_mean(to, RIGHTS[1:]))
+    to = _read_outside_numbers(fields["to"]) if "to" in fields else ""
     via = fields["via"].sequence() if "via" in fields else []
     if "via" in fields and not via:
         fields["via"].error("missing_key", "this route names no trunk", "list at least one")
     names = tuple(references.name("trunk", item, f"calls to {to}") for item in via)
     return Route(to or "national", names, node.line, node.column)
+
+
+def _read_outside_numbers(node: Node) -> str:
+    """A right, or how E.164 numbers begin; what is neither is returned with an error."""
+    to = node.text()
+    if to.startswith("+"):
+        if not re.fullmatch(r"\+[1-9][0-9]{0,14}", to):
+            node.error("bad_number", f'"{shortened(to)}" is no beginning of a number', "write +44")
+    elif to and (to not in RIGHTS or to == "internal"):
+        node.error("unknown_right", f'unknown right "{shortened(to)}"', did_you_mean(to, RIGHTS[1:]))
+    return to
+
+
+def read_budget(node: Node, references: References) -> Budget:
+    fields = node.mapping({"each", "to", "calls", "minutes", "per", "when_closed"}, required=("each", "per"))
+    if fields and not fields.keys() & {"calls", "minutes"}:
+        node.error("missing_key", "this budget limits nothing", "write `calls: 20`, `minutes: 60` or both")
+    each = fields["each"].choice(EACH, "owner of a budget") if "each" in fields else "all"
+    per = fields["per"].choice(PERIODS, "period") if "per" in fields else "hour"
+    return Budget(
+        each=each,  # type: ignore[arg-type]  # `choice` gives one of EACH
+        to=_read_outside_numbers(fields["to"]) if "to" in fields else "",
+        calls=fields["calls"].integer(0, 1_000_000) if "calls" in fields else None,
+        minutes=fields["minutes"].integer(0, 1_000_000) if "minutes" in fields else None,
+        per=per,  # type: ignore[arg-type]  # and of PERIODS
+        closed=references.name("schedule", fields["when_closed"], "a budget")
+        if "when_closed" in fields
+        else "",
+        line=node.line,
+        column=node.column,
+    )
 
 
 def read_schedule(name: str, node: Node, timezone: str) -> Schedule:
