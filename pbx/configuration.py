@@ -474,7 +474,7 @@ def _log(keys: Mapping[str, Node]) -> Log:
 
 
 def _defence(keys: Mapping[str, Node]) -> Settings:
-    limits = ("messages_per_second", "registrations_per_minute", "calls_per_minute")
+    limits = ("messages_per_second", "registrations_per_minute", "calls_per_minute", "texts_per_minute")
     section = _section(keys, "defence", ("ban_loopback", "never_ban", *limits))
     default = Settings()
     return Settings(

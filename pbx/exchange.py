@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from dialplan.plan import Plan
@@ -23,22 +23,25 @@ from media.engine import (
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.happenings import Digit, Played
+from pbx.calls.leg import Leg
 from pbx.calls.router import Router, dialled_number
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
 from pbx.devices import Devices
 from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
+from pbx.messages import Messages
 from pbx.people import Directory
 from pbx.records import CallRecord, Record
 from pbx.registrations import Registrations
+from pbx.services.subscriptions import Subscriptions
 from pbx.tasks import Tasks
 from pbx.trunks import Trunks
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
 from sip.core.identifiers import Identifiers
-from sip.core.inspection import ALLOW
+from sip.core.inspection import ALLOWED
 from sip.core.message import Request
 from sip.core.name_addr import NameAddr
 from sip.core.registrar import Binding
@@ -52,6 +55,8 @@ from sip.net.resolver import Dns, NameServer, Resolver, Target
 from sip.net.tls import PeerIdentity
 
 log = logging.getLogger(__name__)
+
+METHODS = (*ALLOWED, "SUBSCRIBE", "PUBLISH", "MESSAGE")
 
 
 class RecordWriter(Protocol):
@@ -121,7 +126,7 @@ class Exchange:
         self.journal = journal
         self.clock = clock
         self.flow = flow
-        self.core = UserAgentCore(Identifiers(secret + b"identifiers"), self)
+        self.core = UserAgentCore(Identifiers(secret + b"identifiers"), self, methods=METHODS)
         self.driver = Driver(self.core, journal.flush, external)
         self._media_addresses = {":" in address: address for address in media_addresses}
         self.gate = Gate(clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans)
@@ -133,6 +138,9 @@ class Exchange:
         self.guard = Guard(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)
         self.router = Router(self)
+        self.on_leg: Callable[[Leg], None] | None = None  # somebody watches what happens to legs
+        self.subscriptions = Subscriptions(self)
+        self.messages = Messages(self)
         self.draining = False
         self.on_media_event: Callable[[MediaEvent], None] = lambda _: None
         self._tasks = Tasks()
@@ -154,11 +162,12 @@ class Exchange:
             self.registrations.forget(sign_in)
         self.registrations.rewatch()
         self.trunks.load(plan)
+        self.subscriptions.reloaded(self.driver.now)
 
     # Requests outside a dialog (sip.core.ua_core.Application)
 
     def request_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
-        """REGISTER, INVITE and OPTIONS. A RemoteProtocolError raised here is the answer."""
+        """All that opens something, or stands alone. A RemoteProtocolError raised here is the answer."""
         match request.method:
             case "INVITE":
                 if self.draining and not self.plan.is_emergency(dialled_number(request.uri)):
@@ -167,12 +176,18 @@ class Exchange:
                 self.router.invite_received(request, transaction, now)
             case "REGISTER":
                 self.registrations.register_received(request, transaction, now)
+            case "SUBSCRIBE":
+                self.subscriptions.subscribe_received(request, transaction, now)
+            case "PUBLISH":
+                self.subscriptions.presences.publish_received(request, transaction, now)
+            case "MESSAGE":
+                self.messages.message_received(request, transaction, now)
             case "OPTIONS":
                 assert request.flow is not None
                 if not self.gate.answers_stranger(request.flow.remote[0], now, request.get("user-agent")):
                     self.core.stack.ignore(transaction)
                     return
-                headers = f"Allow: {ALLOW}\r\nAccept: application/sdp\r\n"
+                headers = f"{self.core.capabilities}Accept: application/sdp\r\n"
                 if request.to.tag:
                     self.core.stack.respond(transaction, 200, now, headers=headers)
                 else:
@@ -198,6 +213,8 @@ class Exchange:
     def begin(self, call: Call, app: App) -> None:
         """Start a call's app."""
         self._calls[call.id] = call
+        if self.on_leg is not None:
+            self.on_leg(call.caller)
         self._tasks.start(call.run(app), call.id)
 
     def finished(self, call: Call, record: CallRecord) -> None:
@@ -213,6 +230,10 @@ class Exchange:
         self.journal.append(record)
         if not self.core.stack.outbox:
             self.journal.flush()
+
+    def legs(self) -> Iterator[Leg]:
+        """The legs of all calls that haven't ended."""
+        return (leg for call in self._calls.values() for leg in call.legs if leg.ended_at is None)
 
     def media_event(self, event: MediaEvent) -> None:
         """The media engine tells something."""
@@ -309,5 +330,6 @@ class Exchange:
             **self.core.inventory(),
             **self.trunks.inventory(),
             "calls": len(self._calls),
+            "messages": len(self.messages),
             "tasks": len(self._tasks),
         }

@@ -69,6 +69,7 @@ class Registrations:
         lines = self._answer_lines(request, device, now)
         exchange.core.stack.respond(transaction, 200, now, headers=lines)
         if len(before) != len(device.bindings):
+            exchange.subscriptions.presences.bindings_changed(device.extension)
             log.debug("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)
 
     def _answer_lines(self, request: Request, device: Device, now: float) -> str:
@@ -92,6 +93,7 @@ class Registrations:
                 "user=%s bindings=%d expired=%d", device.sign_in, len(kept), len(device.bindings) - len(kept)
             )
             device.bindings = kept
+            self._exchange.subscriptions.presences.bindings_changed(device.extension)
             self._exchange.write(self._record(device, now))
             self._watch(device)
         else:

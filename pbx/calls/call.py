@@ -164,6 +164,8 @@ class Call:
             routes=routes,
             contact=contact,
         )
+        if self.exchange.on_leg is not None:
+            self.exchange.on_leg(leg)
         self.exchange.driver.wake()
         return leg
 

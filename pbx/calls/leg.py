@@ -36,6 +36,7 @@ class Leg:
 
     name: `a` for the caller, `b1`, `b2`, … for the others; the media engine knows the leg by it.
     device: the sign-in of the device, or the trunk's name. behind_nat: media comes from where it can.
+    rang: whether anything was heard of it before the answer.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Leg:
         "ended_at",
         "flow",
         "name",
+        "rang",
         "session",
         "started_at",
     )
@@ -61,6 +63,7 @@ class Leg:
         self.started_at = call.exchange.clock()
         self.answered_at: float | None = None
         self.ended_at: float | None = None
+        self.rang = False
         self.cause = ""
 
     # What an app asks
@@ -70,6 +73,8 @@ class Leg:
         if self.ended_at is not None:
             return  # it gave up just now, and the app is about to hear so
         self._incoming.ring(self._now, status, body)
+        self.rang = True
+        self._changed()
         self._wake()
 
     def answer(self, body: bytes) -> None:
@@ -78,6 +83,7 @@ class Leg:
             return
         self._incoming.answer(body, self._now)
         self.answered_at = self.call.exchange.clock()
+        self._changed()
         self._wake()
 
     def refuse(self, status: int, cause: str, *, reason: Reason | None = None, phrase: str = "") -> None:
@@ -149,11 +155,15 @@ class Leg:
 
     def progressed(self, status: int, body: bytes, now: float) -> None:
         """A provisional response of the device."""
+        if not self.rang:
+            self.rang = True
+            self._changed()
         self.call.post(Progressed(self, status, body))
 
     def answered(self, body: bytes, now: float) -> None:
         """The device answered."""
         self.answered_at = self.call.exchange.clock()
+        self._changed()
         self.call.post(Answered(self, body))
 
     def failed(self, status: int, reason: Reason, now: float) -> None:
@@ -239,3 +249,10 @@ class Leg:
         if self.ended_at is None:
             self.ended_at = self.call.exchange.clock()
             self.cause = cause
+            self._changed()
+
+    def _changed(self) -> None:
+        """Tell whoever watches the legs, if anybody does."""
+        watcher = self.call.exchange.on_leg
+        if watcher is not None:
+            watcher(self)

@@ -76,6 +76,7 @@ class Settings:
     messages_per_second: int = 100
     registrations_per_minute: int = 30
     calls_per_minute: int = 60
+    texts_per_minute: int = 60
     never_ban: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
 
@@ -124,6 +125,7 @@ class Gate:
         self._attempts = Limit(per_second=1 / 30, burst=10)
         self._registrations = Limit(settings.registrations_per_minute / 60, settings.registrations_per_minute)
         self._calls = Limit(settings.calls_per_minute / 60, settings.calls_per_minute)
+        self._texts = Limit(settings.texts_per_minute / 60, settings.texts_per_minute)
         self._agents: dict[str, bool] = {}
 
     # Every message
@@ -221,6 +223,10 @@ class Gate:
     def allows_call(self, host: str, sign_in: str, now: float) -> bool:
         """Whether a device may call once more now. It isn't asked for an emergency call."""
         return (host.startswith("127.") and self._loopback_is_ours) or self._calls.allows(sign_in, now)
+
+    def allows_text(self, host: str, sign_in: str, now: float) -> bool:
+        """Whether a device may send one more short message now."""
+        return (host.startswith("127.") and self._loopback_is_ours) or self._texts.allows(sign_in, now)
 
     # Evidence
 

@@ -68,6 +68,10 @@ class Publications(Generic[T]):
         """What is published for a resource, the newest last."""
         return [publication.value for publication in self._of_resource.get(resource, {}).values()]
 
+    def resources(self) -> set[str]:
+        """For which resources something is published."""
+        return set(self._of_resource)
+
     def publish(self, request: Request, resource: str, read: Callable[[bytes], T], now: float) -> Published:
         """Apply one PUBLISH (RFC 3903 section 6); the owner has checked Event and who sends it.
 

@@ -312,6 +312,10 @@ class Notifier:
         """The refusal of an event that nobody here serves (4.2.1.1)."""
         return RemoteProtocolError(489, "Bad Event", (("Allow-Events", self.allow_events),))
 
+    def subscriptions(self) -> list[Subscription]:
+        """All that are active."""
+        return [one for theirs in self._of_subscriber.values() for one in theirs.values()]
+
     def end_all_of(self, subscriber: str, now: float) -> None:
         """A subscriber may not watch anything any more."""
         for subscription in list(self._of_subscriber.get(subscriber, {}).values()):

@@ -131,7 +131,7 @@ async def test_an_extension_that_is_required_and_unknown_is_refused(world: World
     assert refusal.header("Unsupported") == "teleport, telepathy"
 
 
-@pytest.mark.parametrize(("method", "status"), [("SUBSCRIBE", 405), ("REFER", 405), ("JUMP", 501)])
+@pytest.mark.parametrize(("method", "status"), [("NOTIFY", 405), ("REFER", 405), ("JUMP", 501)])
 @scenario()
 async def test_a_method_that_is_not_ours_is_refused_with_those_that_are(
     world: World, method: str, status: int

@@ -1,0 +1,1 @@
+"""What listens to what happens and tells others: lamps, mailboxes, presence."""

@@ -1,0 +1,136 @@
+"""Busy lamps: who is in a call, for the telephones that watch them (the `dialog` event, RFC 4235).
+
+It costs a call nothing while nobody watches: only with the first watcher does it listen to what happens to
+legs, and it keeps those of watched people only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from pbx.services.addressee import addressee
+from sip.core import dialog_info
+from sip.core.dialog_info import CONFIRMED, EARLY, TRYING, DialogInfo, WatchedDialog
+from sip.core.message import Request
+
+if TYPE_CHECKING:
+    from pbx.calls.leg import Leg
+    from pbx.exchange import Exchange
+
+
+class Lamp:
+    """One telephone's view of one person (sip.core.subscription.Watched).
+
+    whole: whether it may see who is at the other end, and replace it: for the person's own telephones and
+    those of the same group. The others see that the person is in a call.
+    """
+
+    __slots__ = ("_lamps", "_told", "changed", "extension", "whole")
+
+    def __init__(
+        self, lamps: Lamps, extension: str, entity: str, whole: bool, changed: Callable[[float], None]
+    ) -> None:
+        self._lamps = lamps
+        self._told = DialogInfo(entity)
+        self.extension = extension
+        self.whole = whole
+        self.changed = changed
+
+    def document(self, *, full: bool) -> bytes:
+        """The person's calls now, or what changed."""
+        return self._told.document(self._lamps.dialogs(self.extension, whole=self.whole), full=full)
+
+    def close(self) -> None:
+        """The telephone watches no more."""
+        self._lamps.unwatch(self)
+
+
+class Lamps:
+    """The `dialog` package (sip.core.subscription.Package)."""
+
+    name = dialog_info.PACKAGE
+    content_type = dialog_info.CONTENT_TYPE
+    default_seconds = 3600  # RFC 4235 section 3.4
+    interval_seconds = 0.0  # a lamp is late at once; one NOTIFY at a time is bound enough
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._lamps: dict[str, dict[int, Lamp]] = {}  # of each watched extension
+        # Those that live, of each watched extension, each with its name at first: a leg's may change.
+        self._legs: dict[str, dict[Leg, str]] = {}
+
+    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Lamp:
+        """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
+        exchange = self._exchange
+        person = addressee(exchange, request.uri)
+        watcher = exchange.devices.find(subscriber)
+        own = exchange.plan.people.get(watcher.extension) if watcher is not None else None
+        whole = own is not None and (
+            own.extension == person.extension or not set(own.groups).isdisjoint(person.groups)
+        )
+        entity = f"sip:{person.extension}@{exchange.domain}"
+        lamp = Lamp(self, person.extension, entity, whole, changed)
+        if person.extension not in self._lamps:
+            self._lamps[person.extension] = {}
+            self._legs[person.extension] = {
+                leg: _id(leg) for leg in exchange.legs() if self._extension_of(leg) == person.extension
+            }
+            exchange.on_leg = self.leg_changed
+        self._lamps[person.extension][id(lamp)] = lamp
+        return lamp
+
+    def unwatch(self, lamp: Lamp) -> None:
+        """A lamp is over; with the last one nothing is listened to any more."""
+        of_person = self._lamps.get(lamp.extension, {})
+        of_person.pop(id(lamp), None)
+        if not of_person:
+            self._lamps.pop(lamp.extension, None)
+            self._legs.pop(lamp.extension, None)
+        if not self._lamps:
+            self._exchange.on_leg = None
+
+    def leg_changed(self, leg: Leg) -> None:
+        """A leg began, rings, was answered, or ended."""
+        extension = self._extension_of(leg)
+        legs = self._legs.get(extension)
+        if legs is None:
+            return
+        if leg.ended_at is None:
+            legs.setdefault(leg, _id(leg))
+        elif legs.pop(leg, None) is None:
+            return
+        now = self._exchange.driver.now
+        for lamp in list(self._lamps[extension].values()):
+            lamp.changed(now)
+        self._exchange.driver.wake()
+
+    def dialogs(self, extension: str, *, whole: bool) -> Iterator[WatchedDialog]:
+        """The calls that a watched person's telephones are in."""
+        for leg, name in self._legs.get(extension, {}).items():
+            call = leg.call
+            initiator = leg is call.caller
+            state = CONFIRMED if leg.answered_at is not None else EARLY if leg.rang else TRYING
+            if not whole or leg.session is None:
+                yield WatchedDialog(name, state, initiator)
+                continue
+            number = (call.to or call.decision.dialled) if initiator else call.from_number
+            dialog = leg.session.dialog
+            yield WatchedDialog(
+                name,
+                state,
+                initiator,
+                f"sip:{number}@{self._exchange.domain}" if number else "",
+                "" if initiator else call.from_name,
+                dialog.call_id,
+                dialog.remote_tag,  # RFC 4235 section 4.1: as the watched telephone sees it
+                dialog.local_tag,
+            )
+
+    def _extension_of(self, leg: Leg) -> str:
+        device = self._exchange.devices.find(leg.device)
+        return device.extension if device is not None else ""
+
+
+def _id(leg: Leg) -> str:
+    return f"{leg.call.id}{leg.name}"

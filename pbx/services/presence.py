@@ -1,0 +1,115 @@
+"""Who can be reached: what people's devices publish, else whether any is registered (RFC 3856, RFC 3903)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pbx.services.addressee import addressee
+from sip.core import presence_document
+from sip.core.errors import RemoteProtocolError
+from sip.core.message import Request
+from sip.core.presence_document import Presence, parse_presence
+from sip.core.presence_document import presence_document as document_of
+from sip.core.publication import Publications
+from sip.core.stack import ServerTransaction
+
+if TYPE_CHECKING:
+    from pbx.exchange import Exchange
+
+
+class Buddy:
+    """One device's view of one person (sip.core.subscription.Watched)."""
+
+    __slots__ = ("_entity", "_presences", "changed", "extension", "told")
+
+    def __init__(
+        self, presences: Presences, extension: str, entity: str, changed: Callable[[float], None]
+    ) -> None:
+        self._presences = presences
+        self._entity = entity
+        self.extension = extension
+        self.changed = changed
+        self.told = Presence(False)
+
+    def document(self, *, full: bool) -> bytes:
+        """The person's presence now; every document tells all."""
+        self.told = self._presences.of(self.extension)
+        return document_of(self._entity, self.told)
+
+    def close(self) -> None:
+        """The device watches no more."""
+        self._presences.unwatch(self)
+
+
+class Presences:
+    """The `presence` package (sip.core.subscription.Package), and what is published for it."""
+
+    name = presence_document.PACKAGE
+    content_type = presence_document.CONTENT_TYPE
+    default_seconds = 3600  # RFC 3856 section 6.4
+    interval_seconds = 5.0  # RFC 3856 section 6.10
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        stack = exchange.core.stack
+        self._published: Publications[Presence] = Publications(stack.identifiers, stack.timers, self._changed)
+        self._buddies: dict[str, dict[int, Buddy]] = {}
+
+    def of(self, extension: str) -> Presence:
+        """Open when one of the person's devices says so; where none says anything, when one is registered."""
+        published = self._published.of(extension)
+        if not published:
+            return Presence(bool(self._exchange.devices.bindings_of(extension)))
+        note = next((presence.note for presence in reversed(published) if presence.note), "")
+        return Presence(any(presence.open for presence in published), note)
+
+    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Buddy:
+        """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
+        person = addressee(self._exchange, request.uri)
+        entity = f"sip:{person.extension}@{self._exchange.domain}"
+        buddy = Buddy(self, person.extension, entity, changed)
+        self._buddies.setdefault(person.extension, {})[id(buddy)] = buddy
+        return buddy
+
+    def unwatch(self, buddy: Buddy) -> None:
+        """A watcher is gone."""
+        of_person = self._buddies.get(buddy.extension, {})
+        of_person.pop(id(buddy), None)
+        if not of_person:
+            self._buddies.pop(buddy.extension, None)
+
+    def publish_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """Answer a PUBLISH of a person's own device. Raises RemoteProtocolError to be answered."""
+        exchange = self._exchange
+        device = exchange.guard.device_of(request, transaction, now)
+        if device is None:
+            return  # challenged
+        if request.get("event").partition(";")[0].strip().lower() != self.name:
+            raise RemoteProtocolError(489, "Bad Event", (("Allow-Events", self.name),))  # RFC 3903 section 6
+        if addressee(exchange, request.uri).extension != device.extension:
+            raise RemoteProtocolError(403, "Not Your Presence")
+        kind = request.get("content-type").partition(";")[0].strip().lower()
+        if request.body and kind != self.content_type:
+            raise RemoteProtocolError(415, "Unsupported Media Type", (("Accept", self.content_type),))
+        published = self._published.publish(request, device.extension, parse_presence, now)
+        exchange.core.stack.respond(transaction, 200, now, headers=published.headers)
+
+    def bindings_changed(self, extension: str) -> None:
+        """A device of a person registered, again or no more."""
+        if extension in self._buddies:
+            self._changed(extension, self._exchange.driver.now)
+
+    def reloaded(self, now: float) -> None:
+        """A new plan is in force: what was published for people who are gone is forgotten."""
+        for extension in self._published.resources() - self._exchange.plan.people.keys():
+            self._published.forget(extension, now)
+        for extension in self._buddies:
+            self._changed(extension, now)
+
+    def _changed(self, extension: str, now: float) -> None:
+        presence = self.of(extension)
+        for buddy in list(self._buddies.get(extension, {}).values()):
+            if buddy.told != presence:
+                buddy.changed(now)
+        self._exchange.driver.wake()
