@@ -140,7 +140,7 @@ class Town:
 
     def plug(self, address: str) -> Namespace:
         """A new namespace behind a link of its own, with this address; the hub is its router."""
-        phone = _hold(IPv4Address(address), beside=self.hub)
+        phone = hold(IPv4Address(address), beside=self.hub)
         self.stack.callback(phone.close)
         self.links += 1
         link = f"p{self.links}"
@@ -159,7 +159,7 @@ class Town:
 def town() -> Iterator[Town]:
     """A hub with HUB_ADDRESS and no phone yet. All of it is gone at the end, whatever happens."""
     with ExitStack() as stack:
-        hub = _hold(HUB_ADDRESS, beside=None)
+        hub = hold(HUB_ADDRESS, beside=None)
         stack.callback(hub.close)
         # The loopback interface carries the address: every phone reaches it, whichever link it hangs on.
         hub.run("ip", "address", "add", f"{HUB_ADDRESS}/32", "dev", "lo")
@@ -167,7 +167,7 @@ def town() -> Iterator[Town]:
         yield Town(hub, stack)
 
 
-def _hold(address: IPv4Address, beside: Namespace | None) -> Namespace:
+def hold(address: IPv4Address, beside: Namespace | None) -> Namespace:
     """A namespace with its loopback up. Phones of an unprivileged run share the hub's user namespace."""
     own_user_namespace = os.geteuid() != 0
     holder = [sys.executable, "-I", "-S", "-c", _HOLDER]
