@@ -82,8 +82,9 @@ class SessionUser(Protocol):
         (cause 504); the final response has left."""
 
     def acknowledged(self, body: bytes, now: float) -> None:
-        """The ACK of our 2xx arrived; body is the answer where the 2xx carried the offer. Told before that
-        too, with the answer, when our offer in a reliable provisional response was answered by PRACK."""
+        """The ACK of our 2xx arrived, that of a refresh included: `may_offer` holds again. body is the answer
+        where the 2xx carried the offer. Told before too, with the answer, when our offer in a reliable
+        provisional response was answered by PRACK."""
 
     def offered(self, body: bytes, now: float) -> None:
         """The peer offers: a re-INVITE, UPDATE or PRACK, or a reliable provisional response to our INVITE
