@@ -12,20 +12,22 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from dialplan.finding import Finding
 from pbx.configuration import Configuration, Listen
 from sip.net.addresses import family_of, is_address, local_address_toward
 from sip.net.certificates import Certificate, CertificateError, files_stamp
-from sip.net.tls import ServerContexts
+from sip.net.tls import ServerContexts, client_context
 
 log = logging.getLogger(__name__)
 
 CERTIFICATE_NAME = "tls.crt"
 KEY_NAME = "tls.key"
 RENEW_DAYS = 30
+WARN_DAYS = 14
 LOOK_SECONDS = 3.0
 MAX_HOST_NAME = 253
 # RFC 5737 and RFC 3849: documentation addresses, to ask the routing table about; nothing is sent.
@@ -114,6 +116,85 @@ def _write(path: Path, data: bytes) -> None:
         unfinished.replace(path)
     except OSError as error:
         raise CertificateError(f"{path}: {error.strerror}") from error
+
+
+def certificate_findings(settings: Configuration, now: datetime) -> Iterator[Finding]:
+    """What is wrong with the certificates, their keys and whom they trust. now: aware wall time."""
+    from sip.net.x509 import read_certificate
+
+    found = []
+    for path, key_path in certificate_files(settings):
+        try:
+            certificate = read_certificate(path, key_path)
+            ServerContexts([certificate])
+        except CertificateError as error:
+            message, hint = str(error), "TLS is off, or shows the former one, until it is mended"
+            yield Finding("certificate_unusable", "error", str(path), 0, 0, message, hint)
+            continue
+        found.append(certificate)
+        yield from _term_findings(certificate, now, kept=not settings.sip.certificates)
+        mode = _mode(key_path)
+        if mode & 0o077:
+            message = f"others can read this key (mode {mode:o})"
+            yield Finding("key_open", "warning", str(key_path), 0, 0, message, f"chmod 600 {key_path}")
+    yield from _name_findings(settings, found)
+    yield from _trust_findings(settings, found)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:  # it was taken away meanwhile
+        return 0
+
+
+def _term_findings(certificate: Certificate, now: datetime, *, kept: bool) -> Iterator[Finding]:
+    file, days = str(certificate.path), (certificate.not_after - now).days
+    hint = (
+        "a running node renews it by itself" if kept else "put the new one in its place: no restart is needed"
+    )
+    if now > certificate.not_after:
+        message = f"this certificate ended on {certificate.not_after:%Y-%m-%d}: telephones refuse it"
+        yield Finding("certificate_ended", "error", file, 0, 0, message, hint)
+    elif now < certificate.not_before:
+        message = f"this certificate holds from {certificate.not_before:%Y-%m-%d} only"
+        yield Finding("certificate_early", "error", file, 0, 0, message, "look at the clock, too")
+    elif days < WARN_DAYS:
+        message = f"this certificate ends on {certificate.not_after:%Y-%m-%d}, in {days} days"
+        yield Finding("certificate_ends", "warning", file, 0, 0, message, hint)
+
+
+def _name_findings(settings: Configuration, found: list[Certificate]) -> Iterator[Finding]:
+    """A telephone compares what it was told to connect to with the names in the certificate."""
+    if not found:
+        return
+    names = {name for certificate in found for name in certificate.names}
+    domain = settings.domain
+    if domain not in names and "*." + domain.partition(".")[2] not in names:
+        message = f"no certificate speaks for {domain}: telephones set up with it refuse to connect"
+        hint = "it has " + ", ".join(sorted(names)[:5])
+        yield Finding("certificate_name", "warning", str(found[0].path), 0, 0, message, hint)
+    if found[0].self_signed:
+        message = "this certificate is self-signed: a telephone takes it only when told to trust it"
+        hint = "import it there, or set `certificate:` and `key:` of an authority that telephones know"
+        yield Finding("self_signed", "note", str(found[0].path), 0, 0, message, hint)
+
+
+def _trust_findings(settings: Configuration, found: list[Certificate]) -> Iterator[Finding]:
+    for name, ca_file in (("client_ca", settings.sip.client_ca), ("server_ca", settings.sip.server_ca)):
+        if ca_file is None:
+            continue
+        try:
+            client_context(ca_file, verified=True)
+        except CertificateError as error:
+            message = f"`{name}:` can't be used: {_without(ca_file, error)}"
+            yield Finding(
+                "ca_unusable", "error", str(ca_file), 0, 0, message, "it is a PEM file of authorities"
+            )
+
+
+def _without(path: Path, error: CertificateError) -> str:
+    return str(error).removeprefix(f"{path}: ")
 
 
 class CertificatesInUse:

@@ -77,7 +77,7 @@ def examine(settings: Configuration, environment: Mapping[str, str], now: dateti
     yield _examine_descriptors(settings)
     yield _examine_receive_buffer()
     yield _examine_clock(now)
-    yield _examine_certificates()
+    yield _examine_certificates(settings, now)
 
 
 def _counted(number: int, one: str, many: str = "") -> str:
@@ -449,10 +449,18 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def _examine_certificates() -> Examination:
-    message = "TLS isn't built in this version: telephones speak UDP and TCP in clear"
-    hint = "keep them on a network of their own"
-    return Examination("certificates", "none needed", _finding("no_tls", "note", "", message, hint))
+def _examine_certificates(settings: Configuration, now: datetime) -> Examination:
+    from pbx.certificates import certificate_files, certificate_findings, needs_certificate
+
+    if not needs_certificate(settings):
+        message = "neither `tls:` nor `wss:` names an address: telephones speak in clear"
+        hint = "keep them on a network of their own"
+        return Examination("certificates", "none needed", _finding("no_tls", "note", "", message, hint))
+    files = certificate_files(settings)
+    if not settings.sip.certificates and all(is_missing(path) for path in files[0]):
+        return Examination("certificates", f"{files[0][0]}, made at the start", ())
+    state = ", ".join(str(path) for path, _ in files)
+    return Examination("certificates", state, tuple(certificate_findings(settings, now)))
 
 
 # Sound

@@ -30,10 +30,11 @@ class Certificate:
 
 def files_stamp(path: Path, key_path: Path) -> tuple[tuple[int, int], ...]:
     """What `Certificate.stamp` is now; raises CertificateError when a file is away."""
-    return _stamp(path), _stamp(key_path)
+    return file_stamp(path), file_stamp(key_path)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def file_stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does. Raises CertificateError when it is away."""
     try:
         found = path.stat()
     except OSError as error:

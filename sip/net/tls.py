@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sip.net.addresses import is_address
-from sip.net.certificates import Certificate, CertificateError
+from sip.net.certificates import Certificate, CertificateError, file_stamp
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +181,6 @@ def _server_context(certificate: Certificate, client_ca: Path | None) -> ssl.SSL
     return context
 
 
-@lru_cache(MAX_CONTEXTS)
 def client_context(
     ca_file: Path | None, verified: bool, certificate: Certificate | None = None
 ) -> ssl.SSLContext:
@@ -189,6 +188,14 @@ def client_context(
 
     Raises CertificateError.
     """
+    stamp = file_stamp(ca_file) if ca_file is not None and verified else (0, 0)
+    return _client_context(ca_file, verified, certificate, stamp)
+
+
+@lru_cache(MAX_CONTEXTS)
+def _client_context(
+    ca_file: Path | None, verified: bool, certificate: Certificate | None, _stamp: tuple[int, int]
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _harden(context)
     context.check_hostname = False  # RFC 5922 has rules of its own: `speaks_for`
