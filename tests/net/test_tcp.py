@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from sip.core.flow import Flow
 from sip.net import stream
 from sip.net.driver import Driver
 from sip.net.stream import StreamTransport
@@ -177,3 +178,130 @@ async def test_a_flow_ends_with_its_connection():
             await answer(reader)
             assert application.flows[0].open
         await until(lambda: not application.flows[0].open)
+
+
+async def test_one_address_has_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "MAX_CONNECTIONS_OF_ONE_ADDRESS", 1)
+    monkeypatch.setattr(stream, "_LOOPBACK", ("192.0.2.",))
+    async with listening() as (_, _, address), connected(address) as (reader, writer):
+        writer.write(options(1))
+        await answer(reader)
+        async with connected(address) as (second, _):
+            assert await closed(second)
+        writer.close()
+        await writer.wait_closed()
+        async with connected(address) as (third, writing):
+            writing.write(options(2))
+            assert (await answer(third)).startswith(b"SIP/2.0 200 ")
+
+
+async def test_connections_of_every_transport_count_together(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "MAX_CONNECTIONS", 1)
+    async with listening() as (first, _, address), listening() as (second, _, other):
+        second.connections = first.connections
+        async with connected(address) as (reader, writer):
+            writer.write(options(1))
+            await answer(reader)
+            async with connected(other) as (refused, _):
+                assert await closed(refused)
+
+
+async def test_an_address_that_is_not_welcome_is_closed():
+    async with listening() as (transport, application, address):
+        transport.connections.admit = lambda host: host != "127.0.0.1"
+        async with connected(address) as (reader, writer):
+            writer.write(options(1))
+            assert await closed(reader)
+        assert not application.flows
+
+
+async def test_a_message_byte_by_byte_is_closed_however_lively_the_peer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "WHOLE_MESSAGE_SECONDS", 0.1)
+    async with listening() as (transport, _, address), connected(address) as (reader, writer):
+        for byte in options(1)[:-4]:
+            if not len(transport.connections) and byte != ord("O"):
+                break
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.005)
+        else:
+            raise AssertionError("the peer could go on")
+        assert await closed(reader)
+
+
+@asynccontextmanager
+async def deaf_peer() -> AsyncIterator[tuple[StreamTransport, Flow]]:
+    """A transport with one peer that has asked something and reads no answer, and the flow to it."""
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        async with listening() as (transport, application, address):
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(deaf, address)
+            await loop.sock_sendall(deaf, options(1))
+            await until(lambda: bool(application.flows))
+            yield transport, application.flows[0]
+
+
+async def test_a_peer_that_reads_nothing_is_closed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "UNREAD_SECONDS", 0.1)
+    async with deaf_peer() as (_, flow):
+        with pytest.raises(OSError, match=r"doesn't read|closed"):
+            for _ in range(1000):
+                flow.send(b"x" * 65_536)
+        await until(lambda: not flow.open)
+
+
+async def test_a_peer_that_leaves_a_little_unread_is_closed_after_a_while(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "UNREAD_SECONDS", 0.1)
+    monkeypatch.setattr(stream, "MAX_UNSENT_BYTES", 1 << 30)
+    async with deaf_peer() as (_, flow):
+        flow.send(b"x" * (8 << 20))
+        await until(lambda: not flow.open)
+
+
+def answered_later(number: int, port: int, host: str = "127.0.0.1") -> bytes:
+    """The response to a request whose Via names a port."""
+    return (
+        f"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP {host}:{port};branch=z9hG4bK{number}\r\n"
+        f"From: <sip:test@example>;tag=t{number}\r\nTo: <sip:beffroi>;tag=b\r\nCall-ID: {number}@test\r\n"
+        f"CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+async def gone_flow(application: Answering, address: tuple[str, int]) -> Flow:
+    """The flow of a peer that sent a request and left."""
+    async with connected(address) as (reader, writer):
+        writer.write(options(1))
+        await answer(reader)
+    flow = application.flows[0]
+    await until(lambda: not flow.open)
+    return flow
+
+
+async def test_a_response_whose_connection_is_gone_goes_to_the_port_of_its_via():
+    """RFC 3261 section 18.2.2; the host that the Via names may be another's: the source is taken."""
+    async with listening() as (_, application, address), listening() as (peer, _, back):
+        flow = await gone_flow(application, address)
+        flow.send(answered_later(1, back[1], "192.0.2.66"))
+        await until(lambda: peer.driver.core.stack.counts["stray response"] == 1)
+
+
+async def test_a_request_over_a_connection_that_is_gone_fails():
+    async with listening() as (_, application, address):
+        flow = await gone_flow(application, address)
+        with pytest.raises(ConnectionResetError):
+            flow.send(options(1))
+
+
+async def test_a_name_instead_of_an_address_is_never_looked_up():
+    async with listening() as (transport, _, _):
+        with pytest.raises(OSError, match="is no address"):
+            transport.flow_to(("phone.example", 5060))
+
+
+async def test_a_transport_that_stops_closes_what_nobody_reads(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "CLOSE_SECONDS", 0.1)
+    async with deaf_peer() as (transport, flow):
+        flow.send(b"x" * (8 << 20))
+        await transport.close()
+        assert len(transport.connections) == 0
