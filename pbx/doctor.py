@@ -30,7 +30,10 @@ from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.devices import with_directory
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
+from pbx.media_process import media_addresses
+from pbx.nat import is_private
 from pbx.people import Directory, DirectoryError, read_directory
+from sip.net.addresses import is_address
 from sip.net.udp import BUFFER_BYTES
 
 DESCRIPTORS_WITHOUT_MEDIA = 512
@@ -119,6 +122,7 @@ def _examine_plan(
         findings = _about_plan(settings, "warning", f"the plan has {warnings}")
     yield Examination("plan", state, findings)
     yield _examine_running(settings, plan, running=running)
+    yield _examine_external(settings, plan)
     unset = tuple(unset_secrets(plan, environment))
     yield Examination("secrets", "set in the environment" if not unset else f"{len(unset)} not set", unset)
 
@@ -166,6 +170,50 @@ def _secrets(plan: Plan) -> Iterator[tuple[Placed, str, SecretRef]]:
         for setting in service.settings.values():
             if isinstance(setting, SecretRef):
                 yield service, f"service {service.name}", setting
+
+
+def _examine_external(settings: Configuration, plan: Plan) -> Examination:
+    """Whether those outside are told an address that they can reach."""
+    name = settings.external_address
+    if name is None:
+        return _examine_own_address(settings, plan)
+    if is_address(name):
+        return Examination("outside", f"is told {name}")
+    try:
+        addresses = sorted({str(answer[4][0]) for answer in socket.getaddrinfo(name, None)})
+    except (OSError, UnicodeError) as error:
+        message = f"external_address {name} isn't found: {error}"
+        hint = "mend the name, or write the address itself; until then those outside are told our own"
+        found = _finding("external_address", "error", settings.path, message, hint)
+        return Examination("outside", f"{name} isn't found", found)
+    state = f"is told {name}, now {', '.join(addresses)}"
+    private = [address for address in addresses if is_private(address)]
+    if not private:
+        return Examination("outside", state)
+    message = f"external_address {name} is {private[0]} here, which nobody outside can reach"
+    hint = "a name server of ours answers for it: write the public address instead"
+    return Examination(
+        "outside", state, _finding("external_address", "warning", settings.path, message, hint)
+    )
+
+
+def _examine_own_address(settings: Configuration, plan: Plan) -> Examination:
+    """Without an external address: is there somebody outside, and is our own address a private one?"""
+    own = [address for address in media_addresses(settings) if is_private(address)]
+    outside = [
+        f"trunk {trunk.name} ({server.host})"
+        for trunk in plan.trunks.values()
+        for server in trunk.servers
+        if not is_private(server.host.strip("[]"))
+    ]
+    if is_address(settings.domain) and not is_private(settings.domain):
+        outside.append(f"domain {settings.domain}")
+    if not own or not outside:
+        return Examination("outside", "is told our own addresses")
+    message = f"{outside[0]} is outside and is told {own[0]}, which it can't reach"
+    hint = "set `external_address:` and forward the ports, unless a line of the operator leads here"
+    found = _finding("no_external_address", "warning", settings.path, message, hint)
+    return Examination("outside", f"is told {own[0]}", found)
 
 
 # Files and the database

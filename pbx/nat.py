@@ -27,10 +27,11 @@ def is_behind_nat(request: Request, source: str) -> bool:
     if not request.body or source.encode() in request.body:
         return False
     found = _CONNECTION.search(request.body)
-    return found is not None and _is_private(found[1].decode()) and not _is_private(source)
+    return found is not None and is_private(found[1].decode()) and not is_private(source)
 
 
-def _is_private(host: str) -> bool:
+def is_private(host: str) -> bool:
+    """Whether a literal address is one that means something in its own network only."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -171,3 +171,40 @@ def test_a_path_too_long_for_a_socket_is_an_error(town: Town):
 def test_a_data_dir_that_is_a_file_is_an_error(town: Town):
     town.settings.data_dir.write_text("a file")
     assert codes(town)["data_dir_not_writable"] == "error"
+
+
+def outside(town: Town, own: str, external: str = "") -> dict[str, str]:
+    """What is found where sound has this address of ours, and those outside are told that one."""
+    text = town.configuration_file.read_text().replace(
+        "media: {address: 127.0.0.1", f"media: {{address: {own}"
+    )
+    town.configuration_file.write_text(text + (f"external_address: {external}\n" if external else ""))
+    return codes(town)
+
+
+def test_a_private_address_and_an_operator_outside_need_an_external_address(town: Town):
+    found = outside(town, "10.54.0.1")
+    assert found["no_external_address"] == "warning"
+
+
+def test_an_external_address_is_all_that_an_operator_needs(town: Town):
+    found = outside(town, "10.54.0.1", "203.0.113.7")
+    assert not {"no_external_address", "external_address"} & set(found)
+
+
+def test_a_public_address_of_our_own_needs_no_other(town: Town):
+    assert "no_external_address" not in outside(town, "203.0.113.7")
+
+
+def test_an_external_address_that_is_not_found_is_an_error(town: Town, monkeypatch: pytest.MonkeyPatch):
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("pbx.doctor.socket.getaddrinfo", unknown)
+    assert outside(town, "10.54.0.1", "nobody.invalid")["external_address"] == "error"
+
+
+def test_an_external_name_that_leads_back_to_us_is_a_warning(town: Town, monkeypatch: pytest.MonkeyPatch):
+    inner = [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.168.1.5", 0))]
+    monkeypatch.setattr("pbx.doctor.socket.getaddrinfo", lambda *_: inner)
+    assert outside(town, "10.54.0.1", "pbx.valmont.example")["external_address"] == "warning"
