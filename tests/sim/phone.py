@@ -44,6 +44,9 @@ RTP_PORT = 4_000
 PATIENCE_SECONDS = 33.0
 """How long `expect` waits: just over 64*T1, so that what the other side's timers do is still seen."""
 
+KEPT = ("Expires", "Require", "Supported", "Event", "Accept", "SIP-If-Match", "Content-Type")
+"""What a request that is sent again with credentials has in common with the one before."""
+
 REASONS = {
     100: "Trying",
     180: "Ringing",
@@ -230,7 +233,8 @@ class Phone:
         extra = tuple(
             line
             for line in request.headers
-            if line[0] in ("Expires", "Contact", "Require", "Supported") and request.method != "INVITE"
+            if (line[0] in KEPT or (line[0] == "Contact" and request.method == "REGISTER"))
+            and request.method != "INVITE"
         )
         return self._send_request(
             request.method, dialog, dialog.cseq, self._new("branch"), request.body, (*extra, (name, value))
@@ -424,11 +428,11 @@ class Phone:
         if dialog is None:
             return
         self._last_call_id = message.call_id
-        if message.status > 100 and message.to_tag and message.method == "INVITE":
+        if message.status > 100 and message.to_tag and message.method in ("INVITE", "SUBSCRIBE"):
             dialog.remote = message.header("To")
             dialog.routes = message.all("Record-Route")[::-1]
         contacts = message.all("Contact")
-        if contacts and message.method in ("INVITE", "UPDATE") and (message.status < 300):
+        if contacts and message.method in ("INVITE", "UPDATE", "SUBSCRIBE") and (message.status < 300):
             dialog.target = uri_of(contacts[0])
 
     def _new_dialog(self, to: str) -> Dialog:
@@ -471,7 +475,7 @@ class Phone:
         if method in ("INVITE", "UPDATE", "SUBSCRIBE"):
             lines.append(("Contact", self.contact(flow)))
         lines += headers
-        if body:
+        if body and not any(name == "Content-Type" for name, _ in headers):
             lines.append(("Content-Type", "application/sdp"))
         return self._send(Message(f"{method} {dialog.target} SIP/2.0", tuple(lines), body), flow)
 

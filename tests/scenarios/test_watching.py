@@ -1,0 +1,342 @@
+"""What devices watch: busy lamps, their own mailbox, presence (RFC 6665 and the packages)."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+
+import pytest
+
+from sip.core.message_summary import Mailbox
+from sip.core.presence_document import Presence, presence_document
+from tests.scenarios.town import APP, DOMAIN, PLAN_TEXT, Town, TownPhone, start
+from tests.sim.ladder import assert_golden
+from tests.sim.wire import Message
+from tests.sim.world import World, scenario
+
+DIALOG_INFO = "{urn:ietf:params:xml:ns:dialog-info}"
+PIDF = "{urn:ietf:params:xml:ns:pidf}"
+
+
+async def watch(phone: TownPhone, event: str, whom: str, *, seconds: int = 3600) -> Message:
+    """Subscribe and read the first NOTIFY, which is returned."""
+    lines = (("Event", event), ("Expires", str(seconds)))
+    phone.send("SUBSCRIBE", whom, headers=lines)
+    await phone.expect_authenticated(200)
+    return await told(phone)
+
+
+async def told(phone: TownPhone) -> Message:
+    """The next NOTIFY, answered."""
+    notify = await phone.expect("NOTIFY")
+    phone.reply(notify, 200)
+    return notify
+
+
+async def unwatch(phone: TownPhone, within: Message, event: str) -> None:
+    """End a subscription."""
+    phone.send("SUBSCRIBE", within=within, headers=(("Event", event), ("Expires", "0")))
+    await phone.expect("200 SUBSCRIBE")
+    last = await told(phone)
+    assert last.header("Subscription-State") == "terminated;reason=timeout"
+
+
+def lamps(notify: Message) -> list[str]:
+    """Each dialog's direction, state and remote identity."""
+    assert notify.header("Content-Type") == "application/dialog-info+xml"
+    root = ET.fromstring(notify.body)
+    lines = []
+    for dialog in root.findall(f"{DIALOG_INFO}dialog"):
+        remote = dialog.find(f"{DIALOG_INFO}remote/{DIALOG_INFO}identity")
+        who = f" {remote.attrib.get('display', '')} {remote.text}" if remote is not None else ""
+        lines.append(f"{dialog.attrib['direction']} {dialog.findtext(f'{DIALOG_INFO}state')}{who}")
+    return lines
+
+
+@scenario()
+async def test_a_busy_lamp_follows_the_calls_of_a_person(world: World) -> None:
+    """RFC 4235 section 3.7."""
+    town = await start(world)
+    alice, bruno, desk = await town.phones("1001", "1002", "2010")
+    first = await watch(desk, "dialog", "1002")
+    assert first.header("Subscription-State") == "active;expires=3600"
+    assert lamps(first) == []
+    await alice.call("1002")
+    invite = await bruno.expect("INVITE")
+    assert lamps(await told(desk)) == ["recipient trying"]
+    bruno.reply(invite, 180)
+    await alice.expect(180)
+    assert lamps(await told(desk)) == ["recipient early"]
+    bruno.answer(invite)
+    await bruno.expect("ACK")
+    alice.ack(await alice.expect(200))
+    assert lamps(await told(desk)) == ["recipient confirmed"]
+    await town.hang_up(alice, bruno)
+    assert lamps(await told(desk)) == ["recipient terminated"]
+    await unwatch(desk, first, "dialog")
+    assert_golden("busy-lamp", town.ladder)
+    await world.sleep(0.1)
+    assert town.exchange.on_leg is None
+
+
+@scenario()
+async def test_only_one_s_own_group_sees_who_calls_and_what_a_pick_up_needs(world: World) -> None:
+    town = await start(world)
+    bruno, desk, caller = await town.phones("1002", "2010", "2301")
+    near, far = town.phone("1001"), desk
+    of_the_group = await watch(near, "dialog", "1002")
+    of_another = await watch(far, "dialog", "1002")
+    await caller.call("1002")
+    invite = await bruno.expect("INVITE")
+    bruno.reply(invite, 180)
+    await caller.expect(180)
+    await told(near), await told(far)
+    seen = await told(near)
+    assert lamps(seen) == ["recipient early Patrouille 1 sip:2301@valmont.example"]
+    (dialog,) = ET.fromstring(seen.body).findall(f"{DIALOG_INFO}dialog")
+    assert dialog.attrib["call-id"] == invite.call_id
+    assert dialog.attrib["remote-tag"] == invite.from_tag
+    unseen = await told(far)
+    assert lamps(unseen) == ["recipient early"]
+    assert b"call-id" not in unseen.body
+    bruno.reply(invite, 486)
+    await bruno.expect("ACK")
+    await caller.expect(486)
+    assert lamps(await told(near)) == ["recipient terminated Patrouille 1 sip:2301@valmont.example"]
+    await told(far)
+    await unwatch(near, of_the_group, "dialog")
+    await unwatch(far, of_another, "dialog")
+
+
+@scenario()
+async def test_a_lamp_that_comes_during_a_call_shows_it_and_a_caller_s_too(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await town.phones("1001", "1002")
+    await town.talk(alice, bruno)
+    desk = town.phone("2010")
+    first = await watch(desk, "dialog", "1001")
+    assert lamps(first) == ["initiator confirmed"]
+    await town.hang_up(bruno, alice)
+    assert lamps(await told(desk)) == ["initiator terminated"]
+    await unwatch(desk, first, "dialog")
+
+
+@scenario()
+async def test_two_devices_that_ring_are_one_lamp_and_the_other_s_dialog_ends(world: World) -> None:
+    town = await start(world)
+    bruno, alice, app, desk = await town.phones("1002", "1001", "1001-app", "2010")
+    first = await watch(desk, "dialog", "1001")
+    await bruno.call("1001")
+    rings, other = await alice.expect("INVITE"), await app.expect("INVITE")
+    alice.reply(rings, 180)
+    await bruno.expect(180)
+    app.answer(other)
+    await app.expect("ACK")
+    alice.reply(await alice.expect("CANCEL"), 200)
+    alice.reply(rings, 487)
+    await alice.expect("ACK")
+    bruno.ack(await bruno.expect(200))
+    seen: list[str] = []
+    while sorted(seen[-2:]) != ["recipient confirmed", "recipient terminated"]:
+        seen += lamps(await told(desk))
+    await town.hang_up(bruno, app)
+    assert lamps(await told(desk)) == ["recipient terminated"]
+    await unwatch(desk, first, "dialog")
+
+
+@pytest.mark.parametrize(
+    ("event", "whom", "status"),
+    [
+        ("dialog", "4444", 404),
+        ("dialog", "00612345678", 404),
+        ("message-summary", "1002", 403),
+        ("conference", "1002", 489),
+        ("presence", "4444", 404),
+    ],
+)
+@scenario()
+async def test_what_may_not_be_watched(world: World, event: str, whom: str, status: int) -> None:
+    town = await start(world)
+    alice = town.phone("1001")
+    alice.send("SUBSCRIBE", whom, headers=(("Event", event),))
+    refusal = await alice.expect_authenticated(status)
+    if status == 489:
+        assert refusal.header("Allow-Events") == "dialog, message-summary, presence"
+
+
+@scenario()
+async def test_a_stranger_watches_nobody(world: World) -> None:
+    town = await start(world)
+    stranger = town.phone("1001", password="guessed")
+    for method, lines in (
+        ("SUBSCRIBE", (("Event", "dialog"),)),
+        ("PUBLISH", (("Event", "presence"),)),
+        ("MESSAGE", ()),
+    ):
+        stranger.send(method, "1002", headers=lines)
+        await stranger.expect_authenticated(403)
+
+
+@scenario()
+async def test_a_subscription_that_is_not_refreshed_is_over(world: World) -> None:
+    """RFC 6665 section 4.2.2."""
+    town = await start(world)
+    (desk,) = await town.phones("2010")
+    await watch(desk, "dialog", "1001", seconds=60)
+    await world.sleep(60)
+    last = await told(desk)
+    assert last.header("Subscription-State") == "terminated;reason=timeout"
+
+
+@scenario()
+async def test_one_s_own_mailbox_is_empty_until_somebody_leaves_a_message(world: World) -> None:
+    """RFC 3842 section 5."""
+    town = await start(world)
+    (alice,) = await town.phones("1001")
+    first = await watch(alice, "message-summary", "1001")
+    assert first.header("Content-Type") == "application/simple-message-summary"
+    assert first.body.startswith(b"Messages-Waiting: no\r\nMessage-Account: sip:1001@valmont.example\r\n")
+    town.exchange.subscriptions.mailboxes.tell("1001", Mailbox(new=2, old=1))
+    second = await told(alice)
+    assert b"Messages-Waiting: yes\r\n" in second.body
+    assert b"Voice-Message: 2/1 (0/0)\r\n" in second.body
+    await unwatch(alice, first, "message-summary")
+
+
+@scenario()
+async def test_the_second_device_of_a_person_watches_the_same_mailbox(world: World) -> None:
+    town = await start(world)
+    app = town.phone("1001-app")
+    first = await watch(app, "message-summary", "1001-app")
+    assert b"Message-Account: sip:1001@valmont.example\r\n" in first.body
+    await unwatch(app, first, "message-summary")
+
+
+def presence(notify: Message) -> tuple[str, str]:
+    root = ET.fromstring(notify.body)
+    assert root.attrib["entity"] == f"sip:1002@{DOMAIN}"
+    return (
+        root.findtext(f"{PIDF}tuple/{PIDF}status/{PIDF}basic") or "",
+        root.findtext(f"{PIDF}tuple/{PIDF}note") or "",
+    )
+
+
+@scenario()
+async def test_who_is_registered_can_be_reached(world: World) -> None:
+    """RFC 3856 section 6.6."""
+    town = await start(world)
+    (alice,) = await town.phones("1001")
+    bruno = town.phone("1002")
+    first = await watch(alice, "presence", "1002")
+    assert presence(first) == ("closed", "")
+    await world.sleep(10)
+    await bruno.register()
+    assert presence(await told(alice)) == ("open", "")
+    await bruno.register()
+    await world.sleep(10)
+    await bruno.register(expires_seconds=0)
+    assert presence(await told(alice)) == ("closed", "")
+    await unwatch(alice, first, "presence")
+
+
+async def publish(
+    phone: TownPhone, body: bytes, *lines: tuple[str, str], to: str = "1002", status: int = 200
+) -> Message:
+    kind = (("Content-Type", "application/pidf+xml"),) if body else ()
+    phone.send("PUBLISH", to, body=body, headers=(("Event", "presence"), *kind, *lines))
+    return await phone.expect_authenticated(status)
+
+
+AT_LUNCH = presence_document("sip:1002@x", Presence(False, "À table"))
+
+
+@scenario()
+async def test_a_person_publishes_takes_back_and_is_told_of_at_most_every_five_seconds(world: World) -> None:
+    """RFC 3903 sections 4.1, 4.3, 4.4 and 4.5."""
+    town = await start(world)
+    alice, bruno = await town.phones("1001", "1002")
+    first = await watch(alice, "presence", "1002")
+    assert presence(first) == ("open", "")
+    published = await publish(bruno, AT_LUNCH)
+    assert published.header("Expires") == "3600"
+    await alice.expect_silence(4.9)
+    assert presence(await told(alice)) == ("closed", "À table")
+    tag = published.header("SIP-ETag")
+    refreshed = await publish(bruno, b"", ("SIP-If-Match", tag), ("Expires", "600"))
+    await publish(bruno, b"", ("SIP-If-Match", tag), status=412)
+    await alice.expect_silence(10)
+    tag = refreshed.header("SIP-ETag")
+    await publish(bruno, b"", ("SIP-If-Match", tag), ("Expires", "0"))
+    assert presence(await told(alice)) == ("open", "")
+    await unwatch(alice, first, "presence")
+
+
+@scenario()
+async def test_what_is_published_expires(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await town.phones("1001", "1002")
+    first = await watch(alice, "presence", "1002")
+    await publish(bruno, AT_LUNCH, ("Expires", "60"))
+    assert presence(await told(alice)) == ("closed", "À table")
+    await world.sleep(50)
+    assert presence(await told(alice)) == ("open", "")
+    await unwatch(alice, first, "presence")
+
+
+@pytest.mark.parametrize(
+    ("body", "lines", "to", "status"),
+    [
+        (AT_LUNCH, (), "1001", 403),
+        (AT_LUNCH, (), "4444", 404),
+        (b"nonsense", (), "1002", 400),
+        (b"", (), "1002", 400),
+        (AT_LUNCH, (("Expires", "5"),), "1002", 423),
+    ],
+)
+@scenario()
+async def test_what_may_not_be_published(
+    world: World, body: bytes, lines: Sequence[tuple[str, str]], to: str, status: int
+) -> None:
+    town = await start(world)
+    await publish(town.phone("1002"), body, *lines, to=to, status=status)
+
+
+@scenario()
+async def test_another_event_or_type_may_not_be_published(world: World) -> None:
+    """RFC 3903 section 6: 489 and 415."""
+    town = await start(world)
+    bruno = town.phone("1002")
+    bruno.send("PUBLISH", "1002", body=AT_LUNCH, headers=(("Event", "dialog"),))
+    assert (await bruno.expect_authenticated(489)).header("Allow-Events") == "presence"
+    bruno.send("PUBLISH", "1002", body=AT_LUNCH, headers=(("Event", "presence"),))
+    assert (await bruno.expect_authenticated(415)).header("Accept") == "application/pidf+xml"
+
+
+def without(town: Town, extension: str) -> None:
+    """A new plan in which a person is missing."""
+    lines = [line for line in PLAN_TEXT.splitlines() if f'{{extension: "{extension}"' not in line]
+    town.reload("\n".join(lines), APP)
+
+
+@scenario()
+async def test_a_new_plan_without_a_person_ends_what_they_watched_and_who_watched_them(world: World) -> None:
+    town = await start(world)
+    alice, desk = town.phone("1001"), town.phone("2020")
+    await watch(alice, "dialog", "2020")
+    kept = await watch(alice, "dialog", "1002")
+    await watch(desk, "presence", "1001")
+    without(town, "2020")
+    assert (await told(alice)).header("Subscription-State") == "terminated;reason=noresource"
+    assert (await told(desk)).header("Subscription-State") == "terminated;reason=rejected"
+    await unwatch(alice, kept, "dialog")
+
+
+@scenario()
+async def test_after_a_restart_a_refresh_is_answered_481(world: World) -> None:
+    """RFC 6665 section 4.1.2.2: the device subscribes anew."""
+    town = await start(world)
+    (desk,) = await town.phones("2010")
+    first = await watch(desk, "dialog", "1001")
+    await town.restart()
+    desk.send("SUBSCRIBE", within=first, headers=(("Event", "dialog"), ("Expires", "3600")))
+    await desk.expect(481)
