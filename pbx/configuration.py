@@ -17,6 +17,7 @@ from dialplan.document import Node, read_document, read_text
 from dialplan.finding import Finding, PlanError
 from pbx.defence.bans import FILE_NAME as BANS_FILE_NAME
 from pbx.defence.gate import Settings
+from pbx.defence.spending import FILE_NAME as SPENDING_FILE_NAME
 
 FILE_NAME = "beffroi.yaml"
 SYSTEM_FILE = Path("/etc/beffroi") / FILE_NAME
@@ -156,6 +157,11 @@ class Configuration:
     def directory_file(self) -> Path:
         """The people of the database, exported for signalling."""
         return self.data_dir / "directory.json"
+
+    @property
+    def spending_file(self) -> Path:
+        """What was spent of the plan's budgets."""
+        return self.data_dir / SPENDING_FILE_NAME
 
     @property
     def bans_file(self) -> Path:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from dialplan.decision import Reject
 from dialplan.plan import Plan
 from media.engine import (
     DigitReceived,
@@ -22,11 +23,12 @@ from media.engine import (
 )
 from pbx.calls.app import App
 from pbx.calls.call import Call
-from pbx.calls.happenings import Digit, Played
+from pbx.calls.happenings import Digit, LegEnded, Played
 from pbx.calls.leg import Leg
 from pbx.calls.router import Router, dialled_number
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
+from pbx.defence.spending import BudgetSpent, KeptSpending, Spending
 from pbx.devices import Devices
 from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
@@ -44,6 +46,7 @@ from sip.core.identifiers import Identifiers
 from sip.core.inspection import ALLOWED
 from sip.core.message import Request
 from sip.core.name_addr import NameAddr
+from sip.core.reason import Reason
 from sip.core.registrar import Binding
 from sip.core.stack import ServerTransaction
 from sip.core.transactions.invite_server import InviteServer
@@ -56,6 +59,7 @@ from sip.net.tls import PeerIdentity
 
 log = logging.getLogger(__name__)
 
+BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
 METHODS = (*ALLOWED, "SUBSCRIBE", "PUBLISH", "MESSAGE")
 
 
@@ -116,6 +120,7 @@ class Exchange:
         names: NameServer | None = None,
         defence: Settings | None = None,
         kept_bans: KeptBans | None = None,
+        kept_spending: KeptSpending | None = None,
         external: ExternalAddress | None = None,
         media_addresses: tuple[str, ...] = (),
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
@@ -131,6 +136,8 @@ class Exchange:
         self._media_addresses = {":" in address: address for address in media_addresses}
         self.gate = Gate(clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans)
         self.driver.admits = self.gate.admits
+        self.spending = Spending(clock, kept_spending)
+        self.on_budget_spent: Callable[[BudgetSpent], None] = lambda _: None
         self.core.stack.on_refusal = self._refused
         self.devices = Devices(domain)
         self.resolver = Resolver(names or Dns(), asyncio.get_running_loop().time, self._chance)
@@ -213,6 +220,8 @@ class Exchange:
     def begin(self, call: Call, app: App) -> None:
         """Start a call's app."""
         self._calls[call.id] = call
+        if call.plan.budgets:
+            self._spend(call)
         if self.on_leg is not None:
             self.on_leg(call.caller)
         self._tasks.start(call.run(app), call.id)
@@ -221,9 +230,36 @@ class Exchange:
         """A call is over: its record is written before the BYE that ended it is acknowledged."""
         self._calls.pop(call.id, None)
         self._ended_calls += 1
+        if call.plan.budgets:
+            carried = [leg.device for leg in record.legs[1:] if leg.answered is not None]
+            spoken = record.ended - record.answered if record.answered is not None else 0.0
+            self.spending.end(call.id, carried[-1] if carried else "", spoken / 60)
         self.write(record)
         log.debug("call=%s ended cause=%s", call.id, record.cause)
         self.driver.wake()
+
+    def _spend(self, call: Call) -> None:
+        """Count a call on the plan's budgets, or tell that one of them refused it."""
+        device = self.devices.find(call.caller.device)
+        user = device.extension if device is not None else ""
+        target = call.decision.target
+        if isinstance(target, Reject) and target.reason == "budget":
+            self._budget_spent(call, user, call.decision.trace[-1].outcome)
+        leg = call.caller
+        self.spending.begin(call.id, call.plan, call.decision, user, lambda: leg.answered_at)
+
+    def cut_off(self) -> None:
+        """End the calls that have used up a budget's minutes. Emergency calls have none."""
+        for call_id, why in self.spending.overdrawn().items():
+            call = self._calls.get(call_id)
+            if call is not None and not call.cause:
+                call.cause = "budget spent"
+                self._budget_spent(call, call.from_number, why)
+                call.post(LegEnded(call.caller, BUDGET_SPENT))
+
+    def _budget_spent(self, call: Call, user: str, why: str) -> None:
+        log.warning("call=%s user=%s budget spent: %s", call.id, user, why)
+        self.on_budget_spent(BudgetSpent(call.id, user, why))
 
     def write(self, record: Record) -> None:
         """Write a record down before what lies in the outbox leaves; at once when nothing does."""

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 from dialplan.document import read_text
 from dialplan.finding import PlanError
@@ -20,7 +21,8 @@ from media.engines.python import PythonEngine
 from pbx import control
 from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
-from pbx.defence.bans import KeptBans, KeptError, read_kept, write_kept
+from pbx.defence.bans import Kept, KeptBans, KeptError, read_kept, write_kept
+from pbx.defence.spending import KeptSpending
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
 from pbx.external import external_of, follow
@@ -28,8 +30,8 @@ from pbx.journal import Journal, recover
 from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_in_force import PlanInForce
-from pbx.sockets import Sockets
 from pbx.reserve import RESERVE_BYTES
+from pbx.sockets import Sockets
 from pbx.tasks import Tasks
 from pbx.transports import Transports
 from sip.net.addresses import is_address
@@ -98,7 +100,7 @@ class _Signalling:
         journal = Journal(configuration.journal_dir, reserve_bytes=RESERVE_BYTES)
         engine = await self._start_engine()
         directory = self._directory()
-        kept_bans = self._kept_bans()
+        kept_bans = self._kept(self._configuration.bans_file, KeptBans)
         self._exchange = exchange = Exchange(
             domain=configuration.domain,
             plan=with_directory(self._plan, directory),
@@ -110,6 +112,7 @@ class _Signalling:
             secret=os.urandom(32),
             defence=configuration.defence,
             kept_bans=kept_bans,
+            kept_spending=self._kept(self._configuration.spending_file, KeptSpending),
             external=external_of(configuration),
             media_addresses=() if isinstance(engine, PassthroughEngine) else media_addresses(configuration),
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
@@ -147,6 +150,8 @@ class _Signalling:
         server.close()
         await self._tasks.cancel()
         await self._write_bans()
+        if exchange.spending.changed:
+            await self._write_spending()
         await transports.close()
         exchange.driver.close()
         transports.close_datagrams()
@@ -161,17 +166,17 @@ class _Signalling:
             log.error("%s; the people of the database can't sign in", error)
             return Directory()
 
-    # Bans
+    # Bans and budgets
 
-    def _kept_bans(self) -> KeptBans:
+    def _kept(self, file: Path, kind: type[Kept]) -> Kept:
         try:
-            return read_kept(self._configuration.bans_file, KeptBans)
+            return read_kept(file, kind)
         except KeptError as error:
-            log.error("%s; nobody is banned", error)
-            return KeptBans()
+            log.error("%s; we begin without it", error)
+            return kind()
 
     async def _keep_bans(self) -> None:
-        """Write bans down soon after they change, and now and then who is familiar."""
+        """Write bans and spending down soon after they change, and now and then who is familiar."""
         seconds = 0.0
         while True:
             await asyncio.sleep(BANS_SECONDS)
@@ -179,6 +184,18 @@ class _Signalling:
             if self._exchange.gate.bans.changed or seconds >= FAMILIAR_KEPT_SECONDS:
                 seconds = 0.0
                 await self._write_bans()
+            if self._exchange.plan.budgets:
+                self._exchange.cut_off()
+            if self._exchange.spending.changed:
+                await self._write_spending()
+
+    async def _write_spending(self) -> None:
+        spending = self._exchange.spending
+        spending.changed = False
+        try:
+            await asyncio.to_thread(write_kept, self._configuration.spending_file, spending.kept())
+        except KeptError as error:
+            log.error("%s; a restart would forget what was spent of the budgets", error)
 
     async def _write_bans(self) -> None:
         gate = self._exchange.gate

@@ -66,13 +66,20 @@ class Router:
                 caller_number=caller.number,
                 anonymous=caller.anonymous,
                 address=flow.remote[0],
+                spending=exchange.spending,
             )
         else:
             signed_in = exchange.guard.caller_of(request, dialled, transaction, now)
             if signed_in is None:
                 return  # challenged
             device = signed_in.sign_in
-            facts = Facts(dialled, caller=signed_in.extension, address=flow.remote[0], site=signed_in.site)
+            facts = Facts(
+                dialled,
+                caller=signed_in.extension,
+                address=flow.remote[0],
+                site=signed_in.site,
+                spending=exchange.spending,
+            )
         if request.max_forwards == 0:
             raise RemoteProtocolError(483, "Too Many Hops")
         if request.body and b"m=" not in request.body:

@@ -14,6 +14,7 @@ from pbx.cli.printing import clean, print_findings, print_json, print_table, pri
 from pbx.cli.reading import configured, fail, misused, now, plan_or_complain, plan_to_check, why_silent
 
 if TYPE_CHECKING:
+    from dialplan.budgets import Spending
     from dialplan.checking import TestResult
     from dialplan.decision import Decision, Facts, Target
     from dialplan.finding import Finding
@@ -94,12 +95,16 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say where a call would go, and why: each rule that is looked at, with its line."""
+    from dataclasses import replace
+
     from dialplan.explaining import explain as explained
     from dialplan.routing import route
 
     asked = plan_or_complain(file, configuration)
     instant = _instant(asked, at)
     facts = _facts(asked, number, caller, at_site)
+    if asked.budgets and file is None:
+        facts = replace(facts, spending=_spent(configuration, instant))
     decision = route(asked, facts, instant)
     if as_json:
         print_json(_printable_decision(asked, caller, instant, decision))
@@ -245,6 +250,19 @@ def _facts(asked: Plan, number: str, caller: str, at_site: str | None) -> Facts:
     # The operator that owns the number is the one that brings its calls.
     owners = [trunk.name for trunk in asked.trunks.values() if any(called in one for one in trunk.owns)]
     return Facts(number, trunk=[*owners, *asked.trunks, ""][0], caller_number=caller)
+
+
+def _spent(configuration: Path | None, instant: datetime) -> Spending:
+    """What the node wrote down of the budgets; calls in progress aren't in it."""
+    from pbx.defence.bans import KeptError, read_kept
+    from pbx.defence.spending import KeptSpending
+    from pbx.defence.spending import Spending as Spent
+
+    try:
+        kept = read_kept(configured(configuration).spending_file, KeptSpending)
+    except KeptError as error:
+        fail(error)
+    return Spent(instant.timestamp, kept)
 
 
 def _printable_decision(asked: Plan, caller: str, instant: datetime, decision: Decision) -> dict[str, Any]:
