@@ -156,14 +156,18 @@ class MediaEngine(Protocol):
     """
 
     events: Callable[[MediaEvent], None]
+    carries: bool
+    """Whether the sound passes through it, so that each leg holds and moves without the other's help."""
 
     async def offer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
     ) -> bytes:
         """Take `leg`'s offer and return the one to send to `to`, with an address of ours.
 
-        The codecs are those offered, in order. Only one audio stream is carried; the others are offered
-        with port 0. The result may be sent to several devices: the answer that is given decides.
+        The codecs are those offered, in order; the direction is `sendrecv`, whoever holds: an engine that
+        carries the sound sends nothing to a leg that doesn't listen. Only one audio stream is carried;
+        the others are offered with port 0. The result may be sent to several devices: the answer that is
+        given decides.
         Raises MediaRefused: 488 for a body that can't be read, a secure or unknown profile, or no audio;
         480 when no port is left.
         """

@@ -6,9 +6,10 @@ work of an engine of ours, and touch neither ports nor packets: whoever calls th
 leg, and makes streams of what was agreed.
 
 What a party is told has our address and the leg's port, one audio stream, and every other m= line
-refused. Lines that we don't know go through. Payload type numbers are kept; where the two parties
-number a codec differently, each keeps the numbers that it has already been told (RFC 3264 section
-8.3.2: the meaning of a number never changes during a session).
+refused. Who holds is each party's own affair: it is told that it may speak and listen, its own hold is
+answered, and the other party is told nothing of it. Lines that we don't know go through. Payload type
+numbers are kept; where the two parties number a codec differently, each keeps the numbers that it has
+already been told (RFC 3264 section 8.3.2: the meaning of a number never changes during a session).
 
 fmtp lines that name other payload types (RED) are passed as they are.
 """
@@ -29,6 +30,7 @@ _ANSWERING: Final = {
     "recvonly": "sendonly",
     "inactive": "inactive",
 }
+_LISTENING: Final = ("sendrecv", "recvonly")
 _OUR_VOICE_KEYS: Final = ("pcma/8000/1", "pcmu/8000/1")
 _OUR_EVENT_KEY: Final = "telephone-event/8000/1"
 _OUR_OFFER: Final = sdp.parse(
@@ -92,9 +94,9 @@ class Leg:
 
     @property
     def receives(self) -> bool:
-        """True when the leg gave an address that something can be sent to."""
+        """True when the leg gave an address that something can be sent to, and listens there."""
         remote = self.remote
-        return remote is not None and remote.port != 0 and not remote.is_muted_address
+        return remote is not None and remote.port != 0 and remote.effective_direction in _LISTENING
 
     @property
     def event_type(self) -> int:
@@ -115,7 +117,7 @@ def offer(leg: Leg, to: Leg, body: bytes, *, nat: bool) -> bytes:
     if not to.shape:
         to.shape = [_refused(media) for media in leg.offer.media]
         to.index = leg.offer_index
-    return _write(to, _audio_section(to, leg.offered, leg.offer.passed))
+    return _write(to, _audio_section(to, leg.offered, leg.offer.passed, "sendrecv"))
 
 
 def answer(leg: Leg, to: Leg, body: bytes, *, nat: bool) -> bytes:
@@ -136,7 +138,7 @@ def answer(leg: Leg, to: Leg, body: bytes, *, nat: bool) -> bytes:
         to.voice, to.codec = same, same.name
     else:
         to.voice, to.codec = None, ""
-    return _write(to, _audio_section(to, audio, session.passed))
+    return _write(to, _audio_section(to, audio, session.passed, _ANSWERING[offered.effective_direction]))
 
 
 def publish(leg: Leg, body: bytes, *, nat: bool) -> bytes:
@@ -162,7 +164,7 @@ def terminate_offer(leg: Leg) -> bytes:
     """Return an offer of ours for the leg."""
     if not leg.shape:
         leg.shape, leg.index = [_refused(_OUR_OFFER)], 0
-    return _write(leg, _audio_section(leg, _OUR_OFFER, []))
+    return _write(leg, _audio_section(leg, _OUR_OFFER, [], "sendrecv"))
 
 
 def terminate_answer(leg: Leg, body: bytes, *, nat: bool) -> None:
@@ -291,7 +293,7 @@ def _refused(media: MediaDescription) -> str:
     return f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}"
 
 
-def _audio_section(leg: Leg, source: MediaDescription, session_lines: list[str]) -> str:
+def _audio_section(leg: Leg, source: MediaDescription, session_lines: list[str], direction: str) -> str:
     """Return the m= section that tells `leg` of `source`, by the leg's own numbers.
 
     session_lines: those of the source's session that go along, such as b=.
@@ -307,7 +309,7 @@ def _audio_section(leg: Leg, source: MediaDescription, session_lines: list[str])
         passed = [*(line for line in session_lines if line not in known), *passed]
         passed.sort(key=_section_order)
     head = f"m=audio {leg.port} {source.protocol} {' '.join(formats)}"
-    return "\r\n".join((head, *passed, "a=" + source.effective_direction))
+    return "\r\n".join((head, *passed, "a=" + direction))
 
 
 def _section_order(line: str) -> int:

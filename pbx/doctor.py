@@ -522,7 +522,8 @@ def _examine_media(settings: Configuration) -> Examination:
         return Examination(
             "media", "passthrough", _finding("passthrough", "note", settings.path, message, "auto relays it")
         )
-    return Examination("media", f"python (the native engine isn't built yet), {ports}")
+    addresses = " and ".join(media_addresses(settings))
+    return Examination("media", f"python (the native engine isn't built yet), {ports} of {addresses}")
 
 
 def _examine_speech() -> Examination:
@@ -540,8 +541,9 @@ def _examine_speech() -> Examination:
 
 def _examine_descriptors(settings: Configuration) -> Examination:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # A relayed call holds RTP and RTCP of two legs, so at most one descriptor for each port of the range.
-    wanted = settings.media.last_port - settings.media.first_port + 1 + DESCRIPTORS_WITHOUT_MEDIA
+    # A relayed call holds RTP and RTCP of two legs: at most one descriptor for each port of each address.
+    ports = settings.media.last_port - settings.media.first_port + 1
+    wanted = ports * len(media_addresses(settings)) + DESCRIPTORS_WITHOUT_MEDIA
     if hard == resource.RLIM_INFINITY or hard >= wanted:
         return Examination("open files", f"{'unlimited' if hard == resource.RLIM_INFINITY else hard} allowed")
     calls = max(0, hard - DESCRIPTORS_WITHOUT_MEDIA) // 4

@@ -42,6 +42,8 @@ class FakeEngine:
     address: put in SDP; first_port, last_port: as many legs as there are even ports between them.
     """
 
+    carries = True
+
     def __init__(
         self,
         address: str = "192.0.2.1",

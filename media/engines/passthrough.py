@@ -23,6 +23,8 @@ class PassthroughEngine:
     events: never called. An answer is only read when `codec` is asked for.
     """
 
+    carries = False
+
     def __init__(self, events: Callable[[MediaEvent], None] | None = None) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
         self._answers: dict[str, bytes] = {}

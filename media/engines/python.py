@@ -94,6 +94,8 @@ class PythonEngine:
     `start`, except `restore`.
     """
 
+    carries = True
+
     def __init__(
         self,
         control: socket.socket,
@@ -339,6 +341,9 @@ class PythonEngine:
                 while not ports.free:
                     await self._announcement(ports)
                     if ports.exhausted and not ports.free:
+                        _log.warning(
+                            "no media port left: calls=%d ports=%d", len(self._calls), len(self._by_number)
+                        )
                         raise MediaRefused(NO_PORT, "no media port left")
         except TimeoutError:
             _log.warning("media process announced no port within %.1f s", PORT_WAIT_SECONDS)
