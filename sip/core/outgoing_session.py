@@ -182,12 +182,17 @@ class OutgoingSession(Session):
 
     def has_fork(self, tag: str) -> bool:
         """Whether `tag` is a fork that rings; it becomes the one spoken with (12.1.2)."""
-        if self.state is not SessionState.BEGINNING or self._rang is None or tag not in self._rang:
+        if self.state is not SessionState.BEGINNING:
             return False
-        try:
-            early = self._early_dialog(self._rang[tag])
-        except ParseError:
-            return False
+        early = (self._ringing or {}).get(tag)
+        if early is None:
+            response = (self._rang or {}).get(tag)
+            if response is None:
+                return False
+            try:
+                early = self._early_dialog(response)
+            except ParseError:
+                return False
         self._enter(early)
         return True
 
@@ -196,6 +201,11 @@ class OutgoingSession(Session):
         if self.state is SessionState.BEGINNING and request.method == "BYE":
             raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
         super().request_received(request, transaction, now)
+
+    def _update_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        super()._update_received(request, transaction, now)
+        if self._offering is not None:
+            self._asking = self._current  # whichever fork speaks meanwhile, the answer goes to this one
 
     def response_received(self, response: Response, now: float) -> None:
         """A response to the INVITE."""

@@ -274,7 +274,7 @@ class Line:
 
 def core(name: str, **options: int | tuple[str, ...]) -> UserAgentCore:
     """A core that serves METHODS, and is given its application by the side that it gets."""
-    return UserAgentCore(Identifiers(name.encode()), _Nobody(), **({"methods": METHODS} | options))  # type: ignore[arg-type]
+    return UserAgentCore(Identifiers(name.encode()), _Nobody(), **({"methods": METHODS} | options))
 
 
 class _Nobody:

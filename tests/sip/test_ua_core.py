@@ -89,6 +89,12 @@ class Owner:
     def ended(self, reason: Reason, now: float) -> None:
         self.told.append(f"ended {reason.protocol} {reason.cause}")
 
+    def response_received(self, response: Response, now: float) -> None:
+        self.told.append(f"heard {response.status}")
+
+    def no_response(self, reason: str, now: float) -> None:
+        self.told.append(f"heard nothing: {reason}")
+
     # What a test does
 
     def receive(self, data: bytes, now: float = 0.0, flow: Flow = UDP) -> list[str]:
