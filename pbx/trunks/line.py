@@ -16,6 +16,7 @@ import asyncio
 import logging
 import os
 from collections import deque
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,8 @@ class Line:
         self._left: deque[Target] = deque()  # what this attempt to register hasn't tried
         self._registering: Target | None = None
         self._told = LineState.UNKNOWN
+        self._is_lost = False  # no address, and said so
+        self._recognised: list[str] = []
 
     # What is known
 
@@ -213,24 +216,36 @@ class Line:
             self._start_registration()
         due = self._now
         while True:
-            try:
-                targets = await self.find()
-            except NotFoundError as error:
-                log.warning("trunk=%s %s", self.trunk.name, error)
-                targets = []
-            self._exchange.trunks.recognise()
+            targets = await self._look_up()
             registration = self.registration
             if registration is not None and registration.flow is not None and not registration.flow.open:
                 registration.refresh(self._now)
                 self._exchange.driver.wake()
             if supervised and targets and self._now >= due:
                 await self._ask(targets[self._misses % len(targets)])
-                due = self._now + (
-                    min(MISSED_PERIOD_SECONDS, self.trunk.supervise_seconds)
-                    if self._misses
-                    else self.trunk.supervise_seconds
-                )
-            await asyncio.sleep(min(TICK_SECONDS, max(due - self._now, 0.1)) if supervised else TICK_SECONDS)
+                period = self.trunk.supervise_seconds
+                due = self._now + (min(MISSED_PERIOD_SECONDS, period) if self._misses else period)
+            soon = supervised and bool(targets) and due < self._now + TICK_SECONDS
+            await asyncio.sleep(max(due - self._now, 0.1) if soon else TICK_SECONDS)
+
+    async def _look_up(self) -> list[Target]:
+        """Its servers, and the addresses that its calls come from, looked up where that is due."""
+        try:
+            if self.trunk.proxies:  # calls may come from the domain's own servers too
+                with suppress(NotFoundError):
+                    await self._exchange.resolver.resolve(self.trunk.host, self.trunk.port, self._transport)
+            targets = await self.find()
+        except NotFoundError as error:
+            if not self._is_lost:
+                log.warning("trunk=%s %s", self.trunk.name, error)
+            self._is_lost = True
+            return []
+        self._is_lost = False
+        addresses = self.addresses()
+        if addresses != self._recognised:
+            self._recognised = addresses
+            self._exchange.trunks.recognise()
+        return targets
 
     # Supervision
 

@@ -163,6 +163,7 @@ class Town:
         self.name_server_seconds = 0.0
         self.names = {name: address for name, (_, address) in OPERATORS.items()}
         self.records: dict[tuple[str, Kind], Records] = {}
+        self.certificates: dict[str, tuple[str, ...]] = {}  # the names that a TLS server proves, by address
         self.host = world.host("Beffroi", BEFFROI[0])
         self.exchange, self.node = self._open(plan_of(plan_text, directory), secret)
         self.errors = _Errors()
@@ -348,6 +349,11 @@ class Town:
     def _flow(
         self, transport: str, remote: Address, local: Address | None, identity: PeerIdentity | None = None
     ) -> Flow:
+        if transport == "TLS":
+            proven = self.certificates.get(remote[0], ())
+            assert identity is not None, "a TLS server's name is to be verified"
+            refused = identity.verified and identity.name not in proven
+            return self.node.flow_later(transport, remote, refused=refused)
         if transport != "UDP":
             raise OSError(f"no {transport} socket here")
         return self.node.flow(remote)
