@@ -6,7 +6,7 @@ the URI) and RFC 3420 (fragments of responses in the NOTIFYs). `Refer.parse` rea
 
     refer = Refer.parse(request)
     ... 202 with refer.response_headers
-    progress = ReferSubscription(send, refer, now)
+    progress = ReferSubscription(session, refer, now)
     progress.notify(180, now)
     progress.notify(200, now)
 """
@@ -14,10 +14,10 @@ the URI) and RFC 3420 (fragments of responses in the NOTIFYs). `Refer.parse` rea
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from sip.core.errors import ParseError, RemoteProtocolError
+from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from sip.core.grammar import TOKEN
 from sip.core.message import REASONS, Request, Response
 from sip.core.name_addr import NameAddr
@@ -150,22 +150,35 @@ def parse_sipfrag(body: bytes) -> tuple[int, str]:
     return int(status), reason.strip()[:128]
 
 
-# Sends a NOTIFY within the dialog: headers (lines with CRLF), body, its type, who hears the response, now.
-SendNotify = Callable[[str, bytes, str, ClientUser, float], None]
+class Dialogue(Protocol):
+    """A session, for what this module needs of it (sip.core.session.Session)."""
+
+    def send_request(
+        self,
+        method: str,
+        user: ClientUser,
+        now: float,
+        *,
+        headers: str = "",
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> None:
+        """Send a request within the dialog. Raises LocalProtocolError where there is none any more."""
 
 
 class ReferSubscription:
     """The subscription that a REFER makes within its dialog (RFC 3515 section 2.4.4).
 
     `notify` tells each status once, one NOTIFY at a time; the first final one ends the subscription. A NOTIFY
-    that is refused, or not answered, ends it too. It has no timer: it lives as long as what it tells of, and
-    whoever owns the dialog lets go of it with the dialog. Without a subscription `notify` does nothing.
+    that is refused, or not answered, ends it too, and so does the end of the session: who hangs up after a
+    REFER isn't told how it went. It has no timer: it lives as long as what it tells of. Where no subscription
+    was wanted `notify` does nothing.
     """
 
-    __slots__ = ("_event", "_expires_at", "_send", "_sending", "_told", "_waiting", "over")
+    __slots__ = ("_event", "_expires_at", "_sending", "_session", "_told", "_waiting", "over")
 
-    def __init__(self, send: SendNotify, refer: Refer, now: float) -> None:
-        self._send = send
+    def __init__(self, session: Dialogue, refer: Refer, now: float) -> None:
+        self._session = session
         # RFC 3515 section 2.4.6: two REFERs in one dialog are told apart by the id, and we can't know yet
         self._event = f"refer;id={refer.sequence}"
         self._expires_at = now + LIFETIME_SECONDS
@@ -213,9 +226,15 @@ class ReferSubscription:
             state = "terminated;reason=noresource"
         else:
             state = f"active;expires={max(int(self._expires_at - now), 1)}"
-        self._sending = True
         headers = f"Event: {self._event}\r\nSubscription-State: {state}\r\n"
-        self._send(headers, sipfrag(status), SIPFRAG, self, now)
+        try:
+            self._session.send_request(
+                "NOTIFY", self, now, headers=headers, body=sipfrag(status), content_type=SIPFRAG
+            )
+        except LocalProtocolError:
+            self.over = True  # the session has ended
+            return
+        self._sending = True
 
 
 def _embedded(text: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip.core.errors import ParseError, RemoteProtocolError
+from sip.core.message import Request
 from sip.core.refer import (
     Refer,
     ReferSubscription,
@@ -14,7 +15,9 @@ from sip.core.refer import (
     sipfrag,
 )
 from sip.core.replaces import Replaces
+from sip.core.stack import ServerTransaction
 from sip.core.transactions.invite_client import ClientUser
+from tests.sip.line import METHODS, Line, core
 from tests.sip.messages import request, request_bytes, response
 
 REPLACES = Replaces("a84b@10.0.0.1", "ours", "theirs")
@@ -140,15 +143,24 @@ def test_fragments() -> None:
             parse_sipfrag(body)
 
 
-class Line:
+class Session:
     """Where NOTIFYs go: keeps them, and who waits for the answer."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.user: ClientUser | None = None
 
-    def send(self, headers: str, body: bytes, content_type: str, user: ClientUser, now: float) -> None:
-        assert content_type == "message/sipfrag;version=2.0"
+    def send_request(
+        self,
+        method: str,
+        user: ClientUser,
+        now: float,
+        *,
+        headers: str = "",
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> None:
+        assert (method, content_type) == ("NOTIFY", "message/sipfrag;version=2.0")
         state = headers.partition("Subscription-State: ")[2].strip()
         assert headers.startswith("Event: refer;id=7\r\n")
         self.sent.append(f"{body.decode().strip().removeprefix('SIP/2.0 ')}, {state}")
@@ -159,13 +171,13 @@ class Line:
         user.response_received(response(request_bytes("NOTIFY"), status), now)
 
 
-def subscription(line: Line, *lines: str) -> ReferSubscription:
-    return ReferSubscription(line.send, refer("Refer-To: <sip:1@x>", *lines), 0.0)
+def subscription(line: Session, *lines: str) -> ReferSubscription:
+    return ReferSubscription(line, refer("Refer-To: <sip:1@x>", *lines), 0.0)
 
 
 def test_progress_is_told_one_notify_at_a_time_and_ends_with_the_final_status() -> None:
     """RFC 3515 sections 2.4.4 and 2.4.5."""
-    line = Line()
+    line = Session()
     progress = subscription(line)
     assert line.sent == ["100 Trying, active;expires=180"]
     progress.notify(180, 2.0)
@@ -183,7 +195,7 @@ def test_progress_is_told_one_notify_at_a_time_and_ends_with_the_final_status() 
 
 
 def test_only_the_newest_statuses_wait() -> None:
-    line = Line()
+    line = Session()
     progress = subscription(line)
     for status in (*range(180, 190), 200):
         progress.notify(status, 1.0)
@@ -195,7 +207,7 @@ def test_only_the_newest_statuses_wait() -> None:
 @pytest.mark.parametrize("status", [481, 489, 500])
 def test_a_notify_that_is_refused_ends_the_subscription(status: int) -> None:
     """RFC 6665 section 4.2.2."""
-    line = Line()
+    line = Session()
     progress = subscription(line)
     progress.notify(180, 1.0)
     line.answer(status)
@@ -205,7 +217,7 @@ def test_a_notify_that_is_refused_ends_the_subscription(status: int) -> None:
 
 
 def test_a_notify_without_answer_ends_the_subscription() -> None:
-    line = Line()
+    line = Session()
     progress = subscription(line)
     line.user.no_response("no response", 32.0)
     progress.notify(200, 33.0)
@@ -214,7 +226,7 @@ def test_a_notify_without_answer_ends_the_subscription() -> None:
 
 
 def test_a_provisional_answer_to_a_notify_changes_nothing() -> None:
-    line = Line()
+    line = Session()
     progress = subscription(line)
     progress.notify(200, 1.0)
     user = line.user
@@ -227,15 +239,93 @@ def test_a_provisional_answer_to_a_notify_changes_nothing() -> None:
 
 def test_nothing_is_told_where_no_subscription_was_wanted() -> None:
     """RFC 4488 section 4."""
-    line = Line()
+    line = Session()
     progress = subscription(line, "Refer-Sub: false")
     progress.notify(200, 1.0)
     assert line.sent == []
 
 
 def test_a_call_that_was_given_up_is_told_so() -> None:
-    line = Line()
+    line = Session()
     progress = subscription(line)
     progress.end(1.0)
     line.answer(200)
     assert line.sent[1] == "503 Service Unavailable, terminated;reason=noresource"
+
+
+class Referring(Line):
+    """A call in which the callee refers the caller, which tells it how that goes."""
+
+    def __init__(self) -> None:
+        methods = (*METHODS, "REFER", "NOTIFY")
+        super().__init__(caller=core("caller", methods=methods), callee=core("callee", methods=methods))
+        self.progress: list[ReferSubscription] = []
+        self.caller.requested = self._referred  # type: ignore[method-assign]
+        self.talking()
+
+    def _referred(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        refer = Refer.parse(request)
+        self.caller.core.stack.respond(transaction, 202, now, headers=refer.response_headers)
+        self.progress.append(ReferSubscription(self.caller.session, refer, now))
+
+    def refer(self, *, subscription: bool = True) -> None:
+        headers = refer_headers("sip:1003@valmont.example", subscription=subscription)
+        self.callee.session.send_request("REFER", self.callee, self.now, headers=headers)
+        self.deliver()
+
+
+def test_a_party_of_a_call_refers_and_is_told_how_it_goes() -> None:
+    """RFC 3515 section 4.1."""
+    line = Referring()
+    line.refer()
+    assert line.talk() == ["< REFER", "> 202 REFER", "> NOTIFY", "< 200 NOTIFY"]
+    assert line.callee.facts() == [
+        "heard 202",
+        "requested NOTIFY message/sipfrag;version=2.0 SIP/2.0 100 Trying\r\n",
+    ]
+    line.progress[0].notify(180, line.now)
+    line.deliver()
+    line.progress[0].notify(486, line.now)
+    line.deliver()
+    assert line.talk() == ["> NOTIFY", "< 200 NOTIFY"] * 2
+    last = line.last("> NOTIFY")
+    assert last.only("subscription-state") == "terminated;reason=noresource"
+    assert last.only("event") == f"refer;id={line.last('< REFER').cseq[0]}"
+    line.end()
+
+
+def test_two_referrals_of_one_call_are_told_apart() -> None:
+    """RFC 3515 section 2.4.6."""
+    line = Referring()
+    line.refer()
+    line.refer()
+    first, second = (line.progress[number] for number in (0, 1))
+    second.notify(200, line.now)
+    line.deliver()
+    events = {message.only("event") for arrow, message in line.passed if message.get("event")}
+    assert len(events) == 2
+    assert not first.over
+    line.end()
+
+
+def test_who_hangs_up_after_a_refer_is_told_nothing_more() -> None:
+    line = Referring()
+    line.refer()
+    line.callee.hang_up()
+    line.talk()
+    line.progress[0].notify(200, line.now)
+    line.deliver()
+    assert line.talk() == []
+    assert line.progress[0].over
+    assert line.rest() == {}
+
+
+def test_a_refer_without_subscription_brings_no_notify() -> None:
+    """RFC 4488 section 4."""
+    line = Referring()
+    line.refer(subscription=False)
+    line.progress[0].notify(200, line.now)
+    line.deliver()
+    assert line.talk() == ["< REFER", "> 202 REFER"]
+    assert line.last("> 202 REFER").only("refer-sub") == "false"
+    line.end()
