@@ -147,10 +147,20 @@ plan: {PLAN_NAME}
 sip:
   udp: {_quoted(answers.listen)}
   tcp: {_quoted(answers.listen)}
+  tls: {_quoted(_tls_listen(answers.listen))}   # with a certificate of its own, until you set these
+  # certificate: /etc/ssl/pbx.crt   # PEM, with its chain
+  # key: /etc/ssl/pbx.key
+  ws: []                        # WebSocket: `wss:` is the secure one, for browsers
 # external_address: 203.0.113.7 # what peers outside local_networks are told, behind a router
 # media:
 #   ports: 20000-29999          # UDP ports of the sound: open them in the firewall
 """
+
+
+def _tls_listen(listen: str) -> str:
+    """The port after that of SIP in clear, 5061 where it is 5060 (RFC 3261 section 19.1.2)."""
+    host, _, port = listen.rpartition(":")
+    return f"{host}:{int(port) + 1 if int(port) < 65535 else 5061}"
 
 
 def plan_text(answers: Answers) -> str:
