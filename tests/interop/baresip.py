@@ -48,7 +48,7 @@ module g711.so
 module sndfile.so
 module ausine.so
 module aubridge.so
-module_tmp account.so
+{identity}module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen {control[0]}:{control[1]}
@@ -61,7 +61,8 @@ class Baresip:
     """One phone with one account, alive inside `async with`.
 
     server: address of the registrar, also the domain of the account. transport: udp or tcp.
-    With `register=False` it only calls addresses. Methods raise PeerError when the phone does something
+    With `register=False` it only calls addresses. more: further parameters of its account, each with its `;`.
+    Methods raise PeerError when the phone does something
     else than what its name says, or does nothing in time.
     """
 
@@ -76,6 +77,7 @@ class Baresip:
         tone_hz: int = 440,
         codec: str = "PCMA",
         register: bool = True,
+        more: str = "",
     ) -> None:
         self.user = user
         self.tone_hz = tone_hz
@@ -83,7 +85,7 @@ class Baresip:
         self._folder = folder / f"baresip-{user}-{namespace.address}"
         self._account = (
             f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password}"
-            f";answermode=manual;audio_codecs={codec}/8000/1;regint={120 if register else 0}"
+            f";answermode=manual;audio_codecs={codec}/8000/1;regint={120 if register else 0}{more}"
         )
         self._codec = codec
         self._log = self._folder / "baresip.log"
@@ -104,6 +106,7 @@ class Baresip:
                 tone_hz=self.tone_hz,
                 modules=modules,
                 control=_CONTROL,
+                identity="module_tmp uuid.so\n" if "sipnat=outbound" in self._account else "",
             )
         )
         self._process = await self._namespace.start(["baresip", "-f", "."], self._log)
