@@ -60,6 +60,7 @@ class IncomingSession(Session):
             self.exchange.remote_offer()
         self._invite = invite
         invite.user = self
+        invite.to_tag = dialog.local_tag
         core.remember(self)
 
     # From the owner

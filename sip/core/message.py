@@ -15,6 +15,7 @@ from sip.core.name_addr import NameAddr
 from sip.core.via import Via
 
 _MAX_FORWARDS = {str(number): number for number in range(256)}  # spares reading the usual number
+_TAG = re.compile(r";\s*tag\s*=", re.IGNORECASE)
 _CSEQ = re.compile(rf"([0-9]{{1,10}})[ \t]+([{TOKEN_CHARS}]+)\Z")
 
 # The canonical names of what we write; everything else is capitalised word by word.
@@ -284,8 +285,10 @@ def build_response(
     """
     raw = request.headers
     to = raw.get("to", ("",))[0]
-    if to_tag and "tag=" not in to.rpartition(">")[2].lower():
-        to = f"{to};tag={to_tag}"
+    if to_tag:
+        parameters = to.rpartition(">")[2]
+        if ";tag=" not in parameters and not ("=" in parameters and _TAG.search(parameters)):
+            to = f"{to};tag={to_tag}"
     lines = [f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}\r\n"]
     lines.extend([f"Via: {via}\r\n" for via in raw.get("via", ())])
     if status < 300 and "record-route" in raw and status != 100:

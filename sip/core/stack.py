@@ -158,12 +158,13 @@ class Stack:
         if not isinstance(invite, InviteServer):
             self.respond(transaction, 481, now)
             return
-        self.respond(transaction, 200, now)
+        to_tag = invite.to_tag or self.identifiers.token()  # 9.2: the same as in the INVITE's responses
+        self.respond(transaction, 200, now, to_tag=to_tag)
         if invite.state is InviteServerState.PROCEEDING:  # 9.2: no effect after a final response
             if invite.user is not None:
                 invite.user.cancel_received(cancel, now)
             else:
-                self.respond(invite, 487, now)
+                self.respond(invite, 487, now, to_tag=to_tag)
 
     def _receive_response(self, response: Response, now: float) -> None:
         transaction = self._clients.get((response.via.branch, response.cseq[1]))

@@ -417,6 +417,20 @@ def test_a_cancel_is_answered_and_then_its_invite() -> None:
     assert server.receive(request_bytes("CANCEL")) == ["200 CANCEL", "487 INVITE"]
 
 
+def test_the_response_to_a_cancel_has_the_to_tag_of_its_invite() -> None:
+    """RFC 3261 section 9.2."""
+    server = Server()
+    for branch, tag in (("z9hG4bK-user", "ours"), ("z9hG4bK-nobody", "")):
+        server.receive(request_bytes("INVITE", branch=branch, call_id=branch))
+        invite = server.served[-1]
+        assert isinstance(invite, InviteServer)
+        invite.to_tag = tag
+        server.stack.receive(request_bytes("CANCEL", branch=branch, call_id=branch), UDP, 0.0)
+        first, second = (read_response(data).to.tag for data in take(server.stack.outbox))
+        assert first == second
+        assert first == tag or not tag
+
+
 def test_the_user_of_an_invite_hears_of_its_cancel() -> None:
     """RFC 3261 section 9.2."""
     server = Server()

@@ -63,7 +63,8 @@ class InviteServerState(Enum):
 class InviteServer:
     """One INVITE received, until nothing of it can arrive any more.
 
-    user: set by who takes the request on. request is let go after the final response.
+    user, to_tag: set by who takes the request on; the tag is that of all its responses. request is let go
+    after the final response.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class InviteServer:
         "merged",
         "request",
         "state",
+        "to_tag",
         "user",
     )
 
@@ -90,6 +92,7 @@ class InviteServer:
         self.deadline: float | None = now + TRYING_AFTER_SECONDS
         self.armed: float | None = None
         self.user: InviteServerUser | None = None
+        self.to_tag = ""
         self.merged: Key | None = None  # the stack's own mark for merged requests (8.2.2.2)
         self._outbox = outbox
         self._response = b""
