@@ -15,11 +15,13 @@ included.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sip.core.dialog import Dialog
+from sip.core.dialog_request import DialogRequest
 from sip.core.digest import authorization
 from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError, SipError
 from sip.core.flow import Flow
@@ -32,6 +34,7 @@ from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
 from sip.core.session import NORMAL_CLEARING, SessionState, contact_uri
 from sip.core.stack import ServerTransaction
+from sip.core.subscriber import OutgoingSubscription, SubscriberState
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.ua_core import UserAgentCore
 from sip.core.uri import SipUri, equal, escape_user
@@ -41,6 +44,7 @@ T = TypeVar("T")
 
 REGISTER_SECONDS = 3600
 MAX_SECONDS = (1 << 32) - 1
+MAX_DOCUMENTS = 32  # of a subscription, that nobody has read
 MAX_WAITING_CALLS = 8  # incoming calls that nobody has taken up; the next caller hears busy
 REGISTER_ATTEMPTS = 4  # challenge, interval too brief, challenge, answer
 
@@ -166,6 +170,26 @@ class UserAgent:
         response = await self._ask("OPTIONS", self._dialog(uri, f"<{uri}>"))
         return response.status
 
+    async def send_text(self, to: str, text: str) -> int:
+        """Send a short message (RFC 3428); returns its status, 408 or 503 where no answer came."""
+        uri = self.account.uri_of(to)
+        final = _Final(self.loop)
+        DialogRequest(
+            self.core.stack,
+            self._dialog(uri, f"<{uri}>"),
+            "MESSAGE",
+            final,
+            authorize=self.authorize,
+            body=text.encode("utf-8", "replace"),
+            content_type="text/plain;charset=UTF-8",
+        ).send(self.driver.now)
+        self.driver.wake()
+        return (await final.response).status
+
+    def watch(self, to: str, event: str, content_type: str, seconds: int = REGISTER_SECONDS) -> Watch:
+        """Subscribe to an event of a number, name or URI (RFC 6665); refreshed until `Watch.end`."""
+        return Watch(self, self.account.uri_of(to), event, content_type, seconds)
+
     async def _ask(self, method: str, dialog: Dialog, *, contact: str = "", headers: str = "") -> Response:
         """Send a request outside a dialog; returns the final response, ours where none came (8.1.3.1)."""
         stack = self.core.stack
@@ -235,6 +259,69 @@ class UserAgent:
     def inventory(self) -> dict[str, int]:
         """What is alive: all zero at rest."""
         return {**self.core.inventory(), "calls waiting": self._waiting.qsize()}
+
+
+class WatchEnded(SipError):
+    """A subscription of ours is over: `reason` is the notifier's word for it, or what refused us."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Watch:
+    """A subscription of ours (sip.core.subscriber.SubscriberUser): what it is told, in order.
+
+    Only the newest MAX_DOCUMENTS wait for who is slow to read them.
+    """
+
+    def __init__(self, agent: UserAgent, uri: str, event: str, content_type: str, seconds: int) -> None:
+        self._agent = agent
+        self._documents: deque[bytes] = deque(maxlen=MAX_DOCUMENTS)
+        self._ended = ""
+        self._news = asyncio.Event()
+        self._subscription = OutgoingSubscription(
+            agent.core,
+            uri,
+            agent.outbound,
+            self,
+            agent.driver.now,
+            event=event,
+            accept=content_type,
+            seconds=seconds,
+            local_address=agent.account.address,
+            remote_address=f"<{uri}>",
+            authorize=agent.authorize,
+        )
+        agent.driver.wake()
+
+    async def next(self) -> bytes:
+        """The next document. Raises WatchEnded once there is none left and none will come."""
+        while not self._documents:
+            if self._ended:
+                raise WatchEnded(self._ended)
+            self._news.clear()
+            await self._news.wait()
+        return self._documents.popleft()
+
+    async def end(self) -> None:
+        """Unsubscribe, and wait for the notifier's last word; nothing when it is over already."""
+        if self._subscription.state is SubscriberState.ACTIVE:
+            self._subscription.unsubscribe(self._agent.driver.now)
+            self._agent.driver.wake()
+        while not self._ended:
+            self._news.clear()
+            await self._news.wait()
+
+    def notified(self, body: bytes, content_type: str, now: float) -> None:
+        """A NOTIFY with a document."""
+        self._documents.append(body)
+        self._news.set()
+
+    def subscription_ended(self, reason: str, now: float) -> None:
+        """The last word."""
+        self._ended = reason or "terminated"
+        self._news.set()
 
 
 class Call:

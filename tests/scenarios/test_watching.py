@@ -9,8 +9,10 @@ import pytest
 
 from sip.core.message_summary import Mailbox
 from sip.core.presence_document import Presence, presence_document
-from tests.scenarios.town import APP, DOMAIN, PLAN_TEXT, Town, TownPhone, start
+from sip.user_agent import WatchEnded
+from tests.scenarios.town import APP, BEFFROI, DOMAIN, PLAN_TEXT, Town, TownPhone, start
 from tests.sim.ladder import assert_golden
+from tests.sim.softphone import softphone
 from tests.sim.wire import Message
 from tests.sim.world import World, scenario
 
@@ -340,3 +342,45 @@ async def test_after_a_restart_a_refresh_is_answered_481(world: World) -> None:
     await town.restart()
     desk.send("SUBSCRIBE", within=first, headers=(("Event", "dialog"), ("Expires", "3600")))
     await desk.expect(481)
+
+
+@scenario()
+async def test_a_softphone_watches_for_hours_and_reads_what_changed(world: World) -> None:
+    """RFC 6665 section 4.1.2.2: its refreshes are challenged by nobody and answered each time."""
+    town = await start(world)
+    (bruno,) = await town.phones("1002")
+    phone = softphone(world, "softphone", "192.0.2.50", BEFFROI)
+    seen = phone.watch("1002", "presence", "application/pidf+xml")
+    await world.sleep(7000)
+    await seen.end()
+    states = []
+    with pytest.raises(WatchEnded, match="timeout"):
+        while True:
+            states.append(b"<basic>open</basic>" in await seen.next())
+    # At once, at the first refresh, when his registration expires, at the second refresh, at the end.
+    assert states == [True, True, False, False, False]
+    await bruno.expect_silence(1)
+
+
+@scenario()
+async def test_a_softphone_that_may_not_watch_is_told_so(world: World) -> None:
+    await start(world)
+    phone = softphone(world, "softphone", "192.0.2.50", BEFFROI)
+    seen = phone.watch("1002", "message-summary", "application/simple-message-summary")
+    with pytest.raises(WatchEnded, match="403 Not Your Mailbox"):
+        await seen.next()
+    await seen.end()
+
+
+@scenario()
+async def test_a_softphone_sends_a_text(world: World) -> None:
+    """RFC 3428 section 4."""
+    town = await start(world)
+    (bruno,) = await town.phones("1002")
+    phone = softphone(world, "softphone", "192.0.2.50", BEFFROI)
+    sending = world.loop.create_task(phone.send_text("1002", "Réunion"))
+    message = await bruno.expect("MESSAGE")
+    assert message.body.decode() == "Réunion"
+    bruno.reply(message, 200)
+    assert await sending == 200
+    assert await phone.send_text("4444", "personne") == 404
