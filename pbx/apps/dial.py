@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from media.simpler import simpler_offer
 from pbx.calls.bridge import connect
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
@@ -55,6 +56,9 @@ class _Phones:
         self._offers: dict[str, tuple[Leg, bytes]] = {}  # by our address in it: whom it was made for
         self._first: dict[Leg, Leg] = {}  # of those with the same offer
         self._further: dict[Leg, list[Binding]] = {}
+        self._flows: dict[Leg, Binding] = {}
+        self._unable: list[Binding] = []  # phones that refused the offer
+        self._offered = call.offer
 
     async def ring(self, flows: list[Binding]) -> Leg:
         """Ring a phone by the first of these flows."""
@@ -75,23 +79,38 @@ class _Phones:
         if made is None:
             made = self._offers[address] = leg, body
         self._first[leg] = made[0]
+        self._flows[leg] = binding
         if len(flows) > 1:
             self._further[leg] = flows[1:]
         return leg
 
     async def _offer(self, address: str) -> bytes:
         call = self._call
-        if not call.offer:
+        if not self._offered:
             return b""
         caller, name = call.caller, f"b{len(call.legs)}"
         return await call.engine.offer(
-            call.id, caller.name, name, call.offer, nat=caller.behind_nat, advertise=address
+            call.id, caller.name, name, self._offered, nat=caller.behind_nat, advertise=address
         )
 
     async def ring_otherwise(self, leg: Leg, status: int) -> list[Leg]:
         """The leg of a phone's next flow, where this one failed and it has another (RFC 5626 section 5.3)."""
         further = self._further.pop(leg, [])
         return [await self.ring(further)] if further and status in FLOW_FAILED else []
+
+    def refused_offer(self, leg: Leg) -> None:
+        """A phone can't use what it was offered: `ring_simpler` asks it again."""
+        self._unable.append(self._flows[leg])
+
+    async def ring_simpler(self) -> list[Leg]:
+        """Once nobody rings any more: those that refused the offer, once, with a simpler one."""
+        unable, self._unable = self._unable, []
+        simple = simpler_offer(self._offered)
+        if simple == self._offered or not unable:
+            return []
+        self._offered = simple
+        self._offers.clear()
+        return [await self.ring([binding]) for binding in unable]
 
     def claim(self, winner: Leg) -> None:
         """One offer went to all phones that are told one address: the engine knows whoever answers by the
@@ -118,6 +137,10 @@ async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones) -> tupl
                 case Failed(leg, status, _):
                     ringing.remove(leg)
                     ringing += await phones.ring_otherwise(leg, status)
+                    if status in {415, 488}:
+                        phones.refused_offer(leg)
+                    if not ringing:
+                        ringing += await phones.ring_simpler()
                     best = _better(best, status)
                 case TimeUp():
                     for leg in ringing:

@@ -57,6 +57,7 @@ REASONS = {
     401: "Unauthorized",
     404: "Not Found",
     407: "Proxy Authentication Required",
+    415: "Unsupported Media Type",
     430: "Flow Failed",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
