@@ -1,0 +1,53 @@
+"""100,000 damaged messages against the whole exchange: it answers, stays alive and keeps nothing."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from tests.scenarios.barrage import Barrage
+from tests.scenarios.town import start
+from tests.sim.world import World, scenario
+
+MESSAGES = 100_000
+PARTS = 4
+SETTLED_SECONDS = 2000.0  # what rings, rings out; what is announced, gives up
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(PARTS))
+@scenario(max_rounds=50_000_000)
+async def test_damaged_messages_end_in_answers_or_silence_and_never_in_an_error(
+    world: World, seed: int
+) -> None:
+    """In parts, which run beside each other; the world's last look finds whatever is left of them."""
+    town = await start(world)
+    barrage = Barrage(town, 4475 + seed)
+    await barrage.run(MESSAGES // PARTS)
+    stack = town.exchange.core.stack
+    assert stack.counts["internal error"] == 0
+    assert barrage.counts["messages"] == MESSAGES // PARTS
+    assert {"100", "200", "400", "401", "404", "481"} <= barrage.counts.keys()  # it goes deep
+    assert town.exchange.status()["ended_calls"] > 50
+    await world.sleep(SETTLED_SECONDS)
+    town.ladder.clear()
+    town.errors.expect("without media relay")  # of calls that offer no sound that could be relayed
+
+
+@scenario(max_rounds=50_000_000)
+async def test_what_a_barrage_leaves_in_memory_doesnt_grow(world: World) -> None:
+    town = await start(world)
+    barrage = Barrage(town, 9)
+    sizes = []
+    for _ in range(4):
+        await barrage.run(1500)
+        await world.sleep(SETTLED_SECONDS)
+        town.ladder.clear()
+        town.journal.written.clear()
+        town.journal.timeline.clear()
+        town.engine.asked.clear()
+        gc.collect()
+        sizes.append(len(gc.get_objects()))
+    town.errors.expect("without media relay")
+    assert max(sizes[1:]) < sizes[0] * 1.05
