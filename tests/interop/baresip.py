@@ -48,7 +48,7 @@ module g711.so
 module sndfile.so
 module ausine.so
 module aubridge.so
-{identity}module_tmp account.so
+{applications}{identity}module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen {control[0]}:{control[1]}
@@ -62,6 +62,7 @@ class Baresip:
 
     server: address of the registrar, also the domain of the account. transport: udp or tcp.
     With `register=False` it only calls addresses. more: further parameters of its account, each with its `;`.
+    applications: further modules of its own; contacts: its list of contacts, a line each.
     Methods raise PeerError when the phone does something
     else than what its name says, or does nothing in time.
     """
@@ -78,6 +79,8 @@ class Baresip:
         codec: str = "PCMA",
         register: bool = True,
         more: str = "",
+        applications: tuple[str, ...] = (),
+        contacts: str = "",
     ) -> None:
         self.user = user
         self.tone_hz = tone_hz
@@ -88,6 +91,8 @@ class Baresip:
             f";answermode=manual;audio_codecs={codec}/8000/1;regint={120 if register else 0}{more}"
         )
         self._codec = codec
+        self._applications = applications
+        self._contacts = contacts
         self._log = self._folder / "baresip.log"
         self._pending: deque[dict[str, Any]] = deque()
         self._history: list[str] = []
@@ -99,13 +104,14 @@ class Baresip:
         self._folder.mkdir()
         modules = next(Path("/usr/lib").glob("**/baresip/modules"))
         (self._folder / "accounts").write_text("")
-        (self._folder / "contacts").write_text("")
+        (self._folder / "contacts").write_text(self._contacts)
         (self._folder / "config").write_text(
             _CONFIGURATION.format(
                 address=self._namespace.address,
                 tone_hz=self.tone_hz,
                 modules=modules,
                 control=_CONTROL,
+                applications="".join(f"module_app {name}.so\n" for name in self._applications),
                 identity="module_tmp uuid.so\n" if "sipnat=outbound" in self._account else "",
             )
         )
@@ -199,6 +205,14 @@ class Baresip:
         """The one tone in all that the latest call brought, in Hz. Raises ToneError when there isn't one."""
         return heard_frequency(read_recording(self._heard()))
 
+    async def mailbox(self) -> str:
+        """Wait for what the registrar tells of our mailbox (RFC 3842)."""
+        return str((await self._event("MWI_NOTIFY"))["param"])
+
+    async def contact_list(self) -> str:
+        """Our contacts as it shows them, each with its presence."""
+        return await self._ask("contacts")
+
     # -- its control connection
 
     def _heard(self) -> Path:
@@ -232,12 +246,16 @@ class Baresip:
         return control
 
     async def _command(self, command: str, parameters: str = "") -> None:
+        await self._ask(command, parameters)
+
+    async def _ask(self, command: str, parameters: str = "") -> str:
         token = self._send(command, parameters)
         async with deadline(f"an answer to {command} by {self.user}", _ANSWER_SECONDS):
             while (message := await self._message()).get("token") != token:
                 self._pending.append(message)
         if not message.get("ok"):
             raise PeerError(f"baresip refused {command} {parameters}: {message.get('data')}")
+        return str(message.get("data", ""))
 
     def _send(self, command: str, parameters: str) -> str:
         self._commands += 1
