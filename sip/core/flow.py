@@ -29,6 +29,11 @@ class Flow:
         return ()
 
     @property
+    def large(self) -> Flow | None:
+        """The connection that takes requests too large for a datagram (18.1.1), None where there is none."""
+        return None
+
+    @property
     def open(self) -> bool:
         """False once nothing can be sent any more."""
         return True

@@ -33,6 +33,7 @@ ServerTransaction = InviteServer | NonInviteServer
 ClientTransaction = InviteClient | NonInviteClient
 _MACHINES = (InviteServer, NonInviteServer, InviteClient, NonInviteClient)
 MAX_TRANSACTIONS = 1_000_000
+LARGEST_DATAGRAM_BYTES = 1300  # 18.1.1, where the path's MTU isn't known
 
 
 class TransactionUser(Protocol):
@@ -65,6 +66,7 @@ class Stack:
         self._tag_key = identifiers.token().encode()
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
+        self._as_datagram: dict[Key, tuple[Flow, bytes]] = {}  # large requests that went over a connection
         self._merged: dict[Key, Key] = {}  # 8.2.2.2: (Call-ID, From tag, CSeq) of the INVITEs being served
 
     # Receiving
@@ -265,6 +267,10 @@ class Stack:
     ) -> ClientTransaction:
         """Start a client transaction for a request whose topmost Via has `branch`."""
         key: Key = (branch, method)
+        if len(data) > LARGEST_DATAGRAM_BYTES and flow.large is not None and flow.large.open:
+            self._as_datagram[key] = flow, data
+            # 18.1.1: the Via says how the request is really sent.
+            flow, data = flow.large, data.replace(b"\r\nVia: SIP/2.0/UDP ", b"\r\nVia: SIP/2.0/TCP ", 1)
         transaction: ClientTransaction
         if method == "INVITE":
             transaction = InviteClient(key, data, flow, user, self.outbox, now)
@@ -286,7 +292,10 @@ class Stack:
     def flow_failed(self, flow: Flow, now: float) -> None:
         """A transport error: every client transaction on the flow fails (8.1.3.1, 17.1.4)."""
         for transaction in [client for client in self._clients.values() if client.flow is flow]:
-            transaction.fail("transport error", now)
+            datagram = self._as_datagram.get(transaction.key)
+            # 18.1.1: a large request goes as a datagram after all where the connection was refused.
+            if datagram is None or not transaction.start_again(*datagram, now):
+                transaction.fail("transport error", now)
             self._settle(transaction)
 
     # Time
@@ -311,6 +320,8 @@ class Stack:
             return
         if isinstance(transaction, InviteClient | NonInviteClient):
             self._clients.pop(transaction.key, None)
+            if self._as_datagram:
+                self._as_datagram.pop(transaction.key, None)
             return
         self._servers.pop(transaction.key, None)
         if isinstance(transaction, InviteServer) and transaction.merged is not None:
@@ -322,6 +333,7 @@ class Stack:
             "server transactions": len(self._servers),
             "client transactions": len(self._clients),
             "merged requests": len(self._merged),
+            "large requests": len(self._as_datagram),
             "timers": self.timers.live(),
             "outbox": len(self.outbox),
         }

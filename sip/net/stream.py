@@ -35,7 +35,8 @@ FIRST_MESSAGE_SECONDS = 10.0  # handshakes included
 WHOLE_MESSAGE_SECONDS = 10.0
 UNREAD_SECONDS = 10.0  # how long a peer may leave unread what we send
 IDLE_SECONDS = 7200.0  # the longest registration
-CONNECT_SECONDS = 5.0  # handshakes included
+CONNECT_SECONDS = 2.0  # an emergency call waits three for its first answer
+HANDSHAKE_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
 MAX_UNSENT_BYTES = 1 << 18
 HALF_OPEN_SECONDS = 120  # TCP asks a silent peer whether it is there, see tcp(7)
@@ -419,7 +420,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._opened_at = self._heard_at = self._loop.time()
         self.owner.opened(self)
-        self._look_again(CONNECT_SECONDS if self.ours else FIRST_MESSAGE_SECONDS)
+        self._look_again(HANDSHAKE_SECONDS if self.ours else FIRST_MESSAGE_SECONDS)
         try:
             self._start_tls()
         except (OSError, ValueError, CertificateError) as error:  # ValueError: a name that can't be asked for
@@ -511,7 +512,7 @@ class Connection(asyncio.Protocol):
         """Cut a peer that breaks a bound; look again when the next one could be broken."""
         self._watch = None
         now = self._loop.time()
-        first = CONNECT_SECONDS if self.ours else FIRST_MESSAGE_SECONDS
+        first = HANDSHAKE_SECONDS if self.ours else FIRST_MESSAGE_SECONDS
         waiting = self._tls is not None and not self._tls.established if self.ours else not self._spoke
         bounds = (
             ("silent from the start", self._opened_at if waiting else None, first),

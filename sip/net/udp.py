@@ -20,14 +20,21 @@ KEEP_ALIVE_BYTES = 4
 
 
 class UdpFlow(Flow):
-    """A peer of one of our sockets."""
+    """A peer of one of our sockets.
 
-    __slots__ = ("_address", "_transport")
+    large: the connection that takes requests too large for a datagram, where the owner gives one.
+    large_since: when it was given, in seconds of the loop.
+    """
+
+    __slots__ = ("_address", "_transport", "large", "large_since")
+    large: Flow | None
 
     def __init__(self, transport: UdpTransport, local: tuple[str, int], address: tuple[str, int]) -> None:
         super().__init__("UDP", local, (address[0], address[1]))
         self._transport = transport
         self._address = address  # with flow label and scope for IPv6
+        self.large = None
+        self.large_since = 0.0
 
     def send(self, data: bytes) -> None:
         """Send one datagram; a full socket buffer drops it, as the network may (retransmission mends it)."""

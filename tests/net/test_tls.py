@@ -296,7 +296,7 @@ async def test_one_address_has_one_connection_for_each_name(authority: Authority
 async def test_a_server_that_never_answers_the_handshake_fails_the_flow(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(stream, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(stream, "HANDSHAKE_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         async with node(ca_file=authority.file) as caller:
             flow = caller.transport.flow_to(mute.getsockname(), PeerIdentity("mute.example"))

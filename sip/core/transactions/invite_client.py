@@ -135,6 +135,15 @@ class InviteClient:
             case InviteClientState.TERMINATED:
                 self.deadline = None
 
+    def start_again(self, flow: Flow, data: bytes, now: float) -> bool:
+        """Send the INVITE over another flow (18.1.1); False when something has come over the first one."""
+        if self.state is not InviteClientState.CALLING:
+            return False
+        self.flow, self.data = flow, data
+        self.deadline = self._stop_at if flow.reliable else now + self._interval
+        self._outbox.append((flow, data))
+        return True
+
     def give_up(self, now: float) -> None:
         """A CANCEL was sent: without a final response in 64*T1 the INVITE is over (9.1)."""
         if self.state is InviteClientState.PROCEEDING and self.deadline is None:

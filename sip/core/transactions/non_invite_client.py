@@ -102,6 +102,15 @@ class NonInviteClient:
             case NonInviteClientState.TERMINATED:
                 self.deadline = None
 
+    def start_again(self, flow: Flow, data: bytes, now: float) -> bool:
+        """Send the request over another flow (18.1.1); False when something has come over the first one."""
+        if self.state is not NonInviteClientState.TRYING:
+            return False
+        self.flow, self._data = flow, data
+        self.deadline = self._stop_at if flow.reliable else now + self._interval
+        self._outbox.append((flow, data))
+        return True
+
     def fail(self, reason: str, now: float) -> None:
         """Nothing can come any more: Timer F or a transport error."""
         user, waiting = self.user, self.state is not NonInviteClientState.COMPLETED
