@@ -12,6 +12,10 @@ from sip.core.name_addr import NameAddr
 from sip.core.uri import SipUri
 
 _TAG = re.compile(r";\s*tag\s*=[^;]*", re.IGNORECASE)
+# RFC 1918, RFC 6598: such a Contact, from an address that isn't, is one behind a NAT.
+_PRIVATE = re.compile(
+    r"10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\."
+)
 _ADDRESS = re.compile(r"[0-9.]+\Z|\[[0-9a-f:.]+\]\Z")
 
 
@@ -203,4 +207,6 @@ def _toward(flow: Flow, target: str) -> Flow:
         return flow
     if "gr" in uri.parameters:
         return flow  # RFC 5627 section 3.1: it names the phone, and the address in it is ours
-    return flow if uri.address == flow.remote else flow.toward(uri.address)
+    if uri.address == flow.remote or (_PRIVATE.match(uri.host) and not _PRIVATE.match(flow.remote[0])):
+        return flow
+    return flow.toward(uri.address)

@@ -255,6 +255,34 @@ def test_their_reinvite_moves_the_target_and_the_way_there() -> None:
     assert dialog.flow.remote == ("198.51.100.7", 5070)
 
 
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:alice@192.168.1.11:5060",
+        "sip:alice@10.0.0.9",
+        "sip:alice@100.64.0.9",
+        "sip:alice@192.0.2.1;gr=urn:uuid:1",  # RFC 5627 section 3.1: a GRUU of a domain that is an address
+    ],
+)
+def test_a_contact_that_only_the_flow_can_reach_is_reached_over_it(contact: str) -> None:
+    """RFC 3581 section 4: the phone has learnt what its NAT looks like for its Via, not for its Contact."""
+    invite = request("INVITE", headers=f"Contact: <{contact}>\r\n")
+    invite.flow = UDP
+    dialog = Dialog.of_request(invite, "local", UDP)
+    assert dialog.flow is UDP
+    assert dialog.remote_target == contact
+
+
+def test_a_private_contact_of_a_private_network_is_reached_at_its_address() -> None:
+    """RFC 3261 section 12.2.1.1."""
+    inside = Flow("UDP", ("10.0.0.1", 5060), ("10.0.0.2", 5060))
+    invite = request(
+        "INVITE", headers="Contact: <sip:a@10.0.0.3>\r\n", via="SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1"
+    )
+    invite.flow = inside
+    assert Dialog.of_request(invite, "local", inside).flow.remote == ("10.0.0.3", 5060)
+
+
 def test_a_reinvite_without_contact_moves_nothing() -> None:
     dialog = invited()
     before = dialog.remote_target
