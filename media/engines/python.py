@@ -3,7 +3,7 @@
 `PythonEngine` speaks over one connected Unix stream socket to a media process (`engines/relay.py`). It
 gives ports to legs out of those that the media process has announced, does the SDP work itself, and
 says what each stream does by messages that nobody answers: setting up a call waits for nothing. What
-was said during one turn of the loop leaves as one frame.
+was said during one turn of the loop leaves as one frame; the end of a call leaves with the next frame.
 
 Both processes may die. A media process that comes back is told every stream again; an engine in a new
 signalling process is given its calls by `restore` and says them to the media process, which relays on
@@ -49,6 +49,7 @@ LOW_SHARE: Final = 4  # so that a busy node has ports for the time that a busy m
 PORT_WAIT_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 5.0
 START_SECONDS: Final = 15.0
+CLOSE_SECONDS: Final = 0.02  # how long the end of streams may wait for company: it wakes nobody up alone
 MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -114,6 +115,7 @@ class PythonEngine:
         self._session = secrets.randbits(46)
         self._number = secrets.randbits(46)
         self._outbox: list[wire.Command] = []
+        self._flushing = False
         self._unsent = b""
         self._reader = wire.FrameReader()
         self._connected = False
@@ -285,7 +287,9 @@ class PythonEngine:
         for ports in self._ports.values():
             ports.exhausted = False
         if self._connected:
-            self._send(wire.Close(tuple(stream.number for stream in streams.values())))
+            if not self._outbox:
+                self._loop.call_later(CLOSE_SECONDS, self._flush)
+            self._outbox.append(wire.Close(tuple(stream.number for stream in streams.values())))
 
     def codec(self, call: str, leg: str) -> str:
         """See MediaEngine."""
@@ -449,12 +453,14 @@ class PythonEngine:
 
     def _send(self, message: wire.Command) -> None:
         self._require_connection()
-        if not self._outbox:
+        if not self._flushing:
+            self._flushing = True
             self._loop.call_soon(self._flush)
         self._outbox.append(message)
 
     def _flush(self) -> None:
-        """Send all that was said in this turn of the loop as one frame."""
+        """Send all that was said in this turn of the loop as one frame, and what waited."""
+        self._flushing = False
         if not self._outbox:
             return
         body = wire.frame(self._outbox)

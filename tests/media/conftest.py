@@ -1,5 +1,6 @@
 """Fixtures of the media tests."""
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -30,3 +31,14 @@ async def media(tmp_path: Path) -> AsyncIterator[MediaProcess]:
     await process.engine.start()
     yield process
     assert process.stop() == 0
+
+
+@pytest.fixture
+async def lasting_media(tmp_path: Path) -> AsyncIterator[MediaProcess]:
+    """A media process that outlives its engine; it is ended by a signal, whatever the test came to."""
+    process = MediaProcess(tmp_path / "prompts", lasting=True)
+    try:
+        await process.engine.start()
+        yield process
+    finally:
+        assert process.stop() == -signal.SIGTERM

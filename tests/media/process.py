@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def port_range(pairs: int = 100) -> tuple[int, int]:
     """Return a range of ports that tests running beside this one don't use."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    first = 21000 + 400 * worker
+    first = 22000 + 400 * worker
     return first, first + 2 * pairs - 1
 
 
