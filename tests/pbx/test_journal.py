@@ -29,7 +29,7 @@ from pbx.journal import (
     segments,
     sync_segments,
 )
-from pbx.records import BindingsRecord, CallRecord, Record, printable, rfc3339
+from pbx.records import Binding, BindingsRecord, CallRecord, Record, printable, rfc3339
 from tests.pbx.sample_records import bindings, call
 
 
@@ -491,3 +491,22 @@ def test_a_printed_call_has_the_names_and_the_order_that_were_promised():
         "ended": None,
         "cause": "busy",
     }
+
+
+def test_a_binding_of_an_older_journal_has_no_path_and_no_flow_number():
+    """RFC 5626 section 4: what was registered before an upgrade is still there after it."""
+    older = [
+        "sip:a@192.0.2.1",
+        "c1",
+        7,
+        1.0,
+        100.0,
+        [],
+        "UDP",
+        ["10.0.0.1", 5060],
+        ["192.0.2.1", 5060],
+        "",
+        "1001",
+    ]
+    read = msgspec.msgpack.decode(msgspec.msgpack.encode(older), type=Binding)
+    assert (read.behind_nat, read.instance, read.reg_id) == (False, "", 0)
