@@ -357,6 +357,7 @@ class Exchange:
             "calls": len(self._calls),
             "ended_calls": self._ended_calls,
             "bindings": self.devices.count_bindings(),
+            "unreachable": self.registrations.unreachable(),
             "devices": len(self.devices),
         }
 
