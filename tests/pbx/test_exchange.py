@@ -14,12 +14,24 @@ from tests.sim.world import World, scenario
 async def test_status_counts_calls_devices_and_bindings(world: World) -> None:
     town = await start(world)
     alice, bruno = await town.phones("1001", "1002")
-    assert town.exchange.status() == {"calls": 0, "ended_calls": 0, "bindings": 2, "devices": 10}
+    assert town.exchange.status() == {
+        "calls": 0,
+        "ended_calls": 0,
+        "bindings": 2,
+        "unreachable": 0,
+        "devices": 10,
+    }
     await town.talk(alice, bruno)
     assert town.exchange.status()["calls"] == 1
     await town.hang_up(alice, bruno)
     await world.sleep(0.1)
-    assert town.exchange.status() == {"calls": 0, "ended_calls": 1, "bindings": 2, "devices": 10}
+    assert town.exchange.status() == {
+        "calls": 0,
+        "ended_calls": 1,
+        "bindings": 2,
+        "unreachable": 0,
+        "devices": 10,
+    }
 
 
 @scenario()
