@@ -30,6 +30,11 @@ class Subscriptions:
         self.presences = Presences(exchange)
         self.notifier = Notifier(exchange.core, (self.lamps, self.mailboxes, self.presences))
 
+    @property
+    def allow_events(self) -> str:
+        """The header line that names what may be watched, with its CRLF (RFC 6665 section 8.2.2)."""
+        return f"Allow-Events: {self.notifier.allow_events}\r\n"
+
     def subscribe_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Answer a SUBSCRIBE outside a dialog. Raises RemoteProtocolError to be answered.
 

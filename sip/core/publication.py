@@ -104,9 +104,11 @@ class Publications(Generic[T]):
                 resource, new_tag, value, now + seconds
             )
             self._count += 1
+            self.deadline = min(now + seconds, self.deadline or now + seconds)
+            self._timers.arm(self)
         if not known:
             self._of_resource.pop(resource, None)
-        self._watch()
+        self._rest()
         if former is None or not seconds or former.value != value:
             self._changed(resource, now)
         return Published(new_tag, seconds)
@@ -115,7 +117,7 @@ class Publications(Generic[T]):
         """A resource is gone, with all that was published for it."""
         gone = self._of_resource.pop(resource, {})
         self._count -= len(gone)
-        self._watch()
+        self._rest()
         if gone:
             self._changed(resource, now)
 
@@ -131,7 +133,10 @@ class Publications(Generic[T]):
                 del self._of_resource[resource]
             if expired:
                 changed.append(resource)
-        self._watch()
+        self.deadline = min(
+            (one.expires_at for theirs in self._of_resource.values() for one in theirs.values()), default=None
+        )
+        self._timers.arm(self)
         for resource in changed:
             self._changed(resource, now)
 
@@ -144,11 +149,10 @@ class Publications(Generic[T]):
         if self._count >= MAX_PUBLICATIONS:
             raise RemoteProtocolError(503, "Too Many Publications", (("Retry-After", "120"),))
 
-    def _watch(self) -> None:
-        self.deadline = min(
-            (one.expires_at for all_ in self._of_resource.values() for one in all_.values()), default=None
-        )
-        self._timers.arm(self)
+    def _rest(self) -> None:
+        """Nothing is waited for once nothing is published; else the timer may come too early."""
+        if not self._count:
+            self.deadline = None
 
 
 def _seconds(request: Request) -> int:

@@ -12,9 +12,10 @@ from sip.core.presence_document import Presence, presence_document
 from sip.user_agent import WatchEnded
 from tests.scenarios.town import APP, BEFFROI, DOMAIN, PLAN_TEXT, Town, TownPhone, start
 from tests.sim.ladder import assert_golden
+from tests.sim.network import Link
 from tests.sim.softphone import softphone
 from tests.sim.wire import Message
-from tests.sim.world import World, scenario
+from tests.sim.world import World, run, scenario
 
 DIALOG_INFO = "{urn:ietf:params:xml:ns:dialog-info}"
 PIDF = "{urn:ietf:params:xml:ns:pidf}"
@@ -384,3 +385,24 @@ async def test_a_softphone_sends_a_text(world: World) -> None:
     bruno.reply(message, 200)
     assert await sending == 200
     assert await phone.send_text("4444", "personne") == 404
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_one_datagram_in_five_is_lost_the_last_state_arrives(seed: int) -> None:
+    """RFC 6665 section 4.2.2: one NOTIFY at a time, so that none overtakes another."""
+
+    async def body(world: World) -> None:
+        town = await start(world)
+        phone = softphone(world, "softphone", "192.0.2.50", BEFFROI)
+        seen = phone.watch("1001", "message-summary", "application/simple-message-summary")
+        documents = [await seen.next()]
+        for number in range(1, 31):
+            town.exchange.subscriptions.mailboxes.tell("1001", Mailbox(new=number))
+            await world.sleep(0.3)
+        while b"Voice-Message: 30/0" not in documents[-1]:
+            documents.append(await seen.next())
+        told = [int(document.partition(b"Voice-Message: ")[2].partition(b"/")[0]) for document in documents]
+        assert told == sorted(told)
+        await seen.end()
+
+    run(body, seed=seed, link=Link(loss=0.2, jitter_seconds=0.5))
