@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Protocol
 
 from dialplan.decision import Reject
@@ -56,8 +57,11 @@ from sip.net.addresses import ExternalAddress
 from sip.net.driver import Driver
 from sip.net.resolver import Dns, NameServer, Resolver, Target
 from sip.net.tls import PeerIdentity
+from sip.net.udp import UdpFlow
 
 log = logging.getLogger(__name__)
+
+REFUSED_SECONDS = 3600.0  # how long a server that refused TCP isn't asked again
 
 BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
 METHODS = (*ALLOWED, "SUBSCRIBE", "PUBLISH", "MESSAGE")
@@ -332,7 +336,21 @@ class Exchange:
         verified is False.
         """
         identity = PeerIdentity(target.host, verified=verified) if target.transport == "TLS" else None
-        return self.flow(target.transport, (target.address, target.port), None, identity)
+        flow = self.flow(target.transport, (target.address, target.port), None, identity)
+        if isinstance(flow, UdpFlow):
+            self._connect_for_large(flow)
+        return flow
+
+    def _connect_for_large(self, flow: UdpFlow) -> None:
+        """Let requests too large for a datagram take TCP (18.1.1), but not where it was refused lately.
+
+        Only towards servers that we look up: a telephone that registered over UDP is reached by nothing else,
+        least of all behind a NAT.
+        """
+        now = self.driver.now
+        if flow.large is None or (not flow.large.open and now - flow.large_since >= REFUSED_SECONDS):
+            with suppress(OSError):
+                flow.large, flow.large_since = self.flow("TCP", flow.remote, flow.bound), now
 
     def _chance(self) -> float:
         """A number from 0 to below 1 that nobody can predict."""
