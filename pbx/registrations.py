@@ -14,12 +14,14 @@ from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.inspection import REGISTRAR_EXTENSIONS
 from sip.core.message import Request
+from sip.core.name_addr import NameAddr
 from sip.core.outbound import answer_lines as outbound_lines
 from sip.core.path import answer_line as path_line
 from sip.core.path import path_of
 from sip.core.registrar import Binding, bind, contact_lines
 from sip.core.stack import ServerTransaction
 from sip.core.uri import SipUri
+from sip.net.addresses import is_address
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -211,9 +213,11 @@ def _needs_asking(binding: Binding) -> bool:
 
 def _where(record: BindingRecord) -> tuple[str, int]:
     """Where a restored binding can be reached: the connection that its REGISTER came over is gone."""
-    if record.transport == "UDP" or record.behind_nat:
+    if record.transport == "UDP" or (record.behind_nat and not record.path):
         return record.remote
-    return SipUri.parse(record.contact_uri).address
+    first_hop = NameAddr.parse(record.path[0]).uri if record.path else record.contact_uri
+    address = SipUri.parse(first_hop).address
+    return address if is_address(address[0]) else record.remote
 
 
 def _record(binding: Binding, offset: float) -> BindingRecord:

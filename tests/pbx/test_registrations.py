@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from pbx.records import Address
 from pbx.records import Binding as BindingRecord
 from sip.core.flow import Flow
+from sip.net.tls import PeerIdentity
 from tests.scenarios.town import DOMAIN, Town, start
 from tests.sim.world import World, scenario
 
@@ -72,13 +74,43 @@ async def test_a_restored_binding_is_reached_from_the_address_that_it_registered
     town = await start(world)
     asked: list[object] = []
 
-    def flow(transport: str, remote: Address, local: Address | None) -> Flow:
+    def flow(
+        transport: str, remote: Address, local: Address | None, identity: PeerIdentity | None = None
+    ) -> Flow:
         asked.append((transport, remote, local))
         return town.node.flow(remote)
 
     town.exchange.flow = flow
     restore(town, "1001", left(town, local=("10.54.0.11", 5060)))
     assert asked == [("UDP", ("192.0.2.1", 5060), ("10.54.0.11", 5060))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"contact_uri": "sip:1001@192.0.2.1:5070;transport=tcp"}, ("192.0.2.1", 5070)),
+        ({"behind_nat": True}, ("192.0.2.1", 40001)),
+        ({"behind_nat": True, "path": ["<sip:198.51.100.9:5080;lr>"]}, ("198.51.100.9", 5080)),
+        ({"path": ["<sip:edge.example;lr>"]}, ("192.0.2.1", 40001)),
+    ],
+)
+@scenario()
+async def test_a_connection_that_is_gone_is_made_again_where_somebody_may_listen(
+    world: World, changes: dict[str, object], where: Address
+) -> None:
+    """RFC 3327 section 5.4: at the first proxy of the path, else at the Contact."""
+    town = await start(world)
+    asked: list[Address] = []
+
+    def flow(
+        transport: str, remote: Address, local: Address | None, identity: PeerIdentity | None = None
+    ) -> Flow:
+        asked.append(remote)
+        return town.node.flow(remote)
+
+    town.exchange.flow = flow
+    restore(town, "1001", left(town, transport="TCP", remote=("192.0.2.1", 40001), **changes))
+    assert asked == [where]
 
 
 @scenario()
