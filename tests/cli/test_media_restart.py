@@ -14,11 +14,11 @@ from itertools import pairwise
 
 import pytest
 
-from media import rtp, sdp
 from sip.core.flow import Flow
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, OutgoingCall, UserAgent
 from tests.cli.conftest import Town
+from tests.cli.line import Line
 
 CALLS = 50
 PACKET_SECONDS = 0.02
@@ -26,58 +26,6 @@ GOAL_SECONDS = 1.0
 # What a test may say for certain on a machine that is busy with other things.
 BOUND_SECONDS = 3.0
 ECHO = "9196"
-
-
-class Line:
-    """One call's ear and mouth: numbered packets go out, and come back from the town's echo."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self.socket.bind(("127.0.0.1", 0))
-        self.remote = ("", 0)
-        self.sent = 0
-        self.refused = 0
-        self.heard: list[tuple[float, int, rtp.Packet]] = []  # when, which one, and how it looked
-
-    def offer(self) -> bytes:
-        return (
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {self.socket.getsockname()[1]} RTP/AVP 8\r\n"
-        ).encode()
-
-    def take_answer(self, body: bytes) -> None:
-        (audio,) = sdp.parse(body).media
-        self.remote = (audio.host, audio.port)
-        self.socket.connect(self.remote)  # so that an ICMP error is told
-
-    def say(self) -> None:
-        payload = self.sent.to_bytes(4) + bytes(156)
-        packet = rtp.Packet(8, self.sent & 0xFFFF, 160 * self.sent & 0xFFFFFFFF, 77, payload)
-        self.sent += 1
-        try:
-            self.socket.send(rtp.build(packet))
-        except ConnectionRefusedError:
-            self.refused += 1
-
-    def readable(self) -> None:
-        now = asyncio.get_running_loop().time()
-        while True:
-            try:
-                packet = rtp.parse(self.socket.recv(2048))
-            except BlockingIOError:
-                return
-            except ConnectionRefusedError:
-                self.refused += 1
-                continue
-            self.heard.append((now, int.from_bytes(packet.payload[:4]), packet))
-
-    def gap_seconds(self) -> float:
-        """The longest time without a packet."""
-        return max(late[0] - early[0] for early, late in pairwise(self.heard))
-
-    def missing(self, until: int) -> int:
-        """How many of the first packets never came back."""
-        return until - sum(1 for _, number, _ in self.heard if number < until)
 
 
 class Party:

@@ -502,6 +502,15 @@ async def test_pool_grows_ahead_of_the_calls(media: MediaProcess, phones: Phones
     assert all(port % 2 == 0 for port in ports)
 
 
+async def test_burst_of_calls_waits_for_ports_and_none_is_refused(tmp_path: Path, phones: Phones):
+    media = MediaProcess(tmp_path, pairs=200)
+    await media.engine.start()
+    body = phones().sdp(host="192.0.2.9")
+    answers = await asyncio.gather(*(media.engine.publish(str(n), "a", body) for n in range(200)))
+    assert len({target(answer)[1] for answer in answers}) == 200
+    assert media.stop() == 0
+
+
 async def test_strange_datagrams_leave_the_relay_working(media: MediaProcess, phones: Phones):
     pair = await joined(media, phones)
     for number in range(2000):
