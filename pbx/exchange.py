@@ -198,7 +198,9 @@ class Exchange:
                 if not self.gate.answers_stranger(request.flow.remote[0], now, request.get("user-agent")):
                     self.core.stack.ignore(transaction)
                     return
-                headers = f"{self.core.capabilities}Accept: application/sdp\r\n"
+                headers = (
+                    f"{self.core.capabilities}Accept: application/sdp\r\n{self.subscriptions.allow_events}"
+                )
                 if request.to.tag:
                     self.core.stack.respond(transaction, 200, now, headers=headers)
                 else:
@@ -367,6 +369,7 @@ class Exchange:
         except TimeoutError:
             log.warning("ending calls=%d", len(self._calls))
         await self._tasks.cancel()
+        self.subscriptions.close(self.driver.now)
         self.driver.flush()
 
     def status(self) -> dict[str, int]:

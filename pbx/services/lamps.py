@@ -59,6 +59,9 @@ class Lamps:
         self._lamps: dict[str, dict[int, Lamp]] = {}  # of each watched extension
         # Those that live, of each watched extension, each with its name at first: a leg's may change.
         self._legs: dict[str, dict[Leg, str]] = {}
+        self._extensions: dict[
+            Leg, str
+        ] = {}  # whose each was: its device may be gone from the plan by its end
 
     def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Lamp:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
@@ -73,9 +76,10 @@ class Lamps:
         lamp = Lamp(self, person.extension, entity, whole, changed)
         if person.extension not in self._lamps:
             self._lamps[person.extension] = {}
-            self._legs[person.extension] = {
-                leg: _id(leg) for leg in exchange.legs() if self._extension_of(leg) == person.extension
-            }
+            self._legs[person.extension] = {}
+            for leg in exchange.legs():
+                if self._extension_of(leg) == person.extension:
+                    self._add(leg, person.extension)
             exchange.on_leg = self.leg_changed
         self._lamps[person.extension][id(lamp)] = lamp
         return lamp
@@ -86,20 +90,23 @@ class Lamps:
         of_person.pop(id(lamp), None)
         if not of_person:
             self._lamps.pop(lamp.extension, None)
-            self._legs.pop(lamp.extension, None)
+            for leg in self._legs.pop(lamp.extension, {}):
+                del self._extensions[leg]
         if not self._lamps:
             self._exchange.on_leg = None
 
     def leg_changed(self, leg: Leg) -> None:
         """A leg began, rings, was answered, or ended."""
-        extension = self._extension_of(leg)
+        extension = self._extensions.get(leg) or self._extension_of(leg)
         legs = self._legs.get(extension)
         if legs is None:
             return
-        if leg.ended_at is None:
-            legs.setdefault(leg, _id(leg))
-        elif legs.pop(leg, None) is None:
-            return
+        if leg.ended_at is not None:
+            if legs.pop(leg, None) is None:
+                return
+            del self._extensions[leg]
+        elif leg not in legs:
+            self._add(leg, extension)
         now = self._exchange.driver.now
         for lamp in list(self._lamps[extension].values()):
             lamp.changed(now)
@@ -127,10 +134,10 @@ class Lamps:
                 dialog.local_tag,
             )
 
+    def _add(self, leg: Leg, extension: str) -> None:
+        self._legs[extension][leg] = f"{leg.call.id}{leg.name}"
+        self._extensions[leg] = extension
+
     def _extension_of(self, leg: Leg) -> str:
         device = self._exchange.devices.find(leg.device)
         return device.extension if device is not None else ""
-
-
-def _id(leg: Leg) -> str:
-    return f"{leg.call.id}{leg.name}"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sip.core.ua_core import UserAgentCore
 
 MIN_SECONDS = 60
-MAX_SECONDS = 7200
+MAX_SECONDS = 900  # after a crash of ours no lamp is wrong for longer: its refresh is answered 481
 MAX_SUBSCRIPTIONS = 20_000
 MAX_OF_ONE_SUBSCRIBER = 300  # a desk with two hundred lamps, and what it forgot in a restart
 
@@ -316,10 +316,10 @@ class Notifier:
         """All that are active."""
         return [one for theirs in self._of_subscriber.values() for one in theirs.values()]
 
-    def end_all_of(self, subscriber: str, now: float) -> None:
-        """A subscriber may not watch anything any more."""
-        for subscription in list(self._of_subscriber.get(subscriber, {}).values()):
-            subscription.end(now, "rejected")
+    def end_all(self, now: float) -> None:
+        """This node stops: subscribers may ask again at once (RFC 6665 section 4.1.3, deactivated)."""
+        for subscription in self.subscriptions():
+            subscription.end(now, "deactivated")
 
     def forget(self, subscription: Subscription) -> None:
         """A subscription has ended."""
@@ -369,7 +369,7 @@ def _seconds(request: Request, package: Package) -> int:
     """How long a SUBSCRIBE lasts, within our bounds; raises RemoteProtocolError 423 (4.2.1.1)."""
     asked = request.expires
     if asked is None:
-        return package.default_seconds
+        return min(package.default_seconds, MAX_SECONDS)
     if 0 < asked < MIN_SECONDS:
         raise RemoteProtocolError(423, "Interval Too Brief", (("Min-Expires", str(MIN_SECONDS)),))
     return min(asked, MAX_SECONDS)

@@ -155,6 +155,7 @@ async def test_options_tells_what_we_can(world: World) -> None:
     answer = await alice.expect(200)
     assert answer.header("Accept") == "application/sdp"
     assert "INVITE" in answer.header("Allow")
+    assert answer.header("Allow-Events") == "dialog, message-summary, presence"  # RFC 6665 section 8.2.2
 
 
 @scenario()

@@ -62,7 +62,7 @@ async def test_a_busy_lamp_follows_the_calls_of_a_person(world: World) -> None:
     town = await start(world)
     alice, bruno, desk = await town.phones("1001", "1002", "2010")
     first = await watch(desk, "dialog", "1002")
-    assert first.header("Subscription-State") == "active;expires=3600"
+    assert first.header("Subscription-State") == "active;expires=900"
     assert lamps(first) == []
     await alice.call("1002")
     invite = await bruno.expect("INVITE")
@@ -335,6 +335,28 @@ async def test_a_new_plan_without_a_person_ends_what_they_watched_and_who_watche
 
 
 @scenario()
+async def test_a_call_of_somebody_who_is_gone_from_the_plan_leaves_no_lamp_lit(world: World) -> None:
+    town = await start(world)
+    alice, bruno, desk = await town.phones("1001", "1002", "2010")
+    await town.talk(alice, bruno)
+    await watch(desk, "dialog", "1002")
+    without(town, "1002")
+    assert (await told(desk)).header("Subscription-State") == "terminated;reason=noresource"
+    await town.hang_up(alice, bruno)
+    assert town.exchange.on_leg is None
+
+
+@scenario()
+async def test_a_node_that_stops_tells_who_watches(world: World) -> None:
+    """RFC 6665 section 4.1.3: deactivated, they may subscribe again at once."""
+    town = await start(world)
+    (desk,) = await town.phones("2010")
+    await watch(desk, "dialog", "1001")
+    await town.exchange.drain(1)
+    assert (await told(desk)).header("Subscription-State") == "terminated;reason=deactivated"
+
+
+@scenario()
 async def test_after_a_restart_a_refresh_is_answered_481(world: World) -> None:
     """RFC 6665 section 4.1.2.2: the device subscribes anew."""
     town = await start(world)
@@ -352,14 +374,14 @@ async def test_a_softphone_watches_for_hours_and_reads_what_changed(world: World
     (bruno,) = await town.phones("1002")
     phone = softphone(world, "softphone", "192.0.2.50", BEFFROI)
     seen = phone.watch("1002", "presence", "application/pidf+xml")
-    await world.sleep(7000)
+    await world.sleep(3700)
     await seen.end()
     states = []
     with pytest.raises(WatchEnded, match="timeout"):
         while True:
             states.append(b"<basic>open</basic>" in await seen.next())
-    # At once, at the first refresh, when his registration expires, at the second refresh, at the end.
-    assert states == [True, True, False, False, False]
+    # At once and at four refreshes; when his registration expires, and at the end.
+    assert states == [True] * 5 + [False, False]
     await bruno.expect_silence(1)
 
 

@@ -336,10 +336,26 @@ def test_the_owner_can_end_it() -> None:
     """RFC 6665 section 4.1.3."""
     wire = Wire()
     wire.subscribe()
-    wire.server.notifier.end_all_of("1001", wire.now)
+    (subscription,) = wire.server.notifier.subscriptions()
+    subscription.end(wire.now, "rejected")
     wire.run()
     assert wire.state() == "terminated;reason=rejected"
     assert wire.phone.told[-1] == "ended: rejected"
+    subscription.end(wire.now)
+    assert wire.server.core.stack.outbox == []
+    wire.assert_nothing_left()
+
+
+def test_a_node_that_stops_lets_its_subscribers_ask_again() -> None:
+    """RFC 6665 section 4.1.3: deactivated."""
+    wire = Wire()
+    wire.subscribe()
+    wire.subscribe("sip:1003@valmont.example")
+    wire.server.notifier.end_all(wire.now)
+    wire.run()
+    assert (
+        wire.phone.told[-2:] == ["ended: deactivated"] * 2 or wire.phone.told.count("ended: deactivated") == 2
+    )
     wire.assert_nothing_left()
 
 
