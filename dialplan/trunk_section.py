@@ -16,7 +16,7 @@ CALLER_ID_IN = ("asserted", "remote_party_id", "from")
 CALLER_ID_OUT = ("asserted", "preferred", "remote_party_id", "from")
 MAX_SERVERS = 8
 
-# What border controllers want beyond the standards, each with who needs it (docs/trunks.md).
+# What border controllers want beyond the standards, each with who needs it (docs/users/trunks.md).
 OPTIONS = (
     "user_phone",
     "from_domain",

@@ -1,4 +1,4 @@
-"""What a trunk's refusal means for the call: another server, another trunk, or the answer (docs/trunks.md).
+"""What a trunk's refusal means for the call: another server, another trunk, the end (docs/users/trunks.md).
 
 The called person's own answer is one everywhere: another operator would only ring them again. What says that
 this operator can't carry the call says nothing of the next one.
