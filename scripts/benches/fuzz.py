@@ -1,0 +1,129 @@
+"""The area `fuzz`: damaged messages against the whole exchange, in the virtual world of the tests.
+
+100,000 of them, or 10,000,000 with --soak, which also lets atheris look for what the parser can't bear,
+guided by its coverage. The seed is told: the same one makes the same messages.
+"""
+
+import gc
+import logging
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benches.figure import Figure, Meaning
+from benches.process import BenchError
+from benches.signalling import Bench, Peer
+
+ROOT = Path(__file__).resolve().parents[2]
+MEANINGS = {
+    "fuzz_messages": Meaning("damaged messages sent", "messages", "higher"),
+    "fuzz_messages_per_second": Meaning("damaged messages a second", "messages/s", "higher"),
+    "fuzz_internal_errors": Meaning("exceptions caught by the driver", "errors", "lower", 0),
+    "fuzz_left": Meaning("transactions, calls and timers left at the end", "things", "lower", 0),
+    "fuzz_memory_growth": Meaning("memory of the last tenth over the first (RSS)", "%", "lower", 5),
+    "fuzz_parser_runs": Meaning("inputs that atheris tried on the parser", "inputs", "higher"),
+    "fuzz_parser_crashes": Meaning("inputs that made the parser raise", "inputs", "lower", 0),
+}
+MESSAGES = 100_000
+SOAK_MESSAGES = 10_000_000
+TENTHS = 10
+PART = 10_000  # then the world's own notes are thrown away
+SETTLED_SECONDS = 2000.0
+SEED = 4475
+ATHERIS_SECONDS = 600
+
+
+def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
+    """What came of the messages; a peer plays no part."""
+    sys.path.insert(0, str(ROOT))
+    logging.getLogger().setLevel(logging.CRITICAL)
+    logging.getLogger("pbx").addHandler(logging.NullHandler())
+    logging.getLogger("sip").addHandler(logging.NullHandler())
+    total = SOAK_MESSAGES if bench.soak else MESSAGES
+    bench.say(f"{total:,} damaged messages, seed {SEED}")
+    values = _barrage(bench, total)
+    if bench.soak:
+        values |= _atheris(bench)
+    for name, value in values.items():
+        yield Figure(name, value, MEANINGS[name])
+
+
+def _barrage(bench: Bench, total: int) -> dict[str, float]:
+    from tests.scenarios.barrage import Barrage
+    from tests.scenarios.town import start
+    from tests.sim.world import World, run
+
+    async def body(world: World) -> dict[str, float]:
+        town = await start(world)
+        barrage = Barrage(town, SEED)
+        memory_mb: list[float] = []
+        spent = 0.0
+        for tenth in range(TENTHS):
+            left = total // TENTHS
+            while left > 0:
+                began = time.perf_counter()
+                await barrage.run(min(PART, left))
+                spent += time.perf_counter() - began
+                left -= PART
+                _forget(town)
+            await world.sleep(SETTLED_SECONDS)
+            _forget(town)
+            memory_mb.append(_resident_mb())
+            sent = f"{barrage.counts['messages']:,}"
+            bench.say(f"{tenth + 1}/{TENTHS}: {sent} messages, {memory_mb[-1]:.1f} MB")
+        town.errors.close()
+        left_over = {**town.exchange.inventory()}
+        left_over["timers"] -= sum(1 for device in town.exchange.devices if device.bindings)
+        return {
+            "fuzz_messages": float(barrage.counts["messages"]),
+            "fuzz_messages_per_second": barrage.counts["messages"] / spent,
+            "fuzz_internal_errors": float(town.exchange.core.stack.counts["internal error"]),
+            "fuzz_left": float(sum(left_over.values())),
+            "fuzz_memory_growth": 100 * (memory_mb[-1] / memory_mb[0] - 1),
+        }
+
+    return run(body, max_rounds=10**12)
+
+
+def _forget(town: object) -> None:
+    """Throw away what the world notes for its tests: it would grow for ever."""
+    from tests.scenarios.town import Town
+
+    assert isinstance(town, Town)
+    town.ladder.clear()
+    town.journal.written.clear()
+    town.journal.timeline.clear()
+    town.engine.asked.clear()
+    gc.collect()
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _atheris(bench: Bench) -> dict[str, float]:
+    """Let atheris try the parser for ATHERIS_SECONDS. Raises BenchError where it isn't installed."""
+    program = Path(__file__).with_name("fuzz_parser.py")
+    bench.say(f"atheris on the parser for {ATHERIS_SECONDS} s")
+    done = subprocess.run(
+        [sys.executable, str(program), f"-max_total_time={ATHERIS_SECONDS}", "-print_final_stats=1"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=ATHERIS_SECONDS + 120,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    found = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
+    if found is None:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise BenchError(f"atheris did not run ({last}): pip install -e '.[soak]'")
+    if done.returncode:
+        bench.say(done.stderr[-2000:])
+    return {"fuzz_parser_runs": float(found[1]), "fuzz_parser_crashes": float(done.returncode != 0)}
