@@ -235,7 +235,12 @@ def write_configuration(folder: Path, address: str, more_users: Sequence[dict[st
                 "data_dir": "./data",
                 "domain": address,
                 "plan": "valmont.yaml",
-                "sip": {"udp": f"{address}:5060", "tcp": f"{address}:5060"},
+                "sip": {
+                    "udp": f"{address}:5060",
+                    "tcp": f"{address}:5060",
+                    "tls": f"{address}:5061",
+                    "ws": [],
+                },
                 "media": {"address": address, "ports": "20000-20999"},
                 "log": {"sip_trace": True},
             }

@@ -26,6 +26,7 @@ BRUNO_ADDRESS, BRUNO_HZ = "10.54.3.12", 850
 UDP = ("udp", "udp")
 TCP = ("tcp", "tcp")
 MIXED = ("udp", "tcp")
+TLS = ("tls", "tls")
 
 
 @dataclass
@@ -67,7 +68,7 @@ def _assert_between_the_two(call: CallRecord) -> None:
     assert {leg["device"] for leg in call["legs"]} == {"1001", "1002"}
 
 
-@pytest.mark.parametrize("phones", [UDP, TCP, MIXED], ids="-".join, indirect=True)
+@pytest.mark.parametrize("phones", [UDP, TCP, MIXED, TLS], ids="-".join, indirect=True)
 async def test_each_hears_the_tone_of_the_other(phones: Phones) -> None:
     await _talk(phones)
     await phones.alice.hears(BRUNO_HZ)
@@ -101,7 +102,7 @@ async def test_the_callee_hangs_up(phones: Phones, pbx: Beffroi) -> None:
     assert call["answered"] is not None
 
 
-@pytest.mark.parametrize("phones", [UDP, TCP, MIXED], ids="-".join, indirect=True)
+@pytest.mark.parametrize("phones", [UDP, TCP, MIXED, TLS], ids="-".join, indirect=True)
 async def test_the_record_of_a_call_tells_both_legs_and_every_instant(phones: Phones, pbx: Beffroi) -> None:
     await _talk(phones)
     await phones.bruno.hang_up()
