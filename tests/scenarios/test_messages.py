@@ -114,3 +114,56 @@ async def test_a_device_that_floods_is_slowed_down(world: World) -> None:
         statuses.append((await alice._next("an answer", 1)).status)
     assert statuses[:60] == [404] * 60
     assert 480 in statuses[60:]
+
+
+@scenario()
+async def test_a_message_that_has_gone_round_too_often_is_refused(world: World) -> None:
+    """RFC 3261 section 16.3: Max-Forwards."""
+    town = await start(world)
+    alice, _ = await town.phones("1001", "1002")
+    alice.headers["Max-Forwards"] = "0"
+    write(alice, "1002")
+    await alice.expect_authenticated(483)
+
+
+@scenario()
+async def test_messages_under_way_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pbx.messages.MAX_DELIVERIES", 1)
+    town = await start(world)
+    alice, bruno = await town.phones("1001", "1002")
+    write(alice, "1002")
+    alice.authenticate(await alice.expect(401))
+    first = await bruno.expect("MESSAGE")
+    write(alice, "1002")
+    refusal = await alice.expect_authenticated(503)
+    assert refusal.header("Retry-After") == "10"
+    bruno.reply(first, 200)
+    await alice.expect("200 MESSAGE")
+
+
+@scenario()
+async def test_a_device_that_answers_after_the_sender_was_told_changes_nothing(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await town.phones("1001", "1002")
+    write(alice, "1002")
+    alice.authenticate(await alice.expect(401))
+    late = await bruno.expect("MESSAGE")
+    await alice.expect("480 MESSAGE", within_seconds=25.5)
+    bruno.reply(late, 200)
+    await alice.expect_silence(10)
+
+
+@scenario()
+async def test_over_tcp_a_message_may_be_larger_than_a_datagram(world: World) -> None:
+    """RFC 3428 section 8: TCP controls congestion."""
+    town = await start(world)
+    (alice,) = await town.phones("1001")
+    bruno = town.phone("1002")
+    await bruno.connect()
+    await bruno.register()
+    write(alice, "1002", "a" * 1290)
+    alice.authenticate(await alice.expect(401))
+    message = await bruno.expect("MESSAGE")
+    assert len(message.body) == 1290
+    bruno.reply(message, 200)
+    await alice.expect("200 MESSAGE")
