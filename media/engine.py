@@ -237,7 +237,7 @@ class MediaEngine(Protocol):
         ...
 
     def restore(self, snapshot: CallMediaSnapshot) -> None:
-        """Take over a call of a process that died, best before the engine is started.
+        """Take over a call of a process that died; before any new call is set up.
 
         Streams that go on in the media process aren't disturbed; what can't be had again is told later
         by StreamLost. Streams that nobody restored end 30 s after the engine was connected.

@@ -158,7 +158,8 @@ class Outgoing:
         """Go on where a process that died had the stream, at most RESUME_PACKETS after `state` was made.
 
         A source that spoke then goes on by its own numbers, as if nothing had been. For any other one the
-        stream goes on behind everything that may have been sent since.
+        stream goes on behind everything that may have been sent since. RFC 3550 section 5.1: numbers and
+        timestamps grow; appendix A.1: a receiver takes a gap of fewer than 3,000 numbers for loss.
         """
         self.ssrc = state.ssrc
         self.sequence = (state.sequence + RESUME_PACKETS) & 0xFFFF

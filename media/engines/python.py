@@ -604,7 +604,10 @@ def _restored(kept: LegSnapshot) -> _Stream:
 
 
 def _speaks_ipv6(body: bytes) -> bool:
-    """Say whether a body has its audio on IPv6; False for one that can't be read and is refused later."""
+    """Say whether a body has its audio on IPv6; False for one that can't be read and is refused later.
+
+    RFC 8866 section 5.7.
+    """
     if b"IP6" not in body:
         return False
     try:

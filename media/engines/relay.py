@@ -535,9 +535,6 @@ class Relay:
 
     def _announce(self, ports: _Range, numbers: list[int], *, grown: bool) -> None:
         free = tuple(number for number in numbers if number not in self._busy)
-        if self._inheritance is not None:
-            for number in free:
-                self._inheritance.forget(number)
         exhausted = ports.next_port > ports.last_port and not ports.resting and not ports.idle
         self._reports.append(wire.Ports(free, exhausted, bool(ports.kind), grown))
 
@@ -607,6 +604,8 @@ class Relay:
             stream.third_party = stream.invalid = 0  # what came while it was idle
             if again and self._inheritance is not None:
                 _resume(stream, self._inheritance)
+            elif self._inheritance is not None:
+                self._inheritance.forget(number)
         elif self._orphans:
             self._orphans.discard(number)
         return stream

@@ -453,6 +453,7 @@ async def test_phones_of_both_kinds_of_address_hear_each_other(tmp_path: Path, p
 
 
 async def test_leg_is_on_the_kind_of_address_that_its_own_sdp_has(tmp_path: Path, phones: Phones):
+    # RFC 8866 section 5.7: what c= says.
     media = MediaProcess(tmp_path, addresses=BOTH)
     await media.engine.start()
     alice, bob = phones(host="::1"), phones()

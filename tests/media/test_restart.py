@@ -117,6 +117,7 @@ def steps(packets: list[rtp.Packet], field: Callable[[rtp.Packet], int], bits: i
 
 
 def test_listener_sees_no_death_when_the_same_phone_goes_on_speaking(lineage: Lineage):
+    # RFC 3550 section 5.1: one SSRC, numbers that say what was lost, timestamps that say when.
     alice, bob = Line(), Line(ssrc=9)
     joined(lineage.media, (alice, bob), 10.0)
     alice.say(10.1, 50)
@@ -332,6 +333,17 @@ def test_ports_of_streams_that_go_on_are_not_announced(orphaned: Relay):
     orphaned._do(wire.Grow(1), 100.0)
     (ports,) = (report.ports for report in orphaned._reports if isinstance(report, wire.Ports))
     assert ports == (PORT + 4,)
+
+
+def test_call_restored_after_its_ports_were_announced_is_where_it_was(lineage: Lineage):
+    alice, bob = Line(), Line(ssrc=9)
+    joined(lineage.media, (alice, bob), 10.0)
+    alice.say(10.1, 5)
+    media = lineage.die()  # and signalling with it: the next one asks for ports first
+    media._do(wire.Grow(2), 12.0)
+    joined(media, (alice, bob), 12.0, again=True)
+    alice.say(12.0, 5)
+    assert len({packet.ssrc for packet in bob.sent}) == 1
 
 
 def test_ports_announced_to_the_dead_are_announced_again(lineage: Lineage):
