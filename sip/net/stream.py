@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sip.core.errors import ParseError
@@ -454,7 +455,8 @@ class Connection(asyncio.Protocol):
                 self.owner.received(frames, self, now)
                 self._framing.feed(b"")  # raises when what follows the last message isn't SIP
         except (ParseError, OSError) as error:
-            self._write_pending()  # an alert
+            with suppress(OSError):
+                self._write_pending()  # an alert, or why a WebSocket ends
             self.abort(str(error))
             return
         if self._framing.ended or (self._tls is not None and self._tls.ended):

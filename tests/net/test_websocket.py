@@ -11,15 +11,20 @@ import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sip.core.parser import MAX_MESSAGE_BYTES
+from sip.core.errors import ParseError
+from sip.core.parser import MAX_MESSAGE_BYTES, KeepAlive
 from sip.net import stream
 from sip.net.driver import Driver
 from sip.net.stream import StreamTransport
 from sip.net.tls import ServerContexts
+from sip.net.websocket import MAX_HANDSHAKE_BYTES, WebSocketFraming
 from tests.net.authority import Authority
 from tests.net.test_tcp import closed, connected, options, until
 from tests.net.test_udp import PATIENCE_SECONDS, Answering
@@ -342,3 +347,50 @@ async def test_a_request_over_secure_websocket_is_answered(tmp_path: Path):
         assert (await browser.receive())[1].startswith(b"SIP/2.0 200 ")
         assert application.flows[0].transport == "WSS"
         writer.close()
+
+
+async def test_a_peer_that_pings_without_end_and_reads_nothing_is_closed():
+    """The pongs that it leaves unread are bounded."""
+    async with listening() as (transport, _, address):
+        _, writer = await asyncio.open_connection(*address, limit=2)
+        writer.write(opening() + frame(TEXT, over_ws(1)))
+        pings = frame(PING, b"x" * 125) * 1000
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(ConnectionError):
+                while True:
+                    writer.write(pings)
+                    await writer.drain()
+        await until(lambda: len(transport.connections) == 0)
+        writer.close()
+
+
+@given(st.lists(st.binary(max_size=200), max_size=10), st.booleans())
+def test_whatever_comes_is_followed_or_refused(pieces: list[bytes], shaken: bool):
+    framing = WebSocketFraming()
+    if shaken:
+        framing.feed(opening())
+        framing.to_send()
+    try:
+        for piece in pieces:
+            framing.feed(piece)
+            framing.to_send()
+    except ParseError:
+        return
+    assert framing.pending <= MAX_HANDSHAKE_BYTES + MAX_MESSAGE_BYTES
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 15), st.binary(max_size=60), st.booleans(), st.booleans()), max_size=8),
+    st.lists(st.integers(0, 400), max_size=4),
+)
+def test_whatever_frames_come_are_followed_or_refused(
+    frames: list[tuple[int, bytes, bool, bool]], cuts: list[int]
+):
+    """RFC 6455 section 5.2: any opcode, length and order, cut anywhere."""
+    framing = WebSocketFraming()
+    framing.feed(opening())
+    data = b"".join(frame(code, body, final=final, masked=masked) for code, body, final, masked in frames)
+    for start, end in pairwise([0, *sorted(cuts), max([len(data), *cuts])]):
+        for found in framing.feed(data[start:end]):
+            assert isinstance(found, bytes | KeepAlive)
+        framing.to_send()
