@@ -44,7 +44,7 @@ UNKNOWN_USER = 4.0  # five wrong names in a row
 WRONG_PASSWORD = 1.0
 BAD_METHOD = 5.0
 MALFORMED = 1.0
-FLOOD = 0.2
+FLOOD = 0.1
 TOOL = STRIKES + 1
 
 # Scanners by the name that they give themselves. None of them is a telephone.
@@ -120,7 +120,9 @@ class Gate:
         self._ours: dict[str, bool] = {}  # by address, in this second: plans and names change
         self._window_ends = 0.0
         self._strikes = Limit(1 / FORGIVEN_SECONDS, STRIKES)
-        self._strangers = Limit(per_second=5, burst=30)
+        # An office whose 200 telephones start at once is a stranger until the first of them has signed in.
+        self._strangers = Limit(per_second=5, burst=50)
+        self._strangers_together = Limit(per_second=1000, burst=2000)  # a flood from everywhere
         self._unauthenticated = Limit(per_second=100, burst=1000)
         self._attempts = Limit(per_second=1 / 30, burst=10)
         self._registrations = Limit(settings.registrations_per_minute / 60, settings.registrations_per_minute)
@@ -172,7 +174,9 @@ class Gate:
         source = source_of(host)
         if self.standing(host) is Standing.STRANGER:
             answered = self._strangers.allows(source, now)
-            if not answered:
+            if answered:
+                answered = self._strangers_together.allows("", now)
+            else:
                 self.accuse(host, FLOOD, "too many requests without credentials", now)
         else:
             answered = self._unauthenticated.allows(source, now)

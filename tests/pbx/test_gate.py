@@ -227,8 +227,18 @@ def test_a_scanner_on_a_site_is_not_banned():
 
 def test_a_stranger_gets_some_challenges_and_then_silence():
     door = Door()
-    answered = sum(door.answers_stranger(STRANGER, door.now) for _ in range(60))
-    assert answered == 30
+    answered = sum(door.answers_stranger(STRANGER, door.now) for _ in range(80))
+    assert answered == 50
+
+
+def test_strangers_from_everywhere_are_answered_only_so_often_together():
+    door = Door()
+    hosts = [f"198.18.{number // 250}.{number % 250 + 1}" for number in range(3000)]
+    assert sum(door.answers_stranger(host, door.now) for host in hosts) == 2000
+    assert door.answers_stranger(SITE, door.now)
+    door.welcome(STRANGER)
+    assert door.answers_stranger(STRANGER, door.now)
+    assert door.told == []
 
 
 def test_challenges_that_were_answered_well_cost_nothing():
@@ -241,7 +251,7 @@ def test_challenges_that_were_answered_well_cost_nothing():
 def test_a_new_office_whose_telephones_all_start_at_once_is_not_banned():
     """200 telephones behind one address that is still unknown, challenged before the first one answers."""
     door = Door()
-    for _ in range(100):
+    for _ in range(200):
         door.answers_stranger(STRANGER, door.now)
     door.welcome(STRANGER)
     assert door.answers_stranger(STRANGER, door.now)
