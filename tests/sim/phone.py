@@ -56,7 +56,9 @@ REASONS = {
     302: "Moved Temporarily",
     401: "Unauthorized",
     404: "Not Found",
+    405: "Method Not Allowed",
     407: "Proxy Authentication Required",
+    422: "Session Interval Too Small",
     415: "Unsupported Media Type",
     430: "Flow Failed",
     480: "Temporarily Unavailable",
@@ -198,7 +200,7 @@ class Phone:
         lines += [("Record-Route", value) for value in request.all("Record-Route") if status < 300]
         lines += [("From", request.header("From")), ("To", to)]
         lines += [("Call-ID", request.call_id), ("CSeq", request.header("CSeq"))]
-        if request.method == "INVITE" and 100 < status < 400:
+        if request.method in ("INVITE", "UPDATE") and 100 < status < 400:
             lines.append(("Contact", self.contact(dialog.flow)))
         lines += headers
         if body:
@@ -206,6 +208,18 @@ class Phone:
         return self._send(
             Message(f"SIP/2.0 {status} {REASONS[status]}", tuple(lines), body), self._flow_of(request)
         )
+
+    def progress(
+        self, invite: Message, number: int, status: int = 183, *, body: bytes = b"", tag: str = ""
+    ) -> Message:
+        """Send a provisional response that must arrive, with its number. RFC 3262 section 3."""
+        headers = [("Require", "100rel"), ("RSeq", str(number)), ("Allow", "INVITE, ACK, BYE, PRACK, UPDATE")]
+        return self.reply(invite, status, body=body, headers=headers, tag=tag)
+
+    def prack(self, response: Message, *, body: bytes = b"") -> Message:
+        """Acknowledge a provisional response that had to arrive. RFC 3262 section 4."""
+        rack = f"{response.header('RSeq')} {response.header('CSeq')}"
+        return self.send("PRACK", within=response, body=body, headers=[("RAck", rack)])
 
     def answer(self, invite: Message, *, tag: str = "") -> Message:
         """Pick up: 200 with SDP; tag as in `reply`."""

@@ -235,3 +235,82 @@ def test_a_placed_call_survives_a_bad_link(seed: int) -> None:
         alice.reply(await alice.expect("BYE"), 200)
 
     run(body, seed=seed)
+
+
+# --- Provisional responses that must arrive, and changes before the answer --------------------------------
+
+
+@scenario()
+async def test_a_phone_that_rings_reliably_is_acknowledged_and_changes_its_media(world: World) -> None:
+    """RFC 3262 section 4, RFC 3311 section 5.2."""
+    alice, desk = pair(world)
+    session = desk.call(alice)
+    invite = await alice.expect("INVITE")
+    alice.progress(invite, 1, body=alice.sdp())
+    alice.reply(await alice.expect("PRACK"), 200)
+    alice.send("UPDATE", within=invite, body=alice.sdp(version=2))
+    await world.sleep(0.1)
+    desk.accept_offer(session)
+    await alice.expect("200 UPDATE")
+    alice.reply(invite, 200)
+    await alice.expect("ACK")
+    assert desk.facts == ["progressed 183 with sdp", "offered", "answered with sdp"]
+    desk.hang_up(session)
+    alice.reply(await alice.expect("BYE"), 200)
+
+
+@scenario()
+async def test_a_caller_that_requires_100rel_acknowledges_what_it_hears(world: World) -> None:
+    """RFC 3262 section 3."""
+    alice, desk = pair(world)
+    alice.invite("9196", headers=[("Require", "100rel")])
+    session = await desk.incoming()
+    desk.ring(session)
+    alice.prack(await alice.expect(180))
+    await alice.expect("200 PRACK")
+    desk.answer(session)
+    alice.ack(await alice.expect("200 INVITE"))
+    alice.bye()
+    await alice.expect("200 BYE")
+
+
+@scenario()
+async def test_a_reliable_provisional_response_is_repeated_until_its_prack(world: World) -> None:
+    """RFC 3262 section 3."""
+    alice, desk = pair(world)
+    alice.invite("9196", headers=[("Require", "100rel")])
+    session = await desk.incoming()
+    desk.ring(session)
+    ringing = await alice.expect(180)
+    for seconds in (0.5, 1.0, 2.0, 4.0, 8.0):
+        before = world.seconds
+        await alice.expect_again(ringing)
+        assert round(world.seconds - before, 1) == seconds
+    alice.prack(ringing)
+    await alice.expect("200 PRACK")
+    await alice.expect_silence(20)
+    desk.refuse(session, 480)
+    await alice.expect(480)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_call_with_reliable_provisional_responses_survives_a_bad_link(seed: int) -> None:
+    """RFC 3262 section 3: that is what they are for."""
+
+    async def body(world: World) -> None:
+        alice, desk = pair(world)
+        alice.repeats_what_is_lost()
+        bad = Link(loss=0.25, jitter_seconds=0.03, duplicate=0.1, reorder=0.1)
+        world.network.link(alice.host, desk.node.host, bad)
+        alice.invite("9196", headers=[("Require", "100rel")])
+        session = await desk.incoming(within_seconds=33)
+        desk.ring(session)
+        alice.prack(await alice.expect(180))
+        await alice.expect("200 PRACK", passing_over=[180])
+        desk.answer(session)
+        alice.ack(await alice.expect("200 INVITE", passing_over=[180]))
+        await world.sleep(35)
+        desk.hang_up(session)
+        alice.reply(await alice.expect("BYE", passing_over=["200 INVITE"]), 200)
+
+    run(body, seed=seed)
