@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from dialplan.checks.duties import check_duties
+from dialplan.checks.owned import check_nested_networks, check_owned
+from dialplan.checks.paths import check_paths
+from dialplan.checks.rules import check_rules
 from dialplan.decision import Decision, Facts, Reject, Target, ToFeature, ToPerson, ToService, ToTrunks
 from dialplan.document import did_you_mean
 from dialplan.explaining import describe
@@ -15,6 +18,7 @@ from dialplan.finding import Finding, Severity
 from dialplan.plan import (
     Destination,
     Expectation,
+    ExtensionRange,
     Feature,
     Members,
     Overflow,
@@ -26,6 +30,7 @@ from dialplan.plan import (
     ToStep,
     Trunk,
 )
+from dialplan.proof import check_emergency
 from dialplan.ranges import NumberRange, RangeSet
 from dialplan.routing import route
 from dialplan.schedule import boundaries
@@ -64,6 +69,12 @@ def check(plan: Plan, now: datetime = _SOME_WEEK) -> list[Finding]:
         *_check_closed(plan),
         *_check_trunks(plan),
         *_check_people(plan),
+        *check_paths(plan),
+        *check_rules(plan),
+        *check_owned(plan),
+        *check_nested_networks(plan),
+        *check_duties(plan),
+        *check_emergency(plan, now),
         *_check_tests(plan, now),
     ]
     return sorted(findings, key=lambda finding: (finding.line, finding.column))
@@ -180,17 +191,20 @@ def _check_ranges(plan: Plan) -> Iterator[Finding]:
             yield _finding(
                 plan, "block_not_one_to_one", "error", item, message, "make both ranges equally long"
             )
-    inside = sorted(plan.ranges, key=lambda item: (len(item.numbers.first), item.numbers.first))
-    for one, other in pairwise(inside):
-        if one.numbers.overlaps(other.numbers):
-            message = f"{other.numbers} overlaps {one.numbers}"
-            yield _finding(plan, "overlapping_ranges", "error", other, message, f"see line {one.line}")
+    inside = [(item.numbers, item) for item in plan.ranges]
     public = [(item.public, item) for item in plan.ranges if item.public is not None]
-    public.sort(key=lambda entry: (len(entry[0].first), entry[0].first))
-    for (first, one), (second, other) in pairwise(public):
-        if first.overlaps(second):
-            message = f"{second} overlaps {first}"
-            yield _finding(plan, "overlapping_ranges", "error", other, message, f"see line {one.line}")
+    for ranges in (inside, public):
+        ranges.sort(key=lambda entry: (len(entry[0].first), entry[0].first))
+        widest: tuple[NumberRange, ExtensionRange] | None = None  # of those before, the one that ends last
+        for numbers, item in ranges:
+            if widest is not None and widest[0].overlaps(numbers):
+                message = f"{numbers} overlaps {widest[0]}"
+                yield _finding(
+                    plan, "overlapping_ranges", "error", item, message, f"see line {widest[1].line}"
+                )
+                if numbers.last <= widest[0].last:
+                    continue
+            widest = (numbers, item)
 
 
 def _check_networks(plan: Plan) -> Iterator[Finding]:
@@ -382,9 +396,6 @@ def _check_closed(plan: Plan) -> Iterator[Finding]:
 
 
 def _check_trunks(plan: Plan) -> Iterator[Finding]:
-    if not plan.trunks:
-        message = "there is no trunk: an emergency call could not leave"
-        yield Finding("no_trunk", "warning", plan.path, 1, 1, message, "add one under `trunks:`")
     for site in plan.sites.values():
         if plan.trunks and not site.trunks:
             message = f"site {site.name} has no trunk of its own: only emergency calls and `routes:` leave it"

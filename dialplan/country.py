@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
+from typing import NamedTuple
 
-import phonenumbers
-from phonenumbers import PhoneNumberType, ValidationResult
+from phonenumbers import PhoneNumberType
 
 from dialplan.document import Node, read_document
 from dialplan.ranges import RangeMap, parse_range
+from dialplan.world import CallingCode, calling_code_of, codes_beginning
 
 # Rights that a class may have; emergency is always allowed, so it isn't one.
 RIGHTS = (
@@ -45,8 +46,21 @@ class EmergencyNumber:
     column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideNumber:
+# What a number's type in the general data means where the country's own file says nothing. What isn't known,
+# and what follows a person or rings a pager, may cost anything.
+_RIGHT_OF_KIND = {
+    PhoneNumberType.FIXED_LINE: "national",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "mobile",
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    PhoneNumberType.SHARED_COST: "shared_cost",
+    PhoneNumberType.VOIP: "national",
+    PhoneNumberType.UAN: "national",
+    PhoneNumberType.VOICEMAIL: "national",
+}
+
+
+class OutsideNumber(NamedTuple):
     """A number that can be called outside: E.164 with its +, or a short number as it is."""
 
     number: str
@@ -62,7 +76,13 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """What a data file says of a country."""
+    """What a data file says of a country.
+
+    national: rights by the first national digits; empty where the general data says enough.
+    never_urgent: emergency numbers that a plan may add and that never displace a call.
+    automated_callers: how the numbers begin that a machine may show when it calls; empty for no such rule.
+    entry_lengths: the lengths of the keys of `national`, longest first.
+    """
 
     code: str
     calling_code: str
@@ -76,6 +96,9 @@ class Country:
     overseas: Mapping[str, str]
     domestic_codes: frozenset[str]
     special_codes: Mapping[str, str]
+    never_urgent: frozenset[str] = frozenset()
+    automated_callers: tuple[str, ...] = ()
+    entry_lengths: tuple[int, ...] = ()
 
     def international_form(self, digits: str) -> str:
         """The digits as E.164 by their prefix alone, whether such a number exists or not.
@@ -119,31 +142,60 @@ class Country:
         return self.overseas.get(national[:3], self.calling_code)
 
     def _international(self, number: str) -> OutsideNumber | Unreadable:
-        try:
-            parsed = phonenumbers.parse(number, None)
-        except phonenumbers.NumberParseException:
-            return Unreadable("no country has such a number")
-        if phonenumbers.is_possible_number_with_reason(parsed) != ValidationResult.IS_POSSIBLE:
+        digits = number[1:]
+        if not (digits.isascii() and digits.isdigit()):
+            return Unreadable("no telephone number")
+        for code in calling_code_of(digits):
+            national = code.read(digits[len(code.code) :])
+            if national:
+                return OutsideNumber(f"+{code.code}{national}", self._right(code, national))
             return Unreadable("not a possible length for a number of that country")
-        e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-        return OutsideNumber(e164, self._right(parsed))
+        return Unreadable("no country has such a number")
 
-    def _right(self, parsed: phonenumbers.PhoneNumber) -> str:
-        code = str(parsed.country_code)
-        if code in self.special_codes:
-            return self.special_codes[code]
-        if code == self.calling_code:
-            national = str(parsed.national_number)
-            for length in range(len(national), 0, -1):
-                if national[:length] in self.national:
-                    return self.national[national[:length]]
+    def _right(self, code: CallingCode, national: str) -> str:
+        if code.code == self.calling_code and self.national:
+            for length in self.entry_lengths:
+                right = self.national.get(national[:length])
+                if right is not None:
+                    return right
             return "premium"
-        kind = phonenumbers.number_type(parsed)
+        if code.code in self.special_codes:
+            return self.special_codes[code.code]
+        kind = code.kind(national)
+        if code.code == self.calling_code:
+            return _RIGHT_OF_KIND.get(kind, "premium")
         if kind == PhoneNumberType.PREMIUM_RATE:
             return "premium"
-        if code in self.domestic_codes:
+        if code.code in self.domestic_codes:
             return "mobile" if kind == PhoneNumberType.MOBILE else "national"
         return "international"
+
+    def rights_below(self, beginning: str) -> frozenset[str]:
+        """The rights that numbers beginning so (+ and digits) may need; empty when no number begins so.
+
+        Premium numbers abroad aren't counted: whoever says +44 means all the others.
+        """
+        digits = beginning[1:]
+        found: set[str] = set()
+        for code in codes_beginning(digits):
+            national = digits[len(code) :]
+            if code in self.special_codes:
+                found.add(self.special_codes[code])
+            elif code != self.calling_code:
+                found.update(("national", "mobile") if code in self.domestic_codes else ("international",))
+            elif self.national:
+                found.update(right for entry, right in self.national.items() if entry.startswith(national))
+                ends = [
+                    national[:end] for end in range(len(national), 0, -1) if national[:end] in self.national
+                ]
+                found.update(self.national[end] for end in ends[:1])
+            else:
+                found.update(_RIGHT_OF_KIND.values())
+        return frozenset(found)
+
+    def may_call_automatically(self, number: str) -> bool:
+        """Whether a machine that calls by itself may show this number (E.164)."""
+        return not self.automated_callers or number.startswith(self.automated_callers)
 
 
 def known_countries() -> tuple[str, ...]:
@@ -171,6 +223,8 @@ def load_country(code: str) -> Country:
             "overseas",
             "domestic_codes",
             "special_codes",
+            "never_urgent",
+            "automated_callers",
         },
         required=("country", "calling_code", "international_prefix", "timezone", "emergency", "urns"),
     )
@@ -197,9 +251,14 @@ def load_country(code: str) -> Country:
             )
         ),
         national=_texts(fields.get("national", empty)),
+        entry_lengths=tuple(
+            sorted({len(key) for key in _texts(fields.get("national", empty))}, reverse=True)
+        ),
         overseas=_texts(fields.get("overseas", empty)),
         domestic_codes=frozenset(node.text() for node in fields.get("domestic_codes", empty).sequence()),
         special_codes=_texts(fields.get("special_codes", empty)),
+        never_urgent=frozenset(node.text() for node in fields.get("never_urgent", empty).sequence()),
+        automated_callers=tuple(node.text() for node in fields.get("automated_callers", empty).sequence()),
     )
     root.findings.raise_errors()
     return country

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from dialplan.budgets import NOTHING_SPENT, Spending
 
@@ -31,8 +32,7 @@ class Facts:
     spending: Spending = NOTHING_SPENT
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One rule that was looked at: its plan line (0 for none), its name and what came of it."""
 
     line: int
@@ -102,6 +102,13 @@ class Decision:
     caller_id: str | None
     caller_name: str | None
     trace: tuple[Step, ...]
+
+    @property
+    def schedules(self) -> list[str]:
+        """The names of the schedules that were looked at: all that the decision knows of the time."""
+        return [
+            step.rule.removeprefix("schedule ") for step in self.trace if step.rule.startswith("schedule ")
+        ]
 
 
 def _reject(reason: str, status: int, fr: str, en: str) -> Reject:

@@ -306,6 +306,7 @@ class RecordingPolicy:
     export: str
     line: int
     column: int
+    export_written: bool = True  # False where `export` is the default
 
 
 @dataclass(frozen=True, slots=True)

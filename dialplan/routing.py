@@ -37,7 +37,7 @@ from dialplan.decision import (
 from dialplan.dialled import read_dialled
 from dialplan.document import shortened
 from dialplan.plan import Destination, ExtensionRange, Plan, Service
-from dialplan.schedule import opening
+from dialplan.schedule import Opening, opening
 from dialplan.tables import INTERNAL_ONLY, Caller
 
 __all__ = [
@@ -103,6 +103,12 @@ class _Way:
 
     def step(self, line: int, rule: str, outcome: str) -> None:
         self.trace.append(Step(line, rule, outcome))
+
+    def opening(self, name: str) -> Opening:
+        """Whether a schedule is open. The only way to look at the time, and it always leaves a step."""
+        hours = opening(self.plan.schedules[name], self.now)
+        self.trace.append(Step(hours.line, f"schedule {name}", hours.why))
+        return hours
 
     def decide(self, target: Target) -> Decision:
         return Decision(target, self.dialled, self.site, self.caller_id, self.caller_name, tuple(self.trace))
@@ -318,7 +324,7 @@ def _within_budgets(way: _Way, number: OutsideNumber, trunks: tuple[str, ...]) -
 
 def _holds(way: _Way, budget: Budget) -> bool:
     """Whether a budget holds now: always, or outside a schedule's hours."""
-    return not budget.closed or not opening(way.plan.schedules[budget.closed], way.now).is_open
+    return not budget.closed or not way.opening(budget.closed).is_open
 
 
 def _trunk_order(way: _Way, number: OutsideNumber) -> tuple[tuple[str, ...], Step]:
@@ -403,16 +409,13 @@ def _to_service(way: _Way, service: Service, number: str = "") -> Decision:
     if service.name in way.via or len(way.via) >= _MAX_REDIRECTIONS:
         way.step(service.line, rule, "not followed: the plan goes in a circle")
         return way.decide(LOOP)
-    if service.schedule is not None:
-        hours = opening(way.plan.schedules[service.schedule], way.now)
-        way.step(hours.line, f"schedule {service.schedule}", hours.why)
-        if not hours.is_open:
-            if service.when_closed is None:
-                way.step(service.line, rule, "closed, with nowhere to go")
-                return way.decide(CLOSED)
-            way.step(service.when_closed.line, rule, f"closed: to {service.when_closed.value}")
-            way.via += (service.name,)
-            return _to_destination(way, service.when_closed)
+    if service.schedule is not None and not way.opening(service.schedule).is_open:
+        if service.when_closed is None:
+            way.step(service.line, rule, "closed, with nowhere to go")
+            return way.decide(CLOSED)
+        way.step(service.when_closed.line, rule, f"closed: to {service.when_closed.value}")
+        way.via += (service.name,)
+        return _to_destination(way, service.when_closed)
     way.step(service.line, rule, f"answers ({service.type})")
     return way.decide(ToService(service.name, service.type, number))
 

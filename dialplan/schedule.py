@@ -151,6 +151,28 @@ def parse_closing(text: str, line: int, column: int) -> DatedInterval:
     return DatedInterval(start, end, line, column)
 
 
+def changes_of_day(schedule: Schedule, midnight: datetime) -> Iterator[datetime]:
+    """The instants (UTC) of the 24 hours from a UTC midnight where the schedule may change."""
+    start = midnight.astimezone(schedule.zone).replace(tzinfo=None)
+    moments: set[datetime] = set()
+    for local_midnight in (
+        start.replace(hour=0, minute=0, second=0, microsecond=0),
+        start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1),
+    ):
+        moments.add(local_midnight)
+        for weekly in schedule.weekly:
+            moments.add(local_midnight + timedelta(minutes=weekly.start_minute))
+            moments.add(local_midnight + timedelta(minutes=weekly.end_minute))
+    for interval in schedule.closed + schedule.dated:
+        moments.update((interval.start, interval.end))
+    for moment in moments:
+        # An hour that the clock jumps over or tells twice: both readings, so that no change is missed.
+        for fold in (0, 1):
+            instant = moment.replace(tzinfo=schedule.zone, fold=fold).astimezone(UTC)
+            if midnight <= instant < midnight + timedelta(days=1):
+                yield instant
+
+
 def _holds(weekly: WeeklyInterval, weekday: int, minute: int) -> bool:
     if weekly.start_minute < weekly.end_minute:
         return weekday in weekly.days and weekly.start_minute <= minute < weekly.end_minute

@@ -244,6 +244,9 @@ def read_emergency(node: Node, country: Country, language: str) -> Mapping[str, 
             continue
         names = read_texts(fields["name"], language) if "name" in fields else {}
         urgent = fields["urgent"].boolean() if "urgent" in fields else False
+        if urgent and number in country.never_urgent:
+            hint = "remove `urgent:`: it is always reached all the same"
+            fields["urgent"].error("never_urgent", f"{number} never displaces another call", hint)
         if number not in country.emergency:
             numbers[number] = EmergencyNumber(number, names, urgent, *node.keys[number])
     return MappingProxyType(numbers)
@@ -308,6 +311,7 @@ def read_recording(name: str, node: Node, references: References) -> RecordingPo
         else "two_persons",
         line=node.line,
         column=node.column,
+        export_written="export" in fields,
     )
 
 

@@ -21,7 +21,7 @@ sites:
   mairie:
     networks: [10.1.0.0/24]
     trunks: [operateur]
-    main_number: "+33383009000"
+    main_number: "+33383009001"
 numbers:
   outside_prefix: "0"
   direct:

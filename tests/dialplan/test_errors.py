@@ -51,7 +51,7 @@ def test_all_errors_are_told_at_once_in_the_order_of_the_file():
             'plan.yaml:5:16: "10.1.0.7/24" is no network; write 10.1.0.0/24',
         ),
         (
-            'main_number: "+33383009000"',
+            'main_number: "+33383009001"',
             'main_number: "0383009000"',
             'plan.yaml:7:18: "0383009000" is no public number; write it whole, with + and the country code',
         ),

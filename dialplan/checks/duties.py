@@ -1,0 +1,61 @@
+"""What needs people: two who must agree, enough who can acknowledge, somebody who hears the alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialplan.checks import absence, finding_at
+from dialplan.checks.paths import people_of
+from dialplan.finding import Finding, Severity
+from dialplan.plan import Plan
+
+
+def check_duties(plan: Plan) -> Iterator[Finding]:
+    """Every finding about recordings and alarms."""
+    yield from _recordings(plan)
+    yield from _alarms(plan)
+
+
+def _recordings(plan: Plan) -> Iterator[Finding]:
+    used = {service.record for service in plan.services.values()}
+    for policy in plan.recordings.values():
+        if policy.name not in used:
+            yield finding_at(
+                plan, "unused_recording", "note", policy, f"nothing is recorded as {policy.name}"
+            )
+        if policy.export != "two_persons" or policy.listeners is None:
+            continue
+        listeners = people_of(plan, policy.listeners)
+        if len(listeners) < 2:
+            who = f"only {listeners[0]}" if listeners else "nobody"
+            message = f"exports of {policy.name} need two persons, and {who} may listen"
+            hint = "give a second person the right to listen, or write `export: one_person`"
+            # Two persons are the default: where the plan doesn't ask for them, it is only told.
+            severity: Severity = "error" if policy.export_written and plan.people else "note"
+            yield finding_at(plan, "two_persons", severity, policy, message, hint)
+
+
+def _alarms(plan: Plan) -> Iterator[Finding]:
+    for alarm in plan.alarms.values():
+        people = people_of(plan, alarm.call)
+        if alarm.acknowledge_needed > len(people):
+            needed = alarm.acknowledge_needed
+            message = f"alarm {alarm.name} needs {needed} acknowledgements and calls {len(people)}"
+            severity: Severity = "error" if plan.people and people else absence(plan)
+            yield finding_at(
+                plan, "too_few_called", severity, alarm, message, "call more people, or need fewer"
+            )
+        if not (alarm.dial or alarm.webhook or alarm.mqtt or _is_a_step(plan, alarm.name)):
+            message = f"nothing raises alarm {alarm.name}"
+            hint = "add `triggers: [{dial: …}]`, or a step of a hotline"
+            yield finding_at(plan, "alarm_without_trigger", "warning", alarm, message, hint)
+
+
+def _is_a_step(plan: Plan, alarm: str) -> bool:
+    return any(
+        getattr(step, "alarm", "") == alarm
+        for service in plan.services.values()
+        for setting in service.settings.values()
+        if isinstance(setting, tuple)
+        for step in setting
+    )

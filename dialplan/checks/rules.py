@@ -1,0 +1,96 @@
+"""Rules without effect: shadowed routes, trunks and schedules nobody uses, hours that never come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from dialplan.checks import finding_at
+from dialplan.finding import Finding
+from dialplan.plan import Plan, Route
+from dialplan.schedule import DatedInterval, Schedule, holiday_dates
+
+
+def check_rules(plan: Plan) -> Iterator[Finding]:
+    """Every finding about rules that match nothing and parts that nothing uses."""
+    yield from _routes(plan)
+    yield from _trunks(plan)
+    yield from _schedules(plan)
+    yield from _classes(plan)
+
+
+def _routes(plan: Plan) -> Iterator[Finding]:
+    """The first route for a number is used: one whose numbers all have an earlier one never is."""
+    earlier: dict[str, Route] = {}
+    for rule in plan.routes:
+        reach = plan.country.rights_below(rule.to) if rule.to[0] == "+" else {rule.to}
+        shadows = [earlier[end] for end in _beginnings(rule.to) if end in earlier]
+        by_right = [earlier[right] for right in reach if right in earlier]
+        if not reach:
+            message = f"this route can never match: no number that can be called begins with {rule.to}"
+            yield finding_at(plan, "never_matches", "warning", rule, message, "correct it or remove it")
+        elif shadows or (rule.to.startswith("+") and len(by_right) == len(reach)):
+            shadow = min([*shadows, *by_right], key=lambda item: item.line)
+            message = (
+                f"this route can never match: an earlier one, to {shadow.to}, takes all calls to {rule.to}"
+            )
+            hint = f"see line {shadow.line}; put the more particular one first"
+            yield finding_at(plan, "shadowed_route", "warning", rule, message, hint)
+        earlier.setdefault(rule.to, rule)
+
+
+def _beginnings(to: str) -> Iterator[str]:
+    """What takes every number that a route takes: itself, and shorter beginnings."""
+    yield to
+    if to.startswith("+"):
+        for end in range(2, len(to)):
+            yield to[:end]
+
+
+def _trunks(plan: Plan) -> Iterator[Finding]:
+    used = {name for site in plan.sites.values() for name in site.trunks}
+    used.update(name for rule in plan.routes for name in rule.via)
+    for trunk in plan.trunks.values():
+        if trunk.name not in used:
+            message = f"no call goes out by trunk {trunk.name}, except an emergency when all others fail"
+            hint = "name it in `trunks:` of a site or in a route"
+            yield finding_at(plan, "unused_trunk", "warning", trunk, message, hint)
+
+
+def _schedules(plan: Plan) -> Iterator[Finding]:
+    used = {service.schedule for service in plan.services.values()}
+    for schedule in plan.schedules.values():
+        if schedule.name not in used:
+            message = f"nothing uses schedule {schedule.name}"
+            yield finding_at(plan, "unused_schedule", "note", schedule, message)
+        if not schedule.weekly and all(_is_hidden(schedule, item) for item in schedule.dated):
+            message = f"schedule {schedule.name} never opens"
+            hint = "add hours to `open:`, or send the calls elsewhere without it"
+            yield finding_at(plan, "never_open", "warning", schedule, message, hint)
+        for item in schedule.dated:
+            if _is_hidden(schedule, item):
+                message = (
+                    f"schedule {schedule.name} stays closed on {item.start:%Y-%m-%d}: "
+                    "closings and public holidays win over openings"
+                )
+                yield finding_at(plan, "hidden_interval", "warning", item, message, "remove one of the two")
+
+
+def _is_hidden(schedule: Schedule, item: DatedInterval) -> bool:
+    """Whether closings cover all of a dated opening."""
+    moment = item.start
+    while moment < item.end:
+        ends = [closed.end for closed in schedule.closed if closed.start <= moment < closed.end]
+        if schedule.holidays and moment.date() in holiday_dates(schedule.holidays, moment.year):
+            ends.append(datetime.combine(moment.date(), datetime.min.time()) + timedelta(days=1))
+        if not ends:
+            return False
+        moment = max(ends)
+    return True
+
+
+def _classes(plan: Plan) -> Iterator[Finding]:
+    used = {person.class_name for person in plan.people.values()}
+    for known in plan.classes.values():
+        if plan.people and known.name not in used:
+            yield finding_at(plan, "unused_class", "note", known, f"nobody is in class {known.name}")
