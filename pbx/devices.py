@@ -94,8 +94,11 @@ class Devices:
         RFC 5626 section 5.3. Telephones that seem gone come last. instance: this one only, as a GRUU names it
         (RFC 5627 section 6.1).
         """
+        bindings = self.bindings_of(extension)
+        if len(bindings) == 1 and not instance:
+            return [bindings]
         ways: dict[object, list[Binding]] = {}
-        for binding in self.bindings_of(extension):
+        for binding in bindings:
             if not instance or binding.instance == instance:
                 telephone = (binding.device, binding.instance) if binding.reg_id else id(binding)
                 ways.setdefault(telephone, []).insert(0, binding)

@@ -80,14 +80,17 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
         return ()
     flow = register.flow
     assert flow is not None
-    path = path_of(register)
-    numbers = _flow_numbers(register, contacts)
+    path = path_of(register) if "path" in register.headers else ()
     changed = list(current)
     added: list[Binding] = []
-    for contact, (instance, reg_id) in zip(contacts, numbers, strict=True):
+    for contact in contacts:
         seconds = _expires(contact, default)
         uri = SipUri.parse(contact.uri)
-        refuse_gruu(uri, register.to.sip_uri)
+        if "gr" in uri.parameters:
+            refuse_gruu(uri, register.to.sip_uri)
+        instance, reg_id = "", 0
+        if "+sip.instance" in contact.parameters:
+            instance, reg_id = _flow_number(register, contacts, contact)
         kept = []
         for binding in changed:
             if not _replaces(binding, contact.uri, uri, instance, reg_id):
@@ -119,29 +122,28 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
     return tuple(changed)
 
 
-def _flow_numbers(register: Request, contacts: list[NameAddr]) -> list[tuple[str, int]]:
-    """The instance ID and the number of its flow for each Contact (RFC 5626 section 6).
+def _flow_number(register: Request, contacts: list[NameAddr], contact: NameAddr) -> tuple[str, int]:
+    """The instance ID of a Contact and the number of its flow, 0 where that doesn't count.
 
-    reg-id counts only with an instance ID, and where the first hop keeps flows.
+    It counts only with an instance ID, and where the first hop keeps flows (RFC 5626 section 6).
     """
-    named = [(instance_of(contact), contact) for contact in contacts]
-    found = [(instance, reg_id_of(contact) if instance else 0) for instance, contact in named]
-    if not any(reg_id for _, reg_id in found):
-        return found
-    if not first_hop_agrees(register):
-        return [(instance, 0) for instance, _ in found]
-    if len(contacts) > 1:
+    instance = instance_of(contact)
+    reg_id = reg_id_of(contact) if instance else 0
+    if reg_id and not first_hop_agrees(register):
+        return instance, 0
+    if reg_id and len(contacts) > 1:
         raise RemoteProtocolError(400, "One Contact With reg-id")
-    return found
+    return instance, reg_id
 
 
 def _replaces(binding: Binding, text: str, uri: SipUri, instance: str, reg_id: int) -> bool:
     """Whether a Contact names a binding: by the number of its flow, else by an equal URI (10.3 step 7)."""
-    if binding.reg_id and instance != binding.instance:
-        return False  # RFC 5626 section 6: another phone, which may well have the same private address
-    if binding.reg_id and reg_id:
-        return reg_id == binding.reg_id
-    return _same_contact(binding.contact, text, uri)
+    if binding.reg_id:
+        if instance != binding.instance:
+            return False  # RFC 5626 section 6: another phone, which may well have the same private address
+        if reg_id:
+            return reg_id == binding.reg_id
+    return binding.contact == text or equal(SipUri.parse(binding.contact), uri)
 
 
 def _drop_oldest_flow(bindings: list[Binding], instance: str) -> None:
@@ -172,10 +174,6 @@ def _instance_parameters(binding: Binding, address_of_record: str) -> str:
     if address_of_record:
         text += f';pub-gruu="{public_gruu(address_of_record, binding.instance)}"'
     return text
-
-
-def _same_contact(known: str, text: str, uri: SipUri) -> bool:
-    return known == text or equal(SipUri.parse(known), uri)
 
 
 def _expires(contact: NameAddr, default: int | None) -> int:
