@@ -38,10 +38,11 @@ def read_number(text: str, reading: str, country: Country) -> str:
 
     Digits are read by their prefix alone, whether such a number exists or not.
     """
-    if reading == "bare" and text.isascii() and text.isdigit() and len(text) >= _SHORTEST_PUBLIC:
+    digits = text.partition(";")[0]  # RFC 3966 section 3: parameters such as ;npdi follow
+    if reading == "bare" and digits.isascii() and digits.isdigit() and len(digits) >= _SHORTEST_PUBLIC:
         prefixes = (country.international_prefix, country.national_prefix)
-        if not text.startswith(tuple(prefix for prefix in prefixes if prefix)):
-            return country.international_form(country.national_prefix + text)
+        if not digits.startswith(tuple(prefix for prefix in prefixes if prefix)):
+            return country.international_form(country.national_prefix + digits)
     return text
 
 

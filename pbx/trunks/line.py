@@ -85,6 +85,7 @@ class Line:
         self._failed: dict[Target, float] = {}  # servers that didn't answer, and until when that counts
         self._left: deque[Target] = deque()  # what this attempt to register hasn't tried
         self._registering: Target | None = None
+        self._contact = ""  # what the registrar knows us by
         self._told = LineState.UNKNOWN
         self._is_lost = False  # no address, and said so
         self._recognised: list[str] = []
@@ -217,16 +218,27 @@ class Line:
         due = self._now
         while True:
             targets = await self._look_up()
-            registration = self.registration
-            if registration is not None and registration.flow is not None and not registration.flow.open:
-                registration.refresh(self._now)
-                self._exchange.driver.wake()
+            self._check_registration()
             if supervised and targets and self._now >= due:
                 await self._ask(targets[self._misses % len(targets)])
                 period = self.trunk.supervise_seconds
                 due = self._now + (min(MISSED_PERIOD_SECONDS, period) if self._misses else period)
             soon = supervised and bool(targets) and due < self._now + TICK_SECONDS
             await asyncio.sleep(max(due - self._now, 0.1) if soon else TICK_SECONDS)
+
+    def _check_registration(self) -> None:
+        """Register again when the way that the registrar knows is gone, or our address is another one."""
+        registration = self.registration
+        if registration is None or registration.flow is None or self._registering is None:
+            return
+        if registration.state is not RegistrationState.REGISTERED:
+            return  # it is being asked for, or waits
+        told = registration.contact_uri(registration.flow)
+        if registration.flow.open and told == self._contact:
+            return
+        log.info("trunk=%s its registration is out of date", self.trunk.name)
+        registration.refresh(self._now)
+        self._exchange.driver.wake()
 
     async def _look_up(self) -> list[Target]:
         """Its servers, and the addresses that its calls come from, looked up where that is due."""
@@ -361,6 +373,8 @@ class Line:
     def registered(self, now: float) -> None:
         """The registrar knows us."""
         assert self.registration is not None
+        assert self.registration.flow is not None
+        self._contact = self.registration.contact_uri(self.registration.flow)
         log.info(
             "trunk=%s registered over=%s seconds=%.0f",
             self.trunk.name,

@@ -29,7 +29,7 @@ from sip.net.addresses import is_address
 log = logging.getLogger(__name__)
 
 LOOKUP_SECONDS = 5.0
-QUESTION_SECONDS = 3.0
+QUESTION_SECONDS = 2.0
 SHORTEST_SECONDS = 1.0
 LONGEST_SECONDS = 86_400.0
 SYSTEM_SECONDS = 60.0  # what the machine's own hosts file says has no TTL
@@ -152,7 +152,7 @@ class Resolver:
         held = before.targets if before is not None else ()
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                targets, seconds = await self._look_up(key[0], port, transport)
+                targets, seconds = await self._look_up(key[0], port, transport, strict=bool(held))
         except (TimeoutError, LookupFailedError) as error:
             log.warning("host=%s not looked up: %s", host, str(error) or "no name server answers")
             targets, seconds = held, FAILURE_SECONDS
@@ -165,43 +165,62 @@ class Resolver:
         self._found[key] = _Found(targets, self._clock() + seconds)
         return _some(host, targets)
 
-    async def _look_up(self, host: str, port: int, transport: str) -> tuple[tuple[Target, ...], float]:
-        """The targets and for how many seconds they hold."""
+    async def _look_up(
+        self, host: str, port: int, transport: str, *, strict: bool
+    ) -> tuple[tuple[Target, ...], float]:
+        """The targets and for how many seconds they hold.
+
+        strict: a name server that fails to tell of services makes it all fail. Otherwise the name's own
+        addresses do: the relays of some access routers know nothing of SRV and NAPTR.
+        """
         if port:  # RFC 3263 section 4.2: an explicit port leaves addresses to be looked up, and no more
             return await self._of_addresses(host, transport or "UDP", port)
         if transport:
-            servers = await self._names.ask(_PREFIXES[transport] + host, "SRV")
-            ways = [(transport, servers)]
+            ways = [(transport, await self._services(_PREFIXES[transport] + host, "SRV", strict))]
         else:
-            ways = await self._ways(host)
+            ways = await self._ways(host, strict)
         targets: list[Target] = []
         seconds = LONGEST_SECONDS
         for way, servers in ways:
             found, held_seconds = await self._of_servers(host, way, servers)
             targets += found
-            seconds = min(seconds, held_seconds)
+            if servers.rows:
+                seconds = min(seconds, held_seconds)
         if targets or any(servers.rows for _, servers in ways):
             return tuple(dict.fromkeys(targets))[:MAX_TARGETS], seconds if targets else ABSENCE_SECONDS
         # RFC 3263 section 4.2: without SRV records, the addresses of the name and the default port.
         way = transport or "UDP"
         return await self._of_addresses(host, way, _PORTS[way])
 
-    async def _ways(self, host: str) -> list[tuple[str, Records]]:
+    async def _ways(self, host: str, strict: bool) -> list[tuple[str, Records]]:
         """The SRV records of each transport that the domain offers, best transport first (RFC 3263 4.1)."""
-        pointers = await self._names.ask(host, "NAPTR")
+        usual = [prefix + host for prefix in _PREFIXES.values()]
+        pointers, *services = await asyncio.gather(
+            self._services(host, "NAPTR", strict),
+            *(self._services(name, "SRV", strict) for name in usual),
+        )
+        asked = dict(zip(usual, services, strict=True))
         usable = sorted(
             (row for row in pointers.rows[:MAX_RECORDS] if isinstance(row, Naptr) and _is_usable(row)),
             key=lambda row: (row.order, row.preference),
         )
-        if usable:
-            names = [(_SERVICES[row.service.upper()], row.replacement) for row in usable]
-        else:
-            names = [(transport, prefix + host) for transport, prefix in _PREFIXES.items()]
+        if not usable:
+            return list(zip(_PREFIXES, services, strict=True))
         ways = []
-        for transport, name in names:
-            servers = await self._names.ask(name.rstrip("."), "SRV")
-            ways.append((transport, Records(servers.rows, min(servers.seconds, pointers.seconds))))
+        for row in usable:
+            name = row.replacement.rstrip(".").lower()
+            servers = asked.get(name) or await self._services(name, "SRV", strict)
+            held = Records(servers.rows, min(servers.seconds, pointers.seconds))
+            ways.append((_SERVICES[row.service.upper()], held))
         return ways
+
+    async def _services(self, name: str, kind: Kind, strict: bool) -> Records:
+        try:
+            return await self._names.ask(name, kind)
+        except LookupFailedError:
+            if strict:
+                raise
+            return Records((), FAILURE_SECONDS)
 
     async def _of_servers(self, host: str, transport: str, servers: Records) -> tuple[list[Target], float]:
         targets: list[Target] = []
@@ -222,10 +241,16 @@ class Resolver:
     async def _of_addresses(
         self, name: str, transport: str, port: int, *, named: str = ""
     ) -> tuple[tuple[Target, ...], float]:
-        fours, sixes = await asyncio.gather(self._names.ask(name, "A"), self._names.ask(name, "AAAA"))
-        rows = [*fours.rows[:MAX_RECORDS], *sixes.rows[:MAX_RECORDS]]
+        answers = await asyncio.gather(
+            self._names.ask(name, "A"), self._names.ask(name, "AAAA"), return_exceptions=True
+        )
+        told = [answer for answer in answers if isinstance(answer, Records)]
+        rows = [row for answer in told for row in answer.rows[:MAX_RECORDS]]
         literals = [row for row in rows if isinstance(row, str) and is_address(row)]
-        seconds = min((answer.seconds for answer in (fours, sixes) if answer.rows), default=ABSENCE_SECONDS)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not literals:
+                raise answer  # where one version is told, that the other isn't does no harm
+        seconds = min((answer.seconds for answer in told if answer.rows), default=ABSENCE_SECONDS)
         targets = [Target(transport, literal, port, named or name) for literal in dict.fromkeys(literals)]
         return tuple(targets[:MAX_TARGETS]), seconds
 

@@ -124,6 +124,7 @@ def test_a_number_is_written_as_the_operator_wants_it_and_short_ones_as_they_are
         ("bare", "0033383001010", "0033383001010"),
         ("bare", "+33383001010", "+33383001010"),
         ("bare", "18", "18"),
+        ("bare", "383001010;npdi", "+33383001010"),
         ("auto", "383001010", "383001010"),
     ],
 )

@@ -39,10 +39,11 @@ from sip.net.resolver import (
 class Book:
     """A name server that knows what is written here, and counts what it is asked."""
 
-    def __init__(self, **records: object) -> None:
+    def __init__(self) -> None:
         self.records: dict[tuple[str, Kind], Records] = {}
         self.asked: list[str] = []
         self.away = False
+        self.fails: set[Kind] = set()
         self.hangs = False
 
     def write(self, name: str, kind: Kind, *rows: Naptr | Srv | str, seconds: float = 300) -> None:
@@ -52,7 +53,7 @@ class Book:
         self.asked.append(f"{kind} {name}")
         if self.hangs:
             await asyncio.sleep(3600)
-        if self.away:
+        if self.away or kind in self.fails:
             raise LookupFailedError("SERVFAIL")
         return self.records.get((name, kind), Records((), ABSENCE_SECONDS))
 
@@ -239,6 +240,34 @@ async def test_what_held_last_is_given_while_name_servers_are_away(world: World)
     world.now += FAILURE_SECONDS - 1
     await world.found("op.example", 5060)
     assert len(world.book.asked) == asked  # a name server that fails isn't asked again at once
+
+
+async def test_a_relay_that_knows_addresses_only_is_no_hindrance(world: World) -> None:
+    """An access router that fails on SRV and NAPTR, or on IPv6."""
+    world.book.write("op.example", "A", "192.0.2.1")
+    world.book.fails = {"NAPTR", "SRV", "AAAA"}
+    assert await world.found("op.example") == ["UDP 192.0.2.1:5060"]
+
+
+async def test_services_that_fail_for_once_leave_the_known_servers_in_place(world: World) -> None:
+    """The domain's own address may be its web site: it takes no calls because a name server stumbled."""
+    world.book.write("_sip._udp.op.example", "SRV", Srv(1, 0, 5070, "a.op.example."), seconds=60)
+    world.book.write("a.op.example", "A", "192.0.2.1", seconds=60)
+    world.book.write("op.example", "A", "198.51.100.80")
+    assert await world.found("op.example", 0, "UDP") == ["UDP 192.0.2.1:5070"]
+    world.now += 61
+    world.book.fails = {"SRV"}
+    assert await world.found("op.example", 0, "UDP") == ["UDP 192.0.2.1:5070"]
+
+
+async def test_an_absent_transport_shortens_no_ttl(world: World) -> None:
+    world.book.write("_sip._tcp.op.example", "SRV", Srv(1, 0, 5060, "a.op.example."), seconds=600)
+    world.book.write("a.op.example", "A", "192.0.2.1", seconds=600)
+    await world.found("op.example")
+    asked = len(world.book.asked)
+    world.now += 599
+    await world.found("op.example")
+    assert len(world.book.asked) == asked
 
 
 async def test_what_is_known_is_given_without_asking_however_old(world: World) -> None:

@@ -383,6 +383,47 @@ async def test_a_server_whose_certificate_has_another_name_gets_no_call(world: W
     assert op.seen == []
 
 
+@scenario()
+async def test_a_registration_whose_connection_broke_is_made_again_at_once(world: World) -> None:
+    """RFC 5626 section 4.4: calls to us come over that connection."""
+    trunk = ENCRYPTED_TRUNK + "    register: true\n"
+    town, office, op = await watched(world, trunk, ENCRYPTED)
+    assert op.registered.times == 1
+    for stream in list(op.host.streams):
+        stream.close()
+    await world.sleep(6)
+    assert op.registered.times == 2
+    op.call_in("+33383001010")
+    office.reply(await office.expect("INVITE"), 486)
+    await office.expect("ACK")
+    await op.expect(486)
+    await town.exchange.trunks.stop()
+
+
+@scenario()
+async def test_a_trunk_that_is_down_or_unregistered_is_still_tried_last_for_help(world: World) -> None:
+    """Design, promise 3."""
+    town, office, op = await watched(world, STATIC_TRUNK, STATIC)
+    b = operator(town, "b", "203.0.113.2", Profile("b.example"))
+    town.names["sip.operateur-b.example"] = "203.0.113.2"
+    op.silent = True
+    await world.sleep(120)
+    assert status(town).state == "down"
+    b.seen.clear()
+    fire = town.phone("2010", address="10.54.1.99")
+    fire.invite("18")
+    b.reply(await b.expect("INVITE"), 503)  # the site's second trunk comes first now
+    await b.expect("ACK")
+    op.silent = False
+    invite = await op.expect("INVITE")
+    op.answer(invite)
+    await op.expect("ACK")
+    fire.ack(await fire.expect(200))
+    await town.hang_up(fire, op)
+    await office.expect_silence(1)
+    await town.exchange.trunks.stop()
+
+
 # What operators refuse
 
 
