@@ -108,3 +108,47 @@ def test_hashes_are_never_printed() -> None:
 def test_people_of_the_database_join_the_plan() -> None:
     joined = with_directory(PLAN, directory("3001", extension="3001"))
     assert joined.people["3001"].name == "Alice"
+
+
+# --- Ways to a person's telephones -------------------------------------------------------------------------
+
+
+def flow_of(reg_id: int, instance: str = "urn:uuid:1", sign_in: str = "1001") -> Binding:
+    return dataclasses.replace(binding(sign_in), contact=f"sip:{reg_id}@h", instance=instance, reg_id=reg_id)
+
+
+def everything(_: Binding) -> bool:
+    return True
+
+
+def ways(devices: Devices, gone: tuple[Binding, ...] = (), instance: str = "") -> list[list[str]]:
+    found = devices.ways_to("1001", lambda binding: binding not in gone, instance)
+    return [[binding.contact for binding in flows] for flows in found]
+
+
+def test_the_flows_of_one_telephone_are_one_way_each_and_the_newest_first() -> None:
+    """RFC 5626 section 5.3."""
+    devices = loaded(directory("1001-app"))
+    device(devices, "1001").bindings = (flow_of(1), flow_of(2), flow_of(9, "urn:uuid:2"))
+    device(devices, "1001-app").bindings = (flow_of(1, sign_in="1001-app"), binding("1001-app"))
+    assert ways(devices) == [["sip:2@h", "sip:1@h"], ["sip:9@h"], ["sip:1@h"], ["sip:1001-app@192.0.2.1"]]
+
+
+def test_a_flow_that_seems_gone_comes_after_those_that_work_and_so_does_its_telephone() -> None:
+    """RFC 5626 section 5.3."""
+    devices = loaded(directory("1001-app"))
+    one, two, other = flow_of(1), flow_of(2), binding("1001-app")
+    device(devices, "1001").bindings = (one, two)
+    device(devices, "1001-app").bindings = (other,)
+    assert ways(devices, (two,)) == [["sip:1@h", "sip:2@h"], ["sip:1001-app@192.0.2.1"]]
+    assert ways(devices, (one, two)) == [["sip:1001-app@192.0.2.1"], ["sip:2@h", "sip:1@h"]]
+
+
+def test_a_gruu_leads_to_its_telephone_alone() -> None:
+    """RFC 5627 section 6.1."""
+    devices = loaded(directory("1001-app"))
+    device(devices, "1001").bindings = (flow_of(1), flow_of(2))
+    device(devices, "1001-app").bindings = (binding("1001-app"),)
+    assert ways(devices, instance="urn:uuid:1") == [["sip:2@h", "sip:1@h"]]
+    assert ways(devices, instance="urn:uuid:none") == []
+    assert devices.ways_to("2222", everything) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from pbx.keep_alive import UNANSWERED_ALLOWED
+from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from tests.scenarios.town import BEFFROI, DOMAIN, Town, TownPhone, start
 from tests.sim.network import PORT_RESTRICTED, Address, Nat, Passage
@@ -443,3 +444,20 @@ async def test_a_phone_with_a_private_address_in_its_sdp_alone_is_latched(world:
     alice.ack(await alice.expect(200))
     await town.hang_up(alice)
     assert seen == [True]
+
+
+@scenario()
+async def test_sound_has_an_address_of_the_peers_own_ip_version(world: World) -> None:
+    external = ExternalAddress([ipaddress.ip_network("10.0.0.0/8")], ["203.0.113.7"])
+    town = Town(world, external=external, media_addresses=(BEFFROI[0], "2001:db8::10"))
+    told = {
+        peer: town.exchange.media_address_toward(Flow("UDP", ("", 0), (peer, 5060)))
+        for peer in ("10.54.1.1", "192.0.2.1", "2001:db8::1")
+    }
+    assert told == {"10.54.1.1": BEFFROI[0], "192.0.2.1": "203.0.113.7", "2001:db8::1": "2001:db8::10"}
+
+
+@scenario()
+async def test_an_engine_that_puts_no_address_of_its_own_is_told_none(world: World) -> None:
+    town = Town(world, external=ExternalAddress([], ["203.0.113.7"]), media_addresses=())
+    assert town.exchange.media_address_toward(Flow("UDP", ("", 0), ("192.0.2.1", 5060))) == ""

@@ -152,6 +152,7 @@ class Town:
         secret: bytes = b"town",
         keep_alive_seconds: float = 0.0,
         external: ExternalAddress | None = None,
+        media_addresses: tuple[str, ...] = (BEFFROI[0],),
     ) -> None:
         self.world = world
         self.ladder = world.ladder
@@ -160,6 +161,7 @@ class Town:
         self.engine = FakeEngine(BEFFROI[0])
         self.keep_alive_seconds = keep_alive_seconds
         self.external = external
+        self.media_addresses = media_addresses
         self.name_server_seconds = 0.0
         self.names = {name: address for name, (_, address) in OPERATORS.items()}
         self.records: dict[tuple[str, Kind], Records] = {}
@@ -184,7 +186,7 @@ class Town:
             secret=secret,
             names=self,
             external=self.external,
-            media_addresses=(BEFFROI[0],),
+            media_addresses=self.media_addresses,
             keep_alive_seconds=self.keep_alive_seconds,
         )
         return exchange, Node(self.host, exchange.driver)
