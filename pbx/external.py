@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
 from collections.abc import Callable
@@ -12,6 +13,10 @@ from sip.net.addresses import ExternalAddress, is_address
 
 log = logging.getLogger(__name__)
 
+# This machine and its links, whatever else `local_networks` names: nothing translates there.
+ALWAYS_LOCAL = tuple(
+    ipaddress.ip_network(network) for network in ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")
+)
 LOOK_AGAIN_SECONDS = 60.0
 LOOK_UP_SECONDS = 5.0
 
@@ -20,7 +25,7 @@ def external_of(settings: Configuration) -> ExternalAddress:
     """What the configuration says; without an address yet where it says a name."""
     named = settings.external_address
     literal = [named] if named is not None and is_address(named) else []
-    return ExternalAddress(settings.local_networks, literal)
+    return ExternalAddress((*settings.local_networks, *ALWAYS_LOCAL), literal)
 
 
 async def follow(name: str, external: ExternalAddress, changed: Callable[[], None]) -> None:

@@ -70,3 +70,5 @@ def test_a_literal_address_holds_from_the_start(line: str, addresses: tuple[str,
     assert external.addresses == addresses
     assert external.is_local("10.9.9.9")
     assert not external.is_local("192.168.1.1")
+    assert external.is_local("127.0.0.1")
+    assert external.is_local("fe80::1%eth0")
