@@ -432,10 +432,13 @@ class IncomingCall(Call):
         self._session = agent.core.accept(request, transaction, self._facts)
         self._facts.session = self._session
 
-    def ring(self, status: int = 180, sdp: bytes = b"") -> None:
-        """Tell the caller that we ring; with sdp, the answer already, as early media. Raises CallFailed."""
+    def ring(self, status: int = 180, sdp: bytes = b"", *, reliable: bool = False) -> None:
+        """Tell the caller that we ring; with sdp, the answer already, as early media. Raises CallFailed.
+
+        reliable: in a way that must arrive, where the caller takes it (RFC 3262).
+        """
         self._check()
-        self._session.ring(self._now, status, sdp)
+        self._session.ring(self._now, status, sdp, reliable=reliable)
         self._agent.driver.wake()
 
     def answer(self, sdp: bytes) -> None:

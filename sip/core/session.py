@@ -471,13 +471,13 @@ class Session:
 
     def cancel_received(self, cancel: Request, now: float) -> None:
         """The re-INVITE under way was cancelled (9.2)."""
-        waiting = self._invite is not None and self._offering is None
-        if self.state is SessionState.CONFIRMED and self._invite is not None:
-            invite, self._invite = self._invite, None
-            if invite.request is not None and invite.request.body:
-                self.exchange.withdraw()
-            self._core.stack.respond(invite, 487, now, to_tag=self.dialog.local_tag)
-        if waiting and self.user is not None:
+        invite, self._invite = self._invite, None
+        if invite is None or invite.request is None:
+            return
+        if invite.request.body:
+            self.exchange.withdraw()
+        self._core.stack.respond(invite, 487, now, to_tag=self.dialog.local_tag)
+        if self.user is not None:
             self.user.offer_withdrawn(now)
 
     def ack_missing(self, now: float) -> None:
@@ -866,9 +866,9 @@ class Session:
         reinvite, self._reinvite = self._reinvite, None
         if reinvite is not None:
             self.give_up(reinvite.client, now)
-        for attribute in (self._invite, self._offering):
-            if attribute is not None and attribute.request is not None:
-                self._core.stack.respond(attribute, 487, now, to_tag=self.dialog.local_tag)  # 15.1.2
+        for waiting in (self._invite, self._offering):
+            if waiting is not None and waiting.request is not None:
+                self._core.stack.respond(waiting, 487, now, to_tag=self.dialog.local_tag)  # 15.1.2
         self._invite = self._offering = None
 
 
