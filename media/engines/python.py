@@ -115,7 +115,7 @@ class PythonEngine:
         self._session = secrets.randbits(46)
         self._number = secrets.randbits(46)
         self._outbox: list[wire.Command] = []
-        self._flushing = False
+        self._flushing = self._closing = False  # a flush is due: soon, within CLOSE_SECONDS
         self._unsent = b""
         self._reader = wire.FrameReader()
         self._connected = False
@@ -287,8 +287,9 @@ class PythonEngine:
         for ports in self._ports.values():
             ports.exhausted = False
         if self._connected:
-            if not self._outbox:
-                self._loop.call_later(CLOSE_SECONDS, self._flush)
+            if not self._closing:
+                self._closing = True
+                self._loop.call_later(CLOSE_SECONDS, self._flush_ends)
             self._outbox.append(wire.Close(tuple(stream.number for stream in streams.values())))
 
     def codec(self, call: str, leg: str) -> str:
@@ -472,6 +473,10 @@ class PythonEngine:
             return
         self._write(body)
 
+    def _flush_ends(self) -> None:
+        self._closing = False
+        self._flush()
+
     def _write(self, body: bytes) -> None:
         """Send what the socket takes, and the rest when it takes more."""
         try:
@@ -491,7 +496,7 @@ class PythonEngine:
 
     def _readable(self) -> None:
         try:
-            data = self._control.recv(262_144)
+            data = self._control.recv(wire.READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:

@@ -545,7 +545,7 @@ class Relay:
         if self._control is None:
             return False
         try:
-            data = self._control.recv(262_144)
+            data = self._control.recv(wire.READ_BYTES)
         except BlockingIOError:
             return True
         except ConnectionError:

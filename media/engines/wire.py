@@ -21,6 +21,7 @@ import msgspec
 from media.engine import Source
 
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
+READ_BYTES: Final = 16_384  # from a control socket at once; a longer buffer is mapped and unmapped each time
 IPV6: Final = 0x10000
 _LENGTH_BYTES: Final = 4
 
