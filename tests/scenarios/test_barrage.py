@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 
 import pytest
 
@@ -33,6 +34,37 @@ async def test_damaged_messages_end_in_answers_or_silence_and_never_in_an_error(
     await world.sleep(SETTLED_SECONDS)
     town.ladder.clear()
     town.errors.expect("without media relay")  # of calls that offer no sound that could be relayed
+
+
+class _Lines(logging.Handler):
+    """What is logged, as it would be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@scenario(max_rounds=50_000_000)
+async def test_no_line_of_the_log_holds_what_steers_a_terminal_or_ends_a_line(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    town = await start(world)
+    log = _Lines()
+    for name in ("sip", "pbx"):
+        caplog.set_level(logging.INFO, name)
+        logging.getLogger(name).addHandler(log)
+        world.closing.callback(logging.getLogger(name).removeHandler, log)
+    await Barrage(town, 17).run(5000)
+    await world.sleep(SETTLED_SECONDS)
+    town.errors.expect("without media relay")
+    assert len(log.lines) > 1000
+    assert [
+        line for line in log.lines if any(letter < " " or "\x7f" <= letter < "\xa0" for letter in line)
+    ] == []
+    "".join(log.lines).encode()  # nothing that can't be written
 
 
 @scenario(max_rounds=50_000_000)
