@@ -129,6 +129,9 @@ class _Signalling:
             for problem in recovered.problems:
                 log.error("journal: %s", problem)
             held = exchange.registrations.restore(recovered.bindings, loop.time())
+            for device in exchange.devices:
+                for binding in device.bindings:
+                    exchange.gate.welcome(binding.flow.remote[0])
             log.info("bindings=%d restored", held)
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer)
