@@ -41,6 +41,8 @@ CHALLENGE = ("WWW-Authenticate", f'Digest realm="{DOMAIN}", nonce="n1", qop="aut
 class Records:
     """A journal that forgets nothing and writes nowhere."""
 
+    exhausted = False
+
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []
 
@@ -384,6 +386,25 @@ async def test_an_incoming_call_is_rung_answered_and_acknowledged(world: World) 
     call.hang_up()
     bruno.reply(await bruno.expect("BYE"), 200)
     assert (await call.ended()).cause == 16
+
+
+@scenario()
+async def test_a_softphone_may_ring_in_a_way_that_must_arrive(world: World) -> None:
+    """RFC 3262 section 3; the 200 comes after the PRACK of the answer."""
+    alice, bruno = called(world)
+    bruno.invite("alice", headers=[("Supported", "100rel")])
+    call = await alice.incoming()
+    call.ring(183, ANSWER, reliable=True)
+    ringing = await bruno.expect(183)
+    call.answer(ANSWER)
+    bruno.prack(ringing)
+    await bruno.expect("200 PRACK")
+    answer = await bruno.expect("200 INVITE")
+    assert (ringing.body, answer.body) == (ANSWER, b"")
+    bruno.ack(answer)
+    await call.acknowledged()
+    call.hang_up()
+    bruno.reply(await bruno.expect("BYE"), 200)
 
 
 @scenario()
