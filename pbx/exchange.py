@@ -24,9 +24,10 @@ from media.engine import (
 )
 from pbx.calls.app import App
 from pbx.calls.call import Call
+from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import Digit, LegEnded, Played
 from pbx.calls.leg import Leg
-from pbx.calls.router import Router, dialled_number
+from pbx.calls.router import Router
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
 from pbx.defence.spending import BudgetSpent, KeptSpending, Spending
@@ -44,11 +45,12 @@ from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
 from sip.core.identifiers import Identifiers
-from sip.core.inspection import ALLOWED
+from sip.core.inspection import ALLOWED, SUPPORTED
 from sip.core.message import Request
 from sip.core.name_addr import NameAddr
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
+from sip.core.replaces import Replaces, find
 from sip.core.stack import ServerTransaction
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.ua_core import UserAgentCore
@@ -64,7 +66,8 @@ log = logging.getLogger(__name__)
 REFUSED_SECONDS = 3600.0  # how long a server that refused TCP isn't asked again
 
 BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
-METHODS = (*ALLOWED, "SUBSCRIBE", "PUBLISH", "MESSAGE")
+METHODS = (*ALLOWED, "INFO", "REFER", "SUBSCRIBE", "PUBLISH", "MESSAGE")
+EXTENSIONS = (*SUPPORTED, "replaces", "norefersub")  # RFC 3891, RFC 4488
 
 
 class RecordWriter(Protocol):
@@ -135,7 +138,9 @@ class Exchange:
         self.journal = journal
         self.clock = clock
         self.flow = flow
-        self.core = UserAgentCore(Identifiers(secret + b"identifiers"), self, methods=METHODS)
+        self.core = UserAgentCore(
+            Identifiers(secret + b"identifiers"), self, methods=METHODS, extensions=EXTENSIONS
+        )
         self.driver = Driver(self.core, journal.flush, external)
         self._media_addresses = {":" in address: address for address in media_addresses}
         self.gate = Gate(clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans)
@@ -246,7 +251,7 @@ class Exchange:
 
     def _spend(self, call: Call) -> None:
         """Count a call on the plan's budgets, or tell that one of them refused it."""
-        device = self.devices.find(call.caller.device)
+        device = self.devices.find(call.payer or call.caller.device)
         user = device.extension if device is not None else ""
         target = call.decision.target
         if isinstance(target, Reject) and target.reason == "budget":
@@ -276,6 +281,16 @@ class Exchange:
     def legs(self) -> Iterator[Leg]:
         """The legs of all calls that haven't ended."""
         return (leg for call in self._calls.values() for leg in call.legs if leg.ended_at is None)
+
+    def leg_of(self, replaces: Replaces) -> Leg:
+        """The leg whose dialog is to be replaced. Raises RemoteProtocolError as `sip.core.replaces.find`."""
+        return find(replaces, self.legs())
+
+    def identity_of_device(self, device: str) -> tuple[str, str]:
+        """The number and the name that a device's person is shown with; empty for a trunk."""
+        known = self.devices.find(device)
+        person = self.plan.people.get(known.extension) if known is not None else None
+        return (person.extension, person.name) if person is not None else ("", "")
 
     def media_event(self, event: MediaEvent) -> None:
         """The media engine tells something."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from media.engine import MediaMisuse, MediaRefused
+from pbx.calls.broker import Broker
 from pbx.calls.call import Call
-from pbx.calls.happenings import Acknowledged, OfferAnswered, Offered, OfferRefused
+from pbx.calls.happenings import Acknowledged, Offered, Referred
 from pbx.calls.leg import Leg
-from sip.core.errors import LocalProtocolError
 
 
 async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
@@ -30,7 +29,17 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
         caller.answer(answer)
     else:
         await _connect_late(call, answered, body)
-    await talk(call, caller, answered)
+    await talk(call, Broker(call, caller, answered))
+
+
+async def talk(call: Call, broker: Broker) -> NoReturn:
+    """Broker and transfer until one of the two hangs up (LegEnded)."""
+    while True:
+        match await call.next_happening(broker.seconds_to_retry()):
+            case Referred() as asked:
+                await call.exchange.router.transfer(call, broker, asked)
+            case happening:
+                await broker.take(happening)
 
 
 async def _connect_late(call: Call, answered: Leg, offer: bytes) -> None:
@@ -61,46 +70,3 @@ async def caller_answer(call: Call) -> bytes:
                 leg.refuse_offer(491)  # RFC 3261 14.2: our own offer is under way
             case _:
                 pass
-
-
-async def talk(call: Call, one: Leg, other: Leg) -> NoReturn:
-    """Relay what either side changes (hold, codec, address) until one hangs up (LegEnded)."""
-    while True:
-        match await call.next_happening():
-            case Offered(leg, body):
-                await _relay_offer(call, leg, other if leg is one else one, body)
-            case OfferAnswered(leg, body):
-                await _relay_answer(call, leg, other if leg is one else one, body)
-            case OfferRefused(leg, status):
-                # What else a peer says (407, 500) is between it and us.
-                (other if leg is one else one).refuse_offer(491 if status == 491 else 488)
-            case _:
-                pass  # digits pass in the sound itself; late provisional responses mean nothing now
-
-
-async def _relay_offer(call: Call, offerer: Leg, peer: Leg, body: bytes) -> None:
-    if not body:
-        offerer.refuse_offer(488)  # an offer of our own in mid-call comes with the offer broker
-        return
-    if not peer.may_offer:
-        offerer.refuse_offer(491)
-        return
-    try:
-        offer = await call.engine.offer(
-            call.id, offerer.name, peer.name, body, nat=offerer.behind_nat, advertise=peer.media_address
-        )
-        peer.offer(offer)
-    except MediaRefused as refused:
-        offerer.refuse_offer(refused.status)
-    except LocalProtocolError:
-        offerer.refuse_offer(491)  # the peer made an offer of its own while the engine was asked
-
-
-async def _relay_answer(call: Call, answerer: Leg, peer: Leg, body: bytes) -> None:
-    try:
-        answer = await call.engine.answer(
-            call.id, answerer.name, peer.name, body, nat=answerer.behind_nat, advertise=peer.media_address
-        )
-        peer.accept_offer(answer)
-    except (MediaRefused, MediaMisuse):
-        peer.refuse_offer(488)

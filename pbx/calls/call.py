@@ -18,7 +18,6 @@ from sip.core.dialog_request import Authorize
 from sip.core.errors import SipError
 from sip.core.flow import Flow
 from sip.core.incoming_session import CANCELLED
-from sip.core.message import Request
 from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 from sip.core.session import SessionState
 
@@ -72,12 +71,16 @@ class Call:
         "legs",
         "max_forwards",
         "offer",
+        "payer",
         "plan",
         "started_at",
         "to",
     )
 
-    def __init__(self, exchange: Exchange, plan: Plan, decision: Decision, request: Request) -> None:
+    def __init__(
+        self, exchange: Exchange, plan: Plan, decision: Decision, offer: bytes, max_forwards: int = 70
+    ) -> None:
+        """offer: the caller's, empty for a late one. max_forwards: of the requests that it makes."""
         self.exchange = exchange
         self.engine = exchange.engine
         self.started_at = exchange.clock()
@@ -90,8 +93,9 @@ class Call:
         self.from_name = decision.caller_name or ""
         self.to = ""
         self.cause = ""
-        self.offer = request.body  # the caller's offer, empty for a late one
-        self.max_forwards = request.max_forwards - 1
+        self.offer = offer
+        self.max_forwards = max_forwards
+        self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -168,6 +172,20 @@ class Call:
             self.exchange.on_leg(leg)
         self.exchange.driver.wake()
         return leg
+
+    def other_party(self, leg: Leg) -> Leg | None:
+        """The party that this one speaks with; None while nobody has answered."""
+        for other in self.legs:
+            if other is not leg and other.confirmed:
+                return other
+        return None
+
+    def identity_of(self, leg: Leg) -> tuple[str, str]:
+        """The number and the name that a party of this call is shown with."""
+        if leg is self.caller:
+            return self.from_number, self.from_name
+        number, name = self.exchange.identity_of_device(leg.device)
+        return number or self.decision.dialled, name
 
     # For the legs and the engine
 

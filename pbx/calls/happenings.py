@@ -9,6 +9,7 @@ from sip.core.reason import Reason
 
 if TYPE_CHECKING:
     from pbx.calls.leg import Leg
+    from sip.core.refer import Refer, ReferSubscription
 
 
 class LegEnded(Exception):
@@ -64,6 +65,13 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferWithdrawn:
+    """A party took its offer back before our answer."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
 class OfferAnswered:
     """A party accepted our re-INVITE."""
 
@@ -81,10 +89,52 @@ class OfferRefused:
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A party pressed a key."""
+    """A party pressed a key. in_sound: by RFC 4733, so that its peer hears it as well; else by INFO."""
 
     leg: Leg
     digit: str
+    in_sound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A party says that it is somebody else now (RFC 4916, RFC 3325); number and name may be empty."""
+
+    leg: Leg
+    name: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """A party asks that the other one be connected with somebody else (RFC 3515)."""
+
+    leg: Leg
+    refer: Refer
+    progress: ReferSubscription
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRings:
+    """Where a party is being transferred to, a telephone rings."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAnswered:
+    """Somebody has taken a party that was being transferred: it has left this call."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """Nobody took a party that was being transferred. cause: why, in words."""
+
+    leg: Leg
+    status: int
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +155,14 @@ Happening = (
     | Acknowledged
     | Failed
     | Offered
+    | OfferWithdrawn
     | OfferAnswered
     | OfferRefused
+    | Identified
+    | Referred
+    | TransferRings
+    | TransferAnswered
+    | TransferFailed
     | Digit
     | Played
     | TimeUp

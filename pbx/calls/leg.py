@@ -7,20 +7,28 @@ from typing import TYPE_CHECKING
 from pbx.calls.happenings import (
     Acknowledged,
     Answered,
+    Digit,
     Failed,
+    Identified,
     LegEnded,
     OfferAnswered,
     Offered,
     OfferRefused,
+    OfferWithdrawn,
     Progressed,
+    Referred,
 )
 from pbx.records import LegRecord
-from sip.core.errors import RemoteProtocolError
+from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow, host_port
 from sip.core.incoming_session import IncomingSession
+from sip.core.info import digit_of
 from sip.core.message import Request
+from sip.core.name_addr import NameAddr
 from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
+from sip.core.refer import Refer, ReferSubscription
+from sip.core.replaces import Stage
 from sip.core.session import SessionState
 from sip.core.stack import ServerTransaction
 
@@ -121,12 +129,68 @@ class Leg:
             self.refuse(480, cause, reason=reason)
         self._wake()
 
+    def leave(self, cause: str) -> None:
+        """The party has moved into another call, with its dialog."""
+        self._end(cause)
+        self.session = None
+
     def release(self) -> None:
         """Let the 200 to this leg's BYE leave, and let go of the session."""
         if self.session is not None:
             self.session.release(self._now)
             self.session = None
             self._wake()
+
+    def show(self, name: str, number: str) -> None:
+        """Tell the party whom it speaks with now (RFC 3325, RFC 4916), where its telephone takes that."""
+        session = self.session
+        if session is not None and session.state is SessionState.CONFIRMED and session.may_update:
+            identity = self.call.exchange.address_of(number, name)
+            session.update(self._now, f"P-Asserted-Identity: {identity}\r\n")
+            self._wake()
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the leg is answered and hasn't ended."""
+        return self.session is not None and self.session.state is SessionState.CONFIRMED
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID of its dialog (`sip.core.replaces.Replaceable`), empty without one."""
+        return self.session.dialog.call_id if self.session is not None else ""
+
+    @property
+    def local_tag(self) -> str:
+        """Our tag."""
+        return self.session.dialog.local_tag if self.session is not None else ""
+
+    @property
+    def remote_tag(self) -> str:
+        """The party's tag."""
+        return self.session.dialog.remote_tag if self.session is not None else ""
+
+    @property
+    def stage(self) -> Stage:
+        """How far its dialog has come."""
+        if self.confirmed:
+            return Stage.CONFIRMED
+        if self.ended_at is not None:
+            return Stage.ENDED
+        return Stage.EARLY if isinstance(self.session, OutgoingSession) else Stage.EARLY_INCOMING
+
+    @property
+    def local_sdp(self) -> bytes:
+        """What the party was told last in an exchange that came to an end; empty before."""
+        return self.session.local_sdp if self.session is not None else b""
+
+    @property
+    def remote_sdp(self) -> bytes:
+        """What the party said last in an exchange that came to an end; empty before."""
+        return self.session.remote_sdp if self.session is not None else b""
+
+    def glare_seconds(self) -> float:
+        """When an offer that met another one may be made again (RFC 3261 section 14.1)."""
+        return self.session.glare_seconds() if self.session is not None else 0.0
 
     @property
     def may_offer(self) -> bool:
@@ -140,14 +204,16 @@ class Leg:
         self._wake()
 
     def accept_offer(self, body: bytes) -> None:
-        """Answer a re-INVITE."""
-        assert self.session is not None
+        """Answer what it offered; nothing once it has ended."""
+        if self.session is None:
+            return
         self.session.accept_offer(body, self._now)
         self._wake()
 
     def refuse_offer(self, status: int) -> None:
-        """Refuse a re-INVITE."""
-        assert self.session is not None
+        """Refuse what it offered; nothing once it has ended."""
+        if self.session is None:
+            return
         self.session.refuse_offer(status, self._now)
         self._wake()
 
@@ -177,8 +243,8 @@ class Leg:
         self.call.post(LegEnded(self, reason))
 
     def acknowledged(self, body: bytes, now: float) -> None:
-        """The caller has our answer; where it has our offer, its own comes with the ACK."""
-        if not self.call.offer and self is self.call.caller:
+        """The party has our answer, or with a body: its own to our offer."""
+        if body or (not self.call.offer and self is self.call.caller):
             self.call.post(Acknowledged(self, body))
 
     def offered(self, body: bytes, now: float) -> None:
@@ -186,14 +252,36 @@ class Leg:
         self.call.post(Offered(self, body))
 
     def offer_withdrawn(self, now: float) -> None:
-        """The party took its offer back; an answer that comes to it later isn't sent."""
+        """The party took its offer back."""
+        self.call.post(OfferWithdrawn(self))
 
     def identity_changed(self, request: Request, now: float) -> None:
-        """The party is somebody else now, which the other one isn't told yet."""
+        """The party is somebody else now."""
+        shown = request.headers.get("p-asserted-identity", [request.first("from")])[0]
+        try:
+            address = NameAddr.parse(shown)
+            self.call.post(Identified(self, address.display, address.sip_uri.user or ""))
+        except ParseError:
+            return  # it only informs
 
     def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
-        """Another request within the dialog."""
-        raise RemoteProtocolError(501, "Not Implemented")
+        """INFO with a key, or a REFER. Raises RemoteProtocolError for anything else."""
+        stack = self.call.exchange.core.stack
+        match request.method:
+            case "INFO":
+                key = digit_of(request)
+                stack.respond(transaction, 200, now)
+                if key is not None:
+                    self.call.post(Digit(self, key.digit, in_sound=False))
+            case "REFER":
+                session = self.session
+                assert session is not None
+                refer = Refer.parse(request)
+                refer.check_callable()
+                stack.respond(transaction, 202, now, headers=refer.response_headers)
+                self.call.post(Referred(self, refer, ReferSubscription(session, refer, now)))
+            case _:
+                raise RemoteProtocolError(501, "Not Implemented")
 
     def offer_answered(self, body: bytes, now: float) -> None:
         """The party accepted our re-INVITE."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,16 +15,21 @@ from pbx.apps.dial import dial
 from pbx.apps.echo import echo
 from pbx.apps.outside import outside
 from pbx.calls.app import App
+from pbx.calls.broker import Broker
 from pbx.calls.call import Call
+from pbx.calls.dialled import dialled_number
+from pbx.calls.happenings import Referred
 from pbx.calls.leg import Leg
+from pbx.calls.transfer import holding_channel, take, transfer
+from pbx.calls.transferee import Transferee
 from pbx.nat import is_behind_nat
 from sip.core.errors import RemoteProtocolError
 from sip.core.gruu import instance_called
 from sip.core.identity import asserted_identity
 from sip.core.message import Request
 from sip.core.reason import Reason
+from sip.core.replaces import replaces_of
 from sip.core.transactions.invite_server import InviteServer
-from sip.core.uri import SipUri
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -80,13 +86,14 @@ class Router:
                 site=signed_in.site,
                 spending=exchange.spending,
             )
+        replaced = self._replaced(request) if trunk is None else None
         if request.max_forwards == 0:
             raise RemoteProtocolError(483, "Too Many Hops")
         if request.body and b"m=" not in request.body:
             raise RemoteProtocolError(488, "Not Acceptable Here")
         plan = exchange.plan
         decision = route(plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
-        call = Call(exchange, plan, decision, request)
+        call = Call(exchange, plan, decision, request.body, request.max_forwards - 1)
         behind_nat = is_behind_nat(request, flow.remote[0])
         call.caller = Leg(call, "a", device, flow, behind_nat=behind_nat)
         call.legs.append(call.caller)
@@ -96,12 +103,56 @@ class Router:
         )
         if trunk is None:
             call.from_number = facts.caller or ""
-            exchange.begin(call, app_of(decision, request))
+            app = app_of(decision, request) if replaced is None else partial(take, replaced=replaced)
+            exchange.begin(call, app)
             return
         call.direction = "inbound"
         if isinstance(decision.target, ToTrunks):
             call.from_number = "" if facts.anonymous else caller.number  # the decision shows one of ours
-        exchange.begin(call, partial(_on_trunk, trunk=trunk, app=app_of(decision)))
+        exchange.begin(call, holding_channel(call.caller, app_of(decision)))
+
+    def _replaced(self, request: Request) -> Leg | None:
+        """The leg whose place an INVITE of a device of ours takes (RFC 3891); an operator's takes none."""
+        if "replaces" not in request.headers:
+            return None
+        replaces = replaces_of(request)
+        assert replaces is not None
+        return self._exchange.leg_of(replaces)
+
+    def transfer(self, call: Call, broker: Broker, asked: Referred) -> Awaitable[None]:
+        """Do what a party's REFER asks for; see `pbx.calls.transfer.transfer`."""
+        return transfer(call, broker, asked)
+
+    def decide_for(self, referrer: Leg, dialled: str) -> Decision:
+        """Where a number leads for a party that transfers to it: its rights count.
+
+        Raises RemoteProtocolError where it may not.
+        """
+        exchange = self._exchange
+        device = exchange.devices.find(referrer.device)
+        if device is None:
+            raise RemoteProtocolError(403, "Forbidden")  # an operator makes no calls of ours
+        facts = Facts(dialled, caller=device.extension, address=referrer.flow.remote[0], site=device.site)
+        decision = route(exchange.plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
+        if isinstance(decision.target, Reject):
+            raise RemoteProtocolError(decision.target.status, "Refused By The Plan")
+        return decision
+
+    def onward(self, call: Call, stays: Leg, decision: Decision, *, payer: str) -> Call:
+        """Begin a call of its own, to where the decision leads, for a party of another call.
+
+        payer: the device that transfers it, whose budgets it is on.
+        """
+        exchange = self._exchange
+        onward = Call(exchange, exchange.plan, decision, stays.remote_sdp)
+        onward.caller = Transferee(onward, "a", stays)
+        onward.legs.append(onward.caller)
+        onward.from_number, onward.from_name = call.identity_of(stays)
+        onward.payer = payer
+        if stays.device in call.plan.trunks:
+            onward.direction = "inbound"
+        exchange.begin(onward, holding_channel(stays, app_of(decision)))
+        return onward
 
 
 def app_of(decision: Decision, request: Request | None = None) -> App:
@@ -135,23 +186,6 @@ def app_of(decision: Decision, request: Request | None = None) -> App:
 async def _named(call: Call, name: str, app: App) -> None:
     call.to = name
     await app(call)
-
-
-async def _on_trunk(call: Call, trunk: str, app: App) -> None:
-    """A call from an operator takes one of the trunk's channels as long as it lasts."""
-    trunks = call.exchange.trunks
-    trunks.occupy(trunk)
-    try:
-        await app(call)
-    finally:
-        trunks.free(trunk)
-
-
-def dialled_number(uri: str) -> str:
-    """What the Request-URI asks for: the user part of a SIP URI, or the whole URI where it has none."""
-    if uri[:4].lower() in {"tel:", "urn:"}:
-        return uri
-    return SipUri.parse(uri).user or uri
 
 
 def caller_number(request: Request) -> str:

@@ -185,22 +185,31 @@ async def test_answer_without_an_offer_is_our_own_mistake(engine: MediaEngine, p
         await engine.answer("d", "a", "b", phones().sdp())
 
 
-async def test_hold_by_direction_goes_through(engine: MediaEngine, phones: Phones):
+@pytest.mark.parametrize(
+    ("held", "answered"),
+    [("sendonly", "recvonly"), ("inactive", "inactive"), ("recvonly", "sendonly"), ("sendrecv", "sendrecv")],
+)
+async def test_hold_is_answered_and_the_other_side_is_told_nothing_of_it(
+    engine: MediaEngine, phones: Phones, held: str, answered: str
+):
+    # RFC 3264 sections 6.1 and 8.4
     alice, bob = phones(), phones()
-    await call_up(engine, alice, bob)
-    held_offer = await engine.offer("c", "a", "b", alice.sdp(direction="sendonly", version=2))
-    assert audio(held_offer).direction == "sendonly"
-    held_answer = await engine.answer("c", "b", "a", bob.sdp("8 101", "recvonly", version=2))
-    assert audio(held_answer).direction == "recvonly"
+    offered, _ = await call_up(engine, alice, bob)
+    told = await engine.offer("c", "a", "b", alice.sdp(direction=held, version=2))
+    assert audio(told).direction == "sendrecv"
+    assert version(told) == version(offered)
+    answer = await engine.answer("c", "b", "a", bob.sdp("8 101"))
+    assert audio(answer).direction == answered
 
 
-async def test_hold_by_an_address_of_zeros_becomes_a_direction(engine: MediaEngine, phones: Phones):
+async def test_hold_by_an_address_of_zeros_is_answered_as_a_hold(engine: MediaEngine, phones: Phones):
     # RFC 3264 section 8.4: the old form of hold.
     alice, bob = phones(), phones()
     await call_up(engine, alice, bob)
     offered = audio(await engine.offer("c", "a", "b", alice.sdp(host="0.0.0.0", version=2)))
     assert offered.host == "127.0.0.1"
-    assert offered.direction == "sendonly"
+    assert offered.direction == "sendrecv"
+    assert audio(await engine.answer("c", "b", "a", bob.sdp("8 101"))).direction == "recvonly"
 
 
 async def test_version_grows_only_when_the_body_changed(engine: MediaEngine, phones: Phones):
@@ -209,9 +218,9 @@ async def test_version_grows_only_when_the_body_changed(engine: MediaEngine, pho
     again = await engine.offer("c", "a", "b", alice.sdp(version=2))
     assert again == offered
     await engine.answer("c", "b", "a", bob.sdp("8 101"))
-    on_hold = await engine.offer("c", "a", "b", alice.sdp(direction="sendonly", version=3))
-    assert version(on_hold) == version(offered) + 1
-    assert sdp.parse(on_hold).origin[1] == sdp.parse(offered).origin[1]
+    fewer = await engine.offer("c", "a", "b", alice.sdp("8 101", version=3))
+    assert version(fewer) == version(offered) + 1
+    assert sdp.parse(fewer).origin[1] == sdp.parse(offered).origin[1]
 
 
 async def test_other_side_may_offer_again(engine: MediaEngine, phones: Phones):

@@ -18,7 +18,8 @@ from pbx.apps.announce import announce
 from pbx.apps.dial import dial
 from pbx.apps.echo import echo
 from pbx.apps.outside import outside
-from pbx.calls.router import REJECTED, app_of, caller_number, dialled_number, wants_privacy
+from pbx.calls.dialled import dialled_number
+from pbx.calls.router import REJECTED, app_of, caller_number, wants_privacy
 from sip.core.errors import ParseError
 from sip.core.message import Request
 from sip.core.parser import parse_message

@@ -131,7 +131,7 @@ async def test_an_extension_that_is_required_and_unknown_is_refused(world: World
     assert refusal.header("Unsupported") == "teleport, telepathy"
 
 
-@pytest.mark.parametrize(("method", "status"), [("NOTIFY", 405), ("REFER", 405), ("JUMP", 501)])
+@pytest.mark.parametrize(("method", "status"), [("NOTIFY", 405), ("JUMP", 501)])
 @scenario()
 async def test_a_method_that_is_not_ours_is_refused_with_those_that_are(
     world: World, method: str, status: int
@@ -144,6 +144,16 @@ async def test_a_method_that_is_not_ours_is_refused_with_those_that_are(
     allowed = refusal.header("Allow").split(", ")
     assert {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE"} <= {*allowed}
     assert method not in allowed
+
+
+@pytest.mark.parametrize("method", ["PRACK", "REFER", "INFO"])
+@scenario()
+async def test_what_belongs_to_a_call_is_refused_outside_of_one(world: World, method: str) -> None:
+    """RFC 3261 section 12.2.2."""
+    town = await start(world)
+    alice = town.phone("1001")
+    alice.send(method, "1002")
+    await alice.expect(481)
 
 
 @scenario()
