@@ -188,15 +188,6 @@ async def _named(call: Call, name: str, app: App) -> None:
     await app(call)
 
 
-def caller_number(request: Request) -> str:
-    """The number that a trunk gives for its caller, as it writes it; empty where it gives none.
-
-    P-Asserted-Identity where there is one that can be read, else Remote-Party-ID, else From (RFC 3325 section
-    9.1).
-    """
-    return asserted_identity(request, trusted=True).number
-
-
 def wants_privacy(request: Request) -> bool:
     """Whether the caller asked that its number isn't shown (RFC 3323 section 4.2, RFC 3325 section 9.3)."""
     return asserted_identity(request, trusted=True).privacy.hides_caller

@@ -19,7 +19,7 @@ from pbx.apps.dial import dial
 from pbx.apps.echo import echo
 from pbx.apps.outside import outside
 from pbx.calls.dialled import dialled_number
-from pbx.calls.router import REJECTED, app_of, caller_number, wants_privacy
+from pbx.calls.router import REJECTED, app_of, wants_privacy
 from sip.core.errors import ParseError
 from sip.core.message import Request
 from sip.core.parser import parse_message
@@ -56,41 +56,6 @@ def test_a_request_uri_of_another_scheme_is_answered_416() -> None:
     with pytest.raises(ParseError) as refused:
         dialled_number("http://valmont.example")
     assert refused.value.status == 416
-
-
-@pytest.mark.parametrize(
-    ("lines", "number"),
-    [
-        ([], "+33699999999"),
-        (["P-Asserted-Identity: <sip:+33601020304@op.example>"], "+33601020304"),
-        (['P-Asserted-Identity: "Bob, B." <sip:+33601020304@op.example>'], "+33601020304"),
-        (["P-Asserted-Identity: <sip:bob@op.example>, <tel:+33601020304>"], "+33601020304"),
-        (["P-Asserted-Identity: <sip:bob@op.example>", "P-Asserted-Identity: <tel:+336>"], "+336"),
-        (["P-Asserted-Identity: tel:+33-6-01-02-03-04;cpc=ordinary"], "+33601020304"),
-        (["P-Asserted-Identity: nonsense"], "+33699999999"),
-        (["P-Asserted-Identity: <mailto:bob@op.example>"], "+33699999999"),
-        (['P-Asserted-Identity: "unfinished <sip:+336@x>'], "+33699999999"),
-    ],
-)
-def test_the_callers_number_is_the_one_asserted_else_the_one_of_from(lines: list[str], number: str) -> None:
-    """RFC 3325 section 9.1: at most one SIP and one tel URI."""
-    assert caller_number(invite(*lines)) == number
-
-
-@pytest.mark.parametrize(
-    ("sender", "number"),
-    [
-        ("<sip:anonymous@anonymous.invalid>", ""),
-        ("<tel:+33699999999>", "+33699999999"),
-        ("<sip:0699999999;phone-context=+33@op.example>", "0699999999"),
-        ("<sip:op.example>", ""),
-        ("<sip:%0d%0aVia%3a@op.example>", ""),
-        (f"<sip:{'9' * 40}@op.example>", ""),
-        ("<http://op.example>", ""),
-    ],
-)
-def test_what_is_no_number_is_none(sender: str, number: str) -> None:
-    assert caller_number(invite(sender=sender)) == number
 
 
 @pytest.mark.parametrize(
