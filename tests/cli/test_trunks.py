@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.cli.conftest import Town
 
 
 @contextmanager
-def answering() -> Iterator[int]:
-    """Something that answers every SIP request with 200 on a loopback port."""
+def answering(seen: list[str]) -> Iterator[int]:
+    """Something that answers every SIP request with 200 on a loopback port, and writes them to `seen`."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
         bound.settimeout(0.2)
@@ -24,7 +26,8 @@ def answering() -> Iterator[int]:
                     data, source = bound.recvfrom(65_535)
                 except TimeoutError:
                     continue
-                lines = data.decode("latin-1").split("\r\n")
+                seen.append(data.decode("latin-1"))
+                lines = seen[-1].split("\r\n")
                 kept = [
                     line for line in lines[1:] if line.startswith(("Via", "From", "To", "Call-ID", "CSeq"))
                 ]
@@ -41,7 +44,7 @@ def answering() -> Iterator[int]:
 
 
 def test_trunks_are_listed_with_their_state_and_delay(town: Town):
-    with answering() as port:
+    with answering([]) as port:
         town.change_plan(
             "host: sip.operateur-a.example\n    transport: tls", f"host: 127.0.0.1\n    port: {port}"
         )
@@ -67,3 +70,26 @@ def test_without_a_node_there_is_nothing_to_list(town: Town):
     outcome = town.run("trunk", "list")
     assert outcome.status == 1
     assert "no node runs" in outcome.err
+
+
+def test_a_node_registers_at_its_operator_and_takes_the_binding_away_when_it_stops(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OPERATEUR_A_SECRET", "s")
+    seen: list[str] = []
+    with answering(seen) as port:
+        town.change_plan(
+            "host: sip.operateur-a.example\n    transport: tls",
+            "host: sip.operateur-a.example\n    transport: udp\n    register: true\n"
+            f"    proxy: 127.0.0.1:{port}",
+        )
+        town.change_plan("sip.operateur-b.example", "127.0.0.2")
+        with town.serving() as log_until:
+            log_until("trunk=operateur-a registered")
+            first = town.run("trunk", "list", "--json").json[0]
+            shown = town.run("trunk", "list").out
+    registers = [text for text in seen if text.startswith("REGISTER sip:sip.operateur-a.example SIP/2.0")]
+    assert first["registers"] is True
+    assert first["registered_until"] in shown
+    assert "\r\nExpires: 600\r\n" in registers[0]
+    assert "\r\nExpires: 0\r\n" in registers[-1]
