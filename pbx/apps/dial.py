@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from media.simpler import simpler_offer
 from pbx.calls.bridge import connect
+from pbx.calls.broker import take_early
 from pbx.calls.call import Call
-from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
+from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, Progressed, TimeUp
 from pbx.calls.leg import Leg
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
@@ -134,6 +135,8 @@ async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones) -> tupl
                 case Answered(leg, body):
                     ringing.remove(leg)
                     return leg, body
+                case Offered(leg, _) as offered:
+                    await take_early(call, leg, offered)
                 case Failed(leg, status, _):
                     ringing.remove(leg)
                     ringing += await phones.ring_otherwise(leg, status)

@@ -15,8 +15,9 @@ from media.simpler import simpler_offer
 from pbx.apps.announce import announce
 from pbx.apps.dial import BUSY, NO_ANSWER
 from pbx.calls.bridge import connect
+from pbx.calls.broker import take_early
 from pbx.calls.call import Call
-from pbx.calls.happenings import Answered, Failed, LegEnded, Progressed, TimeUp
+from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, Progressed, TimeUp
 from pbx.calls.leg import Leg
 from pbx.trunks import Attempt
 from pbx.trunks.failover import Step, step_after, told_to_caller
@@ -209,6 +210,8 @@ async def _wait(
             case Answered(_, body):
                 attempt.line.heard(attempt.target)
                 return body or early, None  # some gateways say it once, in the 183
+            case Offered() as offered:
+                await take_early(call, leg, offered)
             case Failed(_, status, reason):
                 return b"", _refusal(leg, attempt, status, reason)
             case TimeUp():

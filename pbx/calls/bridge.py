@@ -29,7 +29,11 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
         caller.answer(answer)
     else:
         await _connect_late(call, answered, body)
-    await talk(call, Broker(call, caller, answered))
+    broker = Broker(call, caller, answered)
+    for leg in (caller, answered):
+        if leg.proposal:
+            broker.propose(leg, leg.proposal)
+    await talk(call, broker)
 
 
 async def talk(call: Call, broker: Broker) -> NoReturn:
@@ -49,6 +53,7 @@ async def _connect_late(call: Call, answered: Leg, offer: bytes) -> None:
     """
     caller = call.caller
     engine = call.engine
+    acknowledged = answered.agreed
     ours = await engine.offer(
         call.id, answered.name, caller.name, offer, nat=answered.behind_nat, advertise=caller.media_address
     )
@@ -57,7 +62,10 @@ async def _connect_late(call: Call, answered: Leg, offer: bytes) -> None:
     answer = await engine.answer(
         call.id, caller.name, answered.name, theirs, nat=caller.behind_nat, advertise=answered.media_address
     )
-    answered.acknowledge(answer)
+    if acknowledged:
+        answered.proposal = answer  # it offered while it rang, and had an answer of ours (RFC 3262 section 5)
+    else:
+        answered.acknowledge(answer)
 
 
 async def caller_answer(call: Call) -> bytes:

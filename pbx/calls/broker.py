@@ -113,6 +113,9 @@ class Broker:
 
     def propose(self, leg: Leg, body: bytes) -> None:
         """Offer a leg something that nobody asked for: its sound is elsewhere after a transfer."""
+        leg.proposal = b""
+        if not self._concerns(leg, body):
+            return
         self._pending = _Offer(None, leg, body, self._now + PATIENCE_SECONDS, self._now, tell=True)
         self._try()
 
@@ -240,3 +243,22 @@ class Broker:
     @property
     def _now(self) -> float:
         return self._call.exchange.driver.now
+
+
+async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
+    """An offer before the answer, from the device that rings or from the caller it rings for.
+
+    Where the caller made no offer, the device's own (RFC 3262 section 5) is answered by the engine; the
+    caller gets one when somebody has answered.
+    """
+    if offered.leg is leg and not call.offer and not leg.agreed:
+        try:
+            answer = await call.engine.publish(
+                call.id, leg.name, offered.body, nat=leg.behind_nat, advertise=leg.media_address
+            )
+        except MediaRefused as refused:
+            leg.refuse_offer(refused.status)
+        else:
+            leg.accept_offer(answer)
+        return
+    await Broker(call, call.caller, leg).take(offered)

@@ -56,6 +56,7 @@ class Leg:
         "ended_at",
         "flow",
         "name",
+        "proposal",
         "rang",
         "session",
         "started_at",
@@ -73,6 +74,7 @@ class Leg:
         self.ended_at: float | None = None
         self.rang = False
         self.cause = ""
+        self.proposal = b""  # what it is still to be offered
 
     # What an app asks
 
@@ -80,7 +82,7 @@ class Leg:
         """Tell the caller that somebody's phone rings; with a body, early media; not once it has ended."""
         if self.ended_at is not None:
             return  # it gave up just now, and the app is about to hear so
-        self._incoming.ring(self._now, status, body)
+        self._incoming.ring(self._now, status, body, reliable=bool(body))  # RFC 3262, where it takes that
         self.rang = True
         self._changed()
         self._wake()
@@ -89,7 +91,10 @@ class Leg:
         """Answer the caller; nothing once it has ended. body: our answer to its offer, or our offer."""
         if self.ended_at is not None:
             return
-        self._incoming.answer(body, self._now)
+        incoming = self._incoming
+        if incoming.agreed and body != incoming.local_sdp:
+            self.proposal = body  # its answer came with early media: this one is another
+        incoming.answer(body, self._now)
         self.answered_at = self.call.exchange.clock()
         self._changed()
         self._wake()
@@ -153,6 +158,11 @@ class Leg:
     def confirmed(self) -> bool:
         """Whether the leg is answered and hasn't ended."""
         return self.session is not None and self.session.state is SessionState.CONFIRMED
+
+    @property
+    def agreed(self) -> bool:
+        """Whether an offer and its answer have been exchanged with it."""
+        return self.session is not None and self.session.agreed
 
     @property
     def call_id(self) -> str:

@@ -44,8 +44,10 @@ class Transferee(Leg):
             return
         self.take_over()
         self.first.call.post(TransferAnswered(self.first))
-        if body != self.local_sdp and self.may_offer:
+        if self.may_offer:
             self.offer(body)
+        else:
+            self.proposal = body
 
     def refuse(self, status: int, cause: str, *, reason: Reason | None = None, phrase: str = "") -> None:
         """Nobody takes the party: it stays where it is."""
