@@ -211,7 +211,8 @@ class CertificatesInUse:
         self.on_change: Callable[[ServerContexts], None] = lambda _: None
         self.certificates: list[Certificate] = []
         self.contexts: ServerContexts | None = None
-        self.refresh()
+        if self.refresh():
+            self._tell()
 
     async def watch(self) -> None:
         """Look after the files until cancelled."""
@@ -219,6 +220,7 @@ class CertificatesInUse:
             await asyncio.sleep(LOOK_SECONDS)
             if await asyncio.to_thread(self.refresh) and self.contexts is not None:
                 self.on_change(self.contexts)
+                self._tell()
 
     def refresh(self) -> bool:
         """Take what has changed on the disk, or is about to end; True when something was taken.
@@ -238,9 +240,11 @@ class CertificatesInUse:
             return False
         self._told = ""
         self.certificates = certificates
-        first = certificates[0]
-        log.info("certificate=%s until=%s taken", first.path, f"{first.not_after:%Y-%m-%d}")
         return True
+
+    def _tell(self) -> None:
+        first = self.certificates[0]
+        log.info("certificate=%s until=%s taken", first.path, f"{first.not_after:%Y-%m-%d}")
 
     def _is_due(self) -> bool:
         """Whether a file has changed, or our own pair is to be renewed. Raises CertificateError."""
