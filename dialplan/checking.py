@@ -11,7 +11,18 @@ from dialplan.checks.duties import check_duties
 from dialplan.checks.owned import check_nested_networks, check_owned
 from dialplan.checks.paths import check_paths
 from dialplan.checks.rules import check_rules
-from dialplan.decision import Decision, Facts, Reject, Target, ToFeature, ToPerson, ToService, ToTrunks
+from dialplan.decision import (
+    NORMAL,
+    Conditions,
+    Decision,
+    Facts,
+    Reject,
+    Target,
+    ToFeature,
+    ToPerson,
+    ToService,
+    ToTrunks,
+)
 from dialplan.document import did_you_mean
 from dialplan.explaining import describe
 from dialplan.finding import Finding, Severity
@@ -111,7 +122,8 @@ def _run_test(plan: Plan, test: PlanTest, now: datetime, instants: list[datetime
 
 def _facts(plan: Plan, test: PlanTest) -> Facts:
     if not test.from_trunk:
-        return Facts(test.dial, caller=test.caller, site=test.at_site)
+        down = Conditions(trunks_down=frozenset((test.trunk_down,))) if test.trunk_down else NORMAL
+        return Facts(test.dial, caller=test.caller, site=test.at_site, conditions=down)
     number = plan.country.international_form(test.dial)
     owners = [
         trunk.name for trunk in plan.trunks.values() if any(number in numbers for numbers in trunk.owns)
@@ -267,6 +279,14 @@ def _check_caller_ids(plan: Plan) -> Iterator[Finding]:
         if item.public is not None and not shown.covers(item.public):
             message = f"no trunk owns or presents all of the direct numbers {item.public}"
             yield _finding(plan, "caller_id_not_ours", "error", item, message, hint)
+    for person in plan.people.values():
+        if person.caller_id not in ("", "anonymous") and person.caller_id not in shown:
+            message = f"no trunk owns or presents {person.caller_id}, which user {person.extension} shows"
+            yield _finding(plan, "caller_id_not_ours", "error", person, message, hint)
+    for group in plan.groups.values():
+        if group.caller_id and group.caller_id not in shown:
+            message = f"no trunk owns or presents {group.caller_id}, which group {group.name} shows"
+            yield _finding(plan, "caller_id_not_ours", "error", group, message, hint)
 
 
 # Features, destinations, groups

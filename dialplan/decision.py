@@ -3,11 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dialplan.budgets import NOTHING_SPENT, Spending
+
+if TYPE_CHECKING:
+    from dialplan.plan import Members
+
+
+@dataclass(frozen=True, slots=True)
+class Forwards:
+    """Where a person sends calls on: numbers as they would dial them, "" for nowhere.
+
+    no_answer_seconds: how long their devices ring before `no_answer`.
+    """
+
+    always: str = ""
+    busy: str = ""
+    no_answer: str = ""
+    no_answer_seconds: int = 20
+    do_not_disturb: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Somebody opened or closed a service or a schedule by hand; it ends by itself at `until` (aware).
+
+    to: where a closed service's calls go meanwhile, as in a plan; "" for its own `when_closed:`.
+    """
+
+    is_open: bool
+    until: datetime
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """An emergency call was made: for an hour, calls to the number that it showed ring its device too.
+
+    device: the sign-in of the device. at: when the call was made, aware.
+    """
+
+    device: str
+    extension: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What is unusual at a node now. Calls share one value; nothing is looked up while it is NORMAL.
+
+    sites_down: sites that our own network doesn't reach. forwards: by extension; they replace the plan's.
+    services, schedules: overrides by name. callbacks: by the public number that was shown.
+    """
+
+    trunks_down: frozenset[str] = frozenset()
+    sites_down: frozenset[str] = frozenset()
+    forwards: Mapping[str, Forwards] = field(default_factory=dict)
+    services: Mapping[str, Override] = field(default_factory=dict)
+    schedules: Mapping[str, Override] = field(default_factory=dict)
+    callbacks: Mapping[str, Callback] = field(default_factory=dict)
+
+
+NORMAL = Conditions()
+
+
+class Diversion(NamedTuple):
+    """Somebody or something that sent the call on. who: an extension or a service's name.
+
+    number: what is told of it outside: E.164 where it has such a number. reason: a word of RFC 5806
+    section 4 (unconditional, user-busy, no-answer, unavailable, do-not-disturb, time-of-day).
+    """
+
+    who: str
+    number: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +89,16 @@ class Facts:
 
     caller: the extension of the person whose device calls, None when it isn't one of ours.
     trunk: the trunk that the call arrives on, None for a device of ours.
-    caller_number: what the trunk says of the caller, E.164 or raw. anonymous: it must not be shown.
+    caller_number: what the trunk says of the caller, E.164 or raw.
+    anonymous: the caller's number must not be shown.
     address: the device's source IP address, which gives its site by the sites' networks.
     site: the site that the device is configured for; used where the address tells none.
     spending: what was spent of the plan's budgets.
+    conditions: what is unusual at the node.
+    diversions: who sent this call on already, first to last.
+    shown: the number of theirs that the caller wants to show, E.164; None for the usual one.
+    automated: a machine calls by itself.
+    confirmed_address: where a teleworker says that the device is, by the keys of a site's `address:`.
     """
 
     dialled: str
@@ -30,6 +109,11 @@ class Facts:
     address: str | None = None
     site: str | None = None
     spending: Spending = NOTHING_SPENT
+    conditions: Conditions = NORMAL
+    diversions: tuple[Diversion, ...] = ()
+    shown: str | None = None
+    automated: bool = False
+    confirmed_address: Mapping[str, str] | None = None
 
 
 class Step(NamedTuple):
@@ -88,12 +172,48 @@ Target = ToPerson | ToService | ToFeature | ToTrunks | Reject
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Location:
+    """Where a device is. source: how that is known; `assumed` must be told as such to those who come to help.
+
+    address: civic parts as the plan writes them. point: latitude and longitude (degrees, WGS 84), if known.
+    """
+
+    site: str
+    source: Literal["network", "configuration", "confirmed", "assumed"]
+    address: Mapping[str, str]
+    point: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyCall:
+    """What an emergency call needs besides its trunks.
+
+    preempts: it may end an ordinary call when every channel is taken.
+    shown: the number to show by each of the decision's trunks, in their order; None where there is none.
+    notified: who of ours is told, None for nobody. next_trunk_seconds: how long a trunk may only say 100.
+    callback_seconds: how long calls to the number shown ring the device (`Callback`).
+    """
+
+    number: str
+    names: Mapping[str, str]
+    preempts: bool
+    location: Location
+    shown: tuple[str | None, ...]
+    notified: Members | None
+    next_trunk_seconds: int = 3
+    callback_seconds: int = 3600
+
+
+class Decision(NamedTuple):
     """Where a call goes and what is shown.
 
     dialled: the plain form of what was dialled. site: the device's site ("" when the plan has none); for a
     call from a trunk, the default site.
     caller_id: an extension inside, E.164 outside, None when there is nothing to show.
+    anonymous: what is shown must be hidden from the one who is called (RFC 3323).
+    diversions: who sent the call on, first to last, for Diversion (RFC 5806) and History-Info (RFC 7044).
+    original_caller: who called, where a call that was sent on shows a number of ours instead.
+    emergency: for an emergency call. callback: the device that rings too, after an emergency call.
     """
 
     target: Target
@@ -102,6 +222,11 @@ class Decision:
     caller_id: str | None
     caller_name: str | None
     trace: tuple[Step, ...]
+    anonymous: bool = False
+    diversions: tuple[Diversion, ...] = ()
+    original_caller: str | None = None
+    emergency: EmergencyCall | None = None
+    callback: Callback | None = None
 
     @property
     def schedules(self) -> list[str]:
@@ -133,4 +258,20 @@ BUDGET = _reject(
 )
 NO_TRUNK = _reject(
     "no_trunk", 503, "Aucune ligne extérieure n'est prévue.", "No outside line is provided for this call."
+)
+# RFC 5079 section 4: anonymity disallowed. RFC 3261 section 21.6.2: the callee wants no such call at all.
+ANONYMOUS = _reject(
+    "anonymous",
+    433,
+    "Les appels anonymes ne sont pas acceptés. Rappelez en montrant votre numéro.",
+    "Anonymous calls are not accepted. Please call again showing your number.",
+)
+REFUSED_CALLER = _reject(
+    "caller", 603, "Vos appels ne sont pas acceptés.", "Your calls are not accepted here."
+)
+DO_NOT_DISTURB = _reject(
+    "do_not_disturb", 486, "Votre correspondant ne souhaite pas être dérangé.", "Please do not disturb."
+)
+NO_FORWARD = _reject(
+    "no_forward", 480, "Votre correspondant n'est pas joignable.", "The person you called cannot be reached."
 )

@@ -22,18 +22,21 @@ from dialplan.sections import (
     read_class,
     read_emergency,
     read_features,
+    read_group,
     read_person,
     read_ranges,
+    read_rate,
     read_recording,
     read_route,
     read_schedule,
+    read_screening,
     read_site,
     read_test,
     read_timezone,
 )
 from dialplan.services import read_service
 from dialplan.trunk_section import read_trunk
-from dialplan.values import References, read_destination
+from dialplan.values import References, read_destination, read_e164, read_members
 
 FORMAT_VERSION = 1
 LANGUAGES = ("fr", "en")
@@ -48,7 +51,10 @@ SECTIONS = (
     "classes",
     "trunks",
     "routes",
+    "rates",
     "budgets",
+    "callers",
+    "groups",
     "schedules",
     "services",
     "alarms",
@@ -57,7 +63,17 @@ SECTIONS = (
     "users",
     "tests",
 )
-NUMBERS = ("outside_prefix", "default_site", "unassigned", "emergency", "direct", "internal", "local")
+NUMBERS = (
+    "outside_prefix",
+    "default_site",
+    "unassigned",
+    "emergency",
+    "emergency_notified",
+    "emergency_test",
+    "direct",
+    "internal",
+    "local",
+)
 
 Part = TypeVar("Part")
 
@@ -142,6 +158,13 @@ def _read_plan(
         features=read_features(fields["features"]) if "features" in fields else (),
         people=MappingProxyType(people),
         tests=tuple(read_test(node, references, zone) for node in _listed(fields, "tests")),
+        rates=tuple(read_rate(node, references) for node in _listed(fields, "rates")),
+        groups=_named(fields, "groups", read_group),
+        screening=read_screening(fields["callers"], references) if "callers" in fields else None,
+        emergency_notified=read_members(numbers["emergency_notified"], references)
+        if "emergency_notified" in numbers
+        else None,
+        emergency_test=(read_e164(numbers["emergency_test"]) or "") if "emergency_test" in numbers else "",
     )
 
 

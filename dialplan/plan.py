@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from dialplan.budgets import Budget
 from dialplan.country import Country, EmergencyNumber
+from dialplan.decision import Forwards
 from dialplan.dialled import read_dialled
 from dialplan.finding import Finding
 from dialplan.ranges import NumberRange
@@ -21,8 +22,21 @@ from dialplan.schedule import Schedule
 from dialplan.tables import Tables, compile_tables
 
 # Why a call is refused: a right that the class lacks, no such number, the plan goes in a circle, closed with
-# nowhere to go, no number of ours that a trunk may show, no trunk, a budget that is spent.
-REJECT_REASONS = ("class", "unknown", "loop", "closed", "caller_id", "no_trunk", "budget")
+# nowhere to go, no number of ours that a trunk may show, no trunk, a budget that is spent; a caller without a
+# number or that the plan refuses; a callee who wants no call, or sends it nowhere.
+REJECT_REASONS = (
+    "class",
+    "unknown",
+    "loop",
+    "closed",
+    "caller_id",
+    "no_trunk",
+    "budget",
+    "anonymous",
+    "caller",
+    "do_not_disturb",
+    "no_forward",
+)
 
 
 class Placed(Protocol):
@@ -133,6 +147,7 @@ class Site:
     main_number: str | None
     line: int
     column: int
+    notified: Members | None = None  # who is told of an emergency call from here
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +224,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person, or a place that has a telephone. class_name None: calls inside and emergency only."""
+    """A person, or a place that has a telephone. class_name None: calls inside and emergency only.
+
+    caller_id: what their calls outside show, E.164 or `anonymous`; "" for the usual.
+    """
 
     extension: str
     name: str
@@ -220,6 +238,8 @@ class Person:
     password: str | None = field(default=None, repr=False)
     line: int = 0
     column: int = 0
+    caller_id: str = ""
+    forwards: Forwards | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +271,51 @@ class ExtensionRange:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Trunks for some outside calls: `to` is a right (mobile) or how an E.164 number begins (+44)."""
+    """Trunks for some outside calls: `to` is a right (mobile) or how an E.164 number begins (+44).
+
+    schedule: it only holds while this is open, "" for always. cheapest: all trunks with a rate for the
+    number, the cheapest first; then via is empty.
+    """
 
     to: str
     via: tuple[str, ...]
+    line: int
+    column: int
+    schedule: str = ""
+    cheapest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a minute costs by a trunk, in cents. to and schedule: as in a Route."""
+
+    trunk: str
+    to: str
+    cents: float
+    schedule: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What the plan says of a group of people; who is in it, people say. caller_id: E.164, "" for none."""
+
+    name: str
+    caller_id: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """Callers from outside who aren't let in. rejected: how their numbers begin.
+
+    anonymous: `accept`, `reject`, or where calls without a number go.
+    """
+
+    rejected: tuple[str, ...]
+    anonymous: str | Destination
     line: int
     column: int
 
@@ -339,6 +400,7 @@ class PlanTest:
     expect: Expectation
     line: int
     column: int
+    trunk_down: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +410,8 @@ class Plan:
 
     version: a short hash of the plan's text; people of the database don't change it.
     emergency: the country's numbers and the town's, by number.
+    emergency_notified: who is told of emergency calls, where their site says nothing.
+    emergency_test: the number of a simulated answering point that the daily self-test calls, "" for none.
     """
 
     version: str
@@ -374,6 +438,11 @@ class Plan:
     tests: tuple[PlanTest, ...]
     findings: tuple[Finding, ...] = ()
     budgets: tuple[Budget, ...] = ()
+    rates: tuple[Rate, ...] = ()
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    screening: Screening | None = None
+    emergency_notified: Members | None = None
+    emergency_test: str = ""
     tables: Tables = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dialplan.checks import finding_at
-from dialplan.decision import Decision, Facts, ToTrunks
+from dialplan.decision import NORMAL, Conditions, Decision, Facts, ToTrunks
 from dialplan.finding import Finding
 from dialplan.hours import over_hours
 from dialplan.plan import Plan
@@ -91,7 +91,8 @@ def _at_all_hours(
     failed: str,
     now: datetime,
 ) -> Iterator[tuple[Case, bool]]:
-    facts = Facts(dialled, caller=caller, site=site or None)
+    down = Conditions(trunks_down=frozenset((failed,))) if failed else NORMAL
+    facts = Facts(dialled, caller=caller, site=site or None, conditions=down)
 
     def answer(instant: datetime) -> tuple[Decision, list[str]]:
         decision = route(plan, facts, instant)
@@ -103,16 +104,13 @@ def _at_all_hours(
 
 
 def _reaches(decision: Decision, number: str, failed: str) -> bool:
-    """Whether the call goes to this emergency number by a trunk that works.
-
-    A trunk that fails is passed over after 3 s, so the next of the decision's trunks is reached.
-    """
+    """Whether the call goes to this emergency number, and at once by a trunk that works."""
     target = decision.target
     return (
         isinstance(target, ToTrunks)
         and target.emergency
         and target.number == number
-        and any(trunk != failed for trunk in target.trunks)
+        and target.trunks[:1] not in ((), (failed,))
     )
 
 

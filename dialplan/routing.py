@@ -5,27 +5,32 @@ alarms by their number inside; then feature codes; then the ranges that nobody h
 the outside prefix first and without it where that isn't a possible number.
 
 A call that arrives on a trunk only reaches our public numbers. Every rule looked at leaves a step with its
-plan line (0: built in, or people of the database), so that the way can be told.
+plan line (0: built in, or people of the database), so that the way can be told. `route_thoroughly` decides
+by the same code and also leaves a step for each rule that didn't match.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
 
-from dialplan.budgets import NOTHING_SPENT, Budget, Spending, refusal
-from dialplan.country import EmergencyNumber, OutsideNumber
+from dialplan.country import OutsideNumber
 from dialplan.decision import (
-    BUDGET,
+    ANONYMOUS,
     CLOSED,
+    DO_NOT_DISTURB,
     LOOP,
-    NO_CALLER_ID,
-    NO_TRUNK,
+    NO_FORWARD,
+    NORMAL,
     NOT_ALLOWED,
+    REFUSED_CALLER,
     UNKNOWN,
+    Conditions,
     Decision,
+    Diversion,
     Facts,
+    Forwards,
     Reject,
     Step,
     Target,
@@ -36,9 +41,11 @@ from dialplan.decision import (
 )
 from dialplan.dialled import read_dialled
 from dialplan.document import shortened
-from dialplan.plan import Destination, ExtensionRange, Plan, Service
-from dialplan.schedule import Opening, opening
+from dialplan.emergency import emergency_call, place_of
+from dialplan.outside import by_trunks, own_numbers, read_outside
+from dialplan.plan import Destination, ExtensionRange, Feature, Plan, Screening, Service
 from dialplan.tables import INTERNAL_ONLY, Caller
+from dialplan.way import Way
 
 __all__ = [
     "Decision",
@@ -50,142 +57,144 @@ __all__ = [
     "ToPerson",
     "ToService",
     "ToTrunks",
+    "forwards_of",
     "route",
+    "route_forward",
+    "route_thoroughly",
 ]
 
 _NOT_EMERGENCY = Step(0, "emergency numbers", "not one, in any form")
-_MAX_DIGITS = 32
 _MAX_REDIRECTIONS = 16
+_MAX_DIVERSIONS = 8
+_CALLBACK = timedelta(hours=1)
+_NO_FORWARDS = Forwards()
 
 
 def route(plan: Plan, facts: Facts, now: datetime) -> Decision:
     """Where the call goes at `now`, an aware datetime. Never raises, for any string."""
+    return _route(plan, facts, now, thorough=False)
+
+
+def route_thoroughly(plan: Plan, facts: Facts, now: datetime) -> Decision:
+    """The same decision as `route`, with a step in its trace for each rule looked at, matching or not."""
+    return _route(plan, facts, now, thorough=True)
+
+
+def route_forward(plan: Plan, facts: Facts, now: datetime, extension: str, reason: str) -> Decision:
+    """Where a call goes on that rang somebody's devices in vain, or a refusal where they send it nowhere.
+
+    facts: those of the call, with the `diversions` of the decision that rang these devices. extension: whose.
+    reason: a word of RFC 5806 section 4: `no-answer` and `unavailable` follow `no_answer`, others `busy`.
+    """
+    way = _way(plan, facts, now, thorough=False)
+    way.public = _public_number(way)
+    callee = plan.tables.callers.get(extension)
+    forwards = forwards_of(plan, facts.conditions, extension)
+    to = forwards.no_answer if reason in ("no-answer", "unavailable") else forwards.busy
+    if callee is None or not to:
+        way.step(0, f"forward of {shortened(extension)}", f"none for {reason}")
+        return way.decide(NO_FORWARD)
+    return _forward(way, callee, to, reason)
+
+
+def forwards_of(plan: Plan, conditions: Conditions, extension: str) -> Forwards:
+    """Where somebody sends calls on: what they set themselves, else what the plan says."""
+    own = conditions.forwards.get(extension)
+    if own is not None:
+        return own
+    person = plan.people.get(extension)
+    return person.forwards if person is not None and person.forwards is not None else _NO_FORWARDS
+
+
+def _route(plan: Plan, facts: Facts, now: datetime, thorough: bool) -> Decision:
+    if facts.trunk is not None:
+        return _from_trunk(_way(plan, facts, now, thorough))
+    tables = plan.tables
+    number = dialled = read_dialled(facts.dialled, plan.country)
+    caller = tables.callers.get(facts.caller) if facts.caller is not None else None
+    place = place_of(plan, facts, caller)
+    trace = [place.step, _NOT_EMERGENCY]
+    anonymous = facts.anonymous
+    if tables.number_codes and dialled[:1] in ("*", "#"):
+        for code, argument in _coded(tables.number_codes, dialled):
+            number, anonymous = argument, code.name == "hide_number"
+            trace.append(Step(code.line, f"feature {code.name}", f"{code} with {argument}"))
+    emergency = tables.emergency.get(number)
+    if emergency is not None:
+        return emergency_call(plan, facts, caller, place, dialled, emergency)
+    name = None
+    if caller is not None:
+        name = caller.person.name
+        if number is dialled and caller.person.caller_id == "anonymous":
+            anonymous = True
+    shown = facts.caller
+    way = Way(
+        plan, facts, now, dialled, place.site, caller, shown, name, trace, thorough, anonymous, shown,
+        diversions=facts.diversions,
+    )  # fmt: skip
+    return _from_inside(way, number)
+
+
+def _way(plan: Plan, facts: Facts, now: datetime, thorough: bool) -> Way:
+    """A call before any rule is looked at: of a device, or of an operator's caller."""
     dialled = read_dialled(facts.dialled, plan.country)
     if facts.trunk is not None:
-        return _from_trunk(plan, facts, dialled, now)
+        trunk = plan.trunks.get(facts.trunk)
+        number, name = _outside_caller(plan, facts)
+        step = Step(
+            trunk.line if trunk is not None else 0, "trunk", f"the call arrives on {shortened(facts.trunk)}"
+        )
+        return Way(
+            plan, facts, now, dialled, plan.default_site, None, number, name, [step], thorough,
+            facts.anonymous, number, diversions=facts.diversions,
+        )  # fmt: skip
     caller = plan.tables.callers.get(facts.caller) if facts.caller is not None else None
-    site, site_step = _site(plan, facts, caller)
-    emergency = plan.tables.emergency.get(dialled)
-    if emergency is not None:
-        return _emergency(plan, caller, site, dialled, emergency, site_step)
-    way = _Way(
-        plan=plan,
-        now=now,
-        dialled=dialled,
-        site=site,
-        caller=caller,
-        caller_id=facts.caller,
-        caller_name=caller.person.name if caller is not None else None,
-        trace=[site_step, _NOT_EMERGENCY],
-        spending=facts.spending,
-    )
-    return _from_inside(way)
+    place = place_of(plan, facts, caller)
+    name = caller.person.name if caller is not None else None
+    return Way(
+        plan, facts, now, dialled, place.site, caller, facts.caller, name, [place.step], thorough,
+        facts.anonymous, facts.caller, diversions=facts.diversions,
+    )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Way:
-    """One call on its way through the plan: what it is, what it shows, and the steps so far.
-
-    public: the number of ours that was called from outside, "" for none. via: the services passed through.
-    """
-
-    plan: Plan
-    now: datetime
-    dialled: str
-    site: str
-    caller: Caller | None
-    caller_id: str | None
-    caller_name: str | None
-    trace: list[Step]
-    public: str = ""
-    via: tuple[str, ...] = ()
-    spending: Spending = NOTHING_SPENT
-
-    def step(self, line: int, rule: str, outcome: str) -> None:
-        self.trace.append(Step(line, rule, outcome))
-
-    def opening(self, name: str) -> Opening:
-        """Whether a schedule is open. The only way to look at the time, and it always leaves a step."""
-        hours = opening(self.plan.schedules[name], self.now)
-        self.trace.append(Step(hours.line, f"schedule {name}", hours.why))
-        return hours
-
-    def decide(self, target: Target) -> Decision:
-        return Decision(target, self.dialled, self.site, self.caller_id, self.caller_name, tuple(self.trace))
+def _coded(codes: tuple[Feature, ...], dialled: str) -> Iterator[tuple[Feature, str]]:
+    """The first of these codes that was dialled, with its argument; nothing when none was."""
+    for code in codes:
+        if dialled.startswith(code.before) and dialled.endswith(code.after):
+            argument = dialled[len(code.before) : len(dialled) - len(code.after)]
+            # The # that ends *21*0612345678# on other networks is accepted where the plan has none.
+            argument = argument if code.after else argument.removesuffix("#")
+            digits = argument.removeprefix("+") if code.argument == "number" else argument
+            if digits.isascii() and digits.isdigit():
+                yield code, argument
+                return
 
 
-def _site(plan: Plan, facts: Facts, caller: Caller | None) -> tuple[str, Step]:
-    """The device's site: its address, else its configuration, else its person's site, else the default."""
-    if facts.address is not None:
-        by_address = plan.tables.networks.find(facts.address)
-        if by_address:
-            return by_address, Step(
-                plan.sites[by_address].line, "site", f"{by_address}, by the device's address"
-            )
-    if facts.site is not None and facts.site in plan.sites:
-        line = plan.sites[facts.site].line
-        return facts.site, Step(line, "site", f"{facts.site}, by the device's configuration")
-    if caller is not None and caller.site in plan.sites:
-        line = plan.sites[caller.site].line
-        return caller.site, Step(line, "site", f"{caller.site}, assumed from the person's site")
-    if plan.default_site in plan.sites:
-        line = plan.sites[plan.default_site].line
-        return plan.default_site, Step(line, "site", f"{plan.default_site}, assumed: nothing tells another")
-    return "", Step(0, "site", "none: the plan has no site")
-
-
-def _emergency(
-    plan: Plan, caller: Caller | None, site: str, dialled: str, emergency: EmergencyNumber, site_step: Step
-) -> Decision:
-    """No right, prefix or schedule is looked at: the site's trunks, then all others."""
-    trunks = plan.tables.emergency_trunks.get(site, ())
-    direct = caller.direct if caller is not None else None
-    # Somebody without a site of their own is at home where the plan says that their devices are.
-    at_home = caller is not None and (caller.site or plan.default_site) == site
-    main = plan.sites[site].main_number if site in plan.sites else None
-    if at_home:
-        caller_id = direct or main
-    else:
-        caller_id = main or direct  # the direct number is better than nothing for those who must call back
-    name = emergency.names.get(plan.language) or next(iter(emergency.names.values()), "")
-    whose = "the caller's direct number" if caller_id == direct else "the site's main number"
-    return Decision(
-        ToTrunks(emergency.number, trunks, True),
-        dialled,
-        site,
-        caller_id,
-        caller.person.name if caller is not None else None,
-        (
-            site_step,
-            Step(emergency.line, "emergency numbers", f"{emergency.number}, {name}"),
-            Step(site_step.line, "emergency trunks", ", ".join(trunks) or "none: the plan has no trunk"),
-            Step(site_step.line, "caller ID", f"{caller_id}, {whose}" if caller_id else "none"),
-        ),
-    )
-
-
-def _from_inside(way: _Way) -> Decision:
-    """A call of a device of ours that isn't an emergency."""
-    tables, dialled = way.plan.tables, way.dialled
+def _from_inside(way: Way, dialled: str) -> Decision:
+    """A call of a device of ours, or that a person of ours sends on, and that isn't an emergency."""
+    tables = way.plan.tables
     callee = tables.callers.get(dialled)
     if callee is not None:
         return _to_person(way, callee) if _has_right(way, "internal") else way.decide(NOT_ALLOWED)
     service = tables.services.get(dialled)
     if service is not None:
         return _to_service(way, service, dialled) if _has_right(way, "internal") else way.decide(NOT_ALLOWED)
+    if way.thorough:
+        way.step(0, "users", f"nobody has {shortened(dialled)}")
+        way.step(0, "services", f"none has the number {shortened(dialled)}")
     alarm = tables.alarms.get(dialled)
     if alarm is not None:
         way.step(alarm.line, f"alarm {alarm.name}", f"raised by dialling {dialled}")
         return way.decide(ToFeature("alarm", alarm.name))
-    for feature in _feature(way):
+    for feature in _feature(way, dialled):
         return way.decide(feature)
     for held in tables.extensions.find(dialled):
         way.step(held.line, f"range {held.numbers}", f"nobody has {dialled}")
         return way.decide(UNKNOWN)
-    return _to_outside(way)
+    return _to_outside(way, dialled)
 
 
-def _has_right(way: _Way, right: str) -> bool:
+def _has_right(way: Way, right: str) -> bool:
     """Whether the caller's class allows these calls. Leaves a step when it doesn't, or when it was asked."""
     caller = way.caller
     rights = caller.rights if caller is not None else INTERNAL_ONLY
@@ -202,161 +211,136 @@ def _has_right(way: _Way, right: str) -> bool:
     return allowed
 
 
-def _to_person(way: _Way, callee: Caller) -> Decision:
+def _to_person(way: Way, callee: Caller) -> Decision:
     person = callee.person
+    conditions = way.facts.conditions
+    if (conditions is not NORMAL or person.forwards is not None) and not way.through:
+        forwards = forwards_of(way.plan, conditions, person.extension)
+        if forwards.always:
+            return _forward(way, callee, forwards.always, "unconditional")
+        if forwards.do_not_disturb:
+            if forwards.busy:
+                return _forward(way, callee, forwards.busy, "do-not-disturb")
+            way.step(person.line, f"user {person.extension}", "does not want to be disturbed")
+            return way.decide(DO_NOT_DISTURB)
+        if callee.site in conditions.sites_down and callee.site != way.site and way.facts.trunk is None:
+            return _around(way, callee)
     way.step(person.line, f"user {person.extension}", f"rings {person.name}")
     return way.decide(ToPerson(person.extension, person.name))
 
 
-def _feature(way: _Way) -> tuple[ToFeature, ...]:
+def _around(way: Way, callee: Caller) -> Decision:
+    """Somebody at a site that our network doesn't reach: by the public network, if they have a number there.
+
+    No class is asked: it is a call inside, and the plan chose the way.
+    """
+    line = way.plan.sites[callee.site].line
+    if callee.direct is None:
+        way.step(line, f"site {callee.site}", "can't be reached, and the callee has no direct number")
+        return way.decide(NO_FORWARD)
+    way.step(line, f"site {callee.site}", f"can't be reached: {callee.direct} by the public network")
+    return by_trunks(way, OutsideNumber(callee.direct, "national"), own_numbers(way))
+
+
+def _forward(way: Way, callee: Caller, to: str, reason: str) -> Decision:
+    """A person sends the call on: by their own rights, and outside showing a number of theirs."""
+    person = callee.person
+    rule = f"forward of {person.extension}"
+    if any(one.who == person.extension for one in way.diversions) or len(way.diversions) >= _MAX_DIVERSIONS:
+        way.step(person.line, rule, "not followed: forwards go in a circle, or too far")
+        return way.decide(LOOP)
+    way.step(person.line, rule, f"{reason}: to {shortened(to)}")
+    way.diversions += (Diversion(person.extension, callee.direct or person.extension, reason),)
+    way.caller = callee
+    way.site = callee.site or way.site
+    dialled = read_dialled(to, way.plan.country)
+    if dialled in way.plan.tables.emergency:
+        way.step(0, "emergency numbers", "a call that was sent on doesn't go there")
+        return way.decide(UNKNOWN)
+    return _from_inside(way, dialled)
+
+
+def _feature(way: Way, dialled: str) -> tuple[ToFeature, ...]:
     """The feature that these keys call, as a tuple of one; empty when they call none."""
-    dialled = way.dialled
-    fixed = way.plan.tables.codes.get(dialled)
+    tables = way.plan.tables
+    fixed = tables.codes.get(dialled)
     if fixed is not None:
         way.step(fixed.line, f"feature {fixed.name}", f"{fixed} was dialled")
         return (ToFeature(fixed.name, ""),)
-    for pattern in way.plan.tables.patterns:
-        if not (dialled.startswith(pattern.before) and dialled.endswith(pattern.after)):
-            continue
-        argument = dialled[len(pattern.before) : len(dialled) - len(pattern.after)]
-        # The # that ends *21*0612345678# on other networks is accepted where the plan has none.
-        argument = argument if pattern.after else argument.removesuffix("#")
-        digits = argument.removeprefix("+") if pattern.argument == "number" else argument
-        if digits.isascii() and digits.isdigit():
-            way.step(pattern.line, f"feature {pattern.name}", f"{pattern} with {argument}")
-            return (ToFeature(pattern.name, argument),)
-    if dialled[:1] in ("*", "#"):
+    if dialled[:1] in tables.code_beginnings:
+        for code, argument in _coded(tables.patterns, dialled):
+            way.step(code.line, f"feature {code.name}", f"{code} with {argument}")
+            return (ToFeature(code.name, argument),)
+    if way.thorough:
+        for feature in way.plan.features:
+            way.step(feature.line, f"feature {feature.name}", f"{feature} is something else")
+    elif dialled[:1] in ("*", "#"):
         way.step(0, "features", "no code matches")
     return ()
 
 
-def _to_outside(way: _Way) -> Decision:
+def _to_outside(way: Way, dialled: str) -> Decision:
     """A number that isn't inside: one of our public numbers without a trunk, or a call by trunk."""
-    for number in _read_outside(way):
+    for number in read_outside(way, dialled):
         if number.number in way.plan.tables.ours:
             if not _has_right(way, "internal"):
                 return way.decide(NOT_ALLOWED)
             return _to_public(way, number.number)
         if not _has_right(way, number.right):
             return way.decide(NOT_ALLOWED)
-        return _by_trunks(way, number, _own_numbers(way))
+        return by_trunks(way, number, own_numbers(way))
     return way.decide(UNKNOWN)
 
 
-def _read_outside(way: _Way) -> tuple[OutsideNumber, ...]:
-    """The outside number that the digits call, as a tuple of one; empty when they call none."""
-    dialled, prefix, country = way.dialled, way.plan.outside_prefix, way.plan.country
-    if dialled.startswith(prefix + "+"):
-        dialled = dialled.removeprefix(prefix)  # a + leaves no doubt
-    digits = dialled.removeprefix("+")
-    if len(digits) > _MAX_DIGITS or not (digits.isascii() and digits.isdigit()):
-        way.step(0, "outside", f'"{shortened(dialled)}" is no telephone number')
-        return ()
-    if prefix and dialled.startswith(prefix):
-        reading = country.read(dialled[len(prefix) :])
-        if isinstance(reading, OutsideNumber):
-            way.step(0, f"outside prefix {prefix}", f"calls {reading.number} ({reading.right})")
-            return (reading,)
-        way.step(0, f"outside prefix {prefix}", f"not read with it: {reading.why}")
-    reading = country.read(dialled)
-    if isinstance(reading, OutsideNumber):
-        way.step(0, "outside", f"calls {reading.number} ({reading.right})")
-        return (reading,)
-    way.step(0, "outside", f"{dialled} calls nothing: {reading.why}")
-    return ()
-
-
-def _own_numbers(way: _Way) -> tuple[str, ...]:
-    """What may be shown for a caller, best first: the direct number, then the sites' main numbers.
-
-    The person's site comes before the device's: a call from any device shows the person's number.
-    """
-    names = [way.caller.site, way.site] if way.caller is not None else [way.site]
-    numbers = [way.plan.sites[name].main_number for name in names if name in way.plan.sites]
-    direct = way.caller.direct if way.caller is not None else None
-    return tuple(dict.fromkeys(number for number in (direct, *numbers) if number))
-
-
-def _by_trunks(way: _Way, number: OutsideNumber, candidates: tuple[str, ...]) -> Decision:
-    """The trunks for an outside number that may show a number of ours, trying each of those in turn."""
-    plan = way.plan
-    trunks, step = _trunk_order(way, number)
-    way.trace.append(step)
-    if not trunks:
-        return way.decide(NO_TRUNK)
-    if plan.budgets:
-        trunks = _within_budgets(way, number, trunks)
-        if not trunks:
-            return way.decide(BUDGET)
-    for candidate in candidates:
-        able = tuple(trunk for trunk in trunks if candidate in plan.tables.shown[trunk])
-        if able:
-            way.step(plan.trunks[able[0]].line, "caller ID", f"{candidate}, by {', '.join(able)}")
-            way.caller_id = candidate
-            return way.decide(ToTrunks(number.number, able, False))
-        way.step(plan.trunks[trunks[0]].line, "caller ID", f"{candidate}: none of these trunks may show it")
-    if candidates:
-        return way.decide(NO_CALLER_ID)
-    way.step(step.line, "caller ID", "none: neither the caller nor the site has a public number")
-    way.caller_id = None
-    return way.decide(ToTrunks(number.number, trunks, False))
-
-
-def _within_budgets(way: _Way, number: OutsideNumber, trunks: tuple[str, ...]) -> tuple[str, ...]:
-    """The trunks over which no budget refuses the call; none when a budget of its own does."""
-    local = way.now.astimezone(ZoneInfo(way.plan.timezone))
-    user = way.caller.person.extension if way.caller is not None else ""
-    for budget in way.plan.budgets:
-        if not budget.is_for(number.number, number.right) or not _holds(way, budget):
-            continue
-        window = budget.window(local)
-        for trunk in trunks if budget.each == "trunk" else trunks[:1]:
-            key = budget.key(user, trunk, number.number)
-            why = refusal(budget, key, way.spending.spent(budget, key, window)) if key else ""
-            if not why:
-                continue
-            way.step(budget.line, f"budget {budget.name}", why)
-            if budget.each != "trunk":
-                return ()
-            trunks = tuple(other for other in trunks if other != trunk)
-    return trunks
-
-
-def _holds(way: _Way, budget: Budget) -> bool:
-    """Whether a budget holds now: always, or outside a schedule's hours."""
-    return not budget.closed or not way.opening(budget.closed).is_open
-
-
-def _trunk_order(way: _Way, number: OutsideNumber) -> tuple[tuple[str, ...], Step]:
-    for rule in way.plan.tables.routes_for(number.right, number.number):
-        return rule.via, Step(rule.line, f"route to {rule.to}", ", ".join(rule.via))
-    if way.site not in way.plan.sites:
-        return (), Step(0, "trunks", "none: the plan has no site")
-    site = way.plan.sites[way.site]
-    return site.trunks, Step(site.line, f"trunks of site {site.name}", ", ".join(site.trunks) or "none")
-
-
-def _from_trunk(plan: Plan, facts: Facts, dialled: str, now: datetime) -> Decision:
+def _from_trunk(way: Way) -> Decision:
     """A call from outside: our public numbers, and nothing else."""
-    trunk = plan.trunks.get(facts.trunk or "")
-    line = trunk.line if trunk is not None else 0
-    number, name = _outside_caller(plan, facts)
-    way = _Way(
-        plan=plan,
-        now=now,
-        dialled=dialled,
-        site=plan.default_site,
-        caller=None,
-        caller_id=number,
-        caller_name=name,
-        trace=[Step(line, "trunk", f"the call arrives on {shortened(facts.trunk or '')}")],
-        spending=facts.spending,
-    )
-    called = plan.country.international_form(dialled)
-    if called in plan.tables.ours:
-        return _to_public(way, called)
-    way.step(0, "public numbers", f'"{shortened(dialled)}" is none of ours')
-    return way.decide(UNKNOWN)
+    called = _public_number(way)
+    if called not in way.plan.tables.ours:
+        way.step(0, "public numbers", f'"{shortened(way.dialled)}" is none of ours')
+        return way.decide(UNKNOWN)
+    callback = way.facts.conditions.callbacks.get(called)
+    if callback is not None and callback.at <= way.now < callback.at + _CALLBACK:
+        way.callback = callback
+        way.step(
+            0, "emergency call back", f"{called} was shown at {callback.at:%H:%M %Z}: its device rings too"
+        )
+        return _never_refused(way, _to_public(way, called))
+    screening = way.plan.screening
+    if screening is not None:
+        for decision in _screened(way, screening):
+            return decision
+    return _to_public(way, called)
+
+
+def _public_number(way: Way) -> str:
+    """What an operator's caller called, as E.164."""
+    return way.plan.country.international_form(way.dialled) if way.facts.trunk is not None else ""
+
+
+def _never_refused(way: Way, decision: Decision) -> Decision:
+    """A call back always rings at least whoever made the emergency call."""
+    assert way.callback is not None
+    caller = way.plan.tables.callers.get(way.callback.extension or "")
+    if not isinstance(decision.target, Reject) or caller is None:
+        return decision
+    return _to_person(way, caller)
+
+
+def _screened(way: Way, screening: Screening) -> tuple[Decision, ...]:
+    """What becomes of a caller who isn't let in, as a tuple of one; empty for all others."""
+    if way.caller_id is None:
+        if screening.anonymous == "reject":
+            way.step(screening.line, "callers", "calls without a number are refused")
+            return (way.decide(ANONYMOUS),)
+        if isinstance(screening.anonymous, Destination):
+            way.step(screening.line, "callers", f"calls without a number go to {screening.anonymous.value}")
+            return (_to_destination(way, screening.anonymous),)
+    elif screening.rejected and way.caller_id.startswith(screening.rejected):
+        way.step(screening.line, "callers", f"{way.caller_id} is refused")
+        return (way.decide(REFUSED_CALLER),)
+    if way.thorough:
+        way.step(screening.line, "callers", "let in")
+    return ()
 
 
 def _outside_caller(plan: Plan, facts: Facts) -> tuple[str | None, str | None]:
@@ -371,7 +355,7 @@ def _outside_caller(plan: Plan, facts: Facts) -> tuple[str | None, str | None]:
     return number, person.name if person is not None else None
 
 
-def _to_public(way: _Way, number: str) -> Decision:
+def _to_public(way: Way, number: str) -> Decision:
     """One of our public numbers: a service's, a direct number, or else where the unassigned ones go."""
     way.public = number
     service = way.plan.tables.public.get(number)
@@ -403,34 +387,68 @@ def _extension(block: ExtensionRange, number: str) -> str:
     return extension if extension in block.numbers else ""
 
 
-def _to_service(way: _Way, service: Service, number: str = "") -> Decision:
+def _to_service(way: Way, service: Service, number: str = "") -> Decision:
     """A service, or where it sends its calls when its schedule is closed. number: the one dialled inside."""
     rule = f"service {service.name}"
     if service.name in way.via or len(way.via) >= _MAX_REDIRECTIONS:
         way.step(service.line, rule, "not followed: the plan goes in a circle")
         return way.decide(LOOP)
-    if service.schedule is not None and not way.opening(service.schedule).is_open:
-        if service.when_closed is None:
-            way.step(service.line, rule, "closed, with nowhere to go")
-            return way.decide(CLOSED)
-        way.step(service.when_closed.line, rule, f"closed: to {service.when_closed.value}")
-        way.via += (service.name,)
-        return _to_destination(way, service.when_closed)
+    if not way.through:
+        for to in _closed(way, service):
+            if to.kind == "inside" and not to.value:
+                way.step(service.line, rule, "closed, with nowhere to go")
+                return way.decide(CLOSED)
+            way.step(to.line, rule, f"closed: to {to.value}")
+            way.via += (service.name,)
+            return _to_destination(way, to)
     way.step(service.line, rule, f"answers ({service.type})")
     return way.decide(ToService(service.name, service.type, number))
 
 
-def _to_destination(way: _Way, to: Destination) -> Decision:
+def _closed(way: Way, service: Service) -> tuple[Destination, ...]:
+    """Where a closed service sends its calls (inside "" for nowhere), as a tuple of one; empty when open."""
+    to = service.when_closed or Destination("inside", "", service.line, service.column)
+    override = way.facts.conditions.services.get(service.name)
+    if override is not None and way.now < override.until:
+        word = "open" if override.is_open else "closed"
+        until = f"{override.until:%Y-%m-%d %H:%M %Z}"
+        way.step(service.line, f"service {service.name}", f"{word} by hand until {until}")
+        if override.is_open:
+            return ()
+        return (_read_destination(override.to, service) if override.to else to,)
+    if service.schedule is None or way.opening(service.schedule).is_open:
+        return ()
+    return (to,)
+
+
+def _read_destination(text: str, service: Service) -> Destination:
+    """What somebody wrote as a destination: +E.164, a number inside, or a service's name."""
+    kind: Literal["outside", "inside", "service"] = "service"
+    if text.startswith("+"):
+        kind = "outside"
+    elif text.isascii() and text.isdigit():
+        kind = "inside"
+    return Destination(kind, text, service.line, service.column)
+
+
+def _to_destination(way: Way, to: Destination) -> Decision:
     """Where the plan itself sends a call: no class is asked, since no caller chose it."""
     plan = way.plan
     if to.kind == "outside":
         reading = plan.country.read(to.value)
-        if isinstance(reading, OutsideNumber):
-            # The operators' rules (MAN, October 2024): a forwarded call shows a number of ours.
-            main = plan.sites[way.site].main_number if way.site in plan.sites else None
-            return _by_trunks(way, reading, tuple(item for item in (way.public, main) if item))
-        way.step(to.line, "destination", f"{to.value} can't be called: {reading.why}")
-        return way.decide(UNKNOWN)
+        if not isinstance(reading, OutsideNumber):
+            way.step(to.line, "destination", f"{to.value} can't be called: {reading.why}")
+            return way.decide(UNKNOWN)
+        if reading.number in plan.tables.ours:
+            way.step(to.line, "destination", f"{reading.number} is a number of ours")
+            return _to_public(way, reading.number) if len(way.via) < _MAX_REDIRECTIONS else way.decide(LOOP)
+        # The operators' rules (MAN, October 2024): a forwarded call shows a number of ours.
+        main = plan.sites[way.site].main_number if way.site in plan.sites else None
+        if way.via:
+            last = plan.services[way.via[-1]]
+            number = way.public or last.public or last.number or ""
+            way.diversions += (Diversion(last.name, number, "time-of-day"),)
+        return by_trunks(way, reading, tuple(item for item in (way.public, main) if item))
     callee = plan.tables.callers.get(to.value) if to.kind == "inside" else None
     if callee is not None:
         return _to_person(way, callee)

@@ -11,19 +11,24 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from dialplan.budgets import EACH, PERIODS, Budget
 from dialplan.country import RIGHTS, Country, EmergencyNumber
+from dialplan.decision import Forwards
 from dialplan.document import Node, did_you_mean, shortened
 from dialplan.plan import (
     REJECT_REASONS,
     Alarm,
     ClassOfRights,
+    Destination,
     Expectation,
     ExtensionRange,
     Feature,
+    Group,
     Members,
     Person,
     PlanTest,
+    Rate,
     RecordingPolicy,
     Route,
+    Screening,
     Site,
 )
 from dialplan.schedule import (
@@ -67,11 +72,13 @@ FEATURE_NAMES = (
     "login",
     "logout",
     "malicious_call",
+    "hide_number",
+    "show_number",
 )
 
 
 def read_site(name: str, node: Node, references: References) -> Site:
-    fields = node.mapping({"name", "address", "location", "networks", "trunks", "main_number"})
+    fields = node.mapping({"name", "address", "location", "networks", "trunks", "main_number", "notified"})
     address = fields["address"].mapping() if "address" in fields else {}
     location: tuple[float, float] | None = None
     if "location" in fields:
@@ -90,6 +97,7 @@ def read_site(name: str, node: Node, references: References) -> Site:
         main_number=read_e164(fields["main_number"]) if "main_number" in fields else None,
         line=node.line,
         column=node.column,
+        notified=read_members(fields["notified"], references) if "notified" in fields else None,
     )
 
 
@@ -104,13 +112,61 @@ def read_class(name: str, node: Node) -> ClassOfRights:
 
 
 def read_route(node: Node, references: References) -> Route:
-    fields = node.mapping({"to", "via"}, required=("to", "via"))
+    fields = node.mapping({"to", "via", "schedule"}, required=("to", "via"))
     to = _read_outside_numbers(fields["to"]) if "to" in fields else ""
-    via = fields["via"].sequence() if "via" in fields else []
-    if "via" in fields and not via:
-        fields["via"].error("missing_key", "this route names no trunk", "list at least one")
+    cheapest = "via" in fields and fields["via"].value == "cheapest"
+    via = fields["via"].sequence() if "via" in fields and not cheapest else []
+    if "via" in fields and not via and not cheapest:
+        fields["via"].error(
+            "missing_key", "this route names no trunk", "list at least one, or write cheapest"
+        )
     names = tuple(references.name("trunk", item, f"calls to {to}") for item in via)
-    return Route(to or "national", names, node.line, node.column)
+    return Route(
+        to or "national", names, node.line, node.column, _read_schedule_name(fields, references), cheapest
+    )
+
+
+def _read_schedule_name(fields: Mapping[str, Node], references: References) -> str:
+    return references.name("schedule", fields["schedule"]) if "schedule" in fields else ""
+
+
+def read_rate(node: Node, references: References) -> Rate:
+    fields = node.mapping({"trunk", "to", "cents", "schedule"}, required=("trunk", "to", "cents"))
+    return Rate(
+        trunk=references.name("trunk", fields["trunk"], "a rate") if "trunk" in fields else "",
+        to=_read_outside_numbers(fields["to"]) if "to" in fields else "",
+        cents=fields["cents"].decimal(0, 100_000) if "cents" in fields else 0.0,
+        schedule=_read_schedule_name(fields, references),
+        line=node.line,
+        column=node.column,
+    )
+
+
+def read_group(name: str, node: Node) -> Group:
+    fields = node.mapping({"caller_id"})
+    caller_id = (read_e164(fields["caller_id"]) or "") if "caller_id" in fields else ""
+    return Group(read_name(name, node), caller_id, node.line, node.column)
+
+
+def read_screening(node: Node, references: References) -> Screening:
+    """The `callers:` section: who from outside isn't let in."""
+    fields = node.mapping({"rejected", "anonymous"})
+    rejected: list[str] = []
+    for item in fields["rejected"].sequence() if "rejected" in fields else []:
+        text = item.text()
+        if re.fullmatch(r"\+[1-9][0-9]{0,14}", text):
+            rejected.append(text)
+        elif text:
+            item.error("bad_number", f'"{shortened(text)}" is no beginning of a number', "write +33899")
+    anonymous: str | Destination = "accept"
+    if "anonymous" in fields:
+        to = fields["anonymous"]
+        anonymous = (
+            read_destination(to, references)
+            if to.is_mapping
+            else to.choice(("accept", "reject"), "rule for anonymous callers")
+        )
+    return Screening(tuple(rejected), anonymous, node.line, node.column)
 
 
 def _read_outside_numbers(node: Node) -> str:
@@ -341,7 +397,8 @@ def read_features(node: Node) -> tuple[Feature, ...]:
 
 def read_person(node: Node, references: References) -> Person:
     fields = node.mapping(
-        {"extension", "name", "password", "site", "class", "groups", "mobile"}, required=("extension", "name")
+        {"extension", "name", "password", "site", "class", "groups", "mobile", "caller_id", "forward"},
+        required=("extension", "name"),
     )
     extension = read_digits(fields["extension"]) if "extension" in fields else ""
     by = f"user {extension}"
@@ -356,11 +413,34 @@ def read_person(node: Node, references: References) -> Person:
         password=fields["password"].text() if "password" in fields else None,
         line=node.line,
         column=node.column,
+        caller_id=_read_caller_id(fields["caller_id"]) if "caller_id" in fields else "",
+        forwards=_read_forwards(fields["forward"]) if "forward" in fields else None,
     )
 
 
+def _read_caller_id(node: Node) -> str:
+    """What somebody's calls outside show: a public number or `anonymous`."""
+    return "anonymous" if node.value == "anonymous" else read_e164(node) or ""
+
+
+def _read_forwards(node: Node) -> Forwards:
+    """Where somebody's calls go on: numbers inside, or public ones whole with +."""
+    fields = node.mapping({"always", "busy", "no_answer", "after_seconds"})
+
+    def number(key: str) -> str:
+        if key not in fields:
+            return ""
+        outside = isinstance(fields[key].value, str) and fields[key].text().startswith("+")
+        return (read_e164(fields[key]) or "") if outside else read_digits(fields[key])
+
+    seconds = fields["after_seconds"].integer(1, 3600) if "after_seconds" in fields else 20
+    return Forwards(number("always"), number("busy"), number("no_answer"), seconds)
+
+
 def read_test(node: Node, references: References, zone: ZoneInfo) -> PlanTest:
-    fields = node.mapping({"from", "dial", "at", "at_site", "expect"}, required=("from", "dial", "expect"))
+    fields = node.mapping(
+        {"from", "dial", "at", "at_site", "trunk_down", "expect"}, required=("from", "dial", "expect")
+    )
     caller = fields["from"].text() if "from" in fields else ""
     return PlanTest(
         caller=caller,
@@ -371,6 +451,7 @@ def read_test(node: Node, references: References, zone: ZoneInfo) -> PlanTest:
         expect=_read_expectation(fields["expect"], references) if "expect" in fields else Expectation(),
         line=node.line,
         column=node.column,
+        trunk_down=references.name("trunk", fields["trunk_down"]) if "trunk_down" in fields else "",
     )
 
 

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dialplan.ranges import NumberRange, RangeMap, RangeSet
 
 if TYPE_CHECKING:
     from dialplan.country import EmergencyNumber
-    from dialplan.plan import Alarm, ExtensionRange, Feature, Person, Plan, Route, Service
+    from dialplan.plan import Alarm, ExtensionRange, Feature, Person, Plan, Rate, Route, Service
 
+Value = TypeVar("Value")
+
+NUMBER_CODES = ("hide_number", "show_number")
 INTERNAL_ONLY = frozenset({"internal"})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person with what a call needs to know. site "" when the person has none."""
+    """A person with what a call needs to know. site "" when the person has none.
+
+    numbers: what their calls outside may show, best first: their own choice, their groups', their direct
+    number, their site's main number.
+    """
 
     person: Person
     site: str
     direct: str | None
     rights: frozenset[str]
+    numbers: tuple[str, ...]
 
 
 class NetworkMap:
@@ -70,7 +78,9 @@ class Tables:
     callers: by extension. services, alarms: by internal number.
     public: services by public number. ours: every public range of ours.
     emergency_trunks: by site, its own trunks and then all others.
-    routes: by right or beginning of a number, with their place in the plan.
+    codes: features without an argument; patterns: those with one. code_beginnings: their first keys.
+    number_codes: those that only say whether the number that follows them sees the caller's.
+    routes: by right or beginning of a number, with their place in the plan; route_lengths: of the beginnings.
     """
 
     emergency: Mapping[str, EmergencyNumber]
@@ -79,6 +89,8 @@ class Tables:
     alarms: Mapping[str, Alarm]
     codes: Mapping[str, Feature]
     patterns: tuple[Feature, ...]
+    code_beginnings: frozenset[str]
+    number_codes: tuple[Feature, ...]
     extensions: RangeMap[ExtensionRange]
     direct: RangeMap[ExtensionRange]
     public: Mapping[str, Service]
@@ -87,13 +99,26 @@ class Tables:
     networks: NetworkMap
     shown: Mapping[str, RangeSet]
     emergency_trunks: Mapping[str, tuple[str, ...]]
-    routes: Mapping[str, tuple[int, Route]]
+    routes: Mapping[str, tuple[tuple[int, Route], ...]]
+    route_lengths: tuple[int, ...]
+    rates: Mapping[str, tuple[Rate, ...]]
 
     def routes_for(self, right: str, number: str) -> tuple[Route, ...]:
-        """The first route of the plan for an outside number, as a tuple of one; empty when none is for it."""
-        keys = [right, *(number[:end] for end in range(2, len(number) + 1))]
-        matching = [self.routes[key] for key in keys if key in self.routes]
-        return (min(matching, key=itemgetter(0))[1],) if matching else ()
+        """The routes of the plan for an outside number, in its order."""
+        routes = self.routes
+        matching = routes.get(right, ())
+        if number[:1] == "+":
+            for length in self.route_lengths:
+                matching += routes.get(number[:length], ()) if length <= len(number) else ()
+        if len(matching) > 1:
+            matching = tuple(sorted(matching, key=itemgetter(0)))
+        return tuple([rule for _, rule in matching])
+
+    def rates_for(self, right: str, number: str) -> Iterator[Rate]:
+        """The rates for an outside number: those for the longest beginning first, a right's last."""
+        for end in range(len(number), 1, -1):
+            yield from self.rates.get(number[:end], ())
+        yield from self.rates.get(right, ())
 
     def holder_of(self, number: str) -> str:
         """What has this internal number besides people, in words; "" when nothing does."""
@@ -133,7 +158,13 @@ def compile_tables(plan: Plan) -> Tables:
         services={number: service for service in plan.services.values() for number in _numbers(service)},
         alarms={number: alarm for alarm in plan.alarms.values() for number in alarm.dial},
         codes={feature.before: feature for feature in plan.features if not feature.argument},
-        patterns=tuple(feature for feature in plan.features if feature.argument),
+        patterns=tuple(
+            feature for feature in plan.features if feature.argument and feature.name not in NUMBER_CODES
+        ),
+        code_beginnings=frozenset(feature.before[0] for feature in plan.features),
+        number_codes=tuple(
+            feature for feature in plan.features if feature.argument and feature.name in NUMBER_CODES
+        ),
         extensions=extensions,
         direct=RangeMap((item.public, item) for item in plan.ranges if item.public),
         public={service.public: service for service in plan.services.values() if service.public},
@@ -147,9 +178,17 @@ def compile_tables(plan: Plan) -> Tables:
             name: tuple(dict.fromkeys((*trunks, *plan.trunks)))
             for name, trunks in [("", ()), *((site.name, site.trunks) for site in plan.sites.values())]
         },
-        # Reversed, so that the first of two equal ones stays.
-        routes={rule.to: (index, rule) for index, rule in reversed(list(enumerate(plan.routes)))},
+        routes=_by_beginning((rule.to, (index, rule)) for index, rule in enumerate(plan.routes)),
+        route_lengths=tuple(sorted({len(rule.to) for rule in plan.routes if rule.to[:1] == "+"})),
+        rates=_by_beginning((rate.to, rate) for rate in plan.rates),
     )
+
+
+def _by_beginning(items: Iterable[tuple[str, Value]]) -> Mapping[str, tuple[Value, ...]]:
+    found: dict[str, tuple[Value, ...]] = {}
+    for key, value in items:
+        found[key] = (*found.get(key, ()), value)
+    return found
 
 
 def _caller(plan: Plan, person: Person, extensions: RangeMap[ExtensionRange]) -> Caller:
@@ -159,7 +198,11 @@ def _caller(plan: Plan, person: Person, extensions: RangeMap[ExtensionRange]) ->
         site = site or item.site
         direct = item.direct_number(person.extension)
     known = plan.classes.get(person.class_name or "")
-    return Caller(person, site, direct, known.rights if known else INTERNAL_ONLY)
+    main = plan.sites[site].main_number if site in plan.sites else None
+    groups = [plan.groups[name].caller_id for name in person.groups if name in plan.groups]
+    own = person.caller_id if person.caller_id != "anonymous" else ""
+    numbers = tuple(dict.fromkeys([number for number in (own, *groups, direct, main) if number]))
+    return Caller(person, site, direct, known.rights if known else INTERNAL_ONLY, numbers)
 
 
 def _numbers(service: Service) -> Iterator[str]:

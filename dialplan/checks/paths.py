@@ -53,6 +53,7 @@ def check_paths(plan: Plan) -> Iterator[Finding]:
     yield from _dead_ends(plan)
     yield from _unreachable(plan)
     yield from _outside_destinations(plan)
+    yield from _forwards(plan)
 
 
 def _circles(plan: Plan) -> Iterator[Finding]:
@@ -177,7 +178,9 @@ def people_of(plan: Plan, members: Members) -> tuple[str, ...]:
 def _unreachable(plan: Plan) -> Iterator[Finding]:
     """Services that no number and no other reachable service leads to."""
     entries = [service for service in plan.services.values() if service.numbers or service.public]
-    starts = (plan.unassigned, *(alarm.escalate for alarm in plan.alarms.values()))
+    starts = [plan.unassigned, *(alarm.escalate for alarm in plan.alarms.values())]
+    if plan.screening is not None and isinstance(plan.screening.anonymous, Destination):
+        starts.append(plan.screening.anonymous)
     entries += [found for to in starts if to is not None for found in service_of(plan, to)]
     reached = {service.name for service in entries}
     while entries:
@@ -206,6 +209,35 @@ def _outside_destinations(plan: Plan) -> Iterator[Finding]:
             yield finding_at(plan, "premium_destination", "error", part, message, "name another number")
 
 
+def _forwards(plan: Plan) -> Iterator[Finding]:
+    """Forwards that come back to whom they left, or that lead to nobody."""
+    onward = {
+        person.extension: tuple(
+            to
+            for to in (person.forwards.always, person.forwards.busy, person.forwards.no_answer)
+            if to in plan.people
+        )
+        if person.forwards is not None
+        else ()
+        for person in plan.people.values()
+    }
+    told: set[str] = set()
+    for person in plan.people.values():
+        if person.forwards is None:
+            continue
+        way = _way_back(person.extension, onward)
+        if way and person.extension not in told:
+            told.update(way)
+            message = f"forwards go in a circle: {' -> '.join(way)}"
+            hint = "the call ends there; let one of them end elsewhere"
+            yield finding_at(plan, "loop", "error", person, message, hint)
+        for to in dict.fromkeys((person.forwards.always, person.forwards.busy, person.forwards.no_answer)):
+            if to and not to.startswith("+") and to not in plan.people and not plan.tables.holder_of(to):
+                message = f"user {person.extension} forwards to {to}, which nobody has"
+                hint = "an outside number is written whole, with + and the country code"
+                yield finding_at(plan, "unknown_number", "error", person, message, hint)
+
+
 def _outside_numbers(plan: Plan) -> Iterator[tuple[str, Placed, str]]:
     if plan.unassigned is not None and plan.unassigned.kind == "outside":
         yield plan.unassigned.value, plan.unassigned, "where unassigned numbers lead"
@@ -222,6 +254,15 @@ def _outside_numbers(plan: Plan) -> Iterator[tuple[str, Placed, str]]:
                     for number in members.numbers:
                         if number[0] == "+":
                             yield number, members, f"whom service {service.name} rings"
+    for person in plan.people.values():
+        if person.forwards is not None:
+            for number in (person.forwards.always, person.forwards.busy, person.forwards.no_answer):
+                if number.startswith("+"):
+                    yield number, person, f"where user {person.extension} forwards calls"
+    if plan.screening is not None and isinstance(plan.screening.anonymous, Destination):
+        to = plan.screening.anonymous
+        if to.kind == "outside":
+            yield to.value, to, "where anonymous callers go"
     for alarm in plan.alarms.values():
         if alarm.escalate is not None and alarm.escalate.kind == "outside":
             yield alarm.escalate.value, alarm.escalate, f"where alarm {alarm.name} escalates"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from dialplan.checks import finding_at
+from dialplan.document import did_you_mean
 from dialplan.finding import Finding
-from dialplan.plan import Plan, Route
+from dialplan.plan import Plan, Rate, Route
 from dialplan.schedule import DatedInterval, Schedule, holiday_dates
 
 
@@ -36,7 +37,18 @@ def _routes(plan: Plan) -> Iterator[Finding]:
             )
             hint = f"see line {shadow.line}; put the more particular one first"
             yield finding_at(plan, "shadowed_route", "warning", rule, message, hint)
-        earlier.setdefault(rule.to, rule)
+        if not rule.schedule:  # outside its hours, a route leaves calls to the next one
+            earlier.setdefault(rule.to, rule)
+        if rule.cheapest and not any(_may_be_for(rate, rule, reach) for rate in plan.rates):
+            message = f"no trunk has a rate for calls to {rule.to}: this route leads nowhere"
+            yield finding_at(plan, "no_rate", "error", rule, message, "add rates to `rates:`, or name trunks")
+
+
+def _may_be_for(rate: Rate, rule: Route, reach: Collection[str]) -> bool:
+    """Whether a rate may be for some calls of a route."""
+    if rate.to in reach or rate.to.startswith(rule.to):
+        return True
+    return rate.to[0] == "+" and (rule.to[0] != "+" or rule.to.startswith(rate.to))
 
 
 def _beginnings(to: str) -> Iterator[str]:
@@ -50,6 +62,8 @@ def _beginnings(to: str) -> Iterator[str]:
 def _trunks(plan: Plan) -> Iterator[Finding]:
     used = {name for site in plan.sites.values() for name in site.trunks}
     used.update(name for rule in plan.routes for name in rule.via)
+    if any(rule.cheapest for rule in plan.routes):
+        used.update(rate.trunk for rate in plan.rates)
     for trunk in plan.trunks.values():
         if trunk.name not in used:
             message = f"no call goes out by trunk {trunk.name}, except an emergency when all others fail"
@@ -59,6 +73,9 @@ def _trunks(plan: Plan) -> Iterator[Finding]:
 
 def _schedules(plan: Plan) -> Iterator[Finding]:
     used = {service.schedule for service in plan.services.values()}
+    used.update(rule.schedule for rule in plan.routes)
+    used.update(rate.schedule for rate in plan.rates)
+    used.update(budget.closed for budget in plan.budgets)
     for schedule in plan.schedules.values():
         if schedule.name not in used:
             message = f"nothing uses schedule {schedule.name}"
@@ -94,3 +111,8 @@ def _classes(plan: Plan) -> Iterator[Finding]:
     for known in plan.classes.values():
         if plan.people and known.name not in used:
             yield finding_at(plan, "unused_class", "note", known, f"nobody is in class {known.name}")
+    groups = {name for person in plan.people.values() for name in person.groups}
+    for group in plan.groups.values():
+        if plan.people and group.name not in groups:
+            message = f'nobody is in group "{group.name}"'
+            yield finding_at(plan, "empty_group", "warning", group, message, did_you_mean(group.name, groups))

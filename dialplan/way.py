@@ -1,0 +1,76 @@
+"""One call on its way through the plan: what it is, what it shows, and the steps that it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialplan.decision import Callback, Decision, Diversion, Facts, Step, Target, ToTrunks
+from dialplan.plan import Plan
+from dialplan.schedule import Opening, opening
+from dialplan.tables import Caller
+
+
+@dataclass(slots=True)
+class Way:
+    """A call while it is routed.
+
+    caller: whose rights and numbers count: who calls, or who sent the call on; None for nobody of ours.
+    caller_id: what is shown so far; original: what the caller showed at first.
+    public: the number of ours that was called from outside, "" for none. via: the services passed through.
+    through: no schedule, forward or do-not-disturb stops it: a call back after an emergency call.
+    thorough: rules that don't match leave a step as well.
+    """
+
+    plan: Plan
+    facts: Facts
+    now: datetime
+    dialled: str
+    site: str
+    caller: Caller | None
+    caller_id: str | None
+    caller_name: str | None
+    trace: list[Step]
+    thorough: bool
+    anonymous: bool = False
+    original: str | None = None
+    public: str = ""
+    via: tuple[str, ...] = ()
+    diversions: tuple[Diversion, ...] = ()
+    callback: Callback | None = None
+
+    @property
+    def through(self) -> bool:
+        return self.callback is not None
+
+    def step(self, line: int, rule: str, outcome: str) -> None:
+        self.trace.append(Step(line, rule, outcome))
+
+    def opening(self, name: str) -> Opening:
+        """Whether a schedule is open. The only way to look at the hour, and it always leaves a step."""
+        hours = opening(self.plan.schedules[name], self.now)
+        override = self.facts.conditions.schedules.get(name)
+        if override is not None and self.now < override.until:
+            word = "open" if override.is_open else "closed"
+            hours = Opening(
+                override.is_open, f"{word} by hand until {override.until:%Y-%m-%d %H:%M %Z}", hours.line
+            )
+        self.trace.append(Step(hours.line, f"schedule {name}", hours.why))
+        return hours
+
+    def decide(self, target: Target) -> Decision:
+        """The decision, with all that was noted."""
+        replaced = self.diversions and isinstance(target, ToTrunks)
+        return Decision(
+            target,
+            self.dialled,
+            self.site,
+            self.caller_id,
+            self.caller_name,
+            tuple(self.trace),
+            self.anonymous,
+            self.diversions,
+            self.original if replaced else None,
+            None,
+            self.callback,
+        )
