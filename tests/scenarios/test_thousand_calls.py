@@ -16,7 +16,7 @@ from tests.sim.world import World, run
 BAD = Link(loss=0.2, jitter_seconds=0.02)
 SEEDS = 40
 CALLS_IN_EACH = 25
-# What a repeated request still brings; a challenge is made anew for each copy (nothing is kept for a stranger).
+# What a repeated request still brings; each copy is challenged anew, since nothing is kept for a stranger.
 ECHOES = [180, 401, "200 REGISTER"]
 
 
