@@ -16,7 +16,7 @@ from typing import NamedTuple
 from phonenumbers import PhoneNumberType
 
 from dialplan.document import Node, read_document
-from dialplan.ranges import RangeMap, parse_range
+from dialplan.ranges import NumberRange, RangeMap, parse_range
 from dialplan.world import CallingCode, calling_code_of, codes_beginning
 
 # Rights that a class may have; emergency is always allowed, so it isn't one.
@@ -81,6 +81,7 @@ class Country:
     national: rights by the first national digits; empty where the general data says enough.
     never_urgent: emergency numbers that a plan may add and that never displace a call.
     automated_callers: how the numbers begin that a machine may show when it calls; empty for no such rule.
+    short, short_ranges: rights by short number, and the ranges of these.
     entry_lengths: the lengths of the keys of `national`, longest first.
     """
 
@@ -99,6 +100,7 @@ class Country:
     never_urgent: frozenset[str] = frozenset()
     automated_callers: tuple[str, ...] = ()
     entry_lengths: tuple[int, ...] = ()
+    short_ranges: tuple[NumberRange, ...] = ()
 
     def international_form(self, digits: str) -> str:
         """The digits as E.164 by their prefix alone, whether such a number exists or not.
@@ -249,6 +251,9 @@ def load_country(code: str) -> Country:
             for entry in (
                 node.mapping({"numbers", "class"}) for node in fields.get("short", empty).sequence()
             )
+        ),
+        short_ranges=tuple(
+            parse_range(node.mapping()["numbers"].text()) for node in fields.get("short", empty).sequence()
         ),
         national=_texts(fields.get("national", empty)),
         entry_lengths=tuple(

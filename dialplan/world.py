@@ -96,6 +96,11 @@ class CallingCode:
         self._lengths = frozenset(general.possible_length)
         self._local = frozenset(general.possible_length_local_only)
 
+    @property
+    def lengths(self) -> frozenset[int]:
+        """How many digits national numbers of this code have."""
+        return self._lengths - self._local
+
     def read(self, digits: str) -> str:
         """The national number of what follows the country code; "" when none has such a length.
 
@@ -158,3 +163,18 @@ def codes_beginning(digits: str) -> tuple[str, ...]:
     """The country codes that begin with these digits, or that these digits begin with."""
     codes = [str(code) for code in COUNTRY_CODE_TO_REGION_CODE]
     return tuple(code for code in codes if code.startswith(digits) or digits.startswith(code))
+
+
+@lru_cache(maxsize=1)
+def examples() -> tuple[str, ...]:
+    """A number of each kind that each country has, E.164."""
+    found: dict[str, None] = {}
+    for code, regions in COUNTRY_CODE_TO_REGION_CODE.items():
+        for region in regions:
+            main = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+            assert main is not None  # the map of codes names only regions with data
+            for name in ("fixed_line", "mobile", "premium_rate", "toll_free", "voip"):
+                example = getattr(getattr(main, name), "example_number", None)
+                if example:
+                    found[f"+{code}{example}"] = None
+    return tuple(found)

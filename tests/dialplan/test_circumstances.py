@@ -1,7 +1,5 @@
 """What is unusual: forwards, overrides, what is down, callers who aren't let in, call backs, caller IDs."""
 
-"backs."
-
 from datetime import timedelta
 from typing import Any
 
