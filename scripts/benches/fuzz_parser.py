@@ -6,7 +6,7 @@ A process of its own, because atheris rewrites what it measures and ends by itse
 import importlib
 import sys
 
-atheris = importlib.import_module("atheris")  # of the extra `soak`: not installed everywhere
+atheris = importlib.import_module("atheris")  # scripts/setup soak
 
 with atheris.instrument_imports(include=["sip"]):
     from sip.core.errors import RemoteProtocolError
