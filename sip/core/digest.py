@@ -145,7 +145,8 @@ class Authenticator:
         """Check the Authorization values of a request; returns the verdict and the username claimed.
 
         lookup gives a username's credentials, None for a stranger: who takes the same path, against a decoy.
-        Raises RemoteProtocolError 400 where the digest URI isn't the request's (RFC 7616 section 3.4).
+        Raises RemoteProtocolError 400 where the digest URI isn't the request's (RFC 7616 section 3.4), nor
+        without qop its server.
         """
         fields = self._ours(values)
         if fields is None:
@@ -165,7 +166,7 @@ class Authenticator:
         if credentials is None or not matches:
             return Verdict.WRONG, username
         claimed_uri = fields.get("uri", "")
-        if claimed_uri != uri and not equal(SipUri.parse(claimed_uri), SipUri.parse(uri), parameters=False):
+        if claimed_uri != uri and not _stands_for(claimed_uri, uri, "qop" in fields):
             raise RemoteProtocolError(400, "Digest URI Mismatch")
         return (Verdict.ACCEPTED if self._count(nonce, fields, issued) else Verdict.STALE), username
 
@@ -240,6 +241,14 @@ class _Window:
             return False
         self._bits |= 1 << -ahead
         return True
+
+
+def _stands_for(claimed_uri: str, uri: str, with_qop: bool) -> bool:
+    """Whether a digest URI is the request's, or names its server as old clients' do (pyVoIP 1.6, no qop)."""
+    claimed, requested = SipUri.parse(claimed_uri), SipUri.parse(uri)
+    if not with_qop and claimed.user is None and claimed.host == requested.host:
+        return True
+    return equal(claimed, requested, parameters=False)
 
 
 def _response(ha1: str, algorithm: Algorithm, method: str, fields: dict[str, str], uri: str) -> str:

@@ -297,6 +297,21 @@ def test_credentials_for_another_uri_are_a_bad_request(claimed: str) -> None:
     assert caught.value.status == 400
 
 
+def test_an_old_client_that_signs_the_server_alone_is_accepted() -> None:
+    """pyVoIP 1.6, without qop: the nonce serves once, so nothing is gained for anybody else."""
+    guard = Guard()
+    value = guard.answer(guard.nonce(), None, uri="sip:valmont.example;transport=UDP", algorithm="MD5")
+    assert guard.verdict(value, uri="sip:1002@valmont.example") is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("claimed", ["sip:1003@valmont.example", "sip:other", "sips:1002@valmont.example"])
+def test_another_uri_is_refused_without_qop_too(claimed: str) -> None:
+    """RFC 7616 section 3.4.6."""
+    guard = Guard()
+    with pytest.raises(RemoteProtocolError):
+        guard.verdict(guard.answer(guard.nonce(), None, uri=claimed), uri="sip:1002@valmont.example")
+
+
 def test_the_uri_is_looked_at_only_after_the_password() -> None:
     """A stranger learns nothing from it."""
     guard = Guard()
