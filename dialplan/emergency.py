@@ -80,15 +80,18 @@ def emergency_call(
     # Elsewhere, the direct number is better than nothing for those who must call back.
     numbers = [number for number in ((direct, main) if at_home else (main, direct)) if number]
     caller_id = numbers[0] if numbers else None
-    name = emergency.names.get(plan.language) or next(iter(emergency.names.values()), "")
+    what = emergency.names.get(plan.language) or next(iter(emergency.names.values()), "")
     whose = "the caller's direct number" if caller_id == direct else "the site's main number"
     line = place.step.line
     trace = [
         place.step,
-        Step(emergency.line, "emergency numbers", f"{emergency.number}, {name}"),
+        Step(emergency.line, "emergency numbers", f"{emergency.number}, {what}"),
         Step(line, "emergency trunks", ", ".join(trunks) or "none: the plan has no trunk"),
         Step(line, "caller ID", f"{caller_id}, {whose}" if caller_id else "none"),
     ]
+    for name in trunks if down else ():
+        if name in down:
+            trace.append(Step(plan.trunks[name].line, f"trunk {name}", "is down: tried last"))
     if location.source == "confirmed":
         trace.append(Step(0, "location", "the address that the caller confirmed"))
     call = EmergencyCall(

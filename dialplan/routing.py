@@ -271,7 +271,9 @@ def _feature(way: Way, dialled: str) -> tuple[ToFeature, ...]:
         for code, argument in _coded(tables.patterns, dialled):
             way.step(code.line, f"feature {code.name}", f"{code} with {argument}")
             return (ToFeature(code.name, argument),)
-    if way.thorough:
+    if way.thorough and dialled[:1] not in tables.code_beginnings:
+        way.step(0, "features", f"no code begins as {shortened(dialled)} does")
+    elif way.thorough:
         for feature in way.plan.features:
             way.step(feature.line, f"feature {feature.name}", f"{feature} is something else")
     elif dialled[:1] in ("*", "#"):

@@ -89,6 +89,9 @@ def explain(
         typer.Option(help='When: "2026-12-25 10:00" or "sun 03:00", in the plan\'s time zone. Default: now.'),
     ] = None,
     at_site: Annotated[str | None, typer.Option(help="The site where the caller's telephone is.")] = None,
+    trunk_down: Annotated[
+        list[str] | None, typer.Option(metavar="TRUNK", help="As if this trunk were down; may be repeated.")
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Ask this plan, not the configuration's.")
     ] = None,
@@ -98,14 +101,14 @@ def explain(
     from dataclasses import replace
 
     from dialplan.explaining import explain as explained
-    from dialplan.routing import route
+    from dialplan.routing import route_thoroughly
 
     asked = plan_or_complain(file, configuration)
     instant = _instant(asked, at)
-    facts = _facts(asked, number, caller, at_site)
+    facts = _with_trunks_down(asked, _facts(asked, number, caller, at_site), trunk_down or [])
     if asked.budgets and file is None:
         facts = replace(facts, spending=_spent(configuration, instant))
-    decision = route(asked, facts, instant)
+    decision = route_thoroughly(asked, facts, instant)
     if as_json:
         print_json(_printable_decision(asked, caller, instant, decision))
         return
@@ -263,6 +266,18 @@ def _spent(configuration: Path | None, instant: datetime) -> Spending:
     except KeptError as error:
         fail(error)
     return Spent(instant.timestamp, kept)
+
+
+def _with_trunks_down(asked: Plan, facts: Facts, names: list[str]) -> Facts:
+    from dataclasses import replace
+
+    from dialplan.decision import Conditions
+    from dialplan.document import did_you_mean
+
+    for name in names:
+        if name not in asked.trunks:
+            fail(f'{asked.path} has no trunk "{name[:60]}"; {did_you_mean(name, asked.trunks)}')
+    return replace(facts, conditions=Conditions(trunks_down=frozenset(names))) if names else facts
 
 
 def _printable_decision(asked: Plan, caller: str, instant: datetime, decision: Decision) -> dict[str, Any]:
