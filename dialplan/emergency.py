@@ -89,9 +89,11 @@ def emergency_call(
         Step(line, "emergency trunks", ", ".join(trunks) or "none: the plan has no trunk"),
         Step(line, "caller ID", f"{caller_id}, {whose}" if caller_id else "none"),
     ]
-    for name in trunks if down else ():
-        if name in down:
-            trace.append(Step(plan.trunks[name].line, f"trunk {name}", "is down: tried last"))
+    trace += [
+        Step(plan.trunks[name].line, f"trunk {name}", "is down: tried last")
+        for name in trunks
+        if name in down
+    ]
     if location.source == "confirmed":
         trace.append(Step(0, "location", "the address that the caller confirmed"))
     call = EmergencyCall(
