@@ -8,23 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 from dialplan.country import EmergencyNumber
 from dialplan.decision import Decision, EmergencyCall, Facts, Location, Step, ToTrunks
 from dialplan.plan import Members, Plan
-from dialplan.tables import Caller
+from dialplan.tables import Caller, Place
 
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The device's site ("" when the plan has none), how that is known, and the step that tells it."""
-
-    site: str
-    source: Literal["network", "configuration", "assumed"]
-    step: Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +32,16 @@ class SelfTest:
 
 def place_of(plan: Plan, facts: Facts, caller: Caller | None) -> Place:
     """The device's site: its address, else its configuration, else its person's site, else the default."""
+    places = plan.tables.places
     if facts.address is not None:
         by_address = plan.tables.networks.find(facts.address)
         if by_address:
-            line = plan.sites[by_address].line
-            return Place(by_address, "network", Step(line, "site", f"{by_address}, by the device's address"))
+            return places["network", by_address]
     if facts.site is not None and facts.site in plan.sites:
-        line = plan.sites[facts.site].line
-        why = f"{facts.site}, by the device's configuration"
-        return Place(facts.site, "configuration", Step(line, "site", why))
+        return places["configuration", facts.site]
     if caller is not None and caller.site in plan.sites:
-        line = plan.sites[caller.site].line
-        return Place(
-            caller.site, "assumed", Step(line, "site", f"{caller.site}, assumed from the person's site")
-        )
-    if plan.default_site in plan.sites:
-        line = plan.sites[plan.default_site].line
-        why = f"{plan.default_site}, assumed: nothing tells another"
-        return Place(plan.default_site, "assumed", Step(line, "site", why))
-    return Place("", "assumed", Step(0, "site", "none: the plan has no site"))
+        return places["person", caller.site]
+    return places["default", plan.default_site if plan.default_site in plan.sites else ""]
 
 
 def emergency_call(

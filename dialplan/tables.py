@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from operator import itemgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
+from dialplan.decision import Step
 from dialplan.ranges import NumberRange, RangeMap, RangeSet
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 NUMBER_CODES = ("hide_number", "show_number")
+_KNOWN_BY: tuple[tuple[str, Literal["network", "configuration", "assumed"], str], ...] = (
+    ("network", "network", "by the device's address"),
+    ("configuration", "configuration", "by the device's configuration"),
+    ("person", "assumed", "assumed from the person's site"),
+    ("default", "assumed", "assumed: nothing tells another"),
+)
 INTERNAL_ONLY = frozenset({"internal"})
 
 
@@ -34,6 +41,14 @@ class Caller:
     direct: str | None
     rights: frozenset[str]
     numbers: tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """A device's site ("" when the plan has none), how that is known, and the step that tells it."""
+
+    site: str
+    source: Literal["network", "configuration", "assumed"]
+    step: Step
 
 
 class NetworkMap:
@@ -78,6 +93,7 @@ class Tables:
     callers: by extension. services, alarms: by internal number.
     public: services by public number. ours: every public range of ours.
     emergency_trunks: by site, its own trunks and then all others.
+    places: by how a site is known and its name.
     codes: features without an argument; patterns: those with one. code_beginnings: their first keys.
     number_codes: those that only say whether the number that follows them sees the caller's.
     routes: by right or beginning of a number, with their place in the plan; route_lengths: of the beginnings.
@@ -97,6 +113,7 @@ class Tables:
     ours: RangeSet
     mobiles: Mapping[str, Person]
     networks: NetworkMap
+    places: Mapping[tuple[str, str], Place]
     shown: Mapping[str, RangeSet]
     emergency_trunks: Mapping[str, tuple[str, ...]]
     routes: Mapping[str, tuple[tuple[int, Route], ...]]
@@ -173,6 +190,7 @@ def compile_tables(plan: Plan) -> Tables:
         networks=NetworkMap(
             [(network, site.name) for site in plan.sites.values() for network in site.networks]
         ),
+        places=_places(plan),
         shown={trunk.name: RangeSet(trunk.owns + trunk.presents) for trunk in plan.trunks.values()},
         emergency_trunks={
             name: tuple(dict.fromkeys((*trunks, *plan.trunks)))
@@ -182,6 +200,14 @@ def compile_tables(plan: Plan) -> Tables:
         route_lengths=tuple(sorted({len(rule.to) for rule in plan.routes if rule.to[:1] == "+"})),
         rates=_by_beginning((rate.to, rate) for rate in plan.rates),
     )
+
+
+def _places(plan: Plan) -> Mapping[tuple[str, str], Place]:
+    places = {("default", ""): Place("", "assumed", Step(0, "site", "none: the plan has no site"))}
+    for name, site in plan.sites.items():
+        for key, source, why in _KNOWN_BY:
+            places[key, name] = Place(name, source, Step(site.line, "site", f"{name}, {why}"))
+    return places
 
 
 def _by_beginning(items: Iterable[tuple[str, Value]]) -> Mapping[str, tuple[Value, ...]]:
