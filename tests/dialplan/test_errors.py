@@ -33,7 +33,7 @@ def test_all_errors_are_told_at_once_in_the_order_of_the_file():
         .replace("mobile]", "mobiles]")
     )
     assert errors_of(text) == [
-        'plan.yaml:2:10: unknown country "FX"; known: FR',
+        'plan.yaml:2:10: unknown country "FX"; known: BE, FR',
         'plan.yaml:6:14: unknown trunk "opérateur" for site mairie; did you mean "operateur"?',
         'plan.yaml:13:34: unknown right "mobiles"; did you mean "mobile"?',
     ]
