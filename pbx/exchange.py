@@ -282,9 +282,9 @@ class Exchange:
         """The legs of all calls that haven't ended."""
         return (leg for call in self._calls.values() for leg in call.legs if leg.ended_at is None)
 
-    def leg_of(self, replaces: Replaces) -> Leg:
+    def leg_of(self, replaces: Replaces, *, early: bool = False) -> Leg:
         """The leg whose dialog is to be replaced. Raises RemoteProtocolError as `sip.core.replaces.find`."""
-        return find(replaces, self.legs())
+        return find(replaces, self.legs(), early=early)
 
     def identity_of_device(self, device: str) -> tuple[str, str]:
         """The number and the name that a device's person is shown with; empty for a trunk."""

@@ -8,32 +8,39 @@ in the middle carries the sound. What one party changes is told to the other onl
   refreshes its session, repeats       nothing (the session answers by itself where nothing changed)
   offers other codecs                  a re-INVITE with them; its answer is the party's answer
   asks for our offer (no body)         nothing, unless the party's answer then changes what it hears
-  takes its offer back                 nothing more; what it was offered is offered back
+  takes its offer back                 where it had said yes already: what it had before, by another re-INVITE
 
 and while the other party can't take an offer:
 
   state of the other party             what becomes of the offer
-  an offer of ours waits there         it is made again a moment later, for at most PATIENCE_SECONDS
+  an offer of ours waits there         491
+  it isn't ready (no ACK of its yet)   it is made a moment later, for at most PATIENCE_SECONDS
   it offers at the same time (491)     it is made again after the time of RFC 3261 section 14.1
+  it has no time (500, Retry-After)    it is made again after that time (RFC 3261 section 14.2)
   it refuses (488 and all else)        488: what was agreed before holds on both sides
   it isn't answered yet                488, unless it needn't be told
+  it is gone, the call is transferred  the engine answers
   it is gone                           the call ends
 
-With an engine that doesn't carry the sound (`passthrough`), every change is told to the other.
+With an engine that doesn't carry the sound (`passthrough`), every change is told to the other. A party that
+has come from another call by a transfer has to take its new sound: where it refuses, the call ends.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
-from media.engine import MediaMisuse, MediaRefused
+from dialplan.decision import ToTrunks
+from media.engine import MediaMisuse, MediaRefused, MediaUnavailable
 from pbx.calls.call import Call
 from pbx.calls.happenings import (
     Acknowledged,
     Digit,
     Happening,
     Identified,
+    LegEnded,
     OfferAnswered,
     Offered,
     OfferRefused,
@@ -41,12 +48,17 @@ from pbx.calls.happenings import (
     TimeUp,
 )
 from pbx.calls.leg import Leg
+from sip.core.reason import Reason
 
 PATIENCE_SECONDS = 8.0
 BUSY_SECONDS = 0.25
+NOT_ACCEPTABLE = Reason("SIP", 488, "Not Acceptable Here")
 
 # What may differ in a description without concerning whoever gets it: its version, and who holds.
 _IMMATERIAL = re.compile(rb"^(?:o=.*|a=(?:sendrecv|sendonly|recvonly|inactive))\r?\n", re.MULTILINE)
+_VERSION = re.compile(rb"^o=.*\r?\n", re.MULTILINE)
+_PLACES = re.compile(rb"^(?:c=\S.*|m=\w+ \d+ \S+)", re.MULTILINE)
+_FORMATS = re.compile(rb"^m=audio [1-9]\d* \S+ (.*)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -54,7 +66,8 @@ class _Offer:
     """An offer that `peer` is to be made. offerer: who waits for its answer; None where nobody does.
 
     retry_at: when it is made (again), None while it is under way. until: after that it is given up.
-    tell: whether the other party is to be offered what the answer says.
+    further: how many more offers may follow from its answer. withdrawn: the offerer took it back.
+    vital: without it the two don't hear each other, so that the call ends where it is refused.
     """
 
     offerer: Leg | None
@@ -62,7 +75,9 @@ class _Offer:
     body: bytes
     until: float
     retry_at: float | None
-    tell: bool = False
+    further: int = 0
+    withdrawn: bool = False
+    vital: bool = False
 
 
 class Broker:
@@ -74,7 +89,7 @@ class Broker:
         self._one = one
         self._other = other
         self._pending: _Offer | None = None
-        self._asking: Leg | None = None  # whose answer to our offer comes with its ACK
+        self._asking: list[Leg] = []  # whose answer to our offer comes with the ACK
 
     def peer_of(self, leg: Leg) -> Leg:
         """The other leg."""
@@ -94,18 +109,19 @@ class Broker:
                 await self._offered(leg, body)
             case OfferAnswered(leg, body):
                 await self._offer_answered(leg, body)
-            case OfferRefused(leg, status):
-                self._offer_refused(leg, status)
+            case OfferRefused(leg, _, retry_seconds):
+                self._offer_refused(leg, retry_seconds)
             case OfferWithdrawn(leg):
                 self._withdrawn(leg)
-            case Acknowledged(leg, body) if leg is self._asking:
-                self._asking = None
-                await self._described(leg, body)
+            case Acknowledged(leg, body) if leg in self._asking:
+                self._asking.remove(leg)
+                await self._described(leg, body, further=1)
             case TimeUp():
                 self._try()
             case Digit(leg, digit, in_sound=False):
                 # RFC 6086: it came by INFO. What comes in the sound passes in the sound.
-                await self._engine.dtmf(self._call.id, self.peer_of(leg).name, digit)
+                with suppress(MediaRefused):  # an engine without sound of its own
+                    await self._engine.dtmf(self._call.id, self.peer_of(leg).name, digit)
             case Identified(leg, name, number):
                 self.peer_of(leg).show(name, number)
             case _:
@@ -114,10 +130,8 @@ class Broker:
     def propose(self, leg: Leg, body: bytes) -> None:
         """Offer a leg something that nobody asked for: its sound is elsewhere after a transfer."""
         leg.proposal = b""
-        if not self._concerns(leg, body):
-            return
-        self._pending = _Offer(None, leg, body, self._now + PATIENCE_SECONDS, self._now, tell=True)
-        self._try()
+        if self._concerns(leg, body):
+            self._begin(_Offer(None, leg, body, *self._from_now, further=2, vital=True))
 
     # What a party says
 
@@ -131,12 +145,23 @@ class Broker:
         except MediaRefused as refused:
             leg.refuse_offer(refused.status)
             return
+        except MediaUnavailable:
+            leg.refuse_offer(500)  # the sound goes on as it is, and the party may ask again
+            return
+        if leg in self._asking:
+            self._asking.remove(leg)
         if answer:
             leg.accept_offer(answer)
-            self._asking = None if body else leg
+            if not body:
+                self._asking.append(leg)
 
     async def _answer_for(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
         """Our answer to a leg's offer; empty where the peer has to be asked, or it was refused."""
+        if peer.session is None:
+            # It has gone, and whoever asks is being transferred: it hears us.
+            return await self._engine.publish(
+                self._call.id, leg.name, body, nat=leg.behind_nat, advertise=leg.media_address
+            )
         told = await self._tell(leg, peer, body)
         if self._concerns(peer, told):
             if self._pending is not None:
@@ -144,8 +169,7 @@ class Broker:
             elif not peer.confirmed:
                 leg.refuse_offer(488)
             else:
-                self._pending = _Offer(leg, peer, told, self._now + PATIENCE_SECONDS, self._now)
-                self._try()
+                self._begin(_Offer(leg, peer, told, *self._from_now))
             return b""
         return await self._answer(peer, leg, peer.remote_sdp)
 
@@ -156,43 +180,50 @@ class Broker:
             return b""
         return await self._tell(peer, leg, peer.remote_sdp)
 
-    async def _described(self, leg: Leg, body: bytes) -> None:
-        """A leg has said by an answer what it takes now; its peer is told where that concerns it."""
+    async def _described(self, leg: Leg, body: bytes, *, further: int, vital: bool = False) -> None:
+        """A leg has said by an answer what it takes now; its peer is told where it has to know."""
         peer = self.peer_of(leg)
         try:
             told = await self._tell(leg, peer, body)
-            if not self._concerns(peer, told):
+            if not further or self._suits(peer, told):
                 await self._answer(peer, leg, peer.remote_sdp)
             elif self._pending is None:
-                self._pending = _Offer(None, peer, told, self._now + PATIENCE_SECONDS, self._now)
-                self._try()
-        except (MediaRefused, MediaMisuse):
+                self._begin(_Offer(None, peer, told, *self._from_now, further=further - 1, vital=vital))
+        except (MediaRefused, MediaMisuse, MediaUnavailable):
             return  # nothing usable was said: what was agreed before holds
 
     async def _offer_answered(self, leg: Leg, body: bytes) -> None:
-        pending, self._pending = self._pending, None
-        if pending is None or pending.peer is not leg:
-            self._pending = pending
-            await self._described(leg, body)
-            return
-        peer = self.peer_of(leg)
-        try:
-            answer = await self._answer(leg, peer, body)
-        except (MediaRefused, MediaMisuse):
-            if pending.offerer is not None:
-                pending.offerer.refuse_offer(488)
-            return
-        if pending.offerer is not None:
-            pending.offerer.accept_offer(answer)
-        elif pending.tell and self._concerns(peer, answer):
-            self.propose(peer, answer)
-
-    def _offer_refused(self, leg: Leg, status: int) -> None:
         pending = self._pending
-        if pending is None or pending.peer is not leg:
+        if pending is None or pending.peer is not leg or pending.retry_at is not None:
+            await self._described(leg, body, further=1)  # of an offer made in another call
             return
-        if status == 491 and self._now < pending.until:
-            pending.retry_at = self._now + leg.glare_seconds()
+        self._pending = None
+        peer, offerer = self.peer_of(leg), pending.offerer
+        if pending.withdrawn:
+            await self._take_back(leg, peer, body)
+        elif offerer is None:
+            await self._described(leg, body, further=pending.further, vital=pending.vital)
+        else:
+            try:
+                offerer.accept_offer(await self._answer(leg, peer, body))
+            except (MediaRefused, MediaMisuse):
+                offerer.refuse_offer(488)
+
+    async def _take_back(self, leg: Leg, peer: Leg, body: bytes) -> None:
+        """A leg said yes to what its peer took back meanwhile: it is offered what the peer said before."""
+        with suppress(MediaRefused, MediaMisuse):
+            told = await self._tell(peer, leg, peer.remote_sdp)
+            if self._concerns(leg, told):
+                self._begin(_Offer(None, leg, told, *self._from_now))
+            else:
+                await self._answer(leg, peer, body)
+
+    def _offer_refused(self, leg: Leg, retry_seconds: float | None) -> None:
+        pending = self._pending
+        if pending is None or pending.peer is not leg or pending.retry_at is not None:
+            return
+        if retry_seconds is not None and self._now + retry_seconds <= pending.until and not pending.withdrawn:
+            pending.retry_at = self._now + retry_seconds
             return
         self._give_up(488)
 
@@ -200,11 +231,21 @@ class Broker:
         pending = self._pending
         if pending is None or pending.offerer is not leg:
             return
-        pending.offerer = None  # the peer's answer is taken nevertheless: it has changed by then
+        pending.offerer = None
+        pending.withdrawn = True
         if pending.retry_at is not None:
             self._pending = None
 
     # Making an offer
+
+    @property
+    def _from_now(self) -> tuple[float, float]:
+        """Until when an offer is tried, and when first: at once."""
+        return self._now + PATIENCE_SECONDS, self._now
+
+    def _begin(self, offer: _Offer) -> None:
+        self._pending = offer
+        self._try()
 
     def _try(self) -> None:
         """Make the offer that is due, if the peer can take one."""
@@ -221,14 +262,30 @@ class Broker:
 
     def _give_up(self, status: int) -> None:
         pending, self._pending = self._pending, None
-        if pending is not None and pending.offerer is not None:
+        if pending is None:
+            return
+        if pending.offerer is not None:
             pending.offerer.refuse_offer(status)
+        elif pending.vital and pending.peer.confirmed and not self._is_emergency:
+            self._call.cause = "media refused"
+            raise LegEnded(pending.peer, NOT_ACCEPTABLE)
+
+    @property
+    def _is_emergency(self) -> bool:
+        target = self._call.decision.target
+        return isinstance(target, ToTrunks) and target.emergency
 
     def _concerns(self, peer: Leg, told: bytes) -> bool:
         """Whether a description says anything to this leg that it doesn't know yet."""
+        immaterial = _IMMATERIAL if self._engine.carries else _VERSION
+        return immaterial.sub(b"", told) != immaterial.sub(b"", peer.local_sdp)
+
+    def _suits(self, peer: Leg, told: bytes) -> bool:
+        """Whether this leg sends where it is told already, and only what may be sent there."""
         if not self._engine.carries:
-            return told != peer.local_sdp
-        return _IMMATERIAL.sub(b"", told) != _IMMATERIAL.sub(b"", peer.local_sdp)
+            return not self._concerns(peer, told)
+        same_place = _PLACES.findall(told) == _PLACES.findall(peer.local_sdp)
+        return same_place and _formats(peer.remote_sdp) <= _formats(told)
 
     async def _tell(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
         return await self._engine.offer(
@@ -245,12 +302,25 @@ class Broker:
         return self._call.exchange.driver.now
 
 
+def _formats(body: bytes) -> set[bytes]:
+    """The payload types of the sound; none where it has none."""
+    found = _FORMATS.search(body)
+    return set(found[1].split()) if found is not None else set()
+
+
 async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
     """An offer before the answer, from the device that rings or from the caller it rings for.
 
     Where the caller made no offer, the device's own (RFC 3262 section 5) is answered by the engine; the
-    caller gets one when somebody has answered.
+    caller gets one when somebody has answered. A caller that hasn't been told anything yet needn't be told
+    of the device's change either.
     """
+    if offered.leg is leg and call.offer and not call.caller.agreed:
+        try:
+            await _answer_unheard(call, leg, offered.body)
+        except MediaRefused as refused:
+            leg.refuse_offer(refused.status)
+        return
     if offered.leg is leg and not call.offer and not leg.agreed:
         try:
             answer = await call.engine.publish(
@@ -262,3 +332,24 @@ async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
             leg.accept_offer(answer)
         return
     await Broker(call, call.caller, leg).take(offered)
+
+
+async def _answer_unheard(call: Call, leg: Leg, body: bytes) -> None:
+    """A device changes (RFC 3311) what it said reliably, of which its caller has no answer yet."""
+    engine, caller = call.engine, call.caller
+    if not body:
+        leg.refuse_offer(488)
+        return
+    await engine.offer(
+        call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address
+    )
+    leg.accept_offer(
+        await engine.answer(
+            call.id,
+            caller.name,
+            leg.name,
+            call.offer,
+            nat=caller.behind_nat,
+            advertise=leg.media_address,
+        )
+    )

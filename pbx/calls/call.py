@@ -213,6 +213,12 @@ class Call:
                 if isinstance(happening, TimeUp) or happening.leg is not leg
             )
 
+    async def silence(self) -> None:
+        """End all sound of the call before its end."""
+        for leg in self.legs:
+            leg.codec = self.engine.codec(self.id, leg.name)
+        await self.engine.delete(self.id)
+
     # From beginning to end
 
     async def run(self, app: App) -> None:
@@ -272,7 +278,7 @@ class Call:
             to=self.to,
             cause=self.cause or "completed",
             plan_version=self.plan.version,
-            legs=[leg.record(engine.codec(self.id, leg.name)) for leg in self.legs],
+            legs=[leg.record(leg.codec or engine.codec(self.id, leg.name)) for leg in self.legs],
         )
 
     @property
