@@ -20,7 +20,6 @@ from dialplan.decision import Decision, ToTrunks
 from dialplan.plan import Plan
 from dialplan.schedule import opening
 
-FILE_NAME = "spending.json"
 MOST_COUNTS = 100_000
 
 
