@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import NoReturn
 
 from media.engine import MediaRefused
 from pbx.calls.bridge import caller_answer
@@ -13,7 +14,7 @@ from pbx.calls.happenings import Acknowledged, OfferAnswered, Offered, OfferRefu
 
 async def echo(call: Call) -> None:
     """Answer and send the caller's sound back until it hangs up (LegEnded)."""
-    caller, engine, driver = call.caller, call.engine, call.exchange.driver
+    caller, engine = call.caller, call.engine
     if call.offer:
         answer = await engine.publish(
             call.id, caller.name, call.offer, nat=caller.behind_nat, advertise=caller.media_address
@@ -24,6 +25,13 @@ async def echo(call: Call) -> None:
         answer = await caller_answer(call)
         await engine.terminate_answer(call.id, caller.name, answer, nat=caller.behind_nat)
     await engine.echo(call.id, caller.name)
+    call.keep()
+    await go_on(call)
+
+
+async def go_on(call: Call) -> NoReturn:
+    """Take what the caller changes, until it hangs up (LegEnded)."""
+    caller, driver = call.caller, call.exchange.driver
     proposed, caller.proposal = caller.proposal, b""
     retry_at = driver.now if proposed else None  # whoever was transferred here is to be offered its sound
     while True:
@@ -58,6 +66,7 @@ async def _change(call: Call, body: bytes) -> None:
             answer = await engine.terminate_offer(call.id, caller.name, advertise=caller.media_address)
         caller.accept_offer(answer)
         await engine.echo(call.id, caller.name)
+        call.keep()
     except MediaRefused as refused:
         caller.refuse_offer(refused.status)
 
@@ -68,3 +77,4 @@ async def _described(call: Call, body: bytes) -> None:
     with suppress(MediaRefused):  # nothing usable was said: what was agreed before holds
         await engine.terminate_answer(call.id, caller.name, body, nat=caller.behind_nat)
         await engine.echo(call.id, caller.name)
+        call.keep()

@@ -29,6 +29,7 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
         caller.answer(answer, *_person(call, answered))
     else:
         await _connect_late(call, answered, body)
+    call.keep()
     broker = Broker(call, caller, answered)
     for leg in (caller, answered):
         if leg.proposal:

@@ -293,9 +293,11 @@ class Broker:
         )
 
     async def _answer(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
-        return await self._engine.answer(
+        answer = await self._engine.answer(
             self._call.id, leg.name, peer.name, body, nat=leg.behind_nat, advertise=peer.media_address
         )
+        self._call.keep()
+        return answer
 
     @property
     def _now(self) -> float:

@@ -19,6 +19,7 @@ from pbx.calls.happenings import (
     Progressed,
     Referred,
 )
+from pbx.ongoing import OngoingLeg
 from pbx.records import LegRecord
 from sip.core.errors import RemoteProtocolError
 from sip.core.flow import Flow, host_port
@@ -30,7 +31,7 @@ from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
 from sip.core.refer import Refer, ReferSubscription
 from sip.core.replaces import Stage
-from sip.core.session import SessionState
+from sip.core.session import Session, SessionState
 from sip.core.stack import ServerTransaction
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Leg:
         self.device = device
         self.flow = flow
         self.behind_nat = behind_nat
-        self.session: IncomingSession | OutgoingSession | None = None
+        self.session: Session | None = None
         self.started_at = call.exchange.clock()
         self.answered_at: float | None = None
         self.ended_at: float | None = None
@@ -151,6 +152,8 @@ class Leg:
         """The party has moved into another call, with its dialog."""
         self._end(cause)
         self.session = None
+        if self.call.kept:
+            self.call.keep()
 
     def release(self) -> None:
         """Let the 200 to this leg's BYE leave, and let go of the session."""
@@ -354,6 +357,25 @@ class Leg:
             answered=self.answered_at,
             ended=self.ended_at,
             cause=self.cause,
+        )
+
+    def ongoing(self) -> OngoingLeg:
+        """What another process needs to go on with this leg."""
+        session = self.session
+        flow = self.flow
+        confirmed = session is not None and session.state is SessionState.CONFIRMED
+        return OngoingLeg(
+            self.name,
+            self.device,
+            flow.transport,
+            flow.remote,
+            self.behind_nat,
+            self.started_at,
+            self.answered_at,
+            self.ended_at,
+            self.cause,
+            self.codec,
+            session.snapshot() if session is not None and confirmed else None,
         )
 
     @property

@@ -188,6 +188,7 @@ async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoR
 
 async def _talk(call: Call, called: Leg) -> None:
     """Offer each what the other has said: first the called, then, with its answer, the caller."""
+    call.keep()
     caller = call.caller
     broker = Broker(call, caller, called)
     told = await call.engine.offer(
@@ -239,6 +240,7 @@ async def take(call: Call, replaced: Leg) -> None:
     former.cause = "replaced"
     former.post(LegEnded(replaced, REPLACED))
     caller.answer(answer)
+    call.keep()
     broker = Broker(call, caller, called)
     broker.propose(called, told)
     number, name = call.exchange.identity_of_device(caller.device)

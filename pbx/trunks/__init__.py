@@ -231,12 +231,13 @@ class Trunks:
             local_address=says.from_,
             remote_address=says.to,
             headers=says.headers,
-            authorize=self._authorize(trunk),
+            authorize=self.authorize(trunk),
             routes=line.routes(attempt.target),
             contact=says.contact,
         )
 
-    def _authorize(self, trunk: Trunk) -> Authorize | None:
+    def authorize(self, trunk: Trunk) -> Authorize | None:
+        """Who answers the challenges of a trunk; None where it has no account."""
         username = trunk.username
         secret = os.environ.get(trunk.secret.env) if trunk.secret is not None else None
         if username is None or secret is None:
