@@ -142,7 +142,7 @@ async def test_a_kill_between_a_transfers_two_calls_keeps_the_party_in_the_later
     alice.reply(await alice.expect("BYE"), 200)  # its call has no other party any more
     await are_there(bruno, chloe)
     await town.hang_up(bruno, chloe)
-    assert sorted(call.cause for call in town.calls) == ["completed", "lost"]
+    assert sorted(call.cause for call in town.calls) == ["completed", "transferred"]
 
 
 @scenario()
