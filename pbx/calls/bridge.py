@@ -33,7 +33,7 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
     broker = Broker(call, caller, answered)
     for leg in (caller, answered):
         if leg.proposal:
-            broker.propose(leg, leg.proposal)
+            await broker.propose(leg, leg.proposal)
     await talk(call, broker)
 
 

@@ -7,7 +7,8 @@ in the middle carries the sound. What one party changes is told to the other onl
   holds, resumes, moves its address    nothing: it goes on sending to us
   refreshes its session, repeats       nothing (the session answers by itself where nothing changed)
   offers other codecs                  a re-INVITE with them; its answer is the party's answer
-  asks for our offer (no body)         nothing, unless the party's answer then changes what it hears
+  asks for our offer (no body)         nothing, unless it sends what the party no longer takes: a re-INVITE;
+                                       where that is refused, the party is offered what held before
   takes its offer back                 where it had said yes already: what it had before, by another re-INVITE
 
 and while the other party can't take an offer:
@@ -63,7 +64,8 @@ _FORMATS = re.compile(rb"^m=audio [1-9]\d* \S+ (.*)", re.MULTILINE)
 
 @dataclass(slots=True)
 class _Offer:
-    """An offer that `peer` is to be made. offerer: who waits for its answer; None where nobody does.
+    """An offer that `peer` is to be made. offerer: who waits for its answer, and what it said; None where
+    nobody does.
 
     retry_at: when it is made (again), None while it is under way. until: after that it is given up.
     further: how many more offers may follow from its answer. withdrawn: the offerer took it back.
@@ -76,6 +78,7 @@ class _Offer:
     until: float
     retry_at: float | None
     further: int = 0
+    said: bytes = b""
     withdrawn: bool = False
     vital: bool = False
 
@@ -110,14 +113,14 @@ class Broker:
             case OfferAnswered(leg, body):
                 await self._offer_answered(leg, body)
             case OfferRefused(leg, _, retry_seconds):
-                self._offer_refused(leg, retry_seconds)
+                await self._offer_refused(leg, retry_seconds)
             case OfferWithdrawn(leg):
                 self._withdrawn(leg)
             case Acknowledged(leg, body) if leg in self._asking:
                 self._asking.remove(leg)
                 await self._described(leg, body, further=1)
             case TimeUp():
-                self._try()
+                await self._try()
             case Digit(leg, digit, in_sound=False):
                 # RFC 6086: it came by INFO. What comes in the sound passes in the sound.
                 with suppress(MediaRefused):  # an engine without sound of its own
@@ -127,11 +130,11 @@ class Broker:
             case _:
                 pass  # late provisional responses mean nothing now
 
-    def propose(self, leg: Leg, body: bytes) -> None:
+    async def propose(self, leg: Leg, body: bytes) -> None:
         """Offer a leg something that nobody asked for: its sound is elsewhere after a transfer."""
         leg.proposal = b""
         if self._concerns(leg, body):
-            self._begin(_Offer(None, leg, body, *self._from_now, further=2, vital=True))
+            await self._begin(_Offer(None, leg, body, *self._from_now, further=2, vital=True))
 
     # What a party says
 
@@ -169,7 +172,7 @@ class Broker:
             elif not peer.confirmed:
                 leg.refuse_offer(488)
             else:
-                self._begin(_Offer(leg, peer, told, *self._from_now))
+                await self._begin(_Offer(leg, peer, told, *self._from_now, said=body))
             return b""
         return await self._answer(peer, leg, peer.remote_sdp)
 
@@ -185,10 +188,10 @@ class Broker:
         peer = self.peer_of(leg)
         try:
             told = await self._tell(leg, peer, body)
-            if not further or self._suits(peer, told):
+            if further == 0 or self._suits(peer, told):
                 await self._answer(peer, leg, peer.remote_sdp)
             elif self._pending is None:
-                self._begin(_Offer(None, peer, told, *self._from_now, further=further - 1, vital=vital))
+                await self._begin(_Offer(None, peer, told, *self._from_now, further=further, vital=vital))
         except (MediaRefused, MediaMisuse, MediaUnavailable):
             return  # nothing usable was said: what was agreed before holds
 
@@ -200,32 +203,36 @@ class Broker:
         self._pending = None
         peer, offerer = self.peer_of(leg), pending.offerer
         if pending.withdrawn:
-            await self._take_back(leg, peer, body)
+            await self._take_back(leg, peer)
         elif offerer is None:
-            await self._described(leg, body, further=pending.further, vital=pending.vital)
+            await self._described(leg, body, further=max(pending.further - 1, 0), vital=pending.vital)
         else:
             try:
-                offerer.accept_offer(await self._answer(leg, peer, body))
-            except (MediaRefused, MediaMisuse):
+                await self._tell(peer, leg, pending.said)  # the engine may have heard others since
+                answer = await self._answer(leg, peer, body)
+            except MediaRefused:
                 offerer.refuse_offer(488)
+                await self._take_back(leg, peer)
+            else:
+                offerer.accept_offer(answer)
 
-    async def _take_back(self, leg: Leg, peer: Leg, body: bytes) -> None:
-        """A leg said yes to what its peer took back meanwhile: it is offered what the peer said before."""
+    async def _take_back(self, leg: Leg, peer: Leg) -> None:
+        """A leg said yes to what doesn't hold for its peer: it is offered what the peer said before."""
         with suppress(MediaRefused, MediaMisuse):
             told = await self._tell(peer, leg, peer.remote_sdp)
             if self._concerns(leg, told):
-                self._begin(_Offer(None, leg, told, *self._from_now))
+                await self._begin(_Offer(None, leg, told, *self._from_now))
             else:
-                await self._answer(leg, peer, body)
+                await self._answer(leg, peer, leg.remote_sdp)
 
-    def _offer_refused(self, leg: Leg, retry_seconds: float | None) -> None:
+    async def _offer_refused(self, leg: Leg, retry_seconds: float | None) -> None:
         pending = self._pending
         if pending is None or pending.peer is not leg or pending.retry_at is not None:
             return
         if retry_seconds is not None and self._now + retry_seconds <= pending.until and not pending.withdrawn:
             pending.retry_at = self._now + retry_seconds
             return
-        self._give_up(488)
+        await self._give_up(488)
 
     def _withdrawn(self, leg: Leg) -> None:
         pending = self._pending
@@ -243,11 +250,11 @@ class Broker:
         """Until when an offer is tried, and when first: at once."""
         return self._now + PATIENCE_SECONDS, self._now
 
-    def _begin(self, offer: _Offer) -> None:
+    async def _begin(self, offer: _Offer) -> None:
         self._pending = offer
-        self._try()
+        await self._try()
 
-    def _try(self) -> None:
+    async def _try(self) -> None:
         """Make the offer that is due, if the peer can take one."""
         pending = self._pending
         if pending is None or pending.retry_at is None or pending.retry_at > self._now:
@@ -258,9 +265,9 @@ class Broker:
         elif self._now < pending.until:
             pending.retry_at = self._now + BUSY_SECONDS
         else:
-            self._give_up(491)
+            await self._give_up(491)
 
-    def _give_up(self, status: int) -> None:
+    async def _give_up(self, status: int) -> None:
         pending, self._pending = self._pending, None
         if pending is None:
             return
@@ -269,6 +276,9 @@ class Broker:
         elif pending.vital and pending.peer.confirmed and not self._is_emergency:
             self._call.cause = "media refused"
             raise LegEnded(pending.peer, NOT_ACCEPTABLE)
+        elif pending.further:
+            # Its peer has changed by an answer, which nobody can refuse: that one is to change back.
+            await self._take_back(self.peer_of(pending.peer), pending.peer)
 
     @property
     def _is_emergency(self) -> bool:

@@ -199,7 +199,7 @@ async def _talk(call: Call, called: Leg) -> None:
         nat=caller.behind_nat,
         advertise=called.media_address,
     )
-    broker.propose(called, told)
+    await broker.propose(called, told)
     await talk(call, broker)
 
 
@@ -242,7 +242,7 @@ async def take(call: Call, replaced: Leg) -> None:
     caller.answer(answer)
     call.keep()
     broker = Broker(call, caller, called)
-    broker.propose(called, told)
+    await broker.propose(called, told)
     number, name = call.exchange.identity_of_device(caller.device)
     called.show(name, number)
     await keeping_channel(called, partial(talk, broker=broker))(call)
