@@ -1,4 +1,4 @@
-"""SRTP written a second time, from RFC 3711 and 7714, on another library's AES: the other side of the tests."""
+"""SRTP written a second time, from RFC 3711 and 7714, on another library: the other side of the tests."""
 
 import hashlib
 import hmac
