@@ -17,9 +17,9 @@ from dialplan.document import Node, read_document, read_text
 from dialplan.finding import Finding, PlanError
 from pbx.defence.bans import FILE_NAME as BANS_FILE_NAME
 from pbx.defence.gate import Settings
-from pbx.defence.spending import FILE_NAME as SPENDING_FILE_NAME
 
 FILE_NAME = "beffroi.yaml"
+SPENDING_FILE_NAME = "spending.json"
 SYSTEM_FILE = Path("/etc/beffroi") / FILE_NAME
 FEWEST_PORTS = 4
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -21,12 +21,15 @@ from media.engine import (
     MediaHeard,
     MediaSilent,
     PlayFinished,
+    StreamLost,
 )
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import Digit, LegEnded, Played
 from pbx.calls.leg import Leg
+from pbx.calls.probes import Probes
+from pbx.calls.restored import restore
 from pbx.calls.router import Router
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
@@ -35,6 +38,7 @@ from pbx.devices import Devices
 from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.messages import Messages
+from pbx.ongoing import OngoingCall
 from pbx.people import Directory
 from pbx.records import CallRecord, Record
 from pbx.registrations import Registrations
@@ -51,6 +55,7 @@ from sip.core.name_addr import NameAddr
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
 from sip.core.replaces import Replaces, find
+from sip.core.session import Session
 from sip.core.stack import ServerTransaction
 from sip.core.transactions.invite_server import InviteServer
 from sip.core.ua_core import UserAgentCore
@@ -79,7 +84,7 @@ class RecordWriter(Protocol):
     @property
     def exhausted(self) -> bool: ...
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record | OngoingCall) -> None:
         """Take a record."""
 
     def flush(self) -> None:
@@ -148,8 +153,9 @@ class Exchange:
         self.spending = Spending(clock, kept_spending)
         self.on_budget_spent: Callable[[BudgetSpent], None] = lambda _: None
         self.core.stack.on_refusal = self._refused
+        self.core.session_changed = self._session_changed
         self.devices = Devices(domain)
-        self.resolver = Resolver(names or Dns(), asyncio.get_running_loop().time, self._chance)
+        self.resolver = Resolver(names or Dns(), asyncio.get_running_loop().time, self.chance)
         self.trunks = Trunks(self, secret)
         self.guard = Guard(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)
@@ -159,6 +165,7 @@ class Exchange:
         self.messages = Messages(self)
         self.draining = False
         self.on_media_event: Callable[[MediaEvent], None] = lambda _: None
+        self.probes = Probes(self)
         self._tasks = Tasks()
         self._calls: dict[str, Call] = {}
         self._ended_calls = 0
@@ -237,6 +244,26 @@ class Exchange:
             self.on_leg(call.caller)
         self._tasks.start(call.run(app), call.id)
 
+    def restore(self, calls: Iterable[OngoingCall]) -> int:
+        """Go on with the calls of a process that is gone, before any new one; returns how many go on.
+
+        The newest come first: a party that was being transferred is in the call that took it. Those that
+        can't go on end, with a record.
+        """
+        for kept in sorted(calls, key=lambda kept: kept.id, reverse=True):
+            call, app = restore(self, kept)
+            self._calls[call.id] = call
+            if call.plan.budgets:
+                self._spend_on(call)
+            self._tasks.start(call.run(app), call.id)
+        self.driver.wake()
+        return len(self.probes)
+
+    def _session_changed(self, session: Session) -> None:
+        leg = session.user
+        if isinstance(leg, Leg) and leg.call.kept:
+            leg.call.keep()
+
     def finished(self, call: Call, record: CallRecord) -> None:
         """A call is over: its record is written before the BYE that ended it is acknowledged."""
         self._calls.pop(call.id, None)
@@ -251,13 +278,24 @@ class Exchange:
 
     def _spend(self, call: Call) -> None:
         """Count a call on the plan's budgets, or tell that one of them refused it."""
-        device = self.devices.find(call.payer or call.caller.device)
-        user = device.extension if device is not None else ""
+        user = self._user_of(call)
         target = call.decision.target
         if isinstance(target, Reject) and target.reason == "budget":
             self._budget_spent(call, user, call.decision.trace[-1].outcome)
         leg = call.caller
         self.spending.begin(call.id, call.plan, call.decision, user, lambda: leg.answered_at)
+
+    def _spend_on(self, call: Call) -> None:
+        """Go on counting the minutes of a restored call."""
+        leg, user = call.caller, self._user_of(call)
+        self.spending.resume(
+            call.id, call.plan, call.decision, user, call.started_at, lambda: leg.answered_at
+        )
+
+    def _user_of(self, call: Call) -> str:
+        """Whose budgets a call is on; empty for an operator's."""
+        device = self.devices.find(call.payer or call.caller.device)
+        return device.extension if device is not None else ""
 
     def cut_off(self) -> None:
         """End the calls that have used up a budget's minutes. Emergency calls have none."""
@@ -272,7 +310,7 @@ class Exchange:
         log.warning("call=%s user=%s budget spent: %s", call.id, user, why)
         self.on_budget_spent(BudgetSpent(call.id, user, why))
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record | OngoingCall) -> None:
         """Write a record down before what lies in the outbox leaves; at once when nothing does."""
         self.journal.append(record)
         if not self.core.stack.outbox:
@@ -282,9 +320,9 @@ class Exchange:
         """The legs of all calls that haven't ended."""
         return (leg for call in self._calls.values() for leg in call.legs if leg.ended_at is None)
 
-    def leg_of(self, replaces: Replaces) -> Leg:
+    def leg_of(self, replaces: Replaces, *, early: bool = False) -> Leg:
         """The leg whose dialog is to be replaced. Raises RemoteProtocolError as `sip.core.replaces.find`."""
-        return find(replaces, self.legs())
+        return find(replaces, self.legs(), early=early)
 
     def identity_of_device(self, device: str) -> tuple[str, str]:
         """The number and the name that a device's person is shown with; empty for a trunk."""
@@ -301,6 +339,8 @@ class Exchange:
                 self._post(call_id, leg_name, Played)
             case MediaSilent(call_id, leg_name, seconds):
                 log.warning("call=%s leg=%s silent_seconds=%.0f", call_id, leg_name, seconds)
+            case StreamLost(call_id, leg_name, reason):
+                log.error("call=%s leg=%s hears nothing any more: %s", call_id, leg_name, reason)
             case EngineLost(reason):
                 log.error("media engine lost: %s", reason)
             case MediaHeard(call_id, leg_name):
@@ -369,7 +409,7 @@ class Exchange:
             with suppress(OSError):
                 flow.large, flow.large_since = self.flow("TCP", flow.remote, flow.bound), now
 
-    def _chance(self) -> float:
+    def chance(self) -> float:
         """A number from 0 to below 1 that nobody can predict."""
         return int(self.core.stack.identifiers.token()[:13], 16) / 16**13
 
@@ -383,6 +423,7 @@ class Exchange:
                 await self._tasks.idle()
         except TimeoutError:
             log.warning("ending calls=%d", len(self._calls))
+        await self.probes.stop()
         await self._tasks.cancel()
         self.subscriptions.close(self.driver.now)
         self.driver.flush()
@@ -404,5 +445,6 @@ class Exchange:
             **self.trunks.inventory(),
             "calls": len(self._calls),
             "messages": len(self.messages),
+            "probes": len(self.probes),
             "tasks": len(self._tasks),
         }

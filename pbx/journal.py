@@ -17,7 +17,8 @@ reported and ends that segment only.
 
 The worker deletes a segment of calls when the database has it for good, and folds closed segments of bindings
 into a snapshot, `bindings-N.snap`, that stands for all segments up to N. The newest segment of a chain is
-never deleted, so that numbers never come again while somebody remembers them.
+never deleted, so that numbers never come again while somebody remembers them. Calls in progress are in a file
+of another kind beside: see `ongoing`.
 
 A disk that is full or dying raises nothing into a call: records wait in the reserve (see `reserve`), where
 they outlive the process, and in memory, up to a limit beyond which they are counted as lost. Every flush
@@ -39,6 +40,7 @@ from typing import Any
 
 import msgspec
 
+from pbx.ongoing import Ongoing, OngoingCall, read_ongoing
 from pbx.records import Binding, BindingsRecord, CallRecord, Record
 from pbx.reserve import FILE_NAME as RESERVE_NAME
 from pbx.reserve import MOST_FRAME_BYTES, Reserve, read_reserve
@@ -101,9 +103,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a start finds: every AOR's bindings (expired ones too), and what was wrong, in words."""
+    """What a start finds: every AOR's bindings (expired ones too), and what was wrong, in words.
+
+    calls: those that were in progress, oldest first.
+    """
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    calls: list[OngoingCall] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -136,6 +142,8 @@ class Journal:
         self._lock = lock(directory)
         self._calls = _Chain(directory, CALLS, segment_bytes, pending_bytes, write)
         self._bindings = _Chain(directory, BINDINGS, segment_bytes, pending_bytes, write)
+        self._ongoing = Ongoing(directory)
+        self._ended: list[str] = []  # calls whose record waits for the flush
         self._batch = bytearray()  # the frames since the last flush
         self._reserve = Reserve(directory, reserve_bytes)
         if self._reserve.used_bytes:
@@ -143,8 +151,16 @@ class Journal:
             for payload in read_reserve(directory):
                 self._chain_of(payload).pending += FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
-    def append(self, record: Record) -> None:
-        """Take a record for the next flush. Never raises: what can't be kept is counted in `lost_records`."""
+    def append(self, record: Record | OngoingCall) -> None:
+        """Take a record for the next flush. Never raises: what can't be kept is counted in `lost_records`.
+
+        A call in progress is written at once, in place of what was written of it before.
+        """
+        if type(record) is OngoingCall:
+            self._ongoing.keep(record)
+            return
+        if type(record) is CallRecord and self._ongoing:
+            self._ended.append(record.id)
         try:
             payload = _encoder.encode(record)
         except (UnicodeEncodeError, OverflowError):
@@ -169,7 +185,7 @@ class Journal:
     def flush(self) -> None:
         """Write everything appended, one `write` for each chain that has something. Never raises."""
         calls, bindings = self._calls, self._bindings
-        if not calls.pending and not bindings.pending:
+        if not calls.pending and not bindings.pending and not self._ended:
             return
         for chain in (calls, bindings):
             try:
@@ -188,6 +204,10 @@ class Journal:
             if self.trouble:
                 self._report("")
         self._batch.clear()
+        if self._ended:  # only now: a `kill -9` between the two finds the call in both, never in neither
+            for call in self._ended:
+                self._ongoing.end(call)
+            self._ended.clear()
 
     @property
     def exhausted(self) -> bool:
@@ -211,6 +231,7 @@ class Journal:
             with contextlib.suppress(OSError):
                 finish()
         self._reserve.close()
+        self._ongoing.close()
         os.close(self._lock)
 
     def _report(self, trouble: str) -> None:
@@ -388,6 +409,7 @@ def recover(directory: Path) -> Recovered:
             for chain in (BINDINGS, CALLS):
                 for segment in segments(directory, chain)[-1:]:
                     _cut_torn_tail(segment, recovered)
+            recovered.calls.extend(read_ongoing(directory))
             return recovered
     raise OSError(0, f"{directory}: the segments change faster than they can be read")
 

@@ -68,6 +68,8 @@ class Registrations:
         device.bindings = bind(before, request, device.sign_in, now)
         if device.bindings is not before and "contact" in request.headers:  # without one it only asks
             self._write(device, now)
+            if exchange.probes.astray:
+                exchange.probes.registered(device)
         lines = self._answer_lines(request, device, now)
         exchange.core.stack.respond(transaction, 200, now, headers=lines)
         if len(before) != len(device.bindings):

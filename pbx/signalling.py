@@ -132,7 +132,8 @@ class _Signalling:
             for device in exchange.devices:
                 for binding in device.bindings:
                     exchange.gate.welcome(binding.flow.remote[0])
-            log.info("bindings=%d restored", held)
+            parties = exchange.restore(recovered.calls)
+            log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer)
         await exchange.trunks.start()

@@ -44,9 +44,12 @@ from pbx.people import DirectoryError, read_directory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import insert_calls
 from pbx.store.database import Database, DatabaseUnavailableError, open_database
+from pbx.store.migrate import migrate_apart
 from pbx.store.people import export_directory, revision
 from pbx.store.position import Position, forget_positions, positions, set_position
 from pbx.store.revision import SchemaTooNewError, upgrade
+from pbx.store.revision import revision as schema_revision
+from pbx.store.schema import SCHEMA_REVISION
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +122,8 @@ class Worker:
         if self._database is None:
             database = open_database(self._url)
             try:
+                if database.read(schema_revision) != SCHEMA_REVISION:
+                    migrate_apart(self._url)
                 if upgrade(database):
                     log.info("database migrated")
                 self._positions = database.read(positions)

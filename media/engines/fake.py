@@ -57,6 +57,7 @@ class FakeEngine:
         self.told: list[MediaEvent] = []
         self.playing: dict[tuple[str, str], Source] = {}
         self.echoing: set[tuple[str, str]] = set()
+        self.speaking: set[tuple[str, str]] = set()
         self._address = address
         self._free = list(range(last_port - last_port % 2, first_port - 1, -2))
         self._calls: dict[str, dict[str, Leg]] = {}
@@ -171,9 +172,10 @@ class FakeEngine:
         self._known(call, leg)
 
     async def query(self, call: str) -> CallMedia:
-        """See MediaEngine. All counts are zero."""
+        """See MediaEngine. All counts are zero, but for one packet of a leg that speaks."""
         self._note("query", call, "")
-        return CallMedia({name: _leg_media(leg) for name, leg in self._calls.get(call, {}).items()})
+        legs = self._calls.get(call, {}).items()
+        return CallMedia({name: _leg_media(leg, (call, name) in self.speaking) for name, leg in legs})
 
     async def delete(self, call: str) -> None:
         """See MediaEngine."""
@@ -244,6 +246,7 @@ class FakeEngine:
         self.told.append(event)
 
 
-def _leg_media(leg: Leg) -> LegMedia:
+def _leg_media(leg: Leg, speaks: bool) -> LegMedia:
     remote = (leg.remote.host, leg.remote.port) if leg.remote is not None and leg.receives else ("", 0)
-    return LegMedia((leg.address, leg.port), remote, leg.codec, 0, 0, 0, 0, 0.0, -1.0, 0, 0)
+    packets, silent_seconds = (1, 0.0) if speaks else (0, -1.0)
+    return LegMedia((leg.address, leg.port), remote, leg.codec, packets, 0, 0, 0, 0.0, silent_seconds, 0, 0)

@@ -23,7 +23,7 @@ async def announce(
     """
     call.cause = cause
     language = call.plan.language if call.plan.language in text else CONTEXT_LANGUAGE
-    if call.offer and text.get(language):
+    if call.offer and text.get(language) and call.caller.hears_early:
         await _speak(call, text[language], language)
     call.caller.refuse(status, cause, reason=reason)
 

@@ -135,6 +135,8 @@ async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones) -> tupl
                 case Answered(leg, body):
                     ringing.remove(leg)
                     return leg, body
+                case Offered(leg, _) if leg is call.caller or (call.offer and len(ringing) > 1):
+                    leg.refuse_offer(488)  # nobody speaks with it yet, or several do
                 case Offered(leg, _) as offered:
                     await take_early(call, leg, offered)
                 case Failed(leg, status, _):

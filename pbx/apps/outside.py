@@ -234,7 +234,7 @@ def _refusal(leg: Leg, attempt: Attempt, status: int, reason: Reason) -> _Refusa
 async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:
     """Pass on ringing, and the called network's own tones where it sends some: there is one target only."""
     caller, engine = call.caller, call.engine
-    if body and call.offer:
+    if body and call.offer and caller.hears_early:
         with suppress(MediaRefused):  # early media only adds to the ringing
             answer = await engine.answer(
                 call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address

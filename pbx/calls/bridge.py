@@ -26,14 +26,21 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
             nat=answered.behind_nat,
             advertise=caller.media_address,
         )
-        caller.answer(answer)
+        caller.answer(answer, *_person(call, answered))
     else:
         await _connect_late(call, answered, body)
+    call.keep()
     broker = Broker(call, caller, answered)
     for leg in (caller, answered):
         if leg.proposal:
-            broker.propose(leg, leg.proposal)
+            await broker.propose(leg, leg.proposal)
     await talk(call, broker)
+
+
+def _person(call: Call, answered: Leg) -> tuple[str, str]:
+    """The name and the number of the person of ours who answered; empty for anybody else."""
+    number, name = call.exchange.identity_of_device(answered.device)
+    return name, number
 
 
 async def talk(call: Call, broker: Broker) -> NoReturn:
@@ -57,7 +64,7 @@ async def _connect_late(call: Call, answered: Leg, offer: bytes) -> None:
     ours = await engine.offer(
         call.id, answered.name, caller.name, offer, nat=answered.behind_nat, advertise=caller.media_address
     )
-    caller.answer(ours)
+    caller.answer(ours, *_person(call, answered))
     theirs = await caller_answer(call)
     answer = await engine.answer(
         call.id, caller.name, answered.name, theirs, nat=caller.behind_nat, advertise=answered.media_address

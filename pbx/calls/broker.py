@@ -7,33 +7,41 @@ in the middle carries the sound. What one party changes is told to the other onl
   holds, resumes, moves its address    nothing: it goes on sending to us
   refreshes its session, repeats       nothing (the session answers by itself where nothing changed)
   offers other codecs                  a re-INVITE with them; its answer is the party's answer
-  asks for our offer (no body)         nothing, unless the party's answer then changes what it hears
-  takes its offer back                 nothing more; what it was offered is offered back
+  asks for our offer (no body)         nothing, unless it sends what the party no longer takes: a re-INVITE;
+                                       where that is refused, the party is offered what held before
+  takes its offer back                 where it had said yes already: what it had before, by another re-INVITE
 
 and while the other party can't take an offer:
 
   state of the other party             what becomes of the offer
-  an offer of ours waits there         it is made again a moment later, for at most PATIENCE_SECONDS
+  an offer of ours waits there         491
+  it isn't ready (no ACK of its yet)   it is made a moment later, for at most PATIENCE_SECONDS
   it offers at the same time (491)     it is made again after the time of RFC 3261 section 14.1
+  it has no time (500, Retry-After)    it is made again after that time (RFC 3261 section 14.2)
   it refuses (488 and all else)        488: what was agreed before holds on both sides
   it isn't answered yet                488, unless it needn't be told
+  it is gone, the call is transferred  the engine answers
   it is gone                           the call ends
 
-With an engine that doesn't carry the sound (`passthrough`), every change is told to the other.
+With an engine that doesn't carry the sound (`passthrough`), every change is told to the other. A party that
+has come from another call by a transfer has to take its new sound: where it refuses, the call ends.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
-from media.engine import MediaMisuse, MediaRefused
+from dialplan.decision import ToTrunks
+from media.engine import MediaMisuse, MediaRefused, MediaUnavailable
 from pbx.calls.call import Call
 from pbx.calls.happenings import (
     Acknowledged,
     Digit,
     Happening,
     Identified,
+    LegEnded,
     OfferAnswered,
     Offered,
     OfferRefused,
@@ -41,20 +49,27 @@ from pbx.calls.happenings import (
     TimeUp,
 )
 from pbx.calls.leg import Leg
+from sip.core.reason import Reason
 
 PATIENCE_SECONDS = 8.0
 BUSY_SECONDS = 0.25
+NOT_ACCEPTABLE = Reason("SIP", 488, "Not Acceptable Here")
 
 # What may differ in a description without concerning whoever gets it: its version, and who holds.
 _IMMATERIAL = re.compile(rb"^(?:o=.*|a=(?:sendrecv|sendonly|recvonly|inactive))\r?\n", re.MULTILINE)
+_VERSION = re.compile(rb"^o=.*\r?\n", re.MULTILINE)
+_PLACES = re.compile(rb"^(?:c=\S.*|m=\w+ \d+ \S+)", re.MULTILINE)
+_FORMATS = re.compile(rb"^m=audio [1-9]\d* \S+ (.*)", re.MULTILINE)
 
 
 @dataclass(slots=True)
 class _Offer:
-    """An offer that `peer` is to be made. offerer: who waits for its answer; None where nobody does.
+    """An offer that `peer` is to be made. offerer: who waits for its answer, and what it said; None where
+    nobody does.
 
     retry_at: when it is made (again), None while it is under way. until: after that it is given up.
-    tell: whether the other party is to be offered what the answer says.
+    further: how many more offers may follow from its answer. withdrawn: the offerer took it back.
+    vital: without it the two don't hear each other, so that the call ends where it is refused.
     """
 
     offerer: Leg | None
@@ -62,7 +77,10 @@ class _Offer:
     body: bytes
     until: float
     retry_at: float | None
-    tell: bool = False
+    further: int = 0
+    said: bytes = b""
+    withdrawn: bool = False
+    vital: bool = False
 
 
 class Broker:
@@ -74,7 +92,7 @@ class Broker:
         self._one = one
         self._other = other
         self._pending: _Offer | None = None
-        self._asking: Leg | None = None  # whose answer to our offer comes with its ACK
+        self._asking: list[Leg] = []  # whose answer to our offer comes with the ACK
 
     def peer_of(self, leg: Leg) -> Leg:
         """The other leg."""
@@ -94,30 +112,29 @@ class Broker:
                 await self._offered(leg, body)
             case OfferAnswered(leg, body):
                 await self._offer_answered(leg, body)
-            case OfferRefused(leg, status):
-                self._offer_refused(leg, status)
+            case OfferRefused(leg, _, retry_seconds):
+                await self._offer_refused(leg, retry_seconds)
             case OfferWithdrawn(leg):
                 self._withdrawn(leg)
-            case Acknowledged(leg, body) if leg is self._asking:
-                self._asking = None
-                await self._described(leg, body)
+            case Acknowledged(leg, body) if leg in self._asking:
+                self._asking.remove(leg)
+                await self._described(leg, body, further=1)
             case TimeUp():
-                self._try()
+                await self._try()
             case Digit(leg, digit, in_sound=False):
                 # RFC 6086: it came by INFO. What comes in the sound passes in the sound.
-                await self._engine.dtmf(self._call.id, self.peer_of(leg).name, digit)
+                with suppress(MediaRefused):  # an engine without sound of its own
+                    await self._engine.dtmf(self._call.id, self.peer_of(leg).name, digit)
             case Identified(leg, name, number):
                 self.peer_of(leg).show(name, number)
             case _:
                 pass  # late provisional responses mean nothing now
 
-    def propose(self, leg: Leg, body: bytes) -> None:
+    async def propose(self, leg: Leg, body: bytes) -> None:
         """Offer a leg something that nobody asked for: its sound is elsewhere after a transfer."""
         leg.proposal = b""
-        if not self._concerns(leg, body):
-            return
-        self._pending = _Offer(None, leg, body, self._now + PATIENCE_SECONDS, self._now, tell=True)
-        self._try()
+        if self._concerns(leg, body):
+            await self._begin(_Offer(None, leg, body, *self._from_now, further=2, vital=True))
 
     # What a party says
 
@@ -131,12 +148,23 @@ class Broker:
         except MediaRefused as refused:
             leg.refuse_offer(refused.status)
             return
+        except MediaUnavailable:
+            leg.refuse_offer(500)  # the sound goes on as it is, and the party may ask again
+            return
+        if leg in self._asking:
+            self._asking.remove(leg)
         if answer:
             leg.accept_offer(answer)
-            self._asking = None if body else leg
+            if not body:
+                self._asking.append(leg)
 
     async def _answer_for(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
         """Our answer to a leg's offer; empty where the peer has to be asked, or it was refused."""
+        if peer.session is None:
+            # It has gone, and whoever asks is being transferred: it hears us.
+            return await self._engine.publish(
+                self._call.id, leg.name, body, nat=leg.behind_nat, advertise=leg.media_address
+            )
         told = await self._tell(leg, peer, body)
         if self._concerns(peer, told):
             if self._pending is not None:
@@ -144,8 +172,7 @@ class Broker:
             elif not peer.confirmed:
                 leg.refuse_offer(488)
             else:
-                self._pending = _Offer(leg, peer, told, self._now + PATIENCE_SECONDS, self._now)
-                self._try()
+                await self._begin(_Offer(leg, peer, told, *self._from_now, said=body))
             return b""
         return await self._answer(peer, leg, peer.remote_sdp)
 
@@ -156,57 +183,78 @@ class Broker:
             return b""
         return await self._tell(peer, leg, peer.remote_sdp)
 
-    async def _described(self, leg: Leg, body: bytes) -> None:
-        """A leg has said by an answer what it takes now; its peer is told where that concerns it."""
+    async def _described(self, leg: Leg, body: bytes, *, further: int, vital: bool = False) -> None:
+        """A leg has said by an answer what it takes now; its peer is told where it has to know."""
         peer = self.peer_of(leg)
         try:
             told = await self._tell(leg, peer, body)
-            if not self._concerns(peer, told):
+            if further == 0 or self._suits(peer, told):
                 await self._answer(peer, leg, peer.remote_sdp)
             elif self._pending is None:
-                self._pending = _Offer(None, peer, told, self._now + PATIENCE_SECONDS, self._now)
-                self._try()
-        except (MediaRefused, MediaMisuse):
+                await self._begin(_Offer(None, peer, told, *self._from_now, further=further, vital=vital))
+        except (MediaRefused, MediaMisuse, MediaUnavailable):
             return  # nothing usable was said: what was agreed before holds
 
     async def _offer_answered(self, leg: Leg, body: bytes) -> None:
-        pending, self._pending = self._pending, None
-        if pending is None or pending.peer is not leg:
-            self._pending = pending
-            await self._described(leg, body)
-            return
-        peer = self.peer_of(leg)
-        try:
-            answer = await self._answer(leg, peer, body)
-        except (MediaRefused, MediaMisuse):
-            if pending.offerer is not None:
-                pending.offerer.refuse_offer(488)
-            return
-        if pending.offerer is not None:
-            pending.offerer.accept_offer(answer)
-        elif pending.tell and self._concerns(peer, answer):
-            self.propose(peer, answer)
-
-    def _offer_refused(self, leg: Leg, status: int) -> None:
         pending = self._pending
-        if pending is None or pending.peer is not leg:
+        if pending is None or pending.peer is not leg or pending.retry_at is not None:
+            await self._described(leg, body, further=1)  # of an offer made in another call
             return
-        if status == 491 and self._now < pending.until:
-            pending.retry_at = self._now + leg.glare_seconds()
+        self._pending = None
+        peer, offerer = self.peer_of(leg), pending.offerer
+        if pending.withdrawn:
+            await self._take_back(leg, peer)
+        elif offerer is None:
+            await self._described(leg, body, further=max(pending.further - 1, 0), vital=pending.vital)
+        else:
+            try:
+                await self._tell(peer, leg, pending.said)  # the engine may have heard others since
+                answer = await self._answer(leg, peer, body)
+            except MediaRefused:
+                offerer.refuse_offer(488)
+                await self._take_back(leg, peer)
+            else:
+                offerer.accept_offer(answer)
+
+    async def _take_back(self, leg: Leg, peer: Leg) -> None:
+        """A leg said yes to what doesn't hold for its peer: it is offered what the peer said before."""
+        with suppress(MediaRefused, MediaMisuse):
+            told = await self._tell(peer, leg, peer.remote_sdp)
+            if self._concerns(leg, told):
+                await self._begin(_Offer(None, leg, told, *self._from_now))
+            else:
+                await self._answer(leg, peer, leg.remote_sdp)
+
+    async def _offer_refused(self, leg: Leg, retry_seconds: float | None) -> None:
+        pending = self._pending
+        if pending is None or pending.peer is not leg or pending.retry_at is not None:
             return
-        self._give_up(488)
+        if retry_seconds is not None and self._now + retry_seconds <= pending.until and not pending.withdrawn:
+            pending.retry_at = self._now + retry_seconds
+            return
+        await self._give_up(488)
 
     def _withdrawn(self, leg: Leg) -> None:
         pending = self._pending
         if pending is None or pending.offerer is not leg:
             return
-        pending.offerer = None  # the peer's answer is taken nevertheless: it has changed by then
+        pending.offerer = None
+        pending.withdrawn = True
         if pending.retry_at is not None:
             self._pending = None
 
     # Making an offer
 
-    def _try(self) -> None:
+    @property
+    def _from_now(self) -> tuple[float, float]:
+        """Until when an offer is tried, and when first: at once."""
+        return self._now + PATIENCE_SECONDS, self._now
+
+    async def _begin(self, offer: _Offer) -> None:
+        self._pending = offer
+        await self._try()
+
+    async def _try(self) -> None:
         """Make the offer that is due, if the peer can take one."""
         pending = self._pending
         if pending is None or pending.retry_at is None or pending.retry_at > self._now:
@@ -217,18 +265,37 @@ class Broker:
         elif self._now < pending.until:
             pending.retry_at = self._now + BUSY_SECONDS
         else:
-            self._give_up(491)
+            await self._give_up(491)
 
-    def _give_up(self, status: int) -> None:
+    async def _give_up(self, status: int) -> None:
         pending, self._pending = self._pending, None
-        if pending is not None and pending.offerer is not None:
+        if pending is None:
+            return
+        if pending.offerer is not None:
             pending.offerer.refuse_offer(status)
+        elif pending.vital and pending.peer.confirmed and not self._is_emergency:
+            self._call.cause = "media refused"
+            raise LegEnded(pending.peer, NOT_ACCEPTABLE)
+        elif pending.further:
+            # Its peer has changed by an answer, which nobody can refuse: that one is to change back.
+            await self._take_back(self.peer_of(pending.peer), pending.peer)
+
+    @property
+    def _is_emergency(self) -> bool:
+        target = self._call.decision.target
+        return isinstance(target, ToTrunks) and target.emergency
 
     def _concerns(self, peer: Leg, told: bytes) -> bool:
         """Whether a description says anything to this leg that it doesn't know yet."""
+        immaterial = _IMMATERIAL if self._engine.carries else _VERSION
+        return immaterial.sub(b"", told) != immaterial.sub(b"", peer.local_sdp)
+
+    def _suits(self, peer: Leg, told: bytes) -> bool:
+        """Whether this leg sends where it is told already, and only what may be sent there."""
         if not self._engine.carries:
-            return told != peer.local_sdp
-        return _IMMATERIAL.sub(b"", told) != _IMMATERIAL.sub(b"", peer.local_sdp)
+            return not self._concerns(peer, told)
+        same_place = _PLACES.findall(told) == _PLACES.findall(peer.local_sdp)
+        return same_place and _formats(peer.remote_sdp) <= _formats(told)
 
     async def _tell(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
         return await self._engine.offer(
@@ -236,21 +303,36 @@ class Broker:
         )
 
     async def _answer(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
-        return await self._engine.answer(
+        answer = await self._engine.answer(
             self._call.id, leg.name, peer.name, body, nat=leg.behind_nat, advertise=peer.media_address
         )
+        self._call.keep()
+        return answer
 
     @property
     def _now(self) -> float:
         return self._call.exchange.driver.now
 
 
+def _formats(body: bytes) -> set[bytes]:
+    """The payload types of the sound; none where it has none."""
+    found = _FORMATS.search(body)
+    return set(found[1].split()) if found is not None else set()
+
+
 async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
     """An offer before the answer, from the device that rings or from the caller it rings for.
 
     Where the caller made no offer, the device's own (RFC 3262 section 5) is answered by the engine; the
-    caller gets one when somebody has answered.
+    caller gets one when somebody has answered. A caller that hasn't been told anything yet needn't be told
+    of the device's change either.
     """
+    if offered.leg is leg and call.offer and not call.caller.agreed:
+        try:
+            await _answer_unheard(call, leg, offered.body)
+        except MediaRefused as refused:
+            leg.refuse_offer(refused.status)
+        return
     if offered.leg is leg and not call.offer and not leg.agreed:
         try:
             answer = await call.engine.publish(
@@ -262,3 +344,24 @@ async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
             leg.accept_offer(answer)
         return
     await Broker(call, call.caller, leg).take(offered)
+
+
+async def _answer_unheard(call: Call, leg: Leg, body: bytes) -> None:
+    """A device changes (RFC 3311) what it said reliably, of which its caller has no answer yet."""
+    engine, caller = call.engine, call.caller
+    if not body:
+        leg.refuse_offer(488)
+        return
+    await engine.offer(
+        call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address
+    )
+    leg.accept_offer(
+        await engine.answer(
+            call.id,
+            caller.name,
+            leg.name,
+            call.offer,
+            nat=caller.behind_nat,
+            advertise=leg.media_address,
+        )
+    )

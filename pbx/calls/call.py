@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from dialplan.decision import Decision
+from dialplan.decision import Decision, ToTrunks
 from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.happenings import Happening, LegEnded, TimeUp
 from pbx.calls.leg import LOST, Leg
+from pbx.ongoing import OngoingCall, Outside
 from pbx.records import CallRecord
 from sip.core.dialog_request import Authorize
 from sip.core.errors import SipError
@@ -68,11 +69,13 @@ class Call:
         "from_name",
         "from_number",
         "id",
+        "kept",
         "legs",
         "max_forwards",
         "offer",
         "payer",
         "plan",
+        "plan_version",
         "started_at",
         "to",
     )
@@ -87,6 +90,7 @@ class Call:
         # In the order of time, so that the database's index grows at its end.
         self.id = f"{int(self.started_at * 1000):011x}{exchange.core.stack.identifiers.token()[:9]}"
         self.plan = plan
+        self.plan_version = plan.version  # of the plan that it began with
         self.decision = decision
         self.direction = "internal"
         self.from_number = decision.caller_id or ""
@@ -96,6 +100,7 @@ class Call:
         self.offer = offer
         self.max_forwards = max_forwards
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
+        self.kept = False  # whether it goes on after a restart
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -187,6 +192,11 @@ class Call:
         number, name = self.exchange.identity_of_device(leg.device)
         return number or self.decision.dialled, name
 
+    def keep(self) -> None:
+        """Write down what another process needs to go on with this call, before what was said leaves."""
+        self.kept = True
+        self.exchange.write(self._ongoing())
+
     # For the legs and the engine
 
     def post(self, happening: Happening | LegEnded) -> None:
@@ -212,6 +222,14 @@ class Call:
                 for happening in self._happenings
                 if isinstance(happening, TimeUp) or happening.leg is not leg
             )
+
+    async def silence(self) -> None:
+        """End all sound of the call before its end."""
+        for leg in self.legs:
+            leg.codec = self.engine.codec(self.id, leg.name)
+        await self.engine.delete(self.id)
+        if self.kept:
+            self.keep()
 
     # From beginning to end
 
@@ -271,8 +289,29 @@ class Call:
             dialled=self.decision.dialled,
             to=self.to,
             cause=self.cause or "completed",
-            plan_version=self.plan.version,
-            legs=[leg.record(engine.codec(self.id, leg.name)) for leg in self.legs],
+            plan_version=self.plan_version,
+            legs=[leg.record(leg.codec or engine.codec(self.id, leg.name)) for leg in self.legs],
+        )
+
+    def _ongoing(self) -> OngoingCall:
+        target = self.decision.target
+        engine = self.engine
+        return OngoingCall(
+            self.id,
+            self.started_at,
+            self.direction,
+            self.from_number,
+            self.from_name,
+            self.decision.dialled,
+            self.to,
+            self.cause,
+            self.payer,
+            self.plan_version,
+            self.max_forwards,
+            self.decision.caller_id,
+            Outside(target.number, target.trunks, target.emergency) if type(target) is ToTrunks else None,
+            engine.snapshot(self.id) if engine.carries else None,
+            [leg.ongoing() for leg in self.legs],
         )
 
     @property

@@ -81,10 +81,14 @@ class OfferAnswered:
 
 @dataclass(frozen=True, slots=True)
 class OfferRefused:
-    """A party refused our re-INVITE; what was agreed before holds."""
+    """A party refused our re-INVITE; what was agreed before holds.
+
+    retry_seconds: when the same may be offered again (RFC 3261 sections 14.1 and 14.2), None for never.
+    """
 
     leg: Leg
     status: int
+    retry_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

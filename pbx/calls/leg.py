@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pbx.calls.happenings import (
@@ -18,18 +19,19 @@ from pbx.calls.happenings import (
     Progressed,
     Referred,
 )
+from pbx.ongoing import OngoingLeg
 from pbx.records import LegRecord
-from sip.core.errors import ParseError, RemoteProtocolError
+from sip.core.errors import RemoteProtocolError
 from sip.core.flow import Flow, host_port
+from sip.core.identity import asserted_identity
 from sip.core.incoming_session import IncomingSession
 from sip.core.info import digit_of
 from sip.core.message import Request
-from sip.core.name_addr import NameAddr
 from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
 from sip.core.refer import Refer, ReferSubscription
 from sip.core.replaces import Stage
-from sip.core.session import SessionState
+from sip.core.session import Session, SessionState
 from sip.core.stack import ServerTransaction
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 
 LOST = "lost"
+_SECONDS = re.compile(r"[0-9]{1,4}")
 
 
 class Leg:
@@ -44,14 +47,18 @@ class Leg:
 
     name: `a` for the caller, `b1`, `b2`, … for the others; the media engine knows the leg by it.
     device: the sign-in of the device, or the trunk's name. behind_nat: media comes from where it can.
-    rang: whether anything was heard of it before the answer.
+    rang: whether anything was heard of it before the answer. hears_early: whether it can hear us before the
+    answer.
     """
+
+    hears_early = True
 
     __slots__ = (
         "answered_at",
         "behind_nat",
         "call",
         "cause",
+        "codec",
         "device",
         "ended_at",
         "flow",
@@ -68,12 +75,13 @@ class Leg:
         self.device = device
         self.flow = flow
         self.behind_nat = behind_nat
-        self.session: IncomingSession | OutgoingSession | None = None
+        self.session: Session | None = None
         self.started_at = call.exchange.clock()
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.rang = False
         self.cause = ""
+        self.codec = ""  # for its record, where its sound ended before the call
         self.proposal = b""  # what it is still to be offered
 
     # What an app asks
@@ -87,14 +95,20 @@ class Leg:
         self._changed()
         self._wake()
 
-    def answer(self, body: bytes) -> None:
-        """Answer the caller; nothing once it has ended. body: our answer to its offer, or our offer."""
+    def answer(self, body: bytes, name: str = "", number: str = "") -> None:
+        """Answer the caller; nothing once it has ended. body: our answer to its offer, or our offer.
+
+        name, number: of the person of ours who answered, which a device is told (RFC 3325 section 9.1).
+        """
         if self.ended_at is not None:
             return
         incoming = self._incoming
         if incoming.agreed and body != incoming.local_sdp:
             self.proposal = body  # its answer came with early media: this one is another
-        incoming.answer(body, self._now)
+        shown = ""
+        if number and self.device not in self.call.plan.trunks:
+            shown = f"P-Asserted-Identity: {self.call.exchange.address_of(number, name)}\r\n"
+        incoming.answer(body, self._now, shown)
         self.answered_at = self.call.exchange.clock()
         self._changed()
         self._wake()
@@ -138,6 +152,8 @@ class Leg:
         """The party has moved into another call, with its dialog."""
         self._end(cause)
         self.session = None
+        if self.call.kept:
+            self.call.keep()
 
     def release(self) -> None:
         """Let the 200 to this leg's BYE leave, and let go of the session."""
@@ -149,6 +165,8 @@ class Leg:
     def show(self, name: str, number: str) -> None:
         """Tell the party whom it speaks with now (RFC 3325, RFC 4916), where its telephone takes that."""
         session = self.session
+        if self.device in self.call.plan.trunks:
+            return  # an operator knows our people by its own numbers
         if session is not None and session.state is SessionState.CONFIRMED and session.may_update:
             identity = self.call.exchange.address_of(number, name)
             session.update(self._now, f"P-Asserted-Identity: {identity}\r\n")
@@ -197,10 +215,6 @@ class Leg:
     def remote_sdp(self) -> bytes:
         """What the party said last in an exchange that came to an end; empty before."""
         return self.session.remote_sdp if self.session is not None else b""
-
-    def glare_seconds(self) -> float:
-        """When an offer that met another one may be made again (RFC 3261 section 14.1)."""
-        return self.session.glare_seconds() if self.session is not None else 0.0
 
     @property
     def may_offer(self) -> bool:
@@ -266,13 +280,12 @@ class Leg:
         self.call.post(OfferWithdrawn(self))
 
     def identity_changed(self, request: Request, now: float) -> None:
-        """The party is somebody else now."""
-        shown = request.headers.get("p-asserted-identity", [request.first("from")])[0]
-        try:
-            address = NameAddr.parse(shown)
-            self.call.post(Identified(self, address.display, address.sip_uri.user or ""))
-        except ParseError:
-            return  # it only informs
+        """The party is somebody else now. Only an operator is believed (RFC 3325 section 5)."""
+        if self.device not in self.call.plan.trunks:
+            return
+        shown = asserted_identity(request, trusted=True)
+        hidden = shown.privacy.hides_caller
+        self.call.post(Identified(self, "" if hidden else shown.name, "" if hidden else shown.number))
 
     def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """INFO with a key, or a REFER. Raises RemoteProtocolError for anything else."""
@@ -286,6 +299,10 @@ class Leg:
             case "REFER":
                 session = self.session
                 assert session is not None
+                if self.call.exchange.devices.find(self.device) is None:
+                    raise RemoteProtocolError(403, "Forbidden")  # an operator makes no calls of ours
+                if self.call.other_party(self) is None:
+                    raise RemoteProtocolError(403, "Nobody To Transfer")
                 refer = Refer.parse(request)
                 refer.check_callable()
                 stack.respond(transaction, 202, now, headers=refer.response_headers)
@@ -299,7 +316,18 @@ class Leg:
 
     def offer_refused(self, status: int, now: float) -> None:
         """The party refused our re-INVITE."""
-        self.call.post(OfferRefused(self, status))
+        session = self.session
+        assert session is not None
+        retry_seconds = None
+        if status == 491:
+            retry_seconds = session.glare_seconds()
+        elif (
+            status == 500
+            and session.heard is not None
+            and (found := _SECONDS.match(session.heard.get("retry-after")))
+        ):
+            retry_seconds = float(found[0])
+        self.call.post(OfferRefused(self, status, retry_seconds))
 
     def ended(self, reason: Reason, now: float) -> None:
         """The party hung up, or was lost."""
@@ -329,6 +357,25 @@ class Leg:
             answered=self.answered_at,
             ended=self.ended_at,
             cause=self.cause,
+        )
+
+    def ongoing(self) -> OngoingLeg:
+        """What another process needs to go on with this leg."""
+        session = self.session
+        flow = self.flow
+        confirmed = session is not None and session.state is SessionState.CONFIRMED
+        return OngoingLeg(
+            self.name,
+            self.device,
+            flow.transport,
+            flow.remote,
+            self.behind_nat,
+            self.started_at,
+            self.answered_at,
+            self.ended_at,
+            self.cause,
+            self.codec,
+            session.snapshot() if session is not None and confirmed else None,
         )
 
     @property

@@ -20,7 +20,7 @@ from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import Referred
 from pbx.calls.leg import Leg
-from pbx.calls.transfer import holding_channel, take, transfer
+from pbx.calls.transfer import check_same_person, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
 from pbx.nat import is_behind_nat
 from sip.core.errors import RemoteProtocolError
@@ -86,7 +86,7 @@ class Router:
                 site=signed_in.site,
                 spending=exchange.spending,
             )
-        replaced = self._replaced(request) if trunk is None else None
+        replaced = self._replaced(request, device) if trunk is None else None
         if request.max_forwards == 0:
             raise RemoteProtocolError(483, "Too Many Hops")
         if request.body and b"m=" not in request.body:
@@ -111,13 +111,18 @@ class Router:
             call.from_number = "" if facts.anonymous else caller.number  # the decision shows one of ours
         exchange.begin(call, holding_channel(call.caller, app_of(decision)))
 
-    def _replaced(self, request: Request) -> Leg | None:
-        """The leg whose place an INVITE of a device of ours takes (RFC 3891); an operator's takes none."""
+    def _replaced(self, request: Request, device: str) -> Leg | None:
+        """The leg whose place an INVITE of a device of ours takes (RFC 3891); an operator's takes none.
+
+        Only a person's own: nobody takes a call from somebody else's hand (RFC 3891 section 4).
+        """
         if "replaces" not in request.headers:
             return None
         replaces = replaces_of(request)
         assert replaces is not None
-        return self._exchange.leg_of(replaces)
+        found = self._exchange.leg_of(replaces)
+        check_same_person(self._exchange, device, found)
+        return found
 
     def transfer(self, call: Call, broker: Broker, asked: Referred) -> Awaitable[None]:
         """Do what a party's REFER asks for; see `pbx.calls.transfer.transfer`."""
@@ -145,13 +150,13 @@ class Router:
         """
         exchange = self._exchange
         onward = Call(exchange, exchange.plan, decision, stays.remote_sdp)
-        onward.caller = Transferee(onward, "a", stays)
-        onward.legs.append(onward.caller)
+        onward.caller = waiting = Transferee(onward, "a", stays)
+        onward.legs.append(waiting)
         onward.from_number, onward.from_name = call.identity_of(stays)
         onward.payer = payer
         if stays.device in call.plan.trunks:
             onward.direction = "inbound"
-        exchange.begin(onward, holding_channel(stays, app_of(decision)))
+        exchange.begin(onward, keeping_channel(waiting, app_of(decision)))
         return onward
 
 

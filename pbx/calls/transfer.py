@@ -3,8 +3,10 @@
     blind (RFC 3515)        REFER to a number: that number is called for the party that stays, with the rights
                             of the one who transfers, as a call of its own; whoever answers gets the party.
     attended (RFC 3891)     REFER with Replaces, which names another call of the one who transfers: the other
-                            party of that call gets the party. While it only rings there, it is a blind one.
-    taken (RFC 3891)        INVITE with Replaces: the new caller takes the place of one party of a call.
+                            party of that call gets the party. Where it only rings there, or is a service, it
+                            is called anew.
+    taken (RFC 3891)        INVITE with Replaces: another device of a person takes the place of the one that
+                            is in a call.
 
 Replaces is resolved to a leg of ours and never sent out. A blind transfer that fails comes back: to the one
 who transferred while it is still there, else its telephones ring again.
@@ -13,8 +15,9 @@ who transferred while it is still there, else its telephones ring again.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dialplan.decision import Decision
 from media import tones
@@ -40,6 +43,9 @@ from sip.core.reason import Reason
 from sip.core.replaces import Replaces
 from sip.core.session import NORMAL_CLEARING
 
+if TYPE_CHECKING:
+    from pbx.exchange import Exchange
+
 log = logging.getLogger(__name__)
 
 PARTING_SECONDS = 2.0
@@ -49,48 +55,66 @@ REPLACED = Reason("SIP", 200, "Call completed elsewhere")
 
 async def transfer(call: Call, broker: Broker, asked: Referred) -> None:
     """Do what a party's REFER asks for; returns when it came to nothing. Raises LegEnded when it is done."""
-    progress = asked.progress
+    progress, stays = asked.progress, broker.peer_of(asked.leg)
+    router = call.exchange.router
     try:
+        if not stays.confirmed:
+            raise RemoteProtocolError(480, "Temporarily Unavailable")  # it has hung up just now
         replaces = asked.refer.refer_to.replaces
-        if replaces is not None:
+        if replaces is None:
+            decision = router.decide_for(asked.leg, dialled_number(asked.refer.refer_to.uri))
+        else:
             second = _own_leg(call, asked.leg, replaces)
-            if second.call.other_party(second) is not None:
+            if second.confirmed and second.call.other_party(second) is not None:
                 await _join(call, broker, asked, second)
-            else:
-                await _call_for(call, broker, asked, second.call.decision.dialled)
-                second.hang_up("transferred", TRANSFERRED)
-            return
-        await _call_for(call, broker, asked, dialled_number(asked.refer.refer_to.uri))
+            decision = router.decide_for(asked.leg, second.call.decision.dialled)
+            second.call.cause = "transferred"
+            second.call.post(LegEnded(second, TRANSFERRED))
     except (RemoteProtocolError, ParseError) as error:
         progress.notify(error.status, call.exchange.driver.now)
         call.exchange.driver.wake()
+        return
+    await _call_for(call, broker, asked, decision)
 
 
 def _own_leg(call: Call, referrer: Leg, replaces: Replaces) -> Leg:
-    """The leg that Replaces names, which must be one of the same person's (RFC 3891 section 4)."""
-    found = call.exchange.leg_of(replaces)
-    devices = call.exchange.devices
-    one, other = devices.find(referrer.device), devices.find(found.device)
+    """The leg that Replaces names, which must be one of the same person's (RFC 3891 section 4).
+
+    It may have begun its call, and that one only ring: it isn't sent anywhere, so that section 3's reason
+    against this doesn't hold. Raises RemoteProtocolError.
+    """
+    found = call.exchange.leg_of(replaces, early=True)
+    check_same_person(call.exchange, referrer.device, found)
+    if found.call is call or not (found.confirmed or found is found.call.caller):
+        raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
+    return found
+
+
+def check_same_person(exchange: Exchange, device: str, found: Leg) -> None:
+    """Raises RemoteProtocolError (403) unless a leg is of the person that a device belongs to."""
+    devices = exchange.devices
+    one, other = devices.find(device), devices.find(found.device)
     if one is None or other is None or one.extension != other.extension:
         raise RemoteProtocolError(403, "Forbidden")
-    return found
 
 
 # Blind
 
 
-async def _call_for(call: Call, broker: Broker, asked: Referred, dialled: str) -> None:
+async def _call_for(call: Call, broker: Broker, asked: Referred, decision: Decision) -> None:
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
     router = call.exchange.router
-    onward = router.onward(call, stays, router.decide_for(referrer, dialled), payer=referrer.device)
+    onward = router.onward(call, stays, decision, payer=referrer.device)
     if not await _until_taken(call, broker, asked, onward):
         return
     # Whoever transferred has hung up meanwhile: its telephones ring again.
-    device = call.exchange.devices.find(referrer.device)
-    if device is not None and stays.confirmed:
-        decision = router.decide_for(referrer, device.extension)
-        await _until_taken(call, broker, asked, router.onward(call, stays, decision, payer=referrer.device))
     call.cause = "transfer failed"
+    device = call.exchange.devices.find(referrer.device)
+    if device is not None:
+        with suppress(RemoteProtocolError):  # a new plan may know it no more
+            decision = router.decide_for(referrer, device.extension)
+            onward = router.onward(call, stays, decision, payer=referrer.device)
+            await _until_taken(call, broker, asked, onward)
     raise LegEnded(referrer, NORMAL_CLEARING)
 
 
@@ -98,31 +122,39 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred, onward: Call
     """Wait for the onward call's answer: returns whether the one who transferred has gone, when nobody takes
     the party. Raises LegEnded once it was taken, or has hung up."""
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
+    waiting = onward.caller
+    assert isinstance(waiting, Transferee)
     progress, driver = asked.progress, call.exchange.driver
-    while True:
-        try:
-            happening = await call.next_happening()
-        except LegEnded as ended:
-            if ended.leg is not referrer:
-                onward.post(LegEnded(onward.caller, ended.reason))
-                raise
-            referrer.release()
-            continue
-        match happening:
-            case TransferRings():
-                progress.notify(180, driver.now)
-                await call.engine.play(call.id, stays.name, tones.RINGBACK, repeat=True)
-            case TransferAnswered():
-                progress.notify(200, driver.now)
-                await _part(call, referrer)
-            case TransferFailed(_, status, cause):
-                progress.notify(status, driver.now)
-                driver.wake()
-                await call.engine.stop(call.id, stays.name)
-                log.info("call=%s transfer failed: %s", call.id, cause)
-                return referrer.ended_at is not None
-            case _:
-                await broker.take(happening)
+    try:
+        while True:
+            try:
+                happening = await call.next_happening(broker.seconds_to_retry())
+            except LegEnded as ended:
+                if ended.leg is not referrer or referrer.ended_at is None:
+                    raise
+                referrer.release()
+                continue
+            match happening:
+                case TransferRings():
+                    progress.notify(180, driver.now)
+                    with suppress(MediaRefused):  # an engine without sound of its own
+                        await call.engine.play(call.id, stays.name, tones.RINGBACK, repeat=True)
+                case TransferAnswered():
+                    progress.notify(200, driver.now)
+                    await _part(call, referrer)
+                case TransferFailed(_, status, cause):
+                    progress.notify(status, driver.now)
+                    driver.wake()
+                    await call.engine.stop(call.id, stays.name)
+                    log.info("call=%s transfer failed: %s", call.id, cause)
+                    return referrer.ended_at is not None
+                case Referred() as another:
+                    another.progress.end(driver.now)  # one at a time
+                    driver.wake()
+                case _:
+                    await broker.take(happening)
+    finally:
+        waiting.gone(NORMAL_CLEARING)  # if it still waits
 
 
 # Attended
@@ -134,36 +166,29 @@ async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoR
     other_call = second.call
     wanted = other_call.other_party(second)
     assert wanted is not None
-    onward = _between(call, stays, wanted, other_call.decision)
+    onward = Call(call.exchange, call.exchange.plan, other_call.decision, stays.remote_sdp)
     onward.from_number, onward.from_name = call.identity_of(stays)
+    onward.to, name = other_call.identity_of(wanted)
+    for leg, of_call in ((stays, call), (wanted, other_call)):
+        if leg.device in onward.plan.trunks:
+            onward.direction = of_call.direction
+    onward.caller, called = Transferee(onward, "a", stays), Transferee(onward, "b1", wanted)
+    onward.legs += [onward.caller, called]
     asked.progress.notify(200, call.exchange.driver.now)
+    onward.caller.take_over()
+    called.take_over()
+    called.show(onward.from_name, onward.from_number)
+    onward.caller.show(name, onward.to)
+    app = keeping_channel(onward.caller, keeping_channel(called, partial(_talk, called=called)))
+    onward.exchange.begin(onward, app)
     other_call.cause = "transferred"
-    _start(onward, stays, wanted)
     other_call.post(LegEnded(second, TRANSFERRED))
     await _part(call, referrer)
 
 
-def _between(call: Call, one: Leg, other: Leg, decision: Decision) -> Call:
-    onward = Call(call.exchange, call.exchange.plan, decision, one.remote_sdp)
-    onward.caller = Transferee(onward, "a", one)
-    onward.legs.append(onward.caller)
-    onward.legs.append(Transferee(onward, "b1", other))
-    onward.to = other.device
-    return onward
-
-
-def _start(onward: Call, one: Leg, other: Leg) -> None:
-    caller, called = onward.legs
-    assert isinstance(caller, Transferee)
-    assert isinstance(called, Transferee)
-    caller.take_over()
-    called.take_over()
-    app = holding_channel(other, partial(_talk, called=called))
-    onward.exchange.begin(onward, holding_channel(one, app))
-
-
 async def _talk(call: Call, called: Leg) -> None:
     """Offer each what the other has said: first the called, then, with its answer, the caller."""
+    call.keep()
     caller = call.caller
     broker = Broker(call, caller, called)
     told = await call.engine.offer(
@@ -174,10 +199,7 @@ async def _talk(call: Call, called: Leg) -> None:
         nat=caller.behind_nat,
         advertise=called.media_address,
     )
-    broker.propose(called, told)
-    for leg, other in ((caller, called), (called, caller)):
-        number, name = call.exchange.identity_of_device(other.device)
-        leg.show(name, number)
+    await broker.propose(called, told)
     await talk(call, broker)
 
 
@@ -192,57 +214,62 @@ async def take(call: Call, replaced: Leg) -> None:
         caller.refuse(481, "nothing to replace")
         return
     called = Transferee(call, "b1", stays)
-    call.legs.append(called)
-    call.to = former.to
-    try:
-        told = await call.engine.offer(
-            call.id,
-            caller.name,
-            called.name,
-            call.offer,
-            nat=caller.behind_nat,
-            advertise=called.media_address,
-        )
-        answer = await call.engine.answer(
-            call.id,
-            called.name,
-            caller.name,
-            stays.remote_sdp,
-            nat=stays.behind_nat,
-            advertise=caller.media_address,
-        )
-    except MediaRefused as refused:
-        caller.refuse(refused.status, f"media: {refused.reason}")
-        return
+    called_number, name = former.identity_of(stays)
+    call.to = called_number
+    told = await call.engine.offer(
+        call.id,
+        caller.name,
+        called.name,
+        call.offer,
+        nat=caller.behind_nat,
+        advertise=called.media_address,
+    )
+    answer = await call.engine.answer(
+        call.id,
+        called.name,
+        caller.name,
+        stays.remote_sdp,
+        nat=stays.behind_nat,
+        advertise=caller.media_address,
+    )
     if not stays.confirmed:
         caller.refuse(481, "nothing to replace")
         return
+    call.legs.append(called)
     called.take_over()
     former.cause = "replaced"
     former.post(LegEnded(replaced, REPLACED))
     caller.answer(answer)
+    call.keep()
     broker = Broker(call, caller, called)
-    broker.propose(called, told)
+    await broker.propose(called, told)
     number, name = call.exchange.identity_of_device(caller.device)
     called.show(name, number)
-    await holding_channel(stays, lambda taken: talk(taken, broker))(call)
+    await keeping_channel(called, partial(talk, broker=broker))(call)
 
 
 # Shared
 
 
 async def _part(call: Call, referrer: Leg) -> NoReturn:
-    """End the call of the one who transferred, which may hear of it first and hang up itself."""
+    """End the call of the one who transferred, which may hear of it first and hang up itself.
+
+    Its sound ends at once: the party that went hears another one now.
+    """
     call.cause = "transferred"
+    await call.silence()
     driver = call.exchange.driver
     driver.wake()
     until = driver.now + PARTING_SECONDS
     while referrer.confirmed:
-        match await call.next_happening(until - driver.now):
+        match await call.next_happening(max(until - driver.now, 0.0)):
             case TimeUp():
                 referrer.hang_up("transferred", TRANSFERRED)
-            case Offered():
-                referrer.refuse_offer(488)
+            case Offered(leg):
+                leg.refuse_offer(488)
+            case Referred() as another:
+                another.progress.end(driver.now)
+                driver.wake()
             case _:
                 pass
     raise LegEnded(referrer, TRANSFERRED)
@@ -262,3 +289,18 @@ def holding_channel(leg: Leg, app: App) -> App:
             trunks.free(leg.device)
 
     return holding
+
+
+def keeping_channel(leg: Transferee, app: App) -> App:
+    """The app, and after it the channel given back that the leg brought from its first call, if any."""
+    if leg.device not in leg.first.call.plan.trunks:
+        return app
+
+    async def keeping(call: Call) -> None:
+        try:
+            await app(call)
+        finally:
+            if leg.answered_at is not None:
+                call.exchange.trunks.free(leg.device)
+
+    return keeping

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pbx.calls.happenings import TransferAnswered, TransferFailed, TransferRings
+from pbx.calls.happenings import LegEnded, TransferAnswered, TransferFailed, TransferRings
 from pbx.calls.leg import Leg
 from sip.core.reason import Reason
 
@@ -17,37 +17,48 @@ if TYPE_CHECKING:
 
 
 class Transferee(Leg):
-    """The same party as `first`, in another call."""
+    """The same party as `first`, in another call. `hears_early`: not until it was taken over."""
 
     __slots__ = ("first",)
+    hears_early = False
 
     def __init__(self, call: Call, name: str, first: Leg) -> None:
         super().__init__(call, name, first.device, first.flow, behind_nat=first.behind_nat)
         self.first = first
 
     def take_over(self) -> None:
-        """Move the party's dialog into this call."""
+        """Move the party's dialog into this call, with the trunk's channel that it is on, if any."""
         session = self.first.session
         assert session is not None
+        self.first.refuse_offer(491)  # what it asks just now, it may ask again here
         self.first.leave("transferred")
         session.user = self
         self.session = session
         self.answered_at = self.call.exchange.clock()
+        if self.device in self.first.call.plan.trunks:
+            self.call.exchange.trunks.hand_over(self.device)
+
+    def gone(self, reason: Reason) -> None:
+        """The party hung up, or was taken elsewhere, before anybody took it here."""
+        if self.session is None and self.ended_at is None:
+            self._end("cancelled")
+            self.call.post(LegEnded(self, reason))
 
     def ring(self, status: int = 180, body: bytes = b"") -> None:
         """The party hears a ringback tone: it has no early media in a call that it is in."""
-        self.first.call.post(TransferRings(self.first))
+        if not self.rang:
+            self.rang = True
+            self.first.call.post(TransferRings(self.first))
 
-    def answer(self, body: bytes) -> None:
-        """Take the party over and offer it its sound."""
-        if self.ended_at is not None:
-            return
+    def answer(self, body: bytes, name: str = "", number: str = "") -> None:
+        """Take the party over; its sound is to be offered to it. Nothing once it has gone."""
+        if self.ended_at is not None or not self.first.confirmed:
+            return  # the app is about to hear so
         self.take_over()
         self.first.call.post(TransferAnswered(self.first))
-        if self.may_offer:
-            self.offer(body)
-        else:
-            self.proposal = body
+        self.proposal = body
+        if number:
+            self.show(name, number)
 
     def refuse(self, status: int, cause: str, *, reason: Reason | None = None, phrase: str = "") -> None:
         """Nobody takes the party: it stays where it is."""

@@ -20,7 +20,6 @@ from dialplan.decision import Decision, ToTrunks
 from dialplan.plan import Plan
 from dialplan.schedule import opening
 
-FILE_NAME = "spending.json"
 MOST_COUNTS = 100_000
 
 
@@ -92,13 +91,37 @@ class Spending:
         answered_at: Callable[[], float | None],
     ) -> None:
         """An ordinary call outside begins; any other is passed over. user: the caller's extension, or ""."""
+        if self._run(call_id, plan, decision, user, self._clock(), answered_at):
+            self._add(self._running[call_id], 1, 0.0)
+
+    def resume(
+        self,
+        call_id: str,
+        plan: Plan,
+        decision: Decision,
+        user: str,
+        began_at: float,
+        answered_at: Callable[[], float | None],
+    ) -> None:
+        """Such a call goes on that began at `began_at` in another process: it is counted already."""
+        self._run(call_id, plan, decision, user, began_at, answered_at)
+
+    def _run(
+        self,
+        call_id: str,
+        plan: Plan,
+        decision: Decision,
+        user: str,
+        began_at: float,
+        answered_at: Callable[[], float | None],
+    ) -> bool:
+        """Watch the minutes of a call that budgets are for; returns whether it is one."""
         target = decision.target
         if not plan.budgets or not isinstance(target, ToTrunks) or target.emergency:
-            return
+            return False
         reading = plan.country.read(target.number)
         right = reading.right if isinstance(reading, OutsideNumber) else ""
-        now = self._clock()
-        instant = datetime.fromtimestamp(now, UTC)
+        instant = datetime.fromtimestamp(began_at, UTC)
         budgets = tuple(
             budget
             for budget in plan.budgets
@@ -106,9 +129,9 @@ class Spending:
             and not (budget.closed and opening(plan.schedules[budget.closed], instant).is_open)
         )
         trunk = target.trunks[0] if target.trunks else ""
-        call = _Running(budgets, ZoneInfo(plan.timezone), user, trunk, target.number, now, answered_at)
-        self._running[call_id] = call
-        self._add(call, 1, 0.0)
+        zone = ZoneInfo(plan.timezone)
+        self._running[call_id] = _Running(budgets, zone, user, trunk, target.number, began_at, answered_at)
+        return True
 
     def end(self, call_id: str, trunk: str, minutes: float) -> None:
         """A call is over. trunk: the one that carried it, "" for none; minutes: how long it was spoken."""

@@ -56,6 +56,7 @@ class Trunks:
         self._secret = secret
         self._lines: dict[str, Line] = {}
         self._busy: Counter[str] = Counter()
+        self._handed_over: Counter[str] = Counter()
         self._recognition = Recognition((), {}, {})
         self._leaving: list[Line] = []  # of trunks that the plan no longer has, until they are stopped
         self._watching = False
@@ -184,8 +185,15 @@ class Trunks:
         """Count a channel as taken: a call from the operator takes one without asking."""
         self._busy[name] += 1
 
+    def hand_over(self, name: str) -> None:
+        """A channel goes on in another call: of the two that give it back, the first one means nothing."""
+        self._handed_over[name] += 1
+
     def free(self, name: str) -> None:
         """Give a channel back."""
+        if self._handed_over[name]:
+            self._handed_over[name] -= 1
+            return
         self._busy[name] -= 1
         if self._busy[name] <= 0:
             del self._busy[name]
@@ -223,12 +231,13 @@ class Trunks:
             local_address=says.from_,
             remote_address=says.to,
             headers=says.headers,
-            authorize=self._authorize(trunk),
+            authorize=self.authorize(trunk),
             routes=line.routes(attempt.target),
             contact=says.contact,
         )
 
-    def _authorize(self, trunk: Trunk) -> Authorize | None:
+    def authorize(self, trunk: Trunk) -> Authorize | None:
+        """Who answers the challenges of a trunk; None where it has no account."""
         username = trunk.username
         secret = os.environ.get(trunk.secret.env) if trunk.secret is not None else None
         if username is None or secret is None:

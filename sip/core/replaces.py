@@ -93,10 +93,11 @@ def replaces_of(request: Request) -> Replaces | None:
     return Replaces.parse(values[0])
 
 
-def find(replaces: Replaces, dialogs: Iterable[T]) -> T:
+def find(replaces: Replaces, dialogs: Iterable[T], *, early: bool = False) -> T:
     """The one of our dialogs that is to be replaced.
 
-    Whether its peer may do so is for the caller of this to decide (403).
+    Whether its peer may do so is for the caller of this to decide (403). early: an early dialog that the peer
+    began may be replaced too.
     Raises RemoteProtocolError: 481 for none, for several, and for an early dialog that the peer began; 603
     for one that has ended; 486 for a confirmed one where only an early one is wanted. RFC 3891 section 3.
     """
@@ -110,6 +111,8 @@ def find(replaces: Replaces, dialogs: Iterable[T]) -> T:
         case Stage.CONFIRMED if replaces.early_only:
             raise RemoteProtocolError(486, "Busy Here")
         case Stage.CONFIRMED:
+            return dialog
+        case Stage.EARLY_INCOMING if early:
             return dialog
         case Stage.EARLY_INCOMING:
             raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")

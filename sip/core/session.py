@@ -328,6 +328,7 @@ class Session:
         else:
             self.exchange.local_offer()
         self._accept(body, now, headers)
+        self._changed()
         return True
 
     def refuse_offer(self, status: int, now: float, reason: str = "", headers: str = "") -> None:
@@ -406,7 +407,7 @@ class Session:
             placed=self.placed,
             local_sdp=self.local_sdp,
             remote_sdp=self.remote_sdp,
-            remote_allow=self.remote_allow,
+            remote_allow=tuple(self._allow),
             timer_seconds=timer.interval_seconds if timer is not None else 0,
             we_refresh=timer is not None and timer.we_refresh,
         )
@@ -512,6 +513,7 @@ class Session:
             self.exchange.withdraw()
         self._take_allow(response)
         self._renew_timer(response, now)
+        self._changed()
         if self.user is not None and not reinvite.refresh:
             self.heard = response
             self.user.offer_answered(response.body, now)
@@ -573,11 +575,13 @@ class Session:
         self._take_allow(response)
         self._renew_timer(response, now)
         if not update.body:
+            self._changed()
             return
         if response.body and self.exchange.remote_answer():
             self.local_sdp, self.remote_sdp = update.body, response.body
         else:
             self.exchange.withdraw()
+        self._changed()
         if self.user is not None:
             self.heard = response
             self.user.offer_answered(response.body, now)
@@ -637,6 +641,11 @@ class Session:
         self.broken(EXPIRED, now)
 
     # Shared steps
+
+    def _changed(self) -> None:
+        """What a snapshot tells of a confirmed session is another thing now."""
+        if self.state is SessionState.CONFIRMED:
+            self._core.session_changed(self)
 
     @property
     def _has_early_dialog(self) -> bool:
@@ -706,6 +715,7 @@ class Session:
         if request.method == "UPDATE":
             headers += f"Contact: <{self.contact}>\r\n{self._core.capabilities}{self._grant(request, now)}"
         self._core.stack.respond(asked, 200, now, headers=headers, body=body)
+        self._changed()
         return True
 
     def _reinvite_received(self, request: Request, transaction: InviteServer, now: float) -> None:
@@ -751,6 +761,7 @@ class Session:
         if not request.body:
             headers = f"Contact: <{self.contact}>\r\n{self._core.capabilities}{self._grant(request, now)}"
             self._core.stack.respond(transaction, 200, now, headers=headers)
+            self._changed()
             self._tell_identity(request, now)
             return
         self._offering = transaction

@@ -6,15 +6,14 @@ these, the route set and the remote target can go on where another process stopp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSnapshot:
+class SessionSnapshot(NamedTuple):
     """One confirmed session. Times are left out on purpose: a session timer begins anew when it is restored.
 
     placed: whether the INVITE was ours. transport, local, remote: the flow. local_sdp, remote_sdp: the
-    descriptions in force. remote_allow: the methods that the peer said it takes (its Allow values).
+    descriptions in force. remote_allow: the methods that the peer said it takes (its Allow lines).
     timer_seconds: the session interval agreed (RFC 4028), 0 for none; we_refresh: who refreshes it.
     """
 

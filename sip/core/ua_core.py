@@ -6,12 +6,12 @@ something new: INVITE, REGISTER and OPTIONS outside a dialog.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from sip.core.dialog import Dialog
 from sip.core.dialog_request import Authorize
-from sip.core.errors import RemoteProtocolError
+from sip.core.errors import LocalProtocolError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.identifiers import Identifiers
 from sip.core.incoming_session import IncomingSession
@@ -40,6 +40,10 @@ class DialogUsage(Protocol):
 
     def request_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """A request to our tag; the remote tag is the usage's to check. A RemoteProtocolError is answered."""
+
+
+def _nothing_to_tell(session: Session) -> None:
+    pass
 
 
 class UserAgentCore:
@@ -72,6 +76,8 @@ class UserAgentCore:
         self.invite_lines = self.capabilities
         if session_seconds:
             self.invite_lines += client_lines(self.session_seconds, self.min_session_seconds)
+        # Told when a session's snapshot changes after it was confirmed, before the answer leaves.
+        self.session_changed: Callable[[Session], None] = _nothing_to_tell
         self._sessions: dict[Hashable, Session] = {}
         self._usages: dict[Hashable, DialogUsage] = {}
 
@@ -103,7 +109,10 @@ class UserAgentCore:
         *,
         authorize: Authorize | None = None,
     ) -> Session:
-        """Go on with a confirmed session of a process that is gone. flow: to where the snapshot says."""
+        """Go on with a confirmed session of a process that is gone. flow: to where the snapshot says.
+
+        Raises LocalProtocolError where its dialog is known already.
+        """
         dialog = Dialog(
             snapshot.call_id,
             snapshot.local_address,
@@ -116,6 +125,8 @@ class UserAgentCore:
         dialog.route_set = list(snapshot.route_set)
         dialog.remote_sequence = snapshot.remote_sequence
         session = Session(self, dialog, user, placed=snapshot.placed, authorize=authorize)
+        if session.key in self._sessions:
+            raise LocalProtocolError(f"the dialog {snapshot.call_id} is there already")
         session.resume(snapshot, now)
         self.remember(session)
         return session

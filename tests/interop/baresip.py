@@ -21,15 +21,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.interop.ear import Ear
 from tests.interop.namespaces import Namespace
 from tests.interop.patience import PeerError, deadline, until
-from tests.interop.tone import ToneError, heard_frequency, is_heard, read_recording
+from tests.interop.tone import Recording, ToneError, read_recording
 
 _CONTROL = ("127.0.0.1", 4444)
 _START_SECONDS = 15.0
 _ANSWER_SECONDS = 10.0  # to any command, and for what the other side does at once
+_KEY_SECONDS = 0.3  # between two keys
 _LARGEST_MESSAGE_BYTES = 65_536
-_HEARING_SECONDS = 1.0  # how long a tone must last to count as heard
 
 _CONFIGURATION = """\
 poll_method epoll
@@ -57,7 +58,7 @@ statmode_default off
 """
 
 
-class Baresip:
+class Baresip(Ear):
     """One phone with one account, alive inside `async with`.
 
     server: address of the registrar, also the domain of the account. transport: udp or tcp.
@@ -157,6 +158,24 @@ class Baresip:
         """BYE to the call, CANCEL to the one being made, or 486 to the one that rings."""
         await self._command("hangup")
 
+    async def hold(self) -> None:
+        """Put the call on hold; what the other side says to it isn't told."""
+        await self._command("hold")
+
+    async def resume(self) -> None:
+        """Take the call up again."""
+        await self._command("resume")
+
+    async def transfer(self, number: str) -> None:
+        """Send the other party on to a number (RFC 3515); `closed` tells when it went."""
+        await self._command("transfer", number)
+
+    async def press(self, digits: str) -> None:
+        """Press keys in the call, as events in its sound (RFC 4733) or by INFO, as its account says."""
+        for digit in digits:
+            await self._command("sndcode", digit)
+            await asyncio.sleep(_KEY_SECONDS)
+
     async def leave(self) -> None:
         """Hang up, unregister and end, as a phone that is switched off; by force when it doesn't in time."""
         try:
@@ -191,19 +210,9 @@ class Baresip:
         """Wait for the end of our call; why: "486 Busy Here", "Connection reset by peer" for a BYE."""
         return str((await self._event("CALL_CLOSED", seconds=seconds)).get("param", ""))
 
-    async def hears(self, frequency_hz: int, seconds: float = _ANSWER_SECONDS) -> None:
-        """Wait until the last second of what is heard is this one tone."""
-        try:
-            await until(
-                lambda: self._hears_now(frequency_hz), f"{self.user} to hear {frequency_hz} Hz", seconds
-            )
-        except PeerError as error:
-            error.add_note(f"what {self.user} heard: {self._what_was_heard()}")
-            raise
-
-    def heard_frequency(self) -> int:
-        """The one tone in all that the latest call brought, in Hz. Raises ToneError when there isn't one."""
-        return heard_frequency(read_recording(self._heard()))
+    async def digits(self, count: int) -> str:
+        """Wait for so many keys that the other side presses, and return them."""
+        return "".join([str((await self._event("CALL_DTMF_START"))["param"]) for _ in range(count)])
 
     async def mailbox(self) -> str:
         """Wait for what the registrar tells of our mailbox (RFC 3842)."""
@@ -215,24 +224,12 @@ class Baresip:
 
     # -- its control connection
 
-    def _heard(self) -> Path:
+    def recording(self) -> Recording:
+        """What the latest call brought. Raises ToneError while there is nothing."""
         recordings = sorted(self._folder.glob("dump-*-dec.wav"))
         if not recordings:
             raise ToneError(f"{self.user} received no sound at all")
-        return recordings[-1]
-
-    async def _hears_now(self, frequency_hz: int) -> bool:
-        try:
-            heard = read_recording(self._heard()).last(_HEARING_SECONDS)
-        except ToneError:  # nothing yet
-            return False
-        return heard.seconds >= _HEARING_SECONDS and is_heard(frequency_hz, heard)
-
-    def _what_was_heard(self) -> str:
-        try:
-            return f"{self.heard_frequency()} Hz"
-        except ToneError as error:
-            return str(error)
+        return read_recording(recordings[-1])
 
     async def _connect(self) -> socket.socket | None:
         control = self._namespace.socket(socket.SOCK_STREAM)

@@ -30,6 +30,22 @@ async def pbx(town: Town, tmp_path: Path) -> AsyncIterator[Beffroi]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def standing_town() -> Iterator[Town]:
+    """A hub for all tests of a module, which plug in phones once."""
+    with namespaces.town() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing_pbx(
+    standing_town: Town, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Beffroi]:
+    """Beffroi for all tests of a module; whoever needs its records counts from those before."""
+    async with beffroi.running(standing_town.hub, tmp_path_factory.mktemp("standing")) as made:
+        yield made
+
+
 @pytest.fixture(autouse=True)
 def _logs(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Remember where the peers of this test write."""
@@ -43,6 +59,10 @@ def pytest_runtest_makereport(
     """Show the end of every log of a failed test."""
     report = yield
     if report.failed and _FOLDER in item.stash:
-        logs = sorted(item.stash[_FOLDER].rglob("*.log"))
+        folders = [item.stash[_FOLDER]]
+        standing = getattr(item, "funcargs", {}).get("standing_pbx")
+        if standing is not None:
+            folders.append(standing.configuration.parent)
+        logs = sorted(log for folder in folders for log in folder.rglob("*.log"))
         report.sections += [(log.name, end_of(log)) for log in logs]
     return report

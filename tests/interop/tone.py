@@ -14,6 +14,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from media.codecs import encode
+from media.tones import samples as samples_of
+from media.tones import sine
+
 STEP_HZ = 10  # resolution of the answer, and of a slice of 100 ms
 LOWEST_HZ, HIGHEST_HZ = 200, 3400  # the telephone band
 SLICE_SECONDS = 0.1
@@ -74,6 +78,11 @@ def write_tone(path: Path, frequency_hz: float, seconds: float, rate_hz: int = 8
         file.writeframes(samples.tobytes())
 
 
+def write_alaw_tone(path: Path, frequency_hz: int, seconds: int) -> None:
+    """Write a sine as bare A-law samples (G.711), 8,000 a second, to be repeated."""
+    path.write_bytes(encode("PCMA", samples_of(sine(frequency_hz, seconds * 1000))))
+
+
 def heard_frequency(recording: Recording) -> int:
     """The tone's frequency in Hz, a multiple of STEP_HZ. Silence, noise or a mixture: ToneError."""
     slices = _loud_slices(recording)
@@ -93,6 +102,11 @@ def is_heard(frequency_hz: int, recording: Recording) -> bool:
     slices = _loud_slices(recording)
     held = [one for one in slices if _share(_windowed(one), frequency_hz / recording.rate_hz) >= _PURE]
     return len(held) >= _enough(slices)
+
+
+def is_silent(recording: Recording) -> bool:
+    """Whether nothing in it is as loud as a tone would be; what is shorter than a slice is silent."""
+    return not _loud_slices(recording)
 
 
 def _loud_slices(recording: Recording) -> list[array[int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -428,3 +430,8 @@ async def test_the_hosts_file_comes_before_name_servers(tmp_path: Path) -> None:
 
 def test_a_hosts_file_that_is_not_there_names_nobody(tmp_path: Path) -> None:
     assert read_hosts(tmp_path / "hosts", "op.example") == []
+
+
+def test_a_node_that_asks_no_name_server_imports_no_dnspython():
+    script = "import sys, pbx.signalling; sys.exit('dns' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

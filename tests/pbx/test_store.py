@@ -103,6 +103,17 @@ def test_a_database_of_a_newer_version_is_left_alone(database):
     assert database.read(lambda c: MigrationContext.configure(c).get_current_revision()) == "9999"
 
 
+def test_a_database_migrated_apart_is_at_the_newest_schema_and_leaves_no_alembic(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from pbx.store.database import SqliteDatabase;"
+        "from pbx.store.migrate import migrate_apart; from pbx.store.revision import upgrade;"
+        "migrate_apart(f'sqlite:///{sys.argv[1]}');"
+        "sys.exit(upgrade(SqliteDatabase(Path(sys.argv[1]))) or 'alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "db")], check=False)
+    assert done.returncode == 0
+
+
 def test_two_processes_may_migrate_at_once(tmp_path):
     script = (
         "import sys; from pathlib import Path; from pbx.store.database import SqliteDatabase;"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,8 @@ def test_a_machine_without_ipv6_is_a_reason_not_to_start(monkeypatch: pytest.Mon
     monkeypatch.setattr(socket, "socket", without_ipv6)
     with pytest.raises(StartError, match=r"cannot listen on \[::1\]:5060: Address family not supported"):
         bound(Listen("::1", 5060), socket.SOCK_DGRAM)
+
+
+def test_the_supervisor_and_the_media_process_import_nothing_of_the_plan() -> None:
+    script = "import sys, pbx.supervisor, pbx.media_process; sys.exit('phonenumbers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

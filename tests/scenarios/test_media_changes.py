@@ -199,8 +199,13 @@ async def test_a_change_that_is_taken_back_does_not_end_the_call(world: World) -
     offer = await bruno.expect("INVITE")
     alice.cancel(change)
     await alice.expect_in_any_order("200 CANCEL", "487 INVITE")
-    bruno.answer(offer)
+    bruno.reply(offer, 200, body=other_codecs(bruno))
     await bruno.expect("ACK")
+    back = await bruno.expect("INVITE")
+    assert b"RTP/AVP 8 0 101" in back.body
+    bruno.answer(back)
+    await bruno.expect("ACK")
+    await alice.expect_silence(1)
     await town.hang_up(alice, bruno)
     assert "completed" in await town.record()
 

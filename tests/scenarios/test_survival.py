@@ -181,13 +181,14 @@ async def test_a_shutdown_without_calls_takes_no_time(world: World) -> None:
 
 
 @scenario()
-async def test_a_phone_that_hangs_up_a_call_of_before_the_restart_is_told_that_it_is_over(
+async def test_a_phone_that_hangs_up_a_call_of_which_nothing_was_written_is_told_that_it_is_over(
     world: World,
 ) -> None:
     """RFC 3261 section 12.2.2."""
     town = await start(world)
     alice, bruno = await town.phones("1001", "1002")
     await town.talk(alice, bruno)
+    town.journal.written = [record for record in town.journal.written if record not in town.ongoing]
     await town.restart()
     alice.bye()
     await alice.expect("481 BYE")

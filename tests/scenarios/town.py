@@ -20,6 +20,7 @@ from dialplan.plan import Plan
 from media.engines.fake import FakeEngine
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
+from pbx.ongoing import OngoingCall
 from pbx.people import Directory, Person, device_credentials
 from pbx.records import BindingsRecord, CallRecord, Record
 from sip.core.flow import Flow
@@ -78,12 +79,12 @@ class Journal:
     timeline: `write …` and `send …` lines in their order.
     """
 
-    pending: list[Record] = field(default_factory=list)
-    written: list[Record] = field(default_factory=list)
+    pending: list[Record | OngoingCall] = field(default_factory=list)
+    written: list[Record | OngoingCall] = field(default_factory=list)
     timeline: list[str] = field(default_factory=list)
     exhausted: bool = False
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record | OngoingCall) -> None:
         self.pending.append(record)
 
     def flush(self) -> None:
@@ -103,8 +104,10 @@ class Journal:
         return self.timeline[start : self.timeline.index(second, start) + 1]
 
 
-def name_of(record: Record) -> str:
-    """A record in few words: `call completed` or `bindings of 1001: 1`."""
+def name_of(record: Record | OngoingCall) -> str:
+    """A record in few words: `call completed`, `bindings of 1001: 1` or `ongoing call`."""
+    if isinstance(record, OngoingCall):
+        return "ongoing call"
     if isinstance(record, CallRecord):
         return f"call {record.cause}"
     return f"bindings of {record.aor}: {len(record.bindings)}"
@@ -194,7 +197,7 @@ class Town:
     async def restart(self) -> int:
         """Be killed and come back with what was written; returns how many bindings hold.
 
-        The streams of before are the media process's to close.
+        The streams of before are the media process's to close, where no call that goes on has them.
         """
         self.node.close()
         self.journal.pending.clear()
@@ -204,7 +207,9 @@ class Town:
         self.world.watch("engine", self.engine)
         self.exchange, self.node = self._open(self.exchange.plan, b"another process")
         recovered = {record.aor: record.bindings for record in self.bindings}
-        return self.exchange.registrations.restore(recovered, self.exchange.driver.now)
+        held = self.exchange.registrations.restore(recovered, self.exchange.driver.now)
+        self.exchange.restore(self.ongoing)
+        return held
 
     def reload(self, plan_text: str, directory: Directory | None = None) -> None:
         """Put another plan in force."""
@@ -334,6 +339,17 @@ class Town:
     def bindings(self) -> list[BindingsRecord]:
         """The bindings that were written, in order."""
         return [record for record in self.journal.written if isinstance(record, BindingsRecord)]
+
+    @property
+    def ongoing(self) -> list[OngoingCall]:
+        """The calls in progress, as they were written down last."""
+        calls: dict[str, OngoingCall] = {}
+        for record in self.journal.written:
+            if isinstance(record, OngoingCall):
+                calls[record.id] = record
+            elif isinstance(record, CallRecord):
+                calls.pop(record.id, None)
+        return list(calls.values())
 
     async def record(self) -> str:
         """The only call's record, as `tell` writes it; AssertionError when there isn't exactly one."""

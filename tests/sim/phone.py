@@ -349,6 +349,10 @@ class Phone:
             labels = ", ".join(message.label() for message in self._inbox)
             raise Unexpected(f"{self.name} expected silence and got {labels}")
 
+    def overlook(self) -> None:
+        """Whatever has come and wasn't read doesn't matter."""
+        self._inbox.clear()
+
     def inventory(self) -> dict[str, int]:
         """What came and was never read: a script that ends tells of all it got."""
         self._skip("")
@@ -366,6 +370,8 @@ class Phone:
                 self._receive(message, flow)
 
         self.stream = await self.host.connect(self.server, receive, self._stream_closed, transport)
+        if (registering := self._dialogs.get("register")) is not None:
+            registering.flow = self.stream
 
     async def close(self) -> None:
         """Close the port and the stream."""

@@ -1,0 +1,149 @@
+"""Whether the parties of the calls that a restart interrupted are still there.
+
+Whoever hung up while nobody listened, or never got our 200, doesn't know the dialog any more. Each party is
+asked once, by OPTIONS within its dialog, which changes nothing (RFC 3261 section 11): any answer but 481
+(RFC 5057 section 5.1) or 408 means that it is there. A 481 ends the call; so does silence, unless the
+party's sound still comes: then it is only deaf to us for now, a telephone whose connection is gone, and is
+asked again. Questions begin within FIRST_SECONDS, and a call without a party is over LAST_SECONDS after the
+restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from media.engine import MediaUnavailable
+from pbx.calls.leg import Leg
+from pbx.calls.restored import ways_of
+from pbx.devices import Device
+from pbx.tasks import Tasks
+from sip.core.message import Response
+from sip.core.reason import Reason
+
+if TYPE_CHECKING:
+    from pbx.exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+FIRST_SECONDS = 10.0  # the questions of many calls are spread over this
+LAST_SECONDS = 27.0
+ANSWER_SECONDS = 15.0
+AGAIN_SECONDS = 2.0
+HEARD_SECONDS = 5.0
+NO_ANSWER = 408
+GONE = frozenset({NO_ANSWER, 481})
+
+
+class _Answer:
+    """What comes back to one question (sip.core.transactions.invite_client.ClientUser)."""
+
+    __slots__ = ("status",)
+
+    def __init__(self) -> None:
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def response_received(self, response: Response, now: float) -> None:
+        """Provisional ones say as much as final ones: somebody is there."""
+        self._set(response.status)
+
+    def no_response(self, reason: str, now: float) -> None:
+        """Nothing came, or nothing could be sent."""
+        self._set(NO_ANSWER)
+
+    def _set(self, status: int) -> None:
+        if not self.status.done():
+            self.status.set_result(status)
+
+
+class Probes:
+    """The questions of one node that aren't answered yet.
+
+    astray: the legs whose connection is gone, until the device makes another one.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._tasks = Tasks()
+        self.astray: set[Leg] = set()
+        self._asked: dict[Leg, _Answer] = {}
+
+    def begin(self, leg: Leg) -> None:
+        """Ask a party of a restored call, soon."""
+        if leg.flow.reliable:
+            self.astray.add(leg)
+        self._tasks.start(self._ask(leg), f"probe of {leg.call.id} {leg.name}")
+
+    def registered(self, device: Device) -> None:
+        """A device has registered: its calls of before are reached the same way from now on."""
+        for leg in self.astray:
+            session = leg.session
+            if leg.device != device.sign_in or session is None or not leg.confirmed:
+                continue
+            ways = ways_of(device, leg.flow.transport, session.dialog.remote_target)
+            if ways and ways[0] is not leg.flow:
+                leg.flow = session.dialog.flow = ways[0]
+                asked = self._asked.pop(leg, None)
+                if asked is not None:
+                    asked.no_response("another connection", self._exchange.driver.now)
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        await self._tasks.cancel()
+        self.astray.clear()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def _ask(self, leg: Leg) -> None:
+        exchange = self._exchange
+        until = exchange.driver.now + LAST_SECONDS
+        await asyncio.sleep(FIRST_SECONDS * exchange.chance())
+        try:
+            while leg.confirmed:
+                flow = leg.flow
+                left_seconds = until - exchange.driver.now
+                status = await self._status(leg, left_seconds if left_seconds > 0 else ANSWER_SECONDS)
+                if status not in GONE or not leg.confirmed:
+                    return
+                if leg.flow is not flow:
+                    continue  # by another connection it may be there
+                late = exchange.driver.now >= until - AGAIN_SECONDS
+                if status != NO_ANSWER or (late and not await self._heard(leg)):
+                    self._lose(leg, status)
+                    return
+                await asyncio.sleep(AGAIN_SECONDS)
+        finally:
+            self.astray.discard(leg)
+
+    async def _status(self, leg: Leg, seconds: float) -> int:
+        """What a party answers; NO_ANSWER when nothing came in time."""
+        exchange = self._exchange
+        answer = _Answer()
+        assert leg.session is not None
+        self._asked[leg] = answer
+        leg.session.send_request("OPTIONS", answer, exchange.driver.now)
+        exchange.driver.wake()
+        try:
+            async with asyncio.timeout(min(seconds, ANSWER_SECONDS)):
+                return await answer.status
+        except TimeoutError:
+            return NO_ANSWER
+        finally:
+            self._asked.pop(leg, None)
+
+    async def _heard(self, leg: Leg) -> bool:
+        """Whether sound of a party came lately."""
+        try:
+            media = await leg.call.engine.query(leg.call.id)
+        except MediaUnavailable:
+            return False
+        stream = media.legs.get(leg.name)
+        return stream is not None and stream.packets > 0 and 0.0 <= stream.silent_seconds < HEARD_SECONDS
+
+    def _lose(self, leg: Leg, status: int) -> None:
+        log.warning("call=%s leg=%s user=%s isn't there any more", leg.call.id, leg.name, leg.device)
+        if leg.session is not None:
+            leg.session.broken(Reason("SIP", status, "No answer after a restart"), self._exchange.driver.now)
+            self._exchange.driver.wake()

@@ -1,0 +1,169 @@
+"""Calls that go on after a restart of the signalling process.
+
+What was written down of a call (`pbx.ongoing`) is made into a call again, with its legs, dialogs, streams,
+trunk channels and times; the bridge, the echo or nothing runs over it, as before. Only conversations go on:
+of a call that was being set up nothing was written, and one whose parties were just moving into another call
+ends with a record. Subscriptions to the progress of a transfer (RFC 3515) are lost.
+
+A dialog isn't bound to the connection that it was made over: those of before are gone, and a telephone is
+reached by what it has registered since (RFC 5626 section 5.3), else at its Contact (RFC 3261 section
+12.2.1.1).
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dialplan.decision import Decision, ToPerson, ToService, ToTrunks
+from media.engine import MediaMisuse
+from media.engines.passthrough import PassthroughEngine
+from pbx.apps.echo import go_on
+from pbx.calls.app import App
+from pbx.calls.bridge import talk
+from pbx.calls.broker import Broker
+from pbx.calls.call import Call
+from pbx.calls.leg import LOST, Leg
+from pbx.calls.transfer import holding_channel
+from pbx.devices import Device
+from pbx.ongoing import OngoingCall, OngoingLeg
+from sip.core.errors import LocalProtocolError, ParseError
+from sip.core.flow import Flow
+from sip.core.snapshot import SessionSnapshot
+from sip.core.uri import SipUri
+
+if TYPE_CHECKING:
+    from pbx.exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+
+class LostFlow(Flow):
+    """The way to a device whose connection is gone, until it makes another one."""
+
+    __slots__ = ()
+
+    @property
+    def open(self) -> bool:
+        return False
+
+    def send(self, data: bytes) -> None:
+        """Nothing can be sent."""
+        raise OSError(f"the connection to {self.remote[0]} is gone")
+
+
+def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
+    """The call that was written down, and the app that is to run over it."""
+    echoes = kept.media is not None and any(leg.echoes for leg in kept.media.legs)
+    call = Call(exchange, exchange.plan, _decision(kept, echoes=echoes), b"", kept.max_forwards)
+    call.id = kept.id
+    call.started_at = kept.started
+    call.direction = kept.direction
+    call.from_number, call.from_name = kept.from_number, kept.from_name
+    call.to, call.cause, call.payer = kept.to, kept.cause, kept.payer
+    call.plan_version = kept.plan_version
+    if kept.media is None:
+        call.engine = PassthroughEngine()
+    call.legs = [_leg(call, leg) for leg in kept.legs]
+    call.caller = call.legs[0]
+    call.offer = call.caller.remote_sdp
+    live = [leg for leg in call.legs if leg.session is not None]
+    app = _app(call, live, echoes=echoes) if _media(exchange, kept, live) else _over
+    for leg in live:
+        app = holding_channel(leg, app)
+        exchange.probes.begin(leg)
+    # The numbers of our requests have made a leap (sip.core.snapshot): the next restart makes another one.
+    call.keep()
+    return call, app
+
+
+def _decision(kept: OngoingCall, *, echoes: bool) -> Decision:
+    target: ToTrunks | ToService | ToPerson
+    if kept.outside is not None:
+        target = ToTrunks(kept.outside.number, kept.outside.trunks, kept.outside.emergency)
+    elif echoes:
+        target = ToService(kept.to, "echo")
+    else:
+        target = ToPerson(kept.to, "")
+    return Decision(target, kept.dialled, "", kept.caller_id, kept.from_name, ())
+
+
+def _leg(call: Call, kept: OngoingLeg) -> Leg:
+    exchange = call.exchange
+    session = kept.session
+    flow: Flow = LostFlow(kept.transport, ("", 0), kept.remote)
+    if session is not None:
+        flow = way_to(exchange, kept.device, session)
+    leg = Leg(call, kept.name, kept.device, flow, behind_nat=kept.behind_nat)
+    leg.started_at, leg.answered_at, leg.ended_at = kept.started, kept.answered, kept.ended
+    leg.cause, leg.codec = kept.cause, kept.codec
+    if session is None:
+        return leg
+    trunk = exchange.plan.trunks.get(kept.device)
+    authorize = exchange.trunks.authorize(trunk) if trunk is not None else None
+    try:
+        leg.session = exchange.core.restore(session, flow, leg, exchange.driver.now, authorize=authorize)
+    except LocalProtocolError:  # it has moved into another call
+        leg.leave("transferred")
+    return leg
+
+
+def way_to(exchange: Exchange, device: str, session: SessionSnapshot) -> Flow:
+    """The flow to the party of a session that another process had.
+
+    Over UDP it is where it was. Over a connection: that of the device's newest binding with this Contact, or
+    of its only one; else a new one to the Contact's address, a closed one where that leads nowhere.
+    """
+    try:
+        if session.transport == "UDP":
+            return exchange.flow("UDP", session.remote, session.local)
+        known = exchange.devices.find(device)
+        ways = ways_of(known, session.transport, session.remote_target) if known is not None else []
+        if ways:
+            return ways[0]
+        return exchange.flow(session.transport, SipUri.parse(session.remote_target).address, session.local)
+    except (OSError, ParseError) as error:
+        log.info("user=%s can't be reached: %s", device, error)
+        return LostFlow(session.transport, session.local, session.remote)
+
+
+def ways_of(device: Device, transport: str, contact: str) -> list[Flow]:
+    """The connections by which a device registered, newest first: with this Contact, else its only one."""
+    ways = [
+        binding
+        for binding in reversed(device.bindings)
+        if binding.flow.transport == transport and binding.flow.open
+    ]
+    same = [binding.flow for binding in ways if binding.contact == contact]
+    return same or [binding.flow for binding in ways if len(ways) == 1]
+
+
+def _media(exchange: Exchange, kept: OngoingCall, live: list[Leg]) -> bool:
+    """Give the engine its streams back; returns whether each party has one, where the engine carries any."""
+    if kept.media is None:
+        return True
+    try:
+        exchange.engine.restore(kept.media)
+    except MediaMisuse as error:
+        log.error("call=%s has lost its sound: %s", kept.id, error)
+        return False
+    return {leg.name for leg in live} <= {stream.name for stream in kept.media.legs}
+
+
+def _app(call: Call, live: list[Leg], *, echoes: bool) -> App:
+    if call.caller in live:
+        if echoes and len(live) == 1:
+            return go_on
+        if len(live) == 2:
+            return partial(_talk, other=live[1])
+    return _over
+
+
+async def _talk(call: Call, other: Leg) -> None:
+    await talk(call, Broker(call, call.caller, other))
+
+
+async def _over(call: Call) -> None:
+    """There is no conversation any more: whoever is left is hung up, and the record written."""
+    call.cause = call.cause or LOST
