@@ -28,7 +28,8 @@ _BY_TRUNKS = frozenset({"no_trunk", "caller_id", "budget"})
 class Change:
     """One change. who: of whom, when and where; before and after: what comes of it, in words.
 
-    callers: the extensions that it is for, empty where it isn't about calls from inside. facts and instant: a
+    callers: the extensions that it is for, empty where it isn't about calls from inside. nobody: it is also
+    for telephones that belong to nobody. facts and instant: a
     call that shows it, None where it is no call.
     """
 
@@ -36,6 +37,7 @@ class Change:
     before: str
     after: str
     callers: tuple[str, ...] = ()
+    nobody: bool = False
     facts: Facts | None = None
     instant: datetime | None = None
 
@@ -277,7 +279,7 @@ def _of_calls_in(before: Plan, after: Plan, now: datetime) -> Iterator[Change]:
                 if outcome(one) != outcome(other):
                     first, second = _told_apart(one, other)
                     told = " ".join(filter(None, (f"{who} calling {words}", when)))
-                    yield Change(told, first, second, (), facts, instant)
+                    yield Change(told, first, second, facts=facts, instant=instant)
 
 
 def _outside_callers(plans: tuple[Plan, Plan]) -> Iterator[tuple[str | None, str]]:
@@ -317,7 +319,7 @@ def _in_words(found: list[_Found], places: tuple[Place, ...]) -> Iterator[Change
         where = "" if "" in wheres else ", ".join(wheres)
         who = _named(members, nobody)
         told = " ".join(filter(None, (who, where, "dialling", _listed(dict.fromkeys(whats)), first.when)))
-        yield Change(told, first.before, first.after, members, first.facts, first.instant)
+        yield Change(told, first.before, first.after, members, nobody, first.facts, first.instant)
 
 
 def _members(items: list[_Found]) -> tuple[tuple[str, ...], bool]:
@@ -329,9 +331,10 @@ def _members(items: list[_Found]) -> tuple[tuple[str, ...], bool]:
 def _named(members: tuple[str, ...], nobody: bool) -> str:
     if not members:
         return "a telephone of nobody"
-    if len(members) <= _MAX_NAMED:
-        return " and ".join(members)
-    return f"{len(members)} users such as {members[0]}" + (", and telephones of nobody" if nobody else "")
+    who = " and ".join(members)
+    if len(members) > _MAX_NAMED:
+        who = f"{len(members)} users such as {members[0]}"
+    return who + (", and telephones of nobody" if nobody else "")
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ def check_rules(plan: Plan) -> Iterator[Finding]:
     yield from _routes(plan)
     yield from _trunks(plan)
     yield from _schedules(plan)
-    yield from _classes(plan)
+    yield from _groups(plan)
 
 
 def _routes(plan: Plan) -> Iterator[Finding]:
@@ -106,11 +106,7 @@ def _is_hidden(schedule: Schedule, item: DatedInterval) -> bool:
     return True
 
 
-def _classes(plan: Plan) -> Iterator[Finding]:
-    used = {person.class_name for person in plan.people.values()}
-    for known in plan.classes.values():
-        if plan.people and known.name not in used:
-            yield finding_at(plan, "unused_class", "note", known, f"nobody is in class {known.name}")
+def _groups(plan: Plan) -> Iterator[Finding]:
     groups = {name for person in plan.people.values() for name in person.groups}
     for group in plan.groups.values():
         if plan.people and group.name not in groups:

@@ -277,11 +277,6 @@ TWO = '  autre: {host: sip.autre.example, owns: ["+33383009005"]}\nusers:'
             {"classes:": '  local: "200..299"\n  internal: [{site: mairie, range: "250..259"}]\nclasses:'},
             "13:14: 250..259 overlaps 200..299; see line 12",
         ),
-        (
-            "note",
-            {"classes:": "classes:\n  autre: [internal]"},
-            "13:3: nobody is in class autre",
-        ),
     ],
 )
 def test_a_finding_about_numbers_and_trunks_says_where_what_and_the_mend(severity, replaced, sentence):

@@ -185,7 +185,7 @@ def test_no_call_changes_without_being_told(names, seed):
 
 
 def _is_for(change, caller):
-    return caller in change.callers if caller is not None else "telephone" in change.who
+    return caller in change.callers if caller is not None else change.nobody
 
 
 def kind_of(plan, change):
