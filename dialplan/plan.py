@@ -19,7 +19,7 @@ from dialplan.dialled import read_dialled
 from dialplan.finding import Finding
 from dialplan.ranges import NumberRange
 from dialplan.schedule import Schedule
-from dialplan.tables import Tables, compile_tables
+from dialplan.tables import Tables, coded, compile_tables
 
 # Why a call is refused: a right that the class lacks, no such number, the plan goes in a circle, closed with
 # nowhere to go, no number of ours that a trunk may show, no trunk, a budget that is spent; a caller without a
@@ -449,8 +449,11 @@ class Plan:
         object.__setattr__(self, "tables", compile_tables(self))
 
     def is_emergency(self, dialled: str) -> bool:
-        """Whether what was dialled is an emergency number, in any accepted form."""
-        return read_dialled(dialled, self.country) in self.tables.emergency
+        """Whether what was dialled is an emergency number, in any accepted form, also after `hide_number`."""
+        plain = read_dialled(dialled, self.country)
+        if plain in self.tables.emergency:
+            return True
+        return any(number in self.tables.emergency for _, number in coded(self.tables.number_codes, plain))
 
     def with_people(self, people: Iterable[Person]) -> Plan:
         """A plan with these people besides its own `users:`.

@@ -108,7 +108,7 @@ def _addresses(plans: tuple[Plan, Plan]) -> Iterator[str]:
 def dialled_of(plans: tuple[Plan, Plan]) -> tuple[Dialled, ...]:
     """Every kind of string that somebody inside may dial."""
     found: dict[str, Dialled] = {}
-    for item in (*_emergency(plans), *_inside(plans), *_codes(plans), *_outside(plans)):
+    for item in (*_emergency(plans), *_inside(plans), *_codes(plans), *outside_of(plans)):
         found.setdefault(item.text, item)
     for number, words in public_numbers(plans):
         found.setdefault(number, Dialled(number, words, True))
@@ -202,13 +202,13 @@ def _codes(plans: tuple[Plan, Plan]) -> Iterator[Dialled]:
                 yield Dialled(text, str(feature), feature.name not in ("hide_number", "show_number"))
 
 
-def _outside(plans: tuple[Plan, Plan]) -> Iterator[Dialled]:
+def outside_of(plans: tuple[Plan, Plan]) -> Iterator[Dialled]:
     """A number of each kind outside; in every form where the plans don't read digits alike."""
     alike = plans[0].outside_prefix == plans[1].outside_prefix and plans[0].country == plans[1].country
     kinds: dict[tuple[tuple[object, ...], ...], tuple[str, list[str]]] = {}
     for number, beginning in _outside_numbers(plans):
         if not any(number in plan.tables.ours for plan in plans):
-            kind = tuple(_read_outside(plan, number) for plan in plans)
+            kind = tuple(_read_outside(plan, number) for plan in _different(plans))
             beginnings = kinds.setdefault(kind, (number, []))[1]
             if beginning and beginning not in beginnings:
                 beginnings.append(beginning)
@@ -245,7 +245,10 @@ def _read_outside(plan: Plan, number: str) -> tuple[object, ...]:
     routes = tuple(
         (rule.via, rule.schedule, rule.cheapest) for rule in tables.routes_for(right, reading.number)
     )
-    rates = tuple((rate.trunk, rate.cents, rate.schedule) for rate in tables.rates_for(right, reading.number))
+    rates: tuple[object, ...] = ()
+    if plan.rates:
+        found = tables.rates_for(right, reading.number)
+        rates = tuple((rate.trunk, rate.cents, rate.schedule) for rate in found)
     budgets = tuple(budget.name for budget in plan.budgets if budget.is_for(reading.number, right))
     return (right, routes, rates, budgets)
 
@@ -255,7 +258,7 @@ def _outside_numbers(plans: tuple[Plan, Plan]) -> Iterator[tuple[str, str]]:
     for beginning in dict.fromkeys(beginning for plan in plans for beginning in _named_beginnings(plan)):
         for number in _beginning_with(plans[0], beginning):
             yield number, beginning
-    for plan in plans:
+    for plan in _different(plans):
         country = plan.country
         for entry in country.national:
             for number in _beginning_with(plan, f"+{country.calling_code}{entry}"):
@@ -264,6 +267,10 @@ def _outside_numbers(plans: tuple[Plan, Plan]) -> Iterator[tuple[str, str]]:
             yield from ((number, "") for number in (numbers.first, numbers.last))
     for number in examples():
         yield number, ""
+
+
+def _different(plans: tuple[Plan, Plan]) -> tuple[Plan, ...]:
+    return plans[:1] if plans[0] is plans[1] else plans
 
 
 def _named_beginnings(plan: Plan) -> Iterator[str]:
@@ -279,13 +286,12 @@ def _named_beginnings(plan: Plan) -> Iterator[str]:
 def _beginning_with(plan: Plan, beginning: str) -> Iterator[str]:
     """Possible numbers that begin so, one for each digit that may follow."""
     for code in calling_code_of(beginning[1:]):
-        for length in sorted(code.lengths):
-            total = 1 + len(code.code) + length
-            for digit in "0123456789":
-                number = (beginning + digit).ljust(total, "2")[:total]
-                reading = plan.country.read(number)
-                if isinstance(reading, OutsideNumber) and reading.number.startswith(beginning):
-                    yield reading.number
+        total = 1 + len(code.code) + max(code.lengths)
+        for digit in "0123456789":
+            number = (beginning + digit).ljust(total, "2")[:total]
+            reading = plan.country.read(number)
+            if isinstance(reading, OutsideNumber) and reading.number.startswith(beginning):
+                yield reading.number
 
 
 def _forms(plans: tuple[Plan, Plan], number: str) -> Iterator[str]:
@@ -363,12 +369,15 @@ def _ours(plans: tuple[Plan, Plan]) -> Iterator[str]:
     )
     held = {caller.direct for plan in plans for caller in plan.tables.callers.values()}
     held.update(number for plan in plans for number in plan.tables.public)
+    held.update(site.main_number for plan in plans for site in plan.sites.values())
     for (length, start), (next_length, end) in zip(ends, [*ends[1:], (0, 0)], strict=True):
         for value in range(start, end if next_length == length else start):
             number = f"+{value}"
-            if number not in held and any(number in plan.tables.ours for plan in plans):
+            if number in held:
+                continue
+            if any(number in plan.tables.ours for plan in plans):
                 yield number
-                break
+            break  # the others of this stretch are like it
 
 
 def grouped(callers: Iterable[Callers], key: Callable[[Callers], object]) -> tuple[Callers, ...]:

@@ -11,7 +11,6 @@ by the same code and also leaves a step for each rule that didn't match.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -43,8 +42,8 @@ from dialplan.dialled import read_dialled
 from dialplan.document import shortened
 from dialplan.emergency import emergency_call, place_of
 from dialplan.outside import by_trunks, own_numbers, read_outside
-from dialplan.plan import Destination, ExtensionRange, Feature, Plan, Screening, Service
-from dialplan.tables import INTERNAL_ONLY, Caller
+from dialplan.plan import Destination, ExtensionRange, Plan, Screening, Service
+from dialplan.tables import INTERNAL_ONLY, Caller, coded
 from dialplan.way import Way
 
 __all__ = [
@@ -116,7 +115,7 @@ def _route(plan: Plan, facts: Facts, now: datetime, thorough: bool) -> Decision:
     trace = [place.step, _NOT_EMERGENCY]
     anonymous = facts.anonymous
     if tables.number_codes and dialled[:1] in ("*", "#"):
-        for code, argument in _coded(tables.number_codes, dialled):
+        for code, argument in coded(tables.number_codes, dialled):
             number, anonymous = argument, code.name == "hide_number"
             trace.append(Step(code.line, f"feature {code.name}", f"{code} with {argument}"))
     emergency = tables.emergency.get(number)
@@ -155,19 +154,6 @@ def _way(plan: Plan, facts: Facts, now: datetime, thorough: bool) -> Way:
         plan, facts, now, dialled, place.site, caller, facts.caller, name, [place.step], thorough,
         facts.anonymous, facts.caller, diversions=facts.diversions,
     )  # fmt: skip
-
-
-def _coded(codes: tuple[Feature, ...], dialled: str) -> Iterator[tuple[Feature, str]]:
-    """The first of these codes that was dialled, with its argument; nothing when none was."""
-    for code in codes:
-        if dialled.startswith(code.before) and dialled.endswith(code.after):
-            argument = dialled[len(code.before) : len(dialled) - len(code.after)]
-            # The # that ends *21*0612345678# on other networks is accepted where the plan has none.
-            argument = argument if code.after else argument.removesuffix("#")
-            digits = argument.removeprefix("+") if code.argument == "number" else argument
-            if digits.isascii() and digits.isdigit():
-                yield code, argument
-                return
 
 
 def _from_inside(way: Way, dialled: str) -> Decision:
@@ -268,7 +254,7 @@ def _feature(way: Way, dialled: str) -> tuple[ToFeature, ...]:
         way.step(fixed.line, f"feature {fixed.name}", f"{fixed} was dialled")
         return (ToFeature(fixed.name, ""),)
     if dialled[:1] in tables.code_beginnings:
-        for code, argument in _coded(tables.patterns, dialled):
+        for code, argument in coded(tables.patterns, dialled):
             way.step(code.line, f"feature {code.name}", f"{code} with {argument}")
             return (ToFeature(code.name, argument),)
     if way.thorough and dialled[:1] not in tables.code_beginnings:

@@ -146,6 +146,19 @@ class Tables:
         return ""
 
 
+def coded(codes: tuple[Feature, ...], dialled: str) -> Iterator[tuple[Feature, str]]:
+    """The first of these codes that was dialled, with its argument; nothing when none was."""
+    for code in codes:
+        if dialled.startswith(code.before) and dialled.endswith(code.after):
+            argument = dialled[len(code.before) : len(dialled) - len(code.after)]
+            # The # that ends *21*0612345678# on other networks is accepted where the plan has none.
+            argument = argument if code.after else argument.removesuffix("#")
+            digits = argument.removeprefix("+") if code.argument == "number" else argument
+            if digits.isascii() and digits.isdigit():
+                yield code, argument
+                return
+
+
 def emergency_forms(number: str, plan: Plan) -> tuple[str, ...]:
     """Every way to dial an emergency number, once separators are removed: 15, 015, +3315, 003315, …"""
     country = plan.country

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from dialplan.checks import absence, finding_at
+from dialplan.decision import Facts, Reject
 from dialplan.finding import Finding
 from dialplan.plan import Placed, Plan, Trunk
 from dialplan.ranges import NumberRange, RangeSet
+from dialplan.regions import callers_of, outside_of
+from dialplan.routing import route
+
+_SOME_MONDAY = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def check_owned(plan: Plan) -> Iterator[Finding]:
@@ -17,6 +23,7 @@ def check_owned(plan: Plan) -> Iterator[Finding]:
     yield from _not_owned(plan)
     yield from _taken_by_a_service(plan)
     yield from _without_destination(plan)
+    yield from _never_shown(plan)
 
 
 def _owned_twice(plan: Plan) -> Iterator[Finding]:
@@ -116,3 +123,30 @@ def check_nested_networks(plan: Plan) -> Iterator[Finding]:
             message = f"network {entry[3]} lies in {outer[3]} of another site: the smaller one wins"
             yield finding_at(plan, "nested_networks", "note", entry[4], message, f"see line {outer[4].line}")
         around.append(entry)
+
+
+def _never_shown(plan: Plan) -> Iterator[Finding]:
+    """Calls that a class allows and that are always refused: none of their trunks may show a number of ours.
+
+    Every kind of caller and of number outside is routed; one finding for each route, or site, that is in the
+    way.
+    """
+    told: set[int] = set()
+    plans = (plan, plan)
+    outside = list(outside_of(plans))
+    for callers in callers_of(plans):
+        for dialled in outside if callers.example is not None else ():
+            decision = route(plan, Facts(dialled.text, caller=callers.example), _SOME_MONDAY)
+            if not (isinstance(decision.target, Reject) and decision.target.reason == "caller_id"):
+                continue
+            way = next(
+                step for step in decision.trace if step.rule.startswith(("route to ", "trunks of site "))
+            )
+            if way.line not in told:
+                told.add(way.line)
+                message = (
+                    f"user {callers.example} can't call {dialled.words}: "
+                    f"no trunk of {way.outcome} may show a number of theirs"
+                )
+                hint = "add their numbers to `presents:` of one of these trunks"
+                yield Finding("never_shown", "warning", plan.path, way.line, 1, message, hint)

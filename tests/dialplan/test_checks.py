@@ -283,6 +283,20 @@ def test_a_finding_about_numbers_and_trunks_says_where_what_and_the_mend(severit
     assert f"village.yaml:{sentence}" in told(village(replaced=replaced), severity)
 
 
+def test_calls_that_are_always_refused_for_the_number_they_would_show_are_told_once():
+    plan = village(
+        "routes:\n  - {to: mobile, via: [autre]}\n",
+        {"users:": '  autre: {host: sip.autre.example, owns: ["+33383009500"]}\nusers:'},
+    )
+    assert [one for one in told(plan, "warning") if "can't call" in one] == [
+        (
+            "village.yaml:20:1: user 201 can't call mobile numbers: no trunk of autre may show a number "
+            "of theirs; "
+            "add their numbers to `presents:` of one of these trunks"
+        )
+    ]
+
+
 def test_menus_that_lead_back_and_forth_are_fine_when_one_leads_out():
     plan = village(
         'services:\n  a: {number: "300", type: menu, prompt: a, choices: {"1": b}, otherwise: a}\n'

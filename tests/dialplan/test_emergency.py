@@ -1,14 +1,16 @@
 """The third promise: every form, every phone, every class, every instant."""
 
 from datetime import UTC
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialplan.decision import Facts, ToTrunks
+from dialplan.emergency import SelfTest, self_tests
 from dialplan.routing import route
-from tests.dialplan.plans import CLOSED, OPEN, SAMPLE
+from tests.dialplan.plans import CLOSED, OPEN, SAMPLE, VILLAGE, errors_of, village
 
 ADDRESSES = {
     "mairie": "10.54.1.20",
@@ -141,3 +143,96 @@ def test_the_town_adds_a_number_that_is_routed_but_not_urgent():
 def test_closed_hours_change_nothing():
     facts = Facts("112", caller="2010")
     assert route(SAMPLE, facts, CLOSED) == route(SAMPLE, facts, OPEN)
+
+
+# What the call needs besides its trunks
+
+
+def call(dialled="112", caller="2010", plan=SAMPLE, **facts: Any):
+    decision = route(plan, Facts(dialled, caller=caller, **facts), OPEN)
+    assert decision.emergency is not None
+    return decision.emergency
+
+
+@pytest.mark.parametrize(
+    ("facts", "site", "source"),
+    [
+        ({"address": "10.54.2.7"}, "caserne", "network"),
+        ({"site": "ecole"}, "ecole", "configuration"),
+        ({}, "mairie", "assumed"),
+        ({"address": "192.0.2.1"}, "mairie", "assumed"),
+        ({"address": "10.54.2.7", "site": "ecole"}, "caserne", "network"),
+    ],
+)
+def test_the_location_says_how_it_is_known(facts, site, source):
+    location = call(**facts).location
+    assert (location.site, location.source) == (site, source)
+    assert location.address == SAMPLE.sites[site].address
+    assert location.point == SAMPLE.sites[site].location
+
+
+def test_the_address_that_a_teleworker_confirmed_is_told_while_they_are_away():
+    home = {"street": "5 chemin des Vignes", "city": "Valmont"}
+    assert call(confirmed_address=home).location.source == "confirmed"
+    assert call(confirmed_address=home).location.address == home
+    assert call(confirmed_address=home, address="10.54.2.7").location.source == "network"
+
+
+@pytest.mark.parametrize(
+    ("number", "preempts"), [("112", True), ("18", True), ("3114", False), ("116117", False)]
+)
+def test_an_urgent_number_may_end_another_call_and_3114_and_116117_never_do(number, preempts):
+    assert call(number).preempts is preempts
+
+
+def test_a_plan_that_would_let_3114_end_another_call_is_refused():
+    text = VILLAGE.replace(
+        'outside_prefix: "0"', 'outside_prefix: "0"\n  emergency: {"3114": {name: Écoute, urgent: true}}'
+    )
+    assert errors_of(text) == [
+        (
+            "plan.yaml:10:46: 3114 never displaces another call; "
+            "remove `urgent:`: it is always reached all the same"
+        )
+    ]
+
+
+def test_each_trunk_shows_a_number_that_it_may_show_or_the_best_one():
+    plan = village(
+        replaced={"users:": '  autre: {host: autre.example, presents: ["+33383009001"]}\nusers:'},
+        more='  - {extension: "205", name: Cinq, site: mairie, class: national}\n',
+    )
+    decision = route(plan, Facts("112", caller="205"), OPEN)
+    assert decision.target.trunks == ("operateur", "autre")
+    assert decision.emergency.shown == ("+33383009005", "+33383009001")
+
+
+def test_those_who_are_told_are_those_of_the_site_or_of_the_whole_plan():
+    plan = village(
+        replaced={
+            "numbers:": "  annexe: {notified: {group: annexe}}\nnumbers:",
+            "outside_prefix:": "emergency_notified: {group: accueil}\n  outside_prefix:",
+        }
+    )
+    assert call(caller="201", plan=plan).notified.groups == ("accueil",)
+    assert call(caller="201", plan=plan, site="annexe").notified.groups == ("annexe",)
+    assert call().notified is None
+
+
+def test_the_daily_test_of_a_site_takes_the_way_of_its_emergency_calls():
+    plan = village(replaced={"outside_prefix:": 'emergency_test: "+33383999999"\n  outside_prefix:'})
+    assert self_tests(plan) == (SelfTest("mairie", "+33383999999", (("operateur", "+33383009001"),)),)
+    assert [(test.site, test.trunks[0]) for test in self_tests(SAMPLE)] == [
+        ("mairie", ("operateur-a", "+33383000100")),
+        ("caserne", ("operateur-b", "+33383000200")),
+        ("police", ("operateur-a", "+33383000300")),
+        ("ecole", ("operateur-a", "+33383000400")),
+    ]
+
+
+def test_an_emergency_number_after_a_code_is_known_as_one():
+    plan = village('features:\n  hide_number: "*31*{number}"\n')
+    assert plan.is_emergency("*31*112")
+    assert plan.is_emergency("sip:*31*015@valmont.example")
+    assert not plan.is_emergency("*31*0612345678")
+    assert not SAMPLE.is_emergency("*31*112")
