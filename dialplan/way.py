@@ -60,7 +60,8 @@ class Way:
 
     def decide(self, target: Target) -> Decision:
         """The decision, with all that was noted."""
-        replaced = self.diversions and isinstance(target, ToTrunks)
+        # Outside, a call that came from there or was sent on shows a number of ours, which needs no hiding.
+        replaced = isinstance(target, ToTrunks) and (bool(self.diversions) or self.facts.trunk is not None)
         return Decision(
             target,
             self.dialled,
@@ -68,7 +69,7 @@ class Way:
             self.caller_id,
             self.caller_name,
             tuple(self.trace),
-            self.anonymous,
+            self.anonymous and not replaced,
             self.diversions,
             self.original if replaced else None,
             None,

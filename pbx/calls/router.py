@@ -163,7 +163,8 @@ class Router:
 def app_of(decision: Decision, request: Request | None = None) -> App:
     """The app that a decision starts.
 
-    request: of a device of ours; it may ask not to be shown, or call one phone of a person (RFC 5627).
+    request: of a device of ours; it may ask not to be shown, as the plan may for it, or call one phone of a
+    person (RFC 5627).
     """
     match decision.target:
         case ToPerson(extension, _):
@@ -172,8 +173,8 @@ def app_of(decision: Decision, request: Request | None = None) -> App:
         case ToService(name, "echo"):
             return partial(_named, name=name, app=echo)
         case ToTrunks() as target:
-            hidden = request is not None and "privacy" in request.headers and wants_privacy(request)
-            return partial(outside, target=target, anonymous=hidden)
+            asked = request is not None and "privacy" in request.headers and wants_privacy(request)
+            return partial(outside, target=target, anonymous=asked or decision.anonymous)
         case Reject(reason, status, text):
             return partial(
                 announce, text=text, status=status, cause=f"rejected: {reason}", reason=REJECTED.get(status)

@@ -462,3 +462,13 @@ def test_no_condition_stops_route_from_answering_or_an_emergency_from_leaving(
     if dialled == "112" and trunk is None:
         assert decision.target.emergency
         assert len(decision.target.trunks) == 2
+
+
+def test_a_call_sent_on_for_an_anonymous_caller_shows_ours_and_has_nothing_to_hide():
+    forwards = {"2010": Forwards(always="0612345678")}
+    facts = Facts(
+        "+33383001010", trunk="operateur-a", anonymous=True, conditions=Conditions(forwards=forwards)
+    )
+    decision = route(SAMPLE, facts, OPEN)
+    assert (decision.caller_id, decision.anonymous) == ("+33383001010", False)
+    assert decision.original_caller is None

@@ -108,3 +108,10 @@ def test_a_service_or_a_feature_is_named_in_the_record_and_runs_its_app(
 def test_a_refusal_says_its_cause() -> None:
     """RFC 3326 with the causes of Q.850."""
     assert {status: reason.cause for status, reason in REJECTED.items()} == {403: 57, 404: 1}
+
+
+def test_a_plan_may_hide_the_number_that_a_call_outside_shows() -> None:
+    target = ToTrunks("+33612345678", ("operator",), False)
+    for anonymous in (False, True):
+        decision = Decision(target, "", "", "+33383001010", None, (), anonymous=anonymous)
+        assert getattr(app_of(decision), "keywords", {})["anonymous"] is anonymous
