@@ -111,7 +111,8 @@ def dialled_of(plans: tuple[Plan, Plan]) -> tuple[Dialled, ...]:
     for item in (*_emergency(plans), *_inside(plans), *_codes(plans), *outside_of(plans)):
         found.setdefault(item.text, item)
     for number, words in public_numbers(plans):
-        found.setdefault(number, Dialled(number, words, True))
+        inside = all(number in plan.tables.ours for plan in plans)
+        found.setdefault(number, Dialled(number, words, inside))
     return tuple(found.values())
 
 
@@ -136,7 +137,8 @@ def _inside(plans: tuple[Plan, Plan]) -> Iterator[Dialled]:
         kinds.setdefault(_kind_inside(plans, number), []).append(number)
     for members in kinds.values():
         more = f" (and {len(members) - 1} like it)" if len(members) > 1 else ""
-        yield Dialled(members[0], f"{members[0]}{more}", True)
+        inside = all(_is_held(plan, members[0]) or plan.tables.extensions.find(members[0]) for plan in plans)
+        yield Dialled(members[0], f"{members[0]}{more}", inside)
 
 
 def _kind_inside(plans: tuple[Plan, Plan], number: str) -> object:

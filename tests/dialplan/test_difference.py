@@ -290,6 +290,14 @@ def test_a_password_is_never_told():
     ]
 
 
+def test_a_number_that_leaves_the_town_changes_for_each_class_by_its_rights():
+    gone = TEXT.replace('public: "+33383000199", ', "").replace('"+33383000199", ', "")
+    after = parse_plan(gone[: gone.index("\ntests:")] + "\n", "v.yaml")
+    told = [str(change) for change in difference(BASE, after, OPEN) if "dialling +33383000199" in change.who]
+    assert any("2202" in one and "refused: class (403) instead of service fax-mairie" in one for one in told)
+    assert any("7 users such as 1001" in one or "6 users" in one for one in told if "by operateur-a" in one)
+
+
 def test_kinds_cover_every_caller_once():
     kinds = callers_of((SAMPLE, SAMPLE))
     members = [member for kind in kinds for member in kind.members]
