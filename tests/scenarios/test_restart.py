@@ -468,6 +468,55 @@ async def converse(town: Town, alice: TownPhone, bruno: TownPhone) -> None:
     await town.hang_up(alice, bruno)
 
 
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_a_kill_at_any_written_point_of_a_transfer_leaves_nobody_in_two_calls(seed: int) -> None:
+    """Before it is done the first two are in a call, afterwards the party that stays and its new one."""
+    run(partial(killed_in_a_transfer, records=seed), seed=seed)
+
+
+async def killed_in_a_transfer(world: World, records: int) -> None:
+    """A blind transfer, killed once so much was written."""
+    town = await start(world)
+    phones = await town.phones("1001", "1002", "2010")
+    already = len(town.journal.written)
+    transferring = Tasks().start(transfer(town, *phones), "transferring")
+    while len(town.journal.written) < already + records and not transferring.done():
+        await world.sleep(0.001)
+    transferring.cancel()
+    await town.restart()
+    await world.sleep(0.01)
+    for phone in phones:
+        phone.overlook()
+    parties = sorted(leg.device for leg in town.exchange.legs())
+    assert parties in ([], ["1001", "1002"], ["1002", "2010"])
+    there = [phone for phone in phones if phone.user in parties]
+    if there:
+        one, other = there
+        asked = await one.expect("OPTIONS", within_seconds=10.1)
+        one.reply(asked, 200)
+        await are_there(other)
+        one.bye(within=asked)
+        other.reply(await other.expect("BYE"), 200)
+        await one.expect("200 BYE")
+    await world.sleep(1)
+    assert town.ongoing == []
+
+
+async def transfer(town: Town, alice: TownPhone, bruno: TownPhone, chloe: TownPhone) -> None:
+    """Alice gives Bruno to 2010, who hangs up in the end."""
+    await town.talk(alice, bruno)
+    await refer(alice, "sip:2010@valmont.example")
+    chloe.answer(await chloe.expect("INVITE"))
+    await chloe.expect("ACK")
+    reinvite, _ = await bruno.expect("INVITE"), await notified(alice, 200)
+    bruno.answer(reinvite)
+    await bruno.expect("ACK")
+    alice.bye()
+    await alice.expect(200)
+    await town.world.sleep(0.1)
+    await town.hang_up(chloe, bruno)
+
+
 @scenario()
 async def test_a_call_over_an_encrypted_trunk_goes_on_over_a_new_connection_to_its_server(
     world: World,
