@@ -169,6 +169,16 @@ async def test_the_echo_offers_again_to_a_party_that_offered_at_the_same_time(wo
 
 
 @scenario()
+async def test_a_party_that_refuses_the_sound_of_the_echo_is_released(world: World) -> None:
+    us = await three(world)
+    us.bruno.refusals.append((488, ()))
+    us.alice.refer(us.alices, "sip:9196@valmont.example")
+    await world.sleep(4)
+    assert us.brunos.over
+    assert us.causes == ["media refused", "transferred"]
+
+
+@scenario()
 async def test_the_rights_of_the_one_who_transfers_count(world: World) -> None:
     """2202 may call inside only; whom it talks to may call outside, and so may 1001."""
     town = await start(world)
