@@ -1,5 +1,7 @@
 """The control socket: what the command line asks of a running node, one JSON line each way.
 
+Events are the exception: who asks for them is told one line each, as they happen.
+
 It is a Unix socket in the data directory, which only the node's own user can open.
 """
 
@@ -8,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from pbx.defence.bans import Ban
+from pbx.events import KINDS, Event, Events, Feed
+from pbx.records import rfc3339
+from pbx.tasks import Tasks
 
 MAX_LINE_BYTES = 1 << 20
 ANSWER_SECONDS = 30.0
@@ -51,6 +57,12 @@ class RemoveBan(msgspec.Struct, frozen=True, tag=True):
 
 class ListTrunks(msgspec.Struct, frozen=True, tag=True):
     """Ask how the trunks are."""
+
+
+class FollowEvents(msgspec.Struct, frozen=True, tag=True):
+    """Ask to be told events as they happen, of these kinds or of all, until either side leaves."""
+
+    kinds: list[str] = []
 
 
 class Counters(msgspec.Struct, frozen=True, tag=True):
@@ -101,11 +113,17 @@ class TrunkList(msgspec.Struct, frozen=True, tag=True):
     trunks: list[TrunkStatus]
 
 
+class Following(msgspec.Struct, frozen=True, tag=True):
+    """The answer to FollowEvents; events come after it, of these kinds."""
+
+    kinds: list[str]
+
+
 Question = Status | ReloadPlan | ListBans | AddBan | RemoveBan | ListTrunks
 Answer = Counters | Reloaded | BanList | TrunkList
 
-_question = msgspec.json.Decoder(Question)
-_answer = msgspec.json.Decoder(Answer)
+_question = msgspec.json.Decoder(Question | FollowEvents)
+_answer = msgspec.json.Decoder(Answer | Following)
 
 
 def control_path(data_dir: Path) -> Path:
@@ -130,18 +148,75 @@ def listen(path: Path) -> socket.socket:
     return listening
 
 
-async def serve(listening: socket.socket, answer: Callable[[Question], Awaitable[Answer]]) -> asyncio.Server:
-    """Answer questions on a listening socket until the server is closed."""
+async def serve(
+    listening: socket.socket, answer: Callable[[Question], Awaitable[Answer]], events: Events
+) -> asyncio.Server:
+    """Answer questions on a listening socket until the server is closed, and tell events until they are."""
+    leaving = Tasks()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, msgspec.DecodeError, ValueError, asyncio.IncompleteReadError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 question = _question.decode(await reader.readuntil(b"\n"))
-                writer.write(msgspec.json.encode(await answer(question)) + b"\n")
-                await writer.drain()
+                if not isinstance(question, FollowEvents):
+                    writer.write(msgspec.json.encode(await answer(question)) + b"\n")
+                    await writer.drain()
+            if isinstance(question, FollowEvents):
+                kinds = [kind for name, kind in KINDS.items() if name in question.kinds or not question.kinds]
+                feed = events.feed(*kinds)
+                leaving.start(_close_when_gone(reader, feed), "follower")
+                writer.write(msgspec.json.encode(Following([kind.__name__ for kind in kinds])) + b"\n")
+                await _tell(feed, writer)
         writer.close()
 
     return await asyncio.start_unix_server(connected, sock=listening, limit=MAX_LINE_BYTES)
+
+
+async def _close_when_gone(reader: asyncio.StreamReader, feed: Feed[Event]) -> None:
+    with contextlib.suppress(OSError):
+        await reader.read(1)
+    feed.close()
+
+
+async def _tell(feed: Feed[Event], writer: asyncio.StreamWriter) -> None:
+    """Write events as fast as they are read; the feed counts what is too much for a slow reader."""
+    lost = 0
+    try:
+        async for event in feed:
+            if feed.lost > lost:
+                writer.write(msgspec.json.encode({"event": "EventsLost", "count": feed.lost - lost}) + b"\n")
+                lost = feed.lost
+            writer.write(event_line(event))
+            await writer.drain()
+    finally:
+        feed.close()
+
+
+def event_line(event: Event) -> bytes:
+    """An event as a line of JSON: its kind, its instant (RFC 3339), its fields."""
+    fields = {"event": type(event).__name__, **msgspec.to_builtins(event)}
+    for instant in ("at", "until"):
+        if instant in fields:
+            fields[instant] = rfc3339(fields[instant])
+    return msgspec.json.encode(fields) + b"\n"
+
+
+@contextlib.contextmanager
+def follow(data_dir: Path, kinds: Sequence[str] = ()) -> Iterator[Iterator[dict[str, Any]]]:
+    """The events of a running node, of these kinds or of all, as they happen; they end with the node.
+
+    Raises NotRunningError when nobody answers.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, client.makefile("rb") as lines:
+        client.settimeout(ANSWER_SECONDS)
+        try:
+            client.connect(str(control_path(data_dir)))
+            client.sendall(msgspec.json.encode(FollowEvents(list(kinds))) + b"\n")
+            _answer.decode(lines.readline(MAX_LINE_BYTES))
+        except (OSError, msgspec.DecodeError) as error:
+            raise NotRunningError(f"no running node answers in {data_dir}: {error}") from error
+        client.settimeout(None)
+        yield (msgspec.json.decode(line) for line in lines)
 
 
 def ask(data_dir: Path, question: Question) -> Answer:

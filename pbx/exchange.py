@@ -33,8 +33,19 @@ from pbx.calls.restored import restore
 from pbx.calls.router import Router
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
-from pbx.defence.spending import BudgetSpent, KeptSpending, Spending
+from pbx.defence.spending import KeptSpending, Spending
 from pbx.devices import Devices
+from pbx.events import (
+    BudgetSpent,
+    CallEnded,
+    CallStarted,
+    Events,
+    LegDeaf,
+    LegHeard,
+    LegSilent,
+    LegStarted,
+    MediaProcessLost,
+)
 from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.messages import Messages
@@ -116,6 +127,7 @@ class Exchange:
     names: who knows the addresses of operators; the machine's own name servers by default.
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
+    events: the node's bus, where there is one already.
     """
 
     def __init__(
@@ -136,6 +148,7 @@ class Exchange:
         external: ExternalAddress | None = None,
         media_addresses: tuple[str, ...] = (),
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        events: Events | None = None,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -143,15 +156,17 @@ class Exchange:
         self.journal = journal
         self.clock = clock
         self.flow = flow
+        self.events = events or Events(clock)
         self.core = UserAgentCore(
             Identifiers(secret + b"identifiers"), self, methods=METHODS, extensions=EXTENSIONS
         )
         self.driver = Driver(self.core, journal.flush, external)
         self._media_addresses = {":" in address: address for address in media_addresses}
-        self.gate = Gate(clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans)
+        self.gate = Gate(
+            clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans, events=self.events
+        )
         self.driver.admits = self.gate.admits
         self.spending = Spending(clock, kept_spending)
-        self.on_budget_spent: Callable[[BudgetSpent], None] = lambda _: None
         self.core.stack.on_refusal = self._refused
         self.core.session_changed = self._session_changed
         self.devices = Devices(domain)
@@ -160,11 +175,9 @@ class Exchange:
         self.guard = Guard(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)
         self.router = Router(self)
-        self.on_leg: Callable[[Leg], None] | None = None  # somebody watches what happens to legs
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)
         self.draining = False
-        self.on_media_event: Callable[[MediaEvent], None] = lambda _: None
         self.probes = Probes(self)
         self._tasks = Tasks()
         self._calls: dict[str, Call] = {}
@@ -240,8 +253,9 @@ class Exchange:
         self._calls[call.id] = call
         if call.plan.budgets:
             self._spend(call)
-        if self.on_leg is not None:
-            self.on_leg(call.caller)
+        self.events.publish(CallStarted, call.id, call.from_number, call.from_name, call.decision.dialled)
+        for leg in call.legs:
+            self.events.publish(LegStarted, call.id, leg.name, leg.device)
         self._tasks.start(call.run(app), call.id)
 
     def restore(self, calls: Iterable[OngoingCall]) -> int:
@@ -273,6 +287,8 @@ class Exchange:
             spoken = record.ended - record.answered if record.answered is not None else 0.0
             self.spending.end(call.id, carried[-1] if carried else "", spoken / 60)
         self.write(record)
+        answered = record.answered is not None
+        self.events.publish(CallEnded, call.id, record.direction, record.to, answered, record.cause)
         log.debug("call=%s ended cause=%s", call.id, record.cause)
         self.driver.wake()
 
@@ -308,7 +324,7 @@ class Exchange:
 
     def _budget_spent(self, call: Call, user: str, why: str) -> None:
         log.warning("call=%s user=%s budget spent: %s", call.id, user, why)
-        self.on_budget_spent(BudgetSpent(call.id, user, why))
+        self.events.publish(BudgetSpent, call.id, user, why)
 
     def write(self, record: Record | OngoingCall) -> None:
         """Write a record down before what lies in the outbox leaves; at once when nothing does."""
@@ -319,6 +335,11 @@ class Exchange:
     def legs(self) -> Iterator[Leg]:
         """The legs of all calls that haven't ended."""
         return (leg for call in self._calls.values() for leg in call.legs if leg.ended_at is None)
+
+    def leg(self, call_id: str, name: str) -> Leg | None:
+        """The leg that an event is about; None when its call is over."""
+        call = self._calls.get(call_id)
+        return next((leg for leg in call.legs if leg.name == name), None) if call is not None else None
 
     def leg_of(self, replaces: Replaces, *, early: bool = False) -> Leg:
         """The leg whose dialog is to be replaced. Raises RemoteProtocolError as `sip.core.replaces.find`."""
@@ -339,13 +360,16 @@ class Exchange:
                 self._post(call_id, leg_name, Played)
             case MediaSilent(call_id, leg_name, seconds):
                 log.warning("call=%s leg=%s silent_seconds=%.0f", call_id, leg_name, seconds)
-            case StreamLost(call_id, leg_name, reason):
-                log.error("call=%s leg=%s hears nothing any more: %s", call_id, leg_name, reason)
-            case EngineLost(reason):
-                log.error("media engine lost: %s", reason)
+                self.events.publish(LegSilent, call_id, leg_name, seconds)
             case MediaHeard(call_id, leg_name):
                 log.info("call=%s leg=%s heard again", call_id, leg_name)
-        self.on_media_event(event)
+                self.events.publish(LegHeard, call_id, leg_name)
+            case StreamLost(call_id, leg_name, reason):
+                log.error("call=%s leg=%s hears nothing any more: %s", call_id, leg_name, reason)
+                self.events.publish(LegDeaf, call_id, leg_name, reason)
+            case EngineLost(reason):
+                log.error("media engine lost: %s", reason)
+                self.events.publish(MediaProcessLost, reason)
 
     def _post(self, call_id: str, leg_name: str, happening: Callable[..., Digit | Played]) -> None:
         call = self._calls.get(call_id)

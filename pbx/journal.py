@@ -22,7 +22,7 @@ of another kind beside: see `ongoing`.
 
 A disk that is full or dying raises nothing into a call: records wait in the reserve (see `reserve`), where
 they outlive the process, and in memory, up to a limit beyond which they are counted as lost. Every flush
-tries again, and `on_trouble` is told when it begins and when it ends. `exhausted` says that nothing more
+tries again, and events say when it begins and when it ends. `exhausted` says that nothing more
 should be acknowledged.
 """
 
@@ -40,6 +40,7 @@ from typing import Any
 
 import msgspec
 
+from pbx.events import Events, JournalFailed, JournalWorks
 from pbx.ongoing import Ongoing, OngoingCall, read_ongoing
 from pbx.records import Binding, BindingsRecord, CallRecord, Record
 from pbx.reserve import FILE_NAME as RESERVE_NAME
@@ -116,7 +117,7 @@ class Recovered:
 class Journal:
     """The writer of both chains. It belongs to one thread of one process.
 
-    on_trouble: called with a sentence when writing begins to fail, and with "" when all is written again.
+    events: told when writing begins to fail, and when all is written again.
     reserve_bytes: the room taken ahead for a full disk, 0 for none; what an earlier process left in it is
     written first.
     Raises JournalInUseError if another process has it, OSError if the directory can't be made or locked.
@@ -129,7 +130,7 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
         pending_bytes: int = PENDING_BYTES,
         reserve_bytes: int = 0,
-        on_trouble: Callable[[str], None] = lambda _: None,
+        events: Events | None = None,
         write: Callable[[int, bytes | bytearray], int] = os.write,
     ) -> None:
         # One after the other: `parents` gives its mode to the last folder only.
@@ -138,7 +139,7 @@ class Journal:
         self.lost_records = 0
         self.trouble = ""
         self._unreserved = False
-        self._on_trouble = on_trouble
+        self._events = events or Events(lambda: 0.0)  # one that nobody listens to
         self._lock = lock(directory)
         self._calls = _Chain(directory, CALLS, segment_bytes, pending_bytes, write)
         self._bindings = _Chain(directory, BINDINGS, segment_bytes, pending_bytes, write)
@@ -240,9 +241,10 @@ class Journal:
         self.trouble = trouble
         if trouble:
             log.error("%s; records wait in the reserve, and calls go on", trouble)
+            self._events.publish(JournalFailed, trouble)
         else:
             log.warning("the journal is written again lost=%d", self.lost_records)
-        self._on_trouble(trouble)
+            self._events.publish(JournalWorks, self.lost_records)
 
 
 class _Chain:

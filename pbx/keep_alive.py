@@ -65,6 +65,8 @@ class KeepAlive:
 
     def registered(self, binding: Binding) -> None:
         """It has registered again, perhaps from another port of its NAT."""
+        if not self.reachable:
+            self._exchange.registrations.answers(binding, True)
         self.binding = binding
         self.unanswered = 0
         self._dialog = None
@@ -84,6 +86,7 @@ class KeepAlive:
         self._waits = False
         if not self.reachable:
             log.info("user=%s answers again", self.binding.device)
+            self._exchange.registrations.answers(self.binding, True)
         self.unanswered = 0
 
     def no_response(self, reason: str, now: float) -> None:
@@ -92,6 +95,7 @@ class KeepAlive:
         self.unanswered += 1
         if self.unanswered == UNANSWERED_ALLOWED and self.deadline is not None:
             log.warning("user=%s at %s doesn't answer any more", self.binding.device, self.binding.flow)
+            self._exchange.registrations.answers(self.binding, False)
 
     def _ask(self, now: float) -> None:
         stack = self._exchange.core.stack

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pbx.devices import Device
+from pbx.events import DeviceReachable, DeviceUnreachable
 from pbx.keep_alive import KEEP_ALIVE_SECONDS, KeepAlive
 from pbx.records import Binding as BindingRecord
 from pbx.records import BindingsRecord
@@ -75,6 +76,10 @@ class Registrations:
         if len(before) != len(device.bindings):
             exchange.subscriptions.presences.bindings_changed(device.extension)
             log.debug("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)
+            if not before:
+                exchange.events.publish(DeviceReachable, device.sign_in)
+            elif not device.bindings:
+                exchange.events.publish(DeviceUnreachable, device.sign_in, "signed out")
 
     def _answer_lines(self, request: Request, device: Device, now: float) -> str:
         """The header lines of the 200 to a REGISTER (RFC 3261 section 10.3 step 8)."""
@@ -100,6 +105,8 @@ class Registrations:
             self._exchange.subscriptions.presences.bindings_changed(device.extension)
             self._exchange.write(self._record(device, now))
             self._watch(device)
+            if not kept:
+                self._exchange.events.publish(DeviceUnreachable, device.sign_in, "expired")
         else:
             self._watch(device)
 
@@ -119,6 +126,7 @@ class Registrations:
     def forget(self, sign_in: str) -> None:
         """A device is gone from the directory: so are its bindings."""
         self._exchange.write(BindingsRecord(sign_in, []))
+        self._exchange.events.publish(DeviceUnreachable, sign_in, "removed")
         expiry = self._expiries.pop(sign_in, None)
         if expiry is not None:
             expiry.deadline = None
@@ -137,6 +145,17 @@ class Registrations:
             return False
         keep_alive = self._keep_alives.get(binding.device, {}).get(_way(binding))
         return keep_alive is None or keep_alive.reachable
+
+    def answers(self, binding: Binding, answers: bool) -> None:
+        """A telephone behind a NAT left too much unanswered, or answers again."""
+        device = self._exchange.devices.find(binding.device)
+        others = device.bindings if device is not None else ()
+        if any(self.reachable(other) for other in others if other is not binding):
+            return  # the device is reached all the same
+        if answers:
+            self._exchange.events.publish(DeviceReachable, binding.device)
+        else:
+            self._exchange.events.publish(DeviceUnreachable, binding.device, "silent")
 
     def unreachable(self) -> int:
         """How many bindings nothing gets through to now."""

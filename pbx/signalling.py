@@ -15,7 +15,7 @@ from dialplan.document import read_text
 from dialplan.finding import PlanError
 from dialplan.loading import parse_plan
 from dialplan.plan import Plan
-from media.engine import EngineLost, MediaEngine, MediaEvent, MediaUnavailable
+from media.engine import MediaEngine, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
 from pbx import control
@@ -24,6 +24,7 @@ from pbx.defence.answers import answer_about_bans
 from pbx.defence.bans import Kept, KeptBans, KeptError, read_kept, write_kept
 from pbx.defence.spending import KeptSpending
 from pbx.devices import with_directory
+from pbx.events import Events, MediaProcessBack, MediaProcessLost
 from pbx.exchange import Exchange
 from pbx.external import external_of, follow
 from pbx.journal import Journal, recover
@@ -97,7 +98,9 @@ class _Signalling:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         self._tasks = Tasks()
         recovered = recover(configuration.journal_dir) if configuration.journal_dir.exists() else None
-        journal = Journal(configuration.journal_dir, reserve_bytes=RESERVE_BYTES)
+        clock = time.time  # noqa: TID251 (the composition root gives time to the others)
+        events = Events(clock)
+        journal = Journal(configuration.journal_dir, reserve_bytes=RESERVE_BYTES, events=events)
         engine = await self._start_engine()
         directory = self._directory()
         kept_bans = self._kept(self._configuration.bans_file, KeptBans)
@@ -107,7 +110,7 @@ class _Signalling:
             directory=directory,
             engine=engine,
             journal=journal,
-            clock=time.time,  # noqa: TID251 (the composition root gives time to the others)
+            clock=clock,
             flow=lambda *where: self._transports.flow(*where),  # noqa: PLW0108 (they come after it)
             secret=os.urandom(32),
             defence=configuration.defence,
@@ -116,8 +119,9 @@ class _Signalling:
             external=external_of(configuration),
             media_addresses=() if isinstance(engine, PassthroughEngine) else media_addresses(configuration),
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
+            events=events,
         )
-        exchange.on_media_event = self._media_event
+        events.subscribe(self._media_process_lost, MediaProcessLost)
         self._transports = transports = Transports(
             exchange.driver,
             configuration,
@@ -135,7 +139,7 @@ class _Signalling:
             parties = exchange.restore(recovered.calls)
             log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
         await transports.start()
-        server = await control.serve(self._sockets.control, self._answer)
+        server = await control.serve(self._sockets.control, self._answer, events)
         await exchange.trunks.start()
         self._tasks.start(self._watch_directory(), "directory")
         self._tasks.start(self._sweep_when_quiet(), "sweep")
@@ -152,6 +156,7 @@ class _Signalling:
         await exchange.trunks.stop()
         exchange.driver.flush()
         server.close()
+        events.close()
         await self._tasks.cancel()
         await self._write_bans()
         if exchange.spending.changed:
@@ -260,8 +265,8 @@ class _Signalling:
         connection.connect(str(self._sockets.media))
         return connection
 
-    def _media_event(self, event: MediaEvent) -> None:
-        if isinstance(event, EngineLost) and not self._reconnecting:
+    def _media_process_lost(self, _: MediaProcessLost) -> None:
+        if not self._reconnecting:
             self._reconnecting = True
             self._tasks.start(self._reconnect_media(), "media")
 
@@ -277,6 +282,7 @@ class _Signalling:
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
             log.info("media process is back")
+            self._exchange.events.publish(MediaProcessBack)
             self._reconnecting = False
             return
 

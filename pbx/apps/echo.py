@@ -7,9 +7,9 @@ from typing import NoReturn
 
 from media.engine import MediaRefused
 from pbx.calls.bridge import caller_answer
-from pbx.calls.broker import BUSY_SECONDS
+from pbx.calls.broker import BUSY_SECONDS, MEDIA_REFUSED, NOT_ACCEPTABLE, PATIENCE_SECONDS
 from pbx.calls.call import Call
-from pbx.calls.happenings import Acknowledged, OfferAnswered, Offered, OfferRefused
+from pbx.calls.happenings import Acknowledged, LegEnded, OfferAnswered, Offered, OfferRefused
 
 
 async def echo(call: Call) -> None:
@@ -34,6 +34,7 @@ async def go_on(call: Call) -> NoReturn:
     caller, driver = call.caller, call.exchange.driver
     proposed, caller.proposal = caller.proposal, b""
     retry_at = driver.now if proposed else None  # whoever was transferred here is to be offered its sound
+    until = driver.now + PATIENCE_SECONDS
     while True:
         if retry_at is not None and driver.now >= retry_at:
             retry_at = None
@@ -48,7 +49,10 @@ async def go_on(call: Call) -> NoReturn:
                 await _described(call, body)
             case OfferAnswered(_, body):
                 await _described(call, body)
-            case OfferRefused(_, _, retry_seconds) if retry_seconds is not None:
+            case OfferRefused(_, _, retry_seconds):
+                if retry_seconds is None or driver.now + retry_seconds > until:
+                    call.cause = MEDIA_REFUSED  # it goes on sending to where it was
+                    raise LegEnded(caller, NOT_ACCEPTABLE)
                 retry_at = driver.now + retry_seconds
             case _:
                 pass

@@ -53,6 +53,7 @@ from sip.core.reason import Reason
 
 PATIENCE_SECONDS = 8.0
 BUSY_SECONDS = 0.25
+MEDIA_REFUSED = "media refused"  # the cause in the record
 NOT_ACCEPTABLE = Reason("SIP", 488, "Not Acceptable Here")
 
 # What may differ in a description without concerning whoever gets it: its version, and who holds.
@@ -274,7 +275,7 @@ class Broker:
         if pending.offerer is not None:
             pending.offerer.refuse_offer(status)
         elif pending.vital and pending.peer.confirmed and not self._is_emergency:
-            self._call.cause = "media refused"
+            self._call.cause = MEDIA_REFUSED
             raise LegEnded(pending.peer, NOT_ACCEPTABLE)
         elif pending.further:
             # Its peer has changed by an answer, which nobody can refuse: that one is to change back.

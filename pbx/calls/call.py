@@ -13,6 +13,7 @@ from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.happenings import Happening, LegEnded, TimeUp
 from pbx.calls.leg import LOST, Leg
+from pbx.events import LegStarted
 from pbx.ongoing import OngoingCall, Outside
 from pbx.records import CallRecord
 from sip.core.dialog_request import Authorize
@@ -173,8 +174,7 @@ class Call:
             routes=routes,
             contact=contact,
         )
-        if self.exchange.on_leg is not None:
-            self.exchange.on_leg(leg)
+        self.exchange.events.publish(LegStarted, self.id, leg.name, device)
         self.exchange.driver.wake()
         return leg
 

@@ -19,6 +19,7 @@ from pbx.calls.happenings import (
     Progressed,
     Referred,
 )
+from pbx.events import CallAnswered, CallRinging, LegLeft
 from pbx.ongoing import OngoingLeg
 from pbx.records import LegRecord
 from sip.core.errors import RemoteProtocolError
@@ -92,7 +93,7 @@ class Leg:
             return  # it gave up just now, and the app is about to hear so
         self._incoming.ring(self._now, status, body, reliable=bool(body))  # RFC 3262, where it takes that
         self.rang = True
-        self._changed()
+        self._tell(CallRinging)
         self._wake()
 
     def answer(self, body: bytes, name: str = "", number: str = "") -> None:
@@ -110,7 +111,7 @@ class Leg:
             shown = f"P-Asserted-Identity: {self.call.exchange.address_of(number, name)}\r\n"
         incoming.answer(body, self._now, shown)
         self.answered_at = self.call.exchange.clock()
-        self._changed()
+        self._tell(CallAnswered)
         self._wake()
 
     def refuse(self, status: int, cause: str, *, reason: Reason | None = None, phrase: str = "") -> None:
@@ -247,13 +248,13 @@ class Leg:
         """A provisional response of the device."""
         if not self.rang:
             self.rang = True
-            self._changed()
+            self._tell(CallRinging)
         self.call.post(Progressed(self, status, body))
 
     def answered(self, body: bytes, now: float) -> None:
         """The device answered."""
         self.answered_at = self.call.exchange.clock()
-        self._changed()
+        self._tell(CallAnswered)
         self.call.post(Answered(self, body))
 
     def failed(self, status: int, reason: Reason, now: float) -> None:
@@ -394,10 +395,9 @@ class Leg:
         if self.ended_at is None:
             self.ended_at = self.call.exchange.clock()
             self.cause = cause
-            self._changed()
+            call = self.call
+            call.exchange.events.publish(LegLeft, call.id, self.name, self.device, cause)
 
-    def _changed(self) -> None:
-        """Tell whoever watches the legs, if anybody does."""
-        watcher = self.call.exchange.on_leg
-        if watcher is not None:
-            watcher(self)
+    def _tell(self, kind: type[CallRinging | CallAnswered]) -> None:
+        call = self.call
+        call.exchange.events.publish(kind, call.id, self.name, self.device)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from media.engine import MediaUnavailable
 from pbx.calls.leg import Leg
-from pbx.calls.restored import ways_of
+from pbx.calls.restored import way_to, ways_of
 from pbx.devices import Device
 from pbx.tasks import Tasks
+from sip.core.flow import Flow
 from sip.core.message import Response
 from sip.core.reason import Reason
 
@@ -102,7 +103,7 @@ class Probes:
         await asyncio.sleep(FIRST_SECONDS * exchange.chance())
         try:
             while leg.confirmed:
-                flow = leg.flow
+                flow = self._way(leg)
                 left_seconds = until - exchange.driver.now
                 status = await self._status(leg, left_seconds if left_seconds > 0 else ANSWER_SECONDS)
                 if status not in GONE or not leg.confirmed:
@@ -116,6 +117,14 @@ class Probes:
                 await asyncio.sleep(AGAIN_SECONDS)
         finally:
             self.astray.discard(leg)
+
+    def _way(self, leg: Leg) -> Flow:
+        """The way to a party, sought again as long as there is none."""
+        session = leg.session
+        if session is not None and not leg.flow.open:
+            flow = way_to(self._exchange, leg.device, session.snapshot(), behind_nat=leg.behind_nat)
+            leg.flow = session.dialog.flow = flow
+        return leg.flow
 
     async def _status(self, leg: Leg, seconds: float) -> int:
         """What a party answers; NO_ANSWER when nothing came in time."""

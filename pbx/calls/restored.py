@@ -30,8 +30,10 @@ from pbx.devices import Device
 from pbx.ongoing import OngoingCall, OngoingLeg
 from sip.core.errors import LocalProtocolError, ParseError
 from sip.core.flow import Flow
+from sip.core.name_addr import NameAddr
 from sip.core.snapshot import SessionSnapshot
 from sip.core.uri import SipUri
+from sip.net.addresses import is_address
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -94,7 +96,7 @@ def _leg(call: Call, kept: OngoingLeg) -> Leg:
     session = kept.session
     flow: Flow = LostFlow(kept.transport, ("", 0), kept.remote)
     if session is not None:
-        flow = way_to(exchange, kept.device, session)
+        flow = way_to(exchange, kept.device, session, behind_nat=kept.behind_nat)
     leg = Leg(call, kept.name, kept.device, flow, behind_nat=kept.behind_nat)
     leg.started_at, leg.answered_at, leg.ended_at = kept.started, kept.answered, kept.ended
     leg.cause, leg.codec = kept.cause, kept.codec
@@ -109,23 +111,40 @@ def _leg(call: Call, kept: OngoingLeg) -> Leg:
     return leg
 
 
-def way_to(exchange: Exchange, device: str, session: SessionSnapshot) -> Flow:
+def way_to(exchange: Exchange, device: str, session: SessionSnapshot, *, behind_nat: bool) -> Flow:
     """The flow to the party of a session that another process had.
 
     Over UDP it is where it was. Over a connection: that of the device's newest binding with this Contact, or
-    of its only one; else a new one to the Contact's address, a closed one where that leads nowhere.
+    of its only one; else a new one to the Contact's address, or its proxy's; a closed one where that leads
+    nowhere. To an operator a new one to its server, whose certificate is checked as ever.
     """
     try:
         if session.transport == "UDP":
             return exchange.flow("UDP", session.remote, session.local)
+        if device in exchange.plan.trunks:
+            return _way_to_operator(exchange, device, session)
         known = exchange.devices.find(device)
         ways = ways_of(known, session.transport, session.remote_target) if known is not None else []
         if ways:
             return ways[0]
-        return exchange.flow(session.transport, SipUri.parse(session.remote_target).address, session.local)
+        routes = session.route_set
+        uri = NameAddr.parse(routes[0]).uri if routes else session.remote_target
+        address = SipUri.parse(uri).address
+        if behind_nat or not is_address(address[0]):
+            raise OSError("it has to connect by itself")
+        return exchange.flow(session.transport, address, session.local)
     except (OSError, ParseError) as error:
         log.info("user=%s can't be reached: %s", device, error)
         return LostFlow(session.transport, session.local, session.remote)
+
+
+def _way_to_operator(exchange: Exchange, name: str, session: SessionSnapshot) -> Flow:
+    line = exchange.trunks.line(name)
+    targets = [target for target in line.targets() if target.transport == session.transport]
+    if not targets:
+        raise OSError("its servers aren't known yet")
+    same = [target for target in targets if target.address == session.remote[0]]
+    return line.flow_to((same or targets)[0])
 
 
 def ways_of(device: Device, transport: str, contact: str) -> list[Flow]:

@@ -30,6 +30,7 @@ from enum import Enum
 
 from pbx.defence.bans import MOST_BANS, Ban, Bans, KeptBans, source_of
 from pbx.defence.limit import Limit
+from pbx.events import AddressBanned, Events
 
 log = logging.getLogger(__name__)
 
@@ -80,20 +81,11 @@ class Settings:
     never_ban: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AddressBanned:
-    """A source is banned until an instant (Unix seconds)."""
-
-    source: str
-    why: str
-    until: float
-
-
 class Gate:
     """One node's gate.
 
     clock: Unix seconds, for bans; every `now` is the loop's. is_ours: whether a literal address is of a
-    site's network or of a trunk. on_ban: told of every ban.
+    site's network or of a trunk. events: told of every ban.
     """
 
     def __init__(
@@ -103,13 +95,13 @@ class Gate:
         is_ours: Callable[[str], bool] = lambda _: False,
         settings: Settings | None = None,
         kept: KeptBans | None = None,
-        on_ban: Callable[[AddressBanned], None] = lambda _: None,
+        events: Events | None = None,
     ) -> None:
         self.settings = settings = settings or Settings()
         self.bans = Bans(kept)
-        self.on_ban = on_ban
         self.counts: Counter[str] = Counter()
         self._clock = clock
+        self._events = events or Events(clock)
         self._is_ours = is_ours
         self._loopback_is_ours = not settings.ban_loopback
         self._most_messages = settings.messages_per_second
@@ -305,7 +297,7 @@ class Gate:
             ban.times,
             ban.why,
         )
-        self.on_ban(AddressBanned(ban.source, ban.why, ban.until))
+        self._events.publish(AddressBanned, ban.source, ban.why, ban.until)
 
     def bans_in_force(self) -> list[Ban]:
         """The bans in force, the newest last."""

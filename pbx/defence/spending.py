@@ -30,15 +30,6 @@ class KeptSpending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     counts: dict[str, tuple[int, float]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetSpent:
-    """A budget refused a call, or cut one off: the call, who called, and why in words."""
-
-    call: str
-    user: str
-    why: str
-
-
 @dataclass(slots=True)
 class _Running:
     """A call in progress: its plan's budgets that hold for it, since when it is spoken (Unix seconds)."""

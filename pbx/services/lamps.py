@@ -1,6 +1,6 @@
 """Busy lamps: who is in a call, for the telephones that watch them (the `dialog` event, RFC 4235).
 
-It costs a call nothing while nobody watches: only with the first watcher does it listen to what happens to
+It costs a call nothing while nobody watches: only with the first watcher does it listen to the events of
 legs, and it keeps those of watched people only.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from pbx.events import LEG_CHANGES, LegChanged, Subscription
 from pbx.services.addressee import addressee
 from sip.core import dialog_info
 from sip.core.dialog_info import CONFIRMED, EARLY, TRYING, DialogInfo, WatchedDialog
@@ -62,6 +63,7 @@ class Lamps:
         self._extensions: dict[
             Leg, str
         ] = {}  # whose each was: its device may be gone from the plan by its end
+        self._subscription: Subscription | None = None
 
     def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Lamp:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
@@ -80,7 +82,8 @@ class Lamps:
             for leg in exchange.legs():
                 if self._extension_of(leg) == person.extension:
                     self._add(leg, person.extension)
-            exchange.on_leg = self.leg_changed
+        if self._subscription is None:
+            self._subscription = exchange.events.subscribe(self._leg_changed, *LEG_CHANGES)
         self._lamps[person.extension][id(lamp)] = lamp
         return lamp
 
@@ -92,11 +95,14 @@ class Lamps:
             self._lamps.pop(lamp.extension, None)
             for leg in self._legs.pop(lamp.extension, {}):
                 del self._extensions[leg]
-        if not self._lamps:
-            self._exchange.on_leg = None
+        if not self._lamps and self._subscription is not None:
+            self._subscription.end()
+            self._subscription = None
 
-    def leg_changed(self, leg: Leg) -> None:
-        """A leg began, rings, was answered, or ended."""
+    def _leg_changed(self, event: LegChanged) -> None:
+        leg = self._exchange.leg(event.call, event.leg)
+        if leg is None:
+            return
         extension = self._extensions.get(leg) or self._extension_of(leg)
         legs = self._legs.get(extension)
         if legs is None:

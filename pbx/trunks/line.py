@@ -21,6 +21,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from dialplan.plan import Trunk
+from pbx.events import TrunkChanged
 from pbx.tasks import Tasks
 from pbx.trunks.invitation import route_of, uri_host
 from sip.core.dialog import Dialog
@@ -309,13 +310,14 @@ class Line:
         self._tell()
 
     def _tell(self) -> None:
-        """Log a change of state, once."""
+        """Log and publish a change of state, once."""
         state = self.state
         if state is self._told:
             return
-        worse = _RANKS[state] > _RANKS[self._told]
-        self._told = state
+        before, self._told = self._told, state
+        worse = _RANKS[state] > _RANKS[before]
         (log.warning if worse else log.info)("trunk=%s is %s", self.trunk.name, state.value)
+        self._exchange.events.publish(TrunkChanged, self.trunk.name, state.value, before.value)
 
     # Registration (sip.core.registration.RegistrationUser)
 

@@ -152,6 +152,10 @@ class Resolver:
         except (TimeoutError, LookupFailedError) as error:
             log.warning("host=%s not looked up: %s", host, str(error) or "no name server answers")
             targets, seconds = held, FAILURE_SECONDS
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # The end of a question may swallow it: in `wait_for` of Python 3.11, in `gather`.
+            raise asyncio.CancelledError
         if not targets and held:
             log.warning("host=%s has no address any more: the last one is kept", host)
             targets = held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -37,18 +38,19 @@ class Outcome:
 
 
 class Town:
-    """A folder with beffroi.yaml and plan.yaml, where commands run. SIP is on a free port of loopback."""
+    """A folder with beffroi.yaml and plan.yaml, where commands run, with ports of its own on loopback."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.configuration_file = folder / "beffroi.yaml"
         self.plan_file = folder / "plan.yaml"
         self.port = free_port()
+        self.media_ports = free_media_ports()
         self.plan_file.write_text(SAMPLE_PLAN.read_text("utf-8"), "utf-8")
         self.configuration_file.write_text(
             f"domain: localhost\n"
             f"sip: {{udp: 127.0.0.1:{self.port}, tcp: 127.0.0.1:{self.port}, tls: [], ws: []}}\n"
-            "media: {address: 127.0.0.1, ports: 26000-26099}\n"
+            f"media: {{address: 127.0.0.1, ports: {self.media_ports}}}\n"
         )
 
     @property
@@ -129,6 +131,32 @@ def free_port() -> int:
                 continue
             return port
     raise AssertionError("no port is free for both")
+
+
+_ranges = itertools.count()
+
+
+def free_media_ports(count: int = 100) -> str:
+    """A range of `count` ports for the sound of one node, as the configuration writes it.
+
+    A second node on the same range gets none and never says "ready". Each of pytest's processes has its own
+    part of 16384 to 32767, below those that the system gives away; what other programs have is passed over.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    for _ in range(2048 // count):
+        first = 16_384 + 2048 * worker + count * (next(_ranges) % (2048 // count))
+        if all(_is_free(port) for port in range(first, first + count)):
+            return f"{first}-{first + count - 1}"
+    raise AssertionError(f"no {count} ports in a row are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @pytest.fixture

@@ -42,8 +42,9 @@ async def heard(speaker: Line, listener: Line) -> None:
 
 async def test_telephones_on_ipv4_and_ipv6_hear_each_other(town: Town):
     town.configuration_file.write_text(
-        f"domain: localhost\nsip: {{udp: ['127.0.0.1:{town.port}', '[::1]:{town.port}'], tcp: []}}\n"
-        "media: {ports: 28400-28499}\n"
+        f"domain: localhost\nsip: {{udp: ['127.0.0.1:{town.port}', '[::1]:{town.port}'], tcp: [], "
+        "tls: [], ws: []}\n"
+        f"media: {{ports: {town.media_ports}}}\n"
     )
     passwords = [
         town.run("user", "add", extension, "Claire", "--json").json["password"]

@@ -17,7 +17,7 @@ import pytest
 from sip.core.flow import Flow
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, OutgoingCall, UserAgent
-from tests.cli.conftest import Town
+from tests.cli.conftest import Town, free_media_ports
 from tests.cli.line import Line
 
 CALLS = 50
@@ -81,8 +81,8 @@ class Party:
 async def in_conversation(town: Town) -> AsyncIterator[Party]:
     """50 calls to the echo, each with sound for a second."""
     town.configuration_file.write_text(
-        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: 127.0.0.1:{town.port}}}\n"
-        "media: {address: 127.0.0.1, ports: 28000-28399}\n"
+        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\n"
+        f"media: {{address: 127.0.0.1, ports: {free_media_ports(400)}}}\n"
     )
     password = town.run("user", "add", "2011", "Claire", "--json").json["password"]
     with town.serving():

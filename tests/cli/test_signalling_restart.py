@@ -7,12 +7,13 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
 from typing import Any
 
 from sip.core.session import IGNORED
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, Call, UserAgent
-from tests.cli.conftest import Town
+from tests.cli.conftest import Town, serve_command
 from tests.cli.line import Line
 
 CALLS = 50
@@ -25,13 +26,13 @@ PATIENCE_SECONDS = 30.0
 class Party:
     """A telephone with many lines, each of which has a call and its sound."""
 
-    def __init__(self, user: str, password: str, port: int) -> None:
+    def __init__(self, user: str, password: str, port: int, calls: int = CALLS) -> None:
         bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         bound.bind(("127.0.0.1", 0))
         self.agent = UserAgent(Account(user, password, "localhost"), secrets.token_bytes(16))
         self.transport = UdpTransport(self.agent.driver, bound)
         self.agent.outbound = self.transport.flow_to(("127.0.0.1", port))
-        self.lines = [Line() for _ in range(CALLS)]
+        self.lines = [Line() for _ in range(calls)]
         self.calls: list[Call] = []
 
     def listen(self) -> None:
@@ -80,6 +81,18 @@ async def speak(parties: tuple[Party, ...], seconds: float) -> None:
         await asyncio.sleep(max(0.0, due - loop.time()))
 
 
+def prepare(town: Town, ports: str) -> dict[str, str]:
+    """The town's configuration, and the passwords of two people."""
+    town.configuration_file.write_text(
+        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\n"
+        f"media: {{address: 127.0.0.1, ports: {ports}}}\n"
+    )
+    return {
+        user: town.run("user", "add", user, name, "--json").json["password"]
+        for user, name in (("2011", "Claire"), ("2012", "Denis"))
+    }
+
+
 async def kill_signalling(town: Town) -> None:
     status = (await asyncio.to_thread(town.run, "status", "--json")).json
     os.kill(next(one["pid"] for one in status["processes"] if one["role"] == "signalling"), signal.SIGKILL)
@@ -88,14 +101,7 @@ async def kill_signalling(town: Town) -> None:
 async def test_signalling_killed_under_50_calls_that_go_on_and_are_hung_up_transferred_and_recorded(
     town: Town,
 ) -> None:
-    town.configuration_file.write_text(
-        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\n"
-        "media: {address: 127.0.0.1, ports: 28400-28899}\n"
-    )
-    passwords = {
-        user: town.run("user", "add", user, name, "--json").json["password"]
-        for user, name in (("2011", "Claire"), ("2012", "Denis"))
-    }
+    passwords = prepare(town, "28400-28899")
     with town.serving() as log_until:
         caller, callee = (Party(user, password, town.port) for user, password in passwords.items())
         try:
@@ -117,6 +123,45 @@ async def test_signalling_killed_under_50_calls_that_go_on_and_are_hung_up_trans
             caller.close()
             callee.close()
         recorded(await asyncio.to_thread(ended_calls, town))
+
+
+def start_node(town: Town) -> subprocess.Popen[str]:
+    """`beffroi serve`, for a test that kills it."""
+    return subprocess.Popen(
+        serve_command(town.configuration_file), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+async def test_the_supervisor_is_killed_and_started_again_and_conversations_go_on(town: Town) -> None:
+    passwords = prepare(town, "28900-28999")
+    killed = start_node(town)
+    caller, callee = (Party(user, password, town.port, 2) for user, password in passwords.items())
+    try:
+        async with asyncio.timeout(90):
+            with killed:
+                try:
+                    assert killed.stderr is not None
+                    while "ready plan=" not in await asyncio.to_thread(killed.stderr.readline):
+                        assert killed.poll() is None
+                    await caller.agent.register()
+                    await callee.agent.register()
+                    await converse(caller, callee)
+                finally:
+                    killed.kill()
+            with town.serving():
+                for line in (*caller.lines, *callee.lines):
+                    line.heard.clear()
+                while not all(line.heard for line in (*caller.lines, *callee.lines)):
+                    await speak((caller, callee), 0.2)
+                for call in caller.calls:
+                    call.hang_up()
+                for call in callee.calls:
+                    await call.ended()
+                await callee.agent.unregister()
+    finally:
+        caller.close()
+        callee.close()
+    assert [call["cause"] for call in ended_calls(town)] == ["completed"] * 2
 
 
 def heard_as_before(*parties: Party) -> None:

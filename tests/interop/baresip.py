@@ -196,9 +196,9 @@ class Baresip(Ear):
         """Wait for 183 with early media to our call."""
         await self._event("CALL_PROGRESS")
 
-    async def rung(self) -> str:
+    async def rung(self, seconds: float = _ANSWER_SECONDS) -> str:
         """Wait for a call to us; the caller's address, as its From says."""
-        return str((await self._event("CALL_INCOMING"))["peeruri"])
+        return str((await self._event("CALL_INCOMING", seconds=seconds))["peeruri"])
 
     async def answered(self) -> None:
         """Wait until our call is confirmed; a call that ends instead is an error at once."""

@@ -1,6 +1,8 @@
 """SIPp 3.6.1 (Debian's `sip-tester`) playing one side of a scenario from `scenarios/`.
 
-A scenario's fields: [field0] the user, [field1] what it dials, [field2] its answer to a challenge.
+A scenario's fields: [field0] the user, [field1] what it dials, [field2] its answer to a challenge,
+[field3] and so on
+what else a test has to say.
 
 Quirks of 3.6.1: no TLS and no SHA-256; `[next_url]` breaks on a Contact with a display name, so the
 scenarios read the peer's Contact by a regular expression; branches are named in the scenarios, since
@@ -50,6 +52,7 @@ class Sipp:
         transport: str = "udp",
         dialled: str = "",
         port: int = 5060,
+        more: str = "",
     ) -> None:
         self._namespace = namespace
         self._port = port
@@ -58,7 +61,8 @@ class Sipp:
         self._errors = self._log.with_suffix(".errors.log")
         fields = self._log.with_suffix(".csv")
         lines = (
-            f"{account.user};{dialled};[authentication username={account.user} password={account.password}]\n"
+            f"{account.user};{dialled};"
+            f"[authentication username={account.user} password={account.password}];{more}\n"
             for account in accounts
         )
         fields.write_text("SEQUENTIAL\n" + "".join(lines))

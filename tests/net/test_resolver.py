@@ -428,6 +428,29 @@ async def test_the_hosts_file_comes_before_name_servers(tmp_path: Path) -> None:
         assert (await book.ask("one.op.example", "A")).rows == ("192.0.2.1",)
 
 
+async def test_who_stops_waiting_is_let_go_though_the_question_ends_at_that_moment() -> None:
+    """A node that stops while a name is looked up would wait for ever otherwise."""
+
+    asked = asyncio.Event()
+
+    class Late:
+        async def ask(self, name: str, kind: Kind) -> Records:
+            asked.set()
+            try:
+                if not looking.cancelling():
+                    await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pass
+            raise LookupFailedError("the end of the question came first")
+
+    resolver = Resolver(Late(), asyncio.get_running_loop().time, lambda: 0.0)
+    looking = asyncio.get_running_loop().create_task(resolver.resolve("op.example", transport="TLS"))
+    await asked.wait()
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+
+
 def test_a_hosts_file_that_is_not_there_names_nobody(tmp_path: Path) -> None:
     assert read_hosts(tmp_path / "hosts", "op.example") == []
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from media.engine import DigitReceived, EngineLost, MediaEvent, MediaHeard, MediaSilent, PlayFinished
+from media.engine import DigitReceived, MediaHeard, MediaSilent, PlayFinished, StreamLost
+from pbx.events import KINDS, Event, LegDeaf, LegHeard, LegSilent, MediaProcessLost
 from pbx.records import BindingsRecord
 from sip.core.flow import Flow
 from sip.core.registrar import Binding
@@ -50,26 +51,36 @@ async def test_call_ids_are_in_the_order_of_time(world: World) -> None:
 @scenario()
 async def test_what_the_engine_tells_of_an_unknown_call_is_passed_over(world: World) -> None:
     town = await start(world)
-    told: list[MediaEvent] = []
-    town.exchange.on_media_event = told.append
-    events = [
-        DigitReceived("gone", "a", "5"),
-        PlayFinished("gone", "a"),
-        MediaSilent("gone", "a", 30.0),
-        MediaHeard("gone", "a"),
-    ]
-    for event in events:
+    for event in (DigitReceived("gone", "a", "5"), PlayFinished("gone", "a"), MediaHeard("gone", "a")):
         town.engine.events(event)
-    assert told == events
+    assert town.exchange.status()["calls"] == 0
+
+
+@scenario()
+async def test_what_the_engine_tells_of_sound_is_published_but_no_keys(world: World) -> None:
+    town = await start(world)
+    told: list[Event] = []
+    town.exchange.events.subscribe(told.append, *KINDS.values())
+    now = world.wall().timestamp()
+    town.engine.events(DigitReceived("1", "a", "5"))
+    town.engine.events(MediaSilent("1", "a", 30.0))
+    town.engine.events(MediaHeard("1", "a"))
+    town.engine.events(StreamLost("1", "b1", "port 26000 is taken"))
+    assert told == [
+        LegSilent(now, "1", "a", 30.0),
+        LegHeard(now, "1", "a"),
+        LegDeaf(now, "1", "b1", "port 26000 is taken"),
+    ]
+    town.errors.expect("call=1 leg=b1 hears nothing any more: port 26000 is taken")
 
 
 @scenario()
 async def test_a_lost_engine_is_told_to_whoever_starts_another(world: World) -> None:
     town = await start(world)
-    told: list[MediaEvent] = []
-    town.exchange.on_media_event = told.append
+    told: list[MediaProcessLost] = []
+    town.exchange.events.subscribe(told.append, MediaProcessLost)
     town.engine.lose("killed")
-    assert told == [EngineLost("killed")]
+    assert told == [MediaProcessLost(world.wall().timestamp(), "killed")]
     town.errors.expect("media engine lost: killed")
 
 

@@ -8,8 +8,9 @@ from ipaddress import ip_network
 import pytest
 
 from pbx.defence.bans import BAN_SECONDS, Bans, KeptBans, KeptError, read_kept, read_source, write_kept
-from pbx.defence.gate import FLOOD, MALFORMED, STRIKES, AddressBanned, Gate, Settings, Standing
+from pbx.defence.gate import FLOOD, MALFORMED, STRIKES, Gate, Settings, Standing
 from pbx.defence.limit import Limit
+from pbx.events import AddressBanned, Events
 
 STRANGER = "203.0.113.66"
 SITE = "10.54.1.10"
@@ -33,12 +34,14 @@ class Door(Gate):
     def __init__(self, settings: Settings | None = None, kept: KeptBans | None = None) -> None:
         self.time = Clock()
         self.told: list[AddressBanned] = []
+        events = Events(self.time.unix)
+        events.subscribe(self.told.append, AddressBanned)
         super().__init__(
             clock=self.time.unix,
             is_ours=lambda host: host.startswith("10.54.") or host == TRUNK,
             settings=settings,
             kept=kept,
-            on_ban=self.told.append,
+            events=events,
         )
 
     @property

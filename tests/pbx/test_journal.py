@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pbx.events import Event, Events, JournalFailed, JournalWorks
 from pbx.journal import (
     BINDINGS,
     CALLS,
@@ -250,8 +251,10 @@ def test_a_record_of_an_unknown_kind_is_passed_over(tmp_path):
 
 def test_a_full_disk_raises_nothing_and_everything_is_written_when_there_is_room(tmp_path):
     disk = Disk()
-    troubles: list[str] = []
-    journal = Journal(tmp_path / "j", write=disk.write, on_trouble=troubles.append)
+    told: list[Event] = []
+    events = Events(lambda: 7.0)
+    events.subscribe(told.append, JournalFailed, JournalWorks)
+    journal = Journal(tmp_path / "j", write=disk.write, events=events)
     journal.append(call(1))
     journal.flush()
     disk.free_bytes = 0
@@ -261,7 +264,10 @@ def test_a_full_disk_raises_nothing_and_everything_is_written_when_there_is_room
     assert journal.pending_bytes > 0
     disk.free_bytes = None
     journal.flush()
-    assert troubles == ["the journal can't be written: No space left on device", ""]
+    assert told == [
+        JournalFailed(7.0, "the journal can't be written: No space left on device"),
+        JournalWorks(7.0, 0),
+    ]
     assert (journal.lost_records, journal.pending_bytes, journal.trouble) == (0, 0, "")
     journal.close()
     assert read_all(tmp_path / "j", CALLS) == [call(number) for number in (1, 2, 3, 4)]

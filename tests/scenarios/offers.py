@@ -12,7 +12,7 @@ from media import sdp
 from media.engines.fake import FakeEngine
 from media.engines.passthrough import PassthroughEngine
 from tests.scenarios.party import MU_LAW, Party, Talk, direction_of, formats_of, place_of
-from tests.scenarios.town import ADDRESSES, Town, start
+from tests.scenarios.town import ADDRESSES, OPERATORS, Town, start
 from tests.sim.world import World
 
 CHALLENGE = (("Proxy-Authenticate", 'Digest realm="r", nonce="n"'),)
@@ -306,3 +306,30 @@ def read_table(text: str, name: str) -> dict[tuple[str, str], str]:
         for column, cell in zip(columns, cells, strict=True):
             table[row, column] = cell
     return table
+
+
+def operator_party(town: Town, name: str) -> Party:
+    """An operator's side of a trunk, which answers what it is sent."""
+    for domain, (operator, address) in OPERATORS.items():
+        if operator == name:
+            host = town.world.host(name, address)
+            phone = Party(host, user="+33699999999", password="")
+            phone.domain = domain
+            phone.automatic = True
+            town.world.watch(name, phone)
+            town.world.closing.push_async_callback(phone.close)
+            return phone
+    raise ValueError(name)
+
+
+def assert_speak(town: Town, one: Party, other: Party) -> None:
+    """Each is in one call, with the other: the engine joins them and knows what both said last."""
+    (talk,), (second,) = one.talking, other.talking
+    for call_id in dict.fromkeys(asked.call for asked in reversed(town.engine.asked)):
+        ports = {leg.port: leg for leg in town.engine.snapshot(call_id).legs}
+        if place_of(talk.heard) in ports:
+            joined = ports[place_of(talk.heard)].peer
+            assert ports[place_of(second.heard)].name == joined
+            assert_engine_knows(town.engine, call_id, [talk, second])
+            return
+    raise AssertionError(f"{one.user} sends to no port of the engine's")

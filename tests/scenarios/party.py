@@ -55,7 +55,8 @@ class Party(TownPhone):
 
     answers_after: seconds it rings, None for until `pick_up`. final: what it answers an INVITE then.
     refusals: what it answers to the next changes that it is asked for, instead of taking them. silent: it
-    doesn't answer them. leaves: it hangs up instead. acknowledges: whether it sends its ACKs.
+    doesn't answer them. leaves: it hangs up instead. acknowledges: whether it sends its ACKs. shown: the
+    P-Asserted-Identity of whom it was told that it speaks with.
     """
 
     def __init__(self, host: Host, *, user: str, password: str) -> None:
@@ -72,6 +73,7 @@ class Party(TownPhone):
         self.port = 4000
         self.allow = ALLOW
         self.talks: dict[str, Talk] = {}
+        self.shown: list[str] = []
         self._version = 0
 
     # What it does
@@ -163,6 +165,8 @@ class Party(TownPhone):
             if message.raw in self._read or (message.status and message.status < 200):
                 continue
             self._read.add(message.raw)
+            if message.status == 200 or message.method == "UPDATE":
+                self.shown += message.all("P-Asserted-Identity")
             if message.status:
                 self._answered(message)
             else:

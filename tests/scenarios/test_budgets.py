@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pbx.cli.reading import read_configuration
 from pbx.defence.bans import read_kept, write_kept
-from pbx.defence.spending import BudgetSpent, KeptSpending, Spending
+from pbx.defence.spending import KeptSpending, Spending
+from pbx.events import BudgetSpent
 from tests.cli.conftest import Town as CommandTown
 from tests.cli.conftest import town as town
 from tests.scenarios.town import PLAN_TEXT, Town, TownPhone, start
@@ -18,7 +19,7 @@ async def with_budget(world: World, *lines: str) -> tuple[Town, TownPhone, TownP
     budgets = "budgets:\n" + "".join(f"  - {line}\n" for line in lines)
     town = await start(world, PLAN_TEXT.replace("schedules:\n", f"{budgets}\nschedules:\n", 1))
     told: list[BudgetSpent] = []
-    town.exchange.on_budget_spent = told.append
+    town.exchange.events.subscribe(told.append, BudgetSpent)
     (phone,) = await town.phones("2010")
     return town, phone, town.operator("operateur-b"), told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from pbx.events import DeviceReachable, DeviceUnreachable
 from pbx.keep_alive import UNANSWERED_ALLOWED
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
@@ -288,6 +289,8 @@ async def test_a_phone_that_leaves_keep_alives_unanswered_is_unreachable_until_i
     bruno = behind(town, "1002", "192.168.1.2", box)
     await bruno.register()
     registrations = town.exchange.registrations
+    told: list[DeviceReachable | DeviceUnreachable] = []
+    town.exchange.events.subscribe(told.append, DeviceReachable, DeviceUnreachable)
     for _ in range(UNANSWERED_ALLOWED):
         assert registrations.unreachable() == 0
         await bruno.expect("OPTIONS", within_seconds=61)
@@ -297,6 +300,10 @@ async def test_a_phone_that_leaves_keep_alives_unanswered_is_unreachable_until_i
     bruno.reply(await bruno.expect("OPTIONS", within_seconds=61), 481)  # any answer says that it is there
     await world.sleep(1)
     assert registrations.unreachable() == 0
+    assert [(type(event), event.device) for event in told] == [
+        (DeviceUnreachable, "1002"),
+        (DeviceReachable, "1002"),
+    ]
     await leave(bruno)
 
 

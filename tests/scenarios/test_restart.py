@@ -11,12 +11,20 @@ from pbx.tasks import Tasks
 from tests.scenarios.test_budgets import with_budget
 from tests.scenarios.test_media_changes import other_codecs
 from tests.scenarios.test_transfers import notified, refer
+from tests.scenarios.test_trunk_operators import ENCRYPTED_TRUNK, watched
 from tests.scenarios.town import SECRETS, Town, TownPhone, start, tell
 from tests.sim.ladder import assert_golden
 from tests.sim.network import Link
+from tests.sim.operator import ENCRYPTED
 from tests.sim.world import World, run, scenario
 
 OUTSIDE = "0612345678"
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
 
 
 async def restarted(world: World, *further: str) -> tuple[Town, list[TownPhone]]:
@@ -198,11 +206,8 @@ async def test_the_echo_goes_on(world: World) -> None:
 
 
 @scenario()
-async def test_a_call_outside_keeps_its_channel_and_answers_challenges(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
+async def test_a_call_outside_keeps_its_channel_and_answers_challenges(world: World) -> None:
+    """RFC 3261 section 22.3."""
     town = await start(world)
     (alice,) = await town.phones("1001")
     operator = town.operator("operateur-a")
@@ -461,3 +466,73 @@ async def converse(town: Town, alice: TownPhone, bruno: TownPhone) -> None:
         phone.ack(await phone.expect(200))
         await town.world.sleep(0.1)
     await town.hang_up(alice, bruno)
+
+
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_a_kill_at_any_written_point_of_a_transfer_leaves_nobody_in_two_calls(seed: int) -> None:
+    """Before it is done the first two are in a call, afterwards the party that stays and its new one."""
+    run(partial(killed_in_a_transfer, records=seed), seed=seed)
+
+
+async def killed_in_a_transfer(world: World, records: int) -> None:
+    """A blind transfer, killed once so much was written."""
+    town = await start(world)
+    phones = await town.phones("1001", "1002", "2010")
+    already = len(town.journal.written)
+    transferring = Tasks().start(transfer(town, *phones), "transferring")
+    while len(town.journal.written) < already + records and not transferring.done():
+        await world.sleep(0.001)
+    transferring.cancel()
+    await town.restart()
+    await world.sleep(0.01)
+    for phone in phones:
+        phone.overlook()
+    parties = sorted(leg.device for leg in town.exchange.legs())
+    assert parties in ([], ["1001", "1002"], ["1002", "2010"])
+    there = [phone for phone in phones if phone.user in parties]
+    if there:
+        one, other = there
+        asked = await one.expect("OPTIONS", within_seconds=10.1)
+        one.reply(asked, 200)
+        await are_there(other)
+        one.bye(within=asked)
+        other.reply(await other.expect("BYE"), 200)
+        await one.expect("200 BYE")
+    await world.sleep(1)
+    assert town.ongoing == []
+
+
+async def transfer(town: Town, alice: TownPhone, bruno: TownPhone, chloe: TownPhone) -> None:
+    """Alice gives Bruno to 2010, who hangs up in the end."""
+    await town.talk(alice, bruno)
+    await refer(alice, "sip:2010@valmont.example")
+    chloe.answer(await chloe.expect("INVITE"))
+    await chloe.expect("ACK")
+    reinvite, _ = await bruno.expect("INVITE"), await notified(alice, 200)
+    bruno.answer(reinvite)
+    await bruno.expect("ACK")
+    alice.bye()
+    await alice.expect(200)
+    await town.world.sleep(0.1)
+    await town.hang_up(chloe, bruno)
+
+
+@scenario()
+async def test_a_call_over_an_encrypted_trunk_goes_on_over_a_new_connection_to_its_server(
+    world: World,
+) -> None:
+    """RFC 5922 section 7.2: whose certificate has the right name."""
+    town, office, operator = await watched(world, ENCRYPTED_TRUNK, ENCRYPTED)
+    await office.call("00612345678")
+    operator.answer(await operator.expect("INVITE"))
+    await operator.expect("ACK")
+    office.ack(await office.expect(200))
+    await town.restart()
+    await town.exchange.trunks.start()
+    operator.seen.clear()
+    await are_there(office)
+    await world.sleep(12)
+    assert town.exchange.status()["calls"] == 1
+    await town.hang_up(office, operator)
+    assert operator.seen[-1].header("Via").startswith("SIP/2.0/TLS ")
+    await town.exchange.trunks.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pbx.control import TrunkStatus
+from pbx.events import TrunkChanged
 from sip.net.resolver import Naptr, Records, Srv
 from tests.scenarios.town import BEFFROI, PLAN_TEXT, Town, TownPhone, reason_of
 from tests.sim.operator import ENCRYPTED, REGISTERING, STATIC, Operator, Profile
@@ -298,12 +299,16 @@ async def test_supervision_sees_a_trunk_go_down_and_come_back(world: World) -> N
     """Up after the first OPTIONS, down after three that nobody answered, up again at once."""
     town, _, op = await watched(world, STATIC_TRUNK, STATIC)
     assert (status(town).state, status(town).options_delay_ms) == ("up", 2.0)
+    told: list[TrunkChanged] = []
+    town.exchange.events.subscribe(told.append, TrunkChanged)
     op.silent = True
     await world.sleep(30 + 3 * 10 + 5)
     assert status(town).state == "down"
     op.silent = False
     await world.sleep(11)
     assert status(town).state == "up"
+    changes = [(event.trunk, event.before, event.state) for event in told]
+    assert changes == [("operateur-a", "up", "down"), ("operateur-a", "down", "up")]
     await town.exchange.trunks.stop()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from pbx.events import LegStarted
 from sip.core.message_summary import Mailbox
 from sip.core.presence_document import Presence, presence_document
 from sip.user_agent import WatchEnded
@@ -79,7 +80,7 @@ async def test_a_busy_lamp_follows_the_calls_of_a_person(world: World) -> None:
     await unwatch(desk, first, "dialog")
     assert_golden("busy-lamp", town.ladder)
     await world.sleep(0.1)
-    assert town.exchange.on_leg is None
+    assert not town.exchange.events.heard(LegStarted)
 
 
 @scenario()
@@ -343,7 +344,7 @@ async def test_a_call_of_somebody_who_is_gone_from_the_plan_leaves_no_lamp_lit(w
     without(town, "1002")
     assert (await told(desk)).header("Subscription-State") == "terminated;reason=noresource"
     await town.hang_up(alice, bruno)
-    assert town.exchange.on_leg is None
+    assert not town.exchange.events.heard(LegStarted)
 
 
 @scenario()

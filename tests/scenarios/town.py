@@ -202,6 +202,7 @@ class Town:
         self.node.close()
         self.journal.pending.clear()
         self.exchange.journal = Journal()  # what the dead process does from here on is never seen
+        await self.exchange.trunks.stop()
         await self.exchange.drain(0)
         self.engine = FakeEngine(BEFFROI[0])
         self.world.watch("engine", self.engine)

@@ -350,7 +350,8 @@ class Phone:
             raise Unexpected(f"{self.name} expected silence and got {labels}")
 
     def overlook(self) -> None:
-        """Whatever has come and wasn't read doesn't matter."""
+        """Whatever has come and wasn't read doesn't matter, nor its repetitions."""
+        self._read.update(message.raw for message in self._inbox)
         self._inbox.clear()
 
     def inventory(self) -> dict[str, int]:

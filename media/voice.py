@@ -1,0 +1,233 @@
+"""Voice codecs behind one interface: PCMU, PCMA, G.722, Opus and L16, for a stream to or from the wire.
+
+A decoder also says how long a packet lasts without decoding it, and what to hear in the place of one
+that is lost. Rates are in samples a second, ticks those of the codec's RTP clock.
+"""
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from media import g711
+from media.codecs import Law
+from media.concealment import Concealer
+from media.g711 import MAX_PAYLOAD_BYTES, CodecError, Samples
+from media.sdp import Codec
+
+LONGEST_MS: Final = 200  # of sound in one packet
+# RFC 6716 section 3.1: of the 32 configurations, a frame in units of 2.5 ms.
+_OPUS_FRAMES: Final = (4, 8, 16, 24) * 3 + (4, 8) * 2 + (1, 2, 4, 8) * 4
+_L16_RATES: Final = (8000, 16000, 48000)
+
+
+class VoiceDecoder(Protocol):
+    """One stream from the wire. rate: of the samples; clock_rate: of the timestamps."""
+
+    rate: int
+    clock_rate: int
+
+    def ticks(self, payload: bytes) -> int:
+        """Return how long the packet lasts, 0 when it can't be read."""
+
+    def decode(self, payload: bytes) -> Samples:
+        """Return the packet's sound. Raises CodecError."""
+
+    def conceal(self, count: int, following: bytes = b"") -> Samples:
+        """Return `count` samples in the place of lost ones.
+
+        following: the packet right behind them, when it is there; it is decoded afterwards. 0 samples
+        soften the joint with what comes next.
+        """
+
+
+class VoiceEncoder(Protocol):
+    """One stream to the wire. rate: of the samples; clock_rate: of the timestamps."""
+
+    rate: int
+    clock_rate: int
+
+    def encode(self, samples: Samples) -> bytes:
+        """Return one packet with these samples, 20 ms of them."""
+
+
+def natural_rate(codec: Codec) -> int:
+    """Return the rate at which nothing of the codec's sound is lost. Raises CodecError for another codec."""
+    name = codec.name.upper()
+    if codec.channels == 1 or name == "OPUS":
+        match name, codec.clock_rate:
+            case (("PCMU" | "PCMA"), 8000):
+                return 8000
+            case "G722", 8000:
+                return 16000
+            case "OPUS", 48000:
+                return 48000
+            case "L16", rate if rate in _L16_RATES:
+                return rate
+    raise CodecError(f"no codec of ours: {codec.key[:40]}")
+
+
+def decoder_of(codec: Codec, rate: int = 0) -> VoiceDecoder:
+    """Return a decoder to `rate` samples a second where the codec has a choice (Opus), else its own rate.
+
+    Raises CodecError for another codec.
+    """
+    own_rate = natural_rate(codec)
+    match codec.name.upper():
+        case "PCMU":
+            return _G711Decoder("PCMU")
+        case "PCMA":
+            return _G711Decoder("PCMA")
+        case "G722":
+            return _G722Decoder()
+        case "OPUS":
+            return _OpusDecoder(rate or own_rate)
+        case _:
+            return _L16Decoder(own_rate)
+
+
+def encoder_of(codec: Codec, rate: int = 0, fmtp: str = "") -> VoiceEncoder:
+    """Return an encoder from `rate` samples a second where the codec has a choice (Opus), else its own.
+
+    fmtp: what the peer said of this payload type. Raises CodecError for another codec.
+    """
+    own_rate = natural_rate(codec)
+    match codec.name.upper():
+        case "PCMU":
+            return _G711Encoder("PCMU")
+        case "PCMA":
+            return _G711Encoder("PCMA")
+        case "G722":
+            return _G722Encoder()
+        case "OPUS":
+            return _OpusEncoder(rate or own_rate, fmtp)
+        case _:
+            return _L16Encoder(own_rate)
+
+
+class _Waveform:
+    """A codec whose losses are concealed by repetition."""
+
+    def __init__(self, rate: int, clock_rate: int) -> None:
+        self.rate = rate
+        self.clock_rate = clock_rate
+        self._concealer = Concealer(rate)
+
+    def conceal(self, count: int, following: bytes = b"") -> Samples:
+        return self._concealer.lost(count)
+
+
+class _G711Decoder(_Waveform):
+    def __init__(self, law: Law) -> None:
+        super().__init__(8000, 8000)
+        self._law: Law = law
+
+    def ticks(self, payload: bytes) -> int:
+        return len(payload)
+
+    def decode(self, payload: bytes) -> Samples:
+        return self._concealer.heard(g711.decode(self._law, payload))
+
+
+class _G711Encoder:
+    def __init__(self, law: Law) -> None:
+        self.rate = self.clock_rate = 8000
+        self._law: Law = law
+
+    def encode(self, samples: Samples) -> bytes:
+        return g711.encode(self._law, samples)
+
+
+class _G722Decoder(_Waveform):
+    def __init__(self) -> None:
+        from media import g722  # FFmpeg: 100 ms and 30 MB that a process without G.722 doesn't need
+
+        super().__init__(g722.SAMPLE_RATE, g722.CLOCK_RATE)
+        self._decoder = g722.Decoder()
+
+    def ticks(self, payload: bytes) -> int:
+        return len(payload)
+
+    def decode(self, payload: bytes) -> Samples:
+        return self._concealer.heard(self._decoder.decode(payload))
+
+
+class _G722Encoder:
+    def __init__(self) -> None:
+        from media import g722
+
+        self.rate, self.clock_rate = g722.SAMPLE_RATE, g722.CLOCK_RATE
+        self._encoder = g722.Encoder()
+
+    def encode(self, samples: Samples) -> bytes:
+        return self._encoder.encode(samples)
+
+
+class _L16Decoder(_Waveform):
+    """RFC 3551 section 4.5.11: samples of two bytes, the high one first."""
+
+    def __init__(self, rate: int) -> None:
+        super().__init__(rate, rate)
+
+    def ticks(self, payload: bytes) -> int:
+        return len(payload) // 2
+
+    def decode(self, payload: bytes) -> Samples:
+        if len(payload) % 2 or len(payload) > 2 * MAX_PAYLOAD_BYTES:
+            raise CodecError(f"a payload of {len(payload)} bytes")
+        return self._concealer.heard(np.frombuffer(payload, ">i2").astype(np.int16))
+
+
+class _L16Encoder:
+    def __init__(self, rate: int) -> None:
+        self.rate = self.clock_rate = rate
+
+    def encode(self, samples: Samples) -> bytes:
+        return samples.astype(">i2").tobytes()
+
+
+class _OpusDecoder:
+    def __init__(self, rate: int) -> None:
+        from media import opus
+
+        self.rate = rate
+        self.clock_rate = opus.CLOCK_RATE
+        self._decoder = opus.Decoder(rate)
+
+    def ticks(self, payload: bytes) -> int:
+        if not payload:
+            return 0
+        # RFC 6716 section 3.1: the configuration and how many frames of it.
+        match payload[0] & 3:
+            case 0:
+                frames = 1
+            case 3:
+                frames = payload[1] & 0x3F if len(payload) > 1 else 0
+            case _:
+                frames = 2
+        ticks = frames * _OPUS_FRAMES[payload[0] >> 3] * self.clock_rate // 400
+        return ticks if ticks <= self.clock_rate * LONGEST_MS // 1000 else 0
+
+    def decode(self, payload: bytes) -> Samples:
+        return self._decoder.decode(payload)
+
+    def conceal(self, count: int, following: bytes = b"") -> Samples:
+        if not count:
+            return np.zeros(0, np.int16)  # libopus joins by itself
+        if following:
+            return self._decoder.recover(following, count)
+        return self._decoder.conceal(count)
+
+
+class _OpusEncoder:
+    def __init__(self, rate: int, fmtp: str) -> None:
+        from media import opus
+
+        peer = opus.parse_fmtp(fmtp)
+        self.rate = rate
+        self.clock_rate = opus.CLOCK_RATE
+        self._encoder = opus.Encoder(rate, peer)
+        if peer.inband_fec:
+            self._encoder.expect_loss(5)  # until somebody counts: a few bytes that save a word
+
+    def encode(self, samples: Samples) -> bytes:
+        return self._encoder.encode(samples)

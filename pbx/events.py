@@ -1,0 +1,313 @@
+"""The event bus: what has happened, told to whoever asked, without a call noticing who listens.
+
+    call, trunk, gate, …  ── publish(kind, fields) ──> Events ──> listeners: at once, within the same turn
+                                                          └─────> feeds: a bounded queue for each slow reader
+
+An event is a fact already true: nothing waits for its listeners, and nothing that they do changes it. What
+must happen before a call goes on is an awaited command instead. An event is only made where somebody listens:
+without listeners `publish` is one look into a dictionary.
+
+Keys that are pressed are no events: they may be somebody's PIN. `call` and `leg` are the call record's; a leg
+is its device's, whatever its name: of several telephones the one that answers takes the first one's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+log = logging.getLogger(__name__)
+
+FEED_EVENTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened. at: Unix seconds."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted(Event):
+    """A call begins, and the plan has decided. from_number: empty where the caller is anonymous."""
+
+    call: str
+    from_number: str
+    from_name: str
+    dialled: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """A call is over and its record written, whose `direction`, `to` and `cause` these are."""
+
+    call: str
+    direction: str
+    to: str
+    answered: bool
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegChanged(Event):
+    """What the changes of a leg have in common. device: its sign-in, or the trunk's name."""
+
+    call: str
+    leg: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegStarted(LegChanged):
+    """A party calls (leg `a`), or is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRinging(LegChanged):
+    """A party's telephone rings; for leg `a`: it was told that one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered(LegChanged):
+    """A party answered; for leg `a`: it was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegLeft(LegChanged):
+    """A party left the call, or never came into it. cause: as in the call record."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegSilent(Event):
+    """No sound has come from a party for `seconds`, while it isn't on hold."""
+
+    call: str
+    leg: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeard(Event):
+    """Sound comes again from a party that was silent."""
+
+    call: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegDeaf(Event):
+    """A party hears nothing until its call ends: its port can't be had again after a restart."""
+
+    call: str
+    leg: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaProcessLost(Event):
+    """The media process is gone: no call is heard until MediaProcessBack."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaProcessBack(Event):
+    """Another media process carries the streams of the one that was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReachable(Event):
+    """A device can be reached from now on: it registered, or answers again. device: its sign-in."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUnreachable(Event):
+    """A device can't be reached any more. reason: `signed out`, `expired`, `silent` or `removed`."""
+
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkChanged(Event):
+    """A trunk is in another state: `up`, `unknown`, `unregistered`, `down` or `refusing`."""
+
+    trunk: str
+    state: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBanned(Event):
+    """A source (an address, or an IPv6 /64) is banned. until: Unix seconds."""
+
+    source: str
+    why: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent(Event):
+    """A budget refused a call, or cut one off. user: the extension that pays. why: in words."""
+
+    call: str
+    user: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFailed(Event):
+    """Records can't be written to the disk: they wait in the reserve until JournalWorks, and calls go on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalWorks(Event):
+    """Everything that waited is written. lost_records: how many there was no room for, since the start."""
+
+    lost_records: int
+
+
+LEG_CHANGES = (LegStarted, CallRinging, CallAnswered, LegLeft)
+_ALL: tuple[type[Event], ...] = (
+    CallStarted,
+    *LEG_CHANGES,
+    CallEnded,
+    LegSilent,
+    LegHeard,
+    LegDeaf,
+    MediaProcessLost,
+    MediaProcessBack,
+    DeviceReachable,
+    DeviceUnreachable,
+    TrunkChanged,
+    AddressBanned,
+    BudgetSpent,
+    JournalFailed,
+    JournalWorks,
+)
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in _ALL}
+"""Every kind by its name."""
+
+_Fields = ParamSpec("_Fields")
+_Kind = TypeVar("_Kind", bound=Event)
+_Listener = Callable[[Any], None]
+
+
+class Subscription:
+    """One listener's place on the bus."""
+
+    def __init__(self, events: Events, kinds: tuple[type[Event], ...], listener: _Listener) -> None:
+        self._events = events
+        self._kinds = kinds
+        self._listener = listener
+
+    def end(self) -> None:
+        """Tell it nothing more; nothing when it has ended already."""
+        self._events.forget(self._listener, self._kinds)
+
+
+class Feed(Generic[_Kind]):
+    """A slow reader's queue: `async for event in feed`, until it is closed.
+
+    When it is full the oldest event makes room for the newest. lost: how many did so.
+    """
+
+    def __init__(self, events: Events, kinds: tuple[type[_Kind], ...], capacity: int) -> None:
+        self.lost = 0
+        self._waiting: deque[_Kind] = deque(maxlen=capacity)
+        self._come = asyncio.Event()
+        self._closed = False
+        self._events = events
+        self._subscription = events.subscribe(self._put, *kinds)
+
+    def _put(self, event: _Kind) -> None:
+        if len(self._waiting) == self._waiting.maxlen:
+            self.lost += 1
+        self._waiting.append(event)
+        self._come.set()
+
+    def close(self) -> None:
+        """Queue nothing more; the reader gets what waits, then the end."""
+        self._subscription.end()
+        self._events.feeds.discard(self)
+        self._closed = True
+        self._come.set()
+
+    def __aiter__(self) -> Feed[_Kind]:
+        return self
+
+    async def __anext__(self) -> _Kind:
+        while not self._waiting:
+            if self._closed:
+                raise StopAsyncIteration
+            self._come.clear()
+            await self._come.wait()
+        return self._waiting.popleft()
+
+
+class Events:
+    """The bus of one node. clock: Unix seconds. feeds: those that are open."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.feeds: set[Feed[Any]] = set()
+        self._clock = clock
+        self._listeners: dict[object, tuple[_Listener, ...]] = {}
+
+    def publish(
+        self,
+        kind: Callable[Concatenate[float, _Fields], Event],
+        /,
+        *fields: _Fields.args,
+        **named: _Fields.kwargs,
+    ) -> None:
+        """Tell that something happened, as `publish(CallRinging, call.id, "b1", "1002")`. Never raises."""
+        listeners = self._listeners.get(kind)
+        if listeners is None:
+            return
+        event = kind(self._clock(), *fields, **named)
+        for listener in listeners:
+            try:
+                listener(event)
+            except Exception:  # whatever a listener does, the publisher goes on
+                log.exception("a listener to %s failed", type(event).__name__)
+
+    def heard(self, kind: type[Event]) -> bool:
+        """Whether anybody listens to a kind."""
+        return kind in self._listeners
+
+    def subscribe(self, listener: Callable[[_Kind], None], *kinds: type[_Kind]) -> Subscription:
+        """Have events of these kinds told at once, in the publisher's turn: for listeners that are quick."""
+        for kind in kinds:
+            self._listeners[kind] = (*self._listeners.get(kind, ()), listener)
+        return Subscription(self, kinds, listener)
+
+    def forget(self, listener: Callable[[_Kind], None], kinds: tuple[type[_Kind], ...]) -> None:
+        """Tell a listener nothing more of these kinds."""
+        for kind in kinds:
+            left = tuple(one for one in self._listeners.get(kind, ()) if one != listener)
+            if left:
+                self._listeners[kind] = left
+            else:
+                self._listeners.pop(kind, None)
+
+    def feed(self, *kinds: type[_Kind], capacity: int = FEED_EVENTS) -> Feed[_Kind]:
+        """A queue of events of these kinds, for a reader that may be slow. Close it when done."""
+        feed = Feed(self, kinds, capacity)
+        self.feeds.add(feed)
+        return feed
+
+    def close(self) -> None:
+        """End every feed: the node stops."""
+        for feed in list(self.feeds):
+            feed.close()
