@@ -168,6 +168,8 @@ class Gate:
             answered = self._strangers.allows(source, now)
             if answered:
                 answered = self._strangers_together.allows("", now)
+                if not answered:  # a flood from everywhere: until the next second none of this one's is read
+                    self._heard[source] = self._most_messages
             else:
                 self.accuse(host, FLOOD, "too many requests without credentials", now)
         else:

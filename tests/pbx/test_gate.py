@@ -244,6 +244,27 @@ def test_strangers_from_everywhere_are_answered_only_so_often_together():
     assert door.told == []
 
 
+def test_in_a_flood_from_everywhere_a_stranger_that_was_not_answered_is_not_read_for_the_rest_of_the_second():
+    door = Door()
+    for number in range(2000):
+        door.admits(f"198.18.{number // 250}.{number % 250 + 1}", door.now)
+        door.answers_stranger(f"198.18.{number // 250}.{number % 250 + 1}", door.now)
+    assert door.admits(STRANGER, door.now)
+    assert not door.answers_stranger(STRANGER, door.now)
+    assert not door.admits(STRANGER, door.now)
+    door.time.now += 1.0
+    assert door.admits(STRANGER, door.now)
+
+
+def test_in_a_flood_from_everywhere_a_source_with_a_telephone_of_ours_is_still_read():
+    door = Door()
+    for number in range(2000):
+        door.answers_stranger(f"198.18.{number // 250}.{number % 250 + 1}", door.now)
+    assert not door.answers_stranger(STRANGER, door.now)
+    door.welcome(STRANGER)
+    assert door.admits(STRANGER, door.now)
+
+
 def test_challenges_that_were_answered_well_cost_nothing():
     door = Door()
     for _ in range(500):
