@@ -348,21 +348,27 @@ async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
 
 
 async def _answer_unheard(call: Call, leg: Leg, body: bytes) -> None:
-    """A device changes (RFC 3311) what it said reliably, of which its caller has no answer yet."""
+    """A device changes (RFC 3311) what it said reliably, of which its caller has no answer yet.
+
+    It may not take less than the caller has offered: that one can't be asked now.
+    """
     engine, caller = call.engine, call.caller
-    if not body:
-        leg.refuse_offer(488)
-        return
-    await engine.offer(
+    told = await engine.offer(
         call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address
     )
-    leg.accept_offer(
-        await engine.answer(
-            call.id,
-            caller.name,
-            leg.name,
-            call.offer,
-            nat=caller.behind_nat,
-            advertise=leg.media_address,
-        )
+    if not _formats(call.offer) <= _formats(told):
+        leg.refuse_offer(488)
+        return
+    answer = await engine.answer(
+        call.id,
+        caller.name,
+        leg.name,
+        call.offer,
+        nat=caller.behind_nat,
+        advertise=leg.media_address,
+    )
+    leg.accept_offer(answer)
+    # The caller's offer still waits for its answer.
+    await engine.offer(
+        call.id, caller.name, leg.name, call.offer, nat=caller.behind_nat, advertise=leg.media_address
     )
