@@ -128,7 +128,7 @@ class Ongoing:
         """Write a call down as it is now; False where there is no room: then its last word stays."""
         try:
             payload = _encoder.encode(call)
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, OverflowError):
             payload = _encoder.encode(_storable(msgspec.to_builtins(call, builtin_types=(bytes,))))
         if self._descriptor < 0:
             self._open()
@@ -262,7 +262,7 @@ def _read(payload: bytes) -> OngoingCall | None:
 
 
 def _storable(value: object) -> object:
-    """A copy in which no text has what MessagePack can't hold, a lone surrogate."""
+    """A copy without what MessagePack can't hold: a lone surrogate, an integer over 64 bits."""
     match value:
         case str():
             return value.encode("utf-8", "replace").decode()
@@ -270,4 +270,6 @@ def _storable(value: object) -> object:
             return [_storable(item) for item in value]
         case dict():
             return {key: _storable(item) for key, item in value.items()}
+        case int() if not -(2**63) <= value < 2**63:
+            return 2**63 - 1
     return value

@@ -216,6 +216,13 @@ def test_text_that_messagepack_cant_hold_is_replaced(tmp_path: Path) -> None:
     assert kept.legs[0].session == SESSION._replace(remote_address='"?" <sip:1001@valmont.example>')
 
 
+def test_a_number_that_messagepack_cant_hold_is_cut(tmp_path: Path) -> None:
+    leg = structs.replace(ongoing("1").legs[0], session=SESSION._replace(timer_seconds=2**70))
+    assert Ongoing(tmp_path).keep(structs.replace(ongoing("1"), legs=[leg])) is True
+    (kept,) = read_ongoing(tmp_path)
+    assert kept.legs[0].session == SESSION._replace(timer_seconds=2**63 - 1)
+
+
 def test_the_record_of_its_end_takes_a_call_out_of_the_journal_once_it_is_written(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     ended = ended_call(1)
