@@ -44,7 +44,9 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     areas = ", ".join(AREAS)
     parser.add_argument("area", nargs="?", default="signalling", choices=AREAS, metavar="AREA", help=areas)
     parser.add_argument("--json", action="store_true", help="print the figures as a list")
-    parser.add_argument("--soak", action="store_true", help="add a long run of half an hour to each program")
+    parser.add_argument(
+        "--soak", action="store_true", help="add a million calls to each program, and the long fuzzing"
+    )
     parser.add_argument("--peer", action="append", type=parse_peer, default=[], metavar="ADDRESS=NAME")
     return parser.parse_args(words)
 

@@ -16,6 +16,10 @@ from benches.program import Running
 COMMAND = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "beffroi"
 STATUS_SECONDS = 20
 Engine = Literal["passthrough", "auto"]
+# plain: UDP alone, everybody on a site's network. streams: TLS and WebSocket too, on the two ports above.
+# strangers: only 127.0.0.1 is a site, any other address of loopback is a stranger that may be banned.
+Shape = Literal["plain", "streams", "strangers"]
+EVERYBODY, ONE_ADDRESS = "127.0.0.0/8", "127.0.0.1/32"
 
 _PLAN = """\
 plan: 1
@@ -27,7 +31,7 @@ sites:
   mairie:
     name: Hôtel de ville
     address: {{street: "1 place de la Mairie", postcode: "54999", city: Valmont, insee: "54999"}}
-    networks: [127.0.0.0/8]
+    networks: [{network}]
     trunks: [operateur]
     main_number: "+33383000100"
 
@@ -63,18 +67,23 @@ plan: plan.yaml
 sip:
   udp: 127.0.0.1:{port}
   tcp: []
-  tls: []
-  ws: []
+  tls: {tls}
+  ws: {ws}
 web: []
 media:
   engine: {engine}
   address: 127.0.0.1
   ports: 20000-29999
+defence:
+  ban_loopback: {ban_loopback}
 """
 
 
-def plan_text(users: int = USERS) -> str:
-    """A numbering plan of `users` people with the password pwEXT, half of them with rights inside only."""
+def plan_text(users: int = USERS, network: str = EVERYBODY) -> str:
+    """A numbering plan of `users` people with the password pwEXT, half of them with rights inside only.
+
+    network: that of its site.
+    """
     last = FIRST_EXTENSION + users - 1
     lines = []
     for extension in range(FIRST_EXTENSION, last + 1):
@@ -83,12 +92,14 @@ def plan_text(users: int = USERS) -> str:
             f'extension: "{extension}", name: Agent {extension}, password: pw{extension}, class: {rights}'
         )
         lines.append(f"  - {{{person}}}")
-    return _PLAN.format(first=FIRST_EXTENSION, last=last, users="\n".join(lines))
+    return _PLAN.format(first=FIRST_EXTENSION, last=last, users="\n".join(lines), network=network)
 
 
-def configuration_text(port: int, engine: Engine) -> str:
-    """A configuration that listens on one UDP port of loopback and keeps its data beside itself."""
-    return _CONFIGURATION.format(port=port, engine=engine)
+def configuration_text(port: int, engine: Engine, shape: Shape = "plain") -> str:
+    """A configuration that listens on loopback, on a UDP port at least, and keeps its data beside itself."""
+    tls, ws = ("[]", "[]") if shape != "streams" else (f"127.0.0.1:{port + 1}", f"127.0.0.1:{port + 2}")
+    ban = str(shape == "strangers").lower()
+    return _CONFIGURATION.format(port=port, engine=engine, tls=tls, ws=ws, ban_loopback=ban)
 
 
 def processes(listing: str) -> dict[int, str]:
@@ -122,13 +133,17 @@ def _roles(pid: int, config: Path) -> Mapping[int, str]:
 
 
 @contextmanager
-def running(directory: Path, core: int, load: Load, port: int, engine: Engine) -> Iterator[Running]:
+def running(
+    directory: Path, core: int, load: Load, port: int, engine: Engine, shape: Shape = "plain"
+) -> Iterator[Running]:
     """Beffroi at 127.0.0.1:port with fresh data in `directory`."""
     if not COMMAND.exists():
         raise BenchError("there is no .venv/bin/beffroi: run scripts/setup bench")
-    (directory / "plan.yaml").write_text(plan_text())
+    (directory / "plan.yaml").write_text(
+        plan_text(network=ONE_ADDRESS if shape == "strangers" else EVERYBODY)
+    )
     config = directory / "beffroi.yaml"
-    config.write_text(configuration_text(port, engine))
+    config.write_text(configuration_text(port, engine, shape))
     command = [str(COMMAND), "serve", "-c", str(config)]
     roles = partial(_roles, config=config)
     with program.launched(command, core, load, directory / "beffroi.log", roles, {}) as node:

@@ -19,8 +19,11 @@ def _roles(pid: int) -> Mapping[int, str]:
 
 
 @contextmanager
-def running(directory: Path, core: int, load: Load, port: int) -> Iterator[Running]:
-    """Kamailio at 127.0.0.1:port, registrations in memory."""
+def running(directory: Path, core: int, load: Load, port: int, flood: bool = False) -> Iterator[Running]:
+    """Kamailio at 127.0.0.1:port, registrations in memory.
+
+    flood: its module `pike` drops what comes too often from any address but 127.0.0.1.
+    """
     binary = which("kamailio") or which("kamailio", path="/usr/sbin")
     if binary is None:
         raise BenchError("kamailio is not installed: run scripts/setup bench")
@@ -29,6 +32,7 @@ def running(directory: Path, core: int, load: Load, port: int) -> Iterator[Runni
     config.write_text(text.replace("@PORT@", str(port)).replace("@ALGORITHM@", "MD5"))
     # -x fm: without it Debian's build uses an allocator that checks itself, at two to three times the cost.
     command = [binary, "-f", str(config), "-DD", "-E", "-x", "fm", "-X", "fm", "-m", "512", "-M", "16"]
+    command += ["-A", "FLOOD"] if flood else []
     command += ["-Y", str(directory), "-P", str(directory / "kamailio.pid")]
     with program.launched(command, core, load, directory / "kamailio.log", _roles, {}) as node:
         yield node

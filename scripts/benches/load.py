@@ -23,6 +23,7 @@ FIRST_CALLEE = FIRST_EXTENSION + CALLERS
 HOLD_SECONDS = 0.5
 FIRST_ANSWER_SECONDS = 30
 REGISTER_SECONDS = 60
+CONNECTIONS = 50  # a side, where calls go over TLS or WebSocket
 LEAST_SHARE = 0.98  # of the rate that was asked: below it the load itself was too slow
 
 
@@ -32,7 +33,18 @@ def compile_sipload(directory: Path) -> Path:
     if not program.exists():
         directory.mkdir(parents=True, exist_ok=True)
         fresh = program.with_suffix(f".{os.getpid()}")
-        command = ["gcc", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-o", str(fresh), str(SOURCE), "-lcrypto"]
+        command = [
+            "gcc",
+            "-O2",
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-o",
+            str(fresh),
+            str(SOURCE),
+            "-lssl",
+            "-lcrypto",
+        ]
         try:
             built = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
@@ -65,6 +77,11 @@ class Report:
         return float(sum(self.fields["cpu_us"].values()))
 
     @property
+    def cpu_share(self) -> float:
+        """What they took of a core while they were watched, in %."""
+        return 100 * self.cpu_us / 1e6 / float(self.fields["watched_seconds"])
+
+    @property
     def clean(self) -> bool:
         """No failure, and calls were started at the rate that was asked: the load wasn't the limit."""
         enough = self.fields["per_second"] >= LEAST_SHARE * self.fields["asked_per_second"]
@@ -74,19 +91,23 @@ class Report:
         """Why it is not clean, in a few words."""
         by_status = self.fields["failed_by_status"]
         kinds = [f"{count} × {status}" for status, count in by_status.items()]
-        others = ("timeouts", "unfinished", "hung_up", "unanswerable", "no_room")
+        others = ("timeouts", "unfinished", "hung_up", "unanswerable", "no_room", "disconnected", "unsent")
         kinds += [f"{self.fields[key]} {key.replace('_', ' ')}" for key in others if self.fields.get(key)]
         return f"{self.failed} of {self.fields['started']} failed ({', '.join(kinds) or 'load too slow'})"
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The load program aimed at one address. `port` and the two above it are its own sockets."""
+    """The load program aimed at one address. `port` and the three above it are its own sockets.
+
+    transport: `tls:PORT` or `ws:PORT` for calls over connections to that port; empty for UDP.
+    """
 
     program: Path
     core: int
     target: str
     port: int = 17_000
+    transport: str = ""
 
     def _command(self, *words: str) -> list[str]:
         aimed = [str(self.program), *words, "--target", self.target, "--port", str(self.port)]
@@ -114,18 +135,45 @@ class Load:
         *,
         probe: bool = False,
         reuse_nonce: bool = False,
+        hold_seconds: float = HOLD_SECONDS,
     ) -> Report:
-        """Start `rate` calls a second for `seconds`, each held for HOLD_SECONDS.
+        """Start `rate` calls a second for `seconds`, each held for `hold_seconds`.
 
         probe: an OPTIONS every 2 ms beside them, for the longest pause; it costs the PBX a little.
         reuse_nonce: each caller is challenged once, then counts on (RFC 7616 section 3.4); otherwise
         every call has its challenge.
         """
         users = ("--first", str(FIRST_EXTENSION), "--users", str(CALLERS), "--callees", str(FIRST_CALLEE))
-        shape = ("--rate", str(rate), "--seconds", str(seconds), "--hold-ms", str(round(HOLD_SECONDS * 1000)))
+        shape = ("--rate", str(rate), "--seconds", str(seconds), "--hold-ms", str(round(hold_seconds * 1000)))
         options = [*(["--probe"] if probe else []), *(["--reuse-nonce"] if reuse_nonce else [])]
+        if self.transport:
+            options += ["--transport", self.transport, "--connections", str(CONNECTIONS)]
         watched = ("--pids", ",".join(map(str, pids)))
-        return self._run("calls", *users, *shape, *watched, *options, timeout_seconds=seconds + 60)
+        return self._run("calls", *users, *shape, *watched, *options, timeout_seconds=seconds + 120)
+
+    def phones(self, seconds: int, pids: Collection[int]) -> Report:
+        """All users register, each from an address of its own as if behind a NAT, and stay for `seconds`."""
+        users = ("--first", str(FIRST_EXTENSION), "--users", str(USERS), "--sources", str(USERS))
+        watched = ("--seconds", str(seconds), "--pids", ",".join(map(str, pids)))
+        return self._run("phones", *users, *watched, timeout_seconds=seconds + 90)
+
+    @contextmanager
+    def flood(self, rate: int, sources: int, seconds: int) -> Iterator[None]:
+        """`rate` REGISTER a second without credentials, from so many addresses, while the block runs.
+
+        seconds: when it ends at the latest. Raises BenchError if the flood was less than that.
+        """
+        users = ("--first", str(FIRST_EXTENSION), "--users", str(USERS), "--sources", str(sources))
+        command = self._command("flood", *users, "--rate", str(rate), "--seconds", str(seconds))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as flooding:
+            try:
+                yield
+            finally:
+                flooding.terminate()
+            output, _ = flooding.communicate()
+        sent = json.loads(output) if output else {"sent": 0, "seconds": 1}
+        if sent["sent"] < LEAST_SHARE * rate * sent["seconds"]:
+            raise BenchError(f"the flood was of {sent['sent'] / sent['seconds']:.0f} a second, not {rate}")
 
     @contextmanager
     def waiting(self) -> Iterator["FirstAnswer"]:

@@ -6,7 +6,7 @@ The same load runs against Beffroi and every peer, each alone on one core, one a
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -32,9 +32,19 @@ MEANINGS = {
     "memory_bindings": Meaning("memory with 10,000 bindings (PSS)", "MB", "lower", 120),
     "memory_bindings_rss": Meaning("memory with 10,000 bindings (sum of RSS)", "MB", "lower"),
     "first_answer": Meaning("start to first answer", "ms", "lower", 1000),
+    "call_tls_cpu": Meaning("CPU of a digest call over TLS", "us", "lower"),
+    "calls_tls_per_second": Meaning("calls a second over TLS, no failure over 6 s", "calls/s", "higher"),
+    "call_ws_cpu": Meaning("CPU of a digest call over WebSocket", "us", "lower"),
+    "calls_ws_per_second": Meaning("calls a second over WebSocket, no failure over 6 s", "calls/s", "higher"),
+    "phones_cpu": Meaning("CPU of 10,000 phones behind NAT, kept reachable", "% of a core", "lower"),
+    "phones_memory": Meaning("memory with them (PSS)", "MB", "lower"),
+    "flood_failures": Meaning("failed calls in a flood of 20,000 REGISTER/s", "calls", "lower", 0),
+    "flood_cpu": Meaning("CPU of all in that flood", "% of a core", "lower"),
+    "flood_setup_p99_before": Meaning("set-up delay of the same calls before it, 99 %", "ms", "lower"),
+    "flood_setup_p99": Meaning("set-up delay in the flood, 99 %", "ms", "lower"),
     "soak_failures": Meaning("failed calls of the long run", "calls", "lower", 0),
     "soak_longest_pause": Meaning("longest pause of the long run", "ms", "lower", 20),
-    "soak_memory_growth": Meaning("memory gained in the long run (PSS)", "MB", "lower"),
+    "soak_memory_growth": Meaning("memory gained from 100,000 to 1,000,000 calls (PSS)", "MB", "lower"),
 }
 
 GOAL_RATE = 3000  # where pauses and costs are taken by a program that sustains it
@@ -47,7 +57,14 @@ RECOVERY_SECONDS = 5  # after a rate that was too much: its retransmissions and 
 OTHERS_SHARE = 0.05  # of the core, taken by programs that aren't measured: the figures are then blurred
 STALL_MS = 10  # a turn of the load longer than this blurs its figures: the machine did something else
 SOAK_RATE = 1000
-SOAK_SECONDS = 1800
+SOAK_SECONDS = (100, 900)  # 100,000 calls, then as many as make 1,000,000
+STREAM_STEPS = (200, 500, 1000, 1500, 2000)
+STREAM_SECONDS = 6
+PHONES_SECONDS = 60
+FLOOD_RATE = 20_000
+FLOOD_SOURCES = 1000
+FLOOD_SECONDS = 20
+CALLS_IN_THE_FLOOD = 20  # a second, each for a second: so many at a time
 
 Say = Callable[[str], None]
 
@@ -168,12 +185,65 @@ class Measurement:
         self.note("setup_p99", report.fields["setup_ms"]["p99"] if told else None)
 
     def long_run(self) -> None:
-        """Note what SOAK_SECONDS of calls break, stop or leave behind."""
+        """Note what a million calls break, stop or leave behind; memory is compared after the same rest."""
+        first, second = SOAK_SECONDS
+        early = self.calls(SOAK_RATE, first, probe=True)
         before = process.memory(self.node.roles)
-        report = self.calls(SOAK_RATE, SOAK_SECONDS, probe=True)
-        self.note("soak_failures", report.failed)
-        self.note("soak_longest_pause", report.fields["probe"]["longest_ms"])
-        self.note("soak_memory_growth", process.memory(self.node.roles).pss_mb - before.pss_mb)
+        late = self.calls(SOAK_RATE, second, probe=True)
+        after = process.memory(self.node.roles)
+        self.note("soak_failures", early.failed + late.failed)
+        pauses = [report.fields["probe"]["longest_ms"] for report in (early, late)]
+        self.note("soak_longest_pause", max(pauses))
+        # a program that was started anew after a failure has another memory
+        same = early.clean and late.clean
+        self.note("soak_memory_growth", after.pss_mb - before.pss_mb if same else None)
+
+    def over(self, transport: str) -> None:
+        """Note the highest of STREAM_STEPS without a failure, and what a call cost there.
+
+        transport: "tls" or "ws", as in the names of the figures; the load is aimed at it.
+        """
+        best, cpu_us = 0, None
+        for rate in STREAM_STEPS:
+            report = self.calls(rate, STREAM_SECONDS)
+            if not report.clean:
+                break
+            best, cpu_us = rate, report.cpu_us / report.succeeded
+        self.note(f"calls_{transport}_per_second", best)
+        self.note(f"call_{transport}_cpu", cpu_us)
+
+    def phones(self) -> None:
+        """Note what phones behind a NAT cost that do nothing but stay registered and reachable."""
+        report = self.load.phones(PHONES_SECONDS, self.node.roles)
+        asked = f"{report.fields['asked']:,} OPTIONS answered, {report.fields['kept_alive']:,} CRLF sent"
+        verdict = "no failure" if report.clean else report.in_words()
+        self.bench.say(f"{self.name}: {USERS:,} phones for {PHONES_SECONDS} s: {asked}, {verdict}")
+        share = report.cpu_share
+        self.note("phones_cpu", share if report.clean else None)
+        self.note("phones_memory", process.memory(self.node.roles).pss_mb)
+
+    def flood(self) -> None:
+        """Note how calls fare before a flood from everywhere, and in it."""
+        self.registrations("")
+        before = self._calls_of_a_town("before the flood")
+        limit_seconds = FLOOD_SECONDS + RECOVERY_SECONDS + 60
+        with self.load.flood(FLOOD_RATE, FLOOD_SOURCES, limit_seconds):
+            self.bench.rest(1)
+            during = self._calls_of_a_town("in the flood")
+        self.note("flood_failures", during.failed)
+        self.note("flood_cpu", during.cpu_share)
+        self.note("flood_setup_p99_before", before.fields["setup_ms"]["p99"])
+        self.note("flood_setup_p99", during.fields["setup_ms"]["p99"])
+
+    def _calls_of_a_town(self, when: str) -> Report:
+        report = self.load.calls(CALLS_IN_THE_FLOOD, FLOOD_SECONDS, self.node.roles, hold_seconds=1.0)
+        said = "no failure" if report.clean else report.in_words()
+        repeated = report.fields["retransmissions"]
+        self.bench.say(
+            f"{self.name}: {CALLS_IN_THE_FLOOD} calls/s {when}: {said}, {repeated} retransmissions"
+        )
+        process.check_alive(self.node.roles)
+        return report
 
     def everything(self, highest: int = GOAL_RATE) -> None:
         """All figures that a program gives. highest: the rate at which its calls are weighed, where it
@@ -231,17 +301,27 @@ def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
     """
     load = bench.load
 
-    def ours(engine: beffroi.Engine) -> Start:
-        return partial(beffroi.running, core=bench.core, load=load, port=bench.port, engine=engine)
+    def ours(engine: beffroi.Engine, shape: beffroi.Shape = "plain") -> Start:
+        return partial(
+            beffroi.running, core=bench.core, load=load, port=bench.port, engine=engine, shape=shape
+        )
 
     bench.say(f"{BEFFROI}: Python {python_version()}")
     own = _measured(bench, BEFFROI, load, ours("passthrough"), Measurement.everything)
     yield from own
     (rate,) = [int(figure.value or 0) for figure in own if figure.name == "call_cpu_rate"]
     yield from _measured(bench, BEFFROI, load, ours("auto"), partial(_with_media, highest=rate))
+    for transport, offset in (("tls", 1), ("ws", 2)):
+        aimed = replace(load, transport=f"{transport}:{bench.port + offset}")
+        over = partial(Measurement.over, transport=transport)
+        bench.say(f"over {transport.upper()}:")
+        yield from _measured(bench, BEFFROI, aimed, ours("passthrough", "streams"), over)
+    yield from _measured(bench, BEFFROI, load, ours("passthrough"), Measurement.phones)
+    yield from _measured(bench, BEFFROI, load, ours("passthrough", "strangers"), Measurement.flood)
     as_ours = partial(Measurement.everything, highest=rate)
     theirs = partial(kamailio.running, core=bench.core, load=load, port=bench.port)
     yield from _measured(bench, kamailio.NAME, load, theirs, as_ours)
+    yield from _measured(bench, kamailio.NAME, load, partial(theirs, flood=True), Measurement.flood)
     for peer in peers:
         aimed = Load(load.program, load.core, f"127.0.0.1:{peer.port}", load.port)
         there = partial(_peer, port=peer.port, core=bench.core)

@@ -1,4 +1,4 @@
-/* sipload: SIP load over UDP on loopback, for scripts/bench. One thread, one JSON line on standard output.
+/* sipload: SIP load on loopback, for scripts/bench. One thread, one JSON line on standard output.
  *
  *   sipload register --target 127.0.0.1:5060 --first 10000 --users 10000 [--window 32] [--rate 500]
  *       each user registers once: REGISTER, challenge, REGISTER with credentials, 200
@@ -6,13 +6,21 @@
  *       open loop: a call starts every 1/rate second whether or not the earlier ones fare well.
  *       INVITE, challenge, ACK, INVITE with credentials, 180, 200, ACK, hold, BYE, 200. Both ends are here;
  *       the callees (as many as the users) must be registered before, with `register` and the same --port
+ *       --transport tls:17101 --connections 50 (or tcp:, ws:): calls over that many connections a side. The
+ *       callees register over theirs first; neither this nor the handshakes are part of what is measured
+ *   sipload phones --target 127.0.0.1:5060 --first 10000 --users 10000 --sources 10000 --seconds 60
+ *       each phone registers from an address of its own (127.1.0.0/16), as if from behind a NAT; then it answers
+ *       what it is asked and sends a double CRLF every 30 s (RFC 5626 section 3.5.1). Only this is measured
+ *   sipload flood --target 127.0.0.1:5060 --rate 20000 --sources 1000 --seconds 20
+ *       REGISTER without credentials from that many addresses (127.2.0.0/16), whatever is answered
  *   sipload first --target 127.0.0.1:5060 --seconds 30
  *       OPTIONS every 2 ms until something answers; gives the instant on CLOCK_MONOTONIC
  *   sipload mirror --target 127.0.0.1:5060 --seconds 60 [--drop-every 30]
  *       the least that can stand for a PBX: challenges, then passes datagrams on; shows the load's own ceiling,
  *       and its retransmissions when datagrams are dropped
  *
- * A user EXT has the password pwEXT. Sockets: PORT calls, PORT+1 is called and registers, PORT+2 probes.
+ * A user EXT has the password pwEXT. Sockets: PORT calls, PORT+1 is called and registers, PORT+2 probes, PORT+3
+ * floods.
  * What is being measured never shares a retransmission or a pause with what measures it: the probe's answers
  * carry the kernel's time of arrival. Only 127.0.0.0/8 is ever sent to, whatever a peer writes in its Contact.
  *
@@ -28,9 +36,12 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -40,7 +51,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,6 +66,12 @@ enum {
     MAX_CALLS = 32768, /* at one time, and as many called legs */
     MAX_PIDS = 64,
     MAX_WINDOW = 4096,
+    MAX_FD = 20000,
+    MAX_CONNECTIONS = 1000, /* a side */
+    MAX_SOURCES = 16000,
+    STREAM_BYTES = 1 << 16,      /* unread of one connection */
+    UNSENT_BYTES = 4 << 20,      /* of one connection; beyond it messages are lost, and their calls fail */
+    EVENTS_A_TURN = 256,
     LEG_BUCKETS = 65536,
     PROBES = 16384,          /* 32 s of one every 2 ms */
     READS_A_TURN = 64,       /* so that no socket starves the timers */
@@ -60,12 +79,13 @@ enum {
     CHALLENGES_A_REQUEST = 2 /* the second is for a nonce gone stale */
 };
 
-static const double T1 = 0.5, T2 = 4.0, TRANSACTION_SECONDS = 32.0, PROBE_SECONDS = 0.002, REST_SECONDS = 1.0;
+static const double T1 = 0.5, T2 = 4.0, TRANSACTION_SECONDS = 32.0, PROBE_SECONDS = 0.002, REST_SECONDS = 1.0, KEEP_ALIVE_SECONDS = 30.0;
 
 static struct {
     const char *command, *domain, *algorithm;
     struct sockaddr_in target;
-    int first, users, callees, window, port, seconds, drop_every;
+    int first, users, callees, window, port, seconds, drop_every, sources, connections, stream_port;
+    enum transport { UDP, TCP, TLS, WS } transport;
     double rate, hold_seconds, drain_seconds;
     bool reuse_nonce, probe;
     int pids[MAX_PIDS], pid_count;
@@ -77,6 +97,8 @@ static struct {
              .window = 32,
              .port = 17000,
              .seconds = 10,
+             .sources = 1,
+             .connections = 50,
              .hold_seconds = 0.5,
              .drain_seconds = 5};
 
@@ -84,8 +106,12 @@ static struct {
     long started, succeeded, timeouts, retransmissions, challenged, hung_up, unanswerable, no_room, legs_unacknowledged;
     long by_status[700];
     long probes_sent, probes_answered;
+    long asked, kept_alive, flooded, flood_answered, disconnected, unsent;
     double busiest_turn_seconds;
 } counts;
+
+static const char *const VIA[] = {"UDP", "TCP", "TLS", "WS"};
+static const char *const CONTACT[] = {"", ";transport=tcp", ";transport=tls", ";transport=ws"};
 
 static volatile sig_atomic_t interrupted;
 
@@ -292,22 +318,217 @@ static void fire_timers(void) {
 
 /* ---- sockets ---- */
 
+enum side { NOBODY, CALLING, CALLED, PROBING, FLOODING };
+
 static int caller_socket, callee_socket, probe_socket;
+static unsigned char sides[MAX_FD]; /* whose socket or connection it is */
+static int poller;                  /* epoll of all that isn't one of these three */
 
 static bool is_loopback(const struct sockaddr_in *address) { return ntohl(address->sin_addr.s_addr) >> 24 == 127; }
 
-static int open_socket(int port) {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, bytes = 16 << 20;
+static int open_socket(uint32_t host, int port, enum side side) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, bytes = side == PROBING || host == INADDR_LOOPBACK ? 16 << 20 : 1 << 16;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || fd >= MAX_FD) fail("no more than %d sockets", MAX_FD);
+    address.sin_addr.s_addr = htonl(host);
+    sides[fd] = (unsigned char)side;
     /* root may pass the system's limit; without it the limit is still better than the default */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes)) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address)) fail("can't bind 127.0.0.1:%d: %s", port, strerror(errno));
+    if (bind(fd, (struct sockaddr *)&address, sizeof address)) fail("can't bind %s:%d: %s", inet_ntoa(address.sin_addr), port, strerror(errno));
     return fd;
 }
 
+static void watch(int fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event)) fail("can't watch a socket: %s", strerror(errno));
+}
+
+/* So many sockets, each at an address of its own in network/16. */
+static int *open_sources(uint32_t network, int port, enum side side) {
+    int *fds = calloc((size_t)options.sources, sizeof *fds);
+    if (!fds) fail("no memory for %d sources", options.sources);
+    for (int i = 0; i < options.sources; i++) watch(fds[i] = open_socket(network + (uint32_t)(i / 250) * 256 + (uint32_t)(i % 250) + 1, port, side));
+    return fds;
+}
+
+/* ---- connections: TCP, TLS, WebSocket (RFC 7118); messages are cut out of the stream (RFC 3261 section 18.3) ---- */
+
+struct connection {
+    int fd;
+    bool gone;
+    SSL *ssl;
+    char in[STREAM_BYTES + 1], *out;
+    size_t in_used, out_used;
+};
+
+static struct connection *connection_of[MAX_FD];
+static int *callers, *callees; /* the connections of each side */
+static int unsent_connections;
+
+static void lose(struct connection *connection) {
+    if (!connection->gone) counts.disconnected++;
+    connection->gone = true;
+    epoll_ctl(poller, EPOLL_CTL_DEL, connection->fd, NULL);
+}
+
+static ssize_t read_some(struct connection *connection, char *to, size_t size) {
+    if (!connection->ssl) return read(connection->fd, to, size);
+    int length = SSL_read(connection->ssl, to, (int)size);
+    if (length > 0) return length;
+    errno = SSL_get_error(connection->ssl, length) == SSL_ERROR_WANT_READ ? EAGAIN : EPIPE;
+    return -1;
+}
+
+static ssize_t write_some(struct connection *connection, const char *data, size_t size) {
+    if (!connection->ssl) return write(connection->fd, data, size);
+    int length = SSL_write(connection->ssl, data, (int)size);
+    if (length > 0) return length;
+    errno = SSL_get_error(connection->ssl, length) == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+    return -1;
+}
+
+static void send_unsent(struct connection *connection) {
+    size_t sent = 0;
+    while (sent < connection->out_used && !connection->gone) {
+        ssize_t length = write_some(connection, connection->out + sent, connection->out_used - sent);
+        if (length > 0) sent += (size_t)length;
+        else if (errno == EAGAIN) break;
+        else lose(connection);
+    }
+    memmove(connection->out, connection->out + sent, connection->out_used - sent);
+    connection->out_used -= sent;
+    if (!connection->out_used) unsent_connections--;
+}
+
+/* RFC 6455 section 5.2: one text frame, masked as a client must, with a key of zero. */
+static size_t frame(char *to, size_t length) {
+    if (options.transport != WS) return 0;
+    if (length < 126) {
+        memcpy(to, (char[]){(char)0x81, (char)(0x80 | length), 0, 0, 0, 0}, 6);
+        return 6;
+    }
+    memcpy(to, (char[]){(char)0x81, (char)(0x80 | 126), (char)(length >> 8), (char)length, 0, 0, 0, 0}, 8);
+    return 8;
+}
+
+static void stream(struct connection *connection, const char *data, size_t length) {
+    if (connection->gone) return;
+    if (connection->out_used + length + 8 > UNSENT_BYTES) {
+        counts.unsent++;
+        return;
+    }
+    bool waiting = connection->out_used > 0;
+    connection->out_used += frame(connection->out + connection->out_used, length);
+    memcpy(connection->out + connection->out_used, data, length);
+    connection->out_used += length;
+    if (waiting) return;
+    unsent_connections++;
+    send_unsent(connection);
+}
+
+static void open_websocket(int fd) {
+    char data[1024];
+    size_t used = 0;
+    int length = snprintf(data, sizeof data,
+                          "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Key: c2lwbG9hZCBvbiBsb29wYg==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n",
+                          options.stream_port);
+    if (write(fd, data, (size_t)length) != length) fail("the WebSocket can't be asked for");
+    while (used < sizeof data - 1 && !memmem(data, used, "\r\n\r\n", 4)) {
+        ssize_t more = read(fd, data + used, 1); /* no byte of what follows */
+        if (more <= 0) fail("the WebSocket was refused");
+        used += (size_t)more;
+    }
+    data[used] = 0;
+    if (!strstr(data, " 101 ")) fail("the WebSocket was refused: %.60s", data);
+}
+
+static int connect_one(enum side side, SSL_CTX *tls) {
+    struct connection *connection = calloc(1, sizeof *connection);
+    struct sockaddr_in to = options.target;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    to.sin_port = htons((uint16_t)options.stream_port);
+    if (!connection || !(connection->out = malloc(UNSENT_BYTES)) || fd < 0 || fd >= MAX_FD) fail("no room for a connection");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to)) fail("can't connect to port %d: %s", options.stream_port, strerror(errno));
+    if (tls) {
+        connection->ssl = SSL_new(tls);
+        if (!connection->ssl || !SSL_set_fd(connection->ssl, fd) || SSL_connect(connection->ssl) != 1) fail("the TLS handshake failed");
+    }
+    if (options.transport == WS) open_websocket(fd);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    connection->fd = fd;
+    connection_of[fd] = connection;
+    sides[fd] = (unsigned char)side;
+    watch(fd);
+    return fd;
+}
+
+static int *connect_side(enum side side, SSL_CTX *tls) {
+    int *fds = calloc((size_t)options.connections, sizeof *fds);
+    if (!fds) fail("no memory for %d connections", options.connections);
+    for (int i = 0; i < options.connections; i++) fds[i] = connect_one(side, tls);
+    return fds;
+}
+
+static void connect_all(void) {
+    /* The program's pair is its own, made a moment ago: there is nobody to check it with. */
+    SSL_CTX *tls = options.transport == TLS ? SSL_CTX_new(TLS_client_method()) : NULL;
+    if (options.transport == TLS && !tls) fail("no TLS here");
+    if (tls) SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    callers = connect_side(CALLING, tls);
+    callees = connect_side(CALLED, tls);
+}
+
+static int caller_fd(int user) { return callers ? callers[user % options.connections] : caller_socket; }
+
+static int callee_fd(int user) { return callees ? callees[user % options.connections] : callee_socket; }
+
+/* The bytes of the first whole message, and where it starts; 0 while there is none. */
+static size_t whole_message(struct connection *connection, char **start) {
+    char *data = connection->in, *end = data + connection->in_used;
+    *end = 0;
+    if (options.transport == WS) {
+        unsigned char *head = (unsigned char *)data;
+        if (end - data < 4) return 0;
+        if (head[0] != 0x81 || head[1] > 126) fail("a WebSocket frame that is no SIP message: %02x %02x", head[0], head[1]);
+        size_t length = head[1] == 126 ? (size_t)(head[2] << 8 | head[3]) : head[1];
+        *start = data + (head[1] == 126 ? 4 : 2);
+        return (size_t)(end - *start) >= length ? length : 0;
+    }
+    while (data < end && (*data == '\r' || *data == '\n')) data++; /* 7.5, and a pong of RFC 5626 */
+    *start = data;
+    char *blank = strstr(data, "\r\n\r\n"), *length = strcasestr(data, "\r\nContent-Length:");
+    if (!blank || !length || length > blank) return 0;
+    size_t whole = (size_t)(blank + 4 - data) + (size_t)atoi(length + 17);
+    return (size_t)(end - data) >= whole ? whole : 0;
+}
+
+static void read_connection(struct connection *connection, void (*take)(int, const char *, const struct sockaddr_in *, double)) {
+    ssize_t more;
+    while ((more = read_some(connection, connection->in + connection->in_used, STREAM_BYTES - connection->in_used)) > 0) {
+        size_t length;
+        char *start;
+        connection->in_used += (size_t)more;
+        while (connection->in_used && (length = whole_message(connection, &start))) {
+            char saved = start[length];
+            start[length] = 0;
+            take(connection->fd, start, &options.target, 0);
+            start[length] = saved;
+            connection->in_used -= (size_t)(start + length - connection->in);
+            memmove(connection->in, start + length, connection->in_used);
+        }
+        if (connection->in_used == STREAM_BYTES) fail("a message longer than %d bytes", STREAM_BYTES);
+    }
+    if (more == 0 || errno != EAGAIN) lose(connection);
+}
+
 static void transmit(int fd, const char *data, size_t length, const struct sockaddr_in *to) {
+    if (connection_of[fd]) {
+        stream(connection_of[fd], data, length);
+        return;
+    }
     if (!is_loopback(to)) fail("refuses to send to %s: loopback only", inet_ntoa(to->sin_addr));
     /* a datagram that can't leave is a lost one, and retransmission mends it */
     (void)sendto(fd, data, length, 0, (const struct sockaddr *)to, sizeof *to);
@@ -345,10 +566,11 @@ struct exchange {
     bool proceeding; /* 17.1.1.2: a provisional answer ends the retransmissions of an INVITE */
 };
 
-static void start_exchange(struct exchange *exchange, int fd, const struct sockaddr_in *to, bool invite) {
+static void start_exchange(struct exchange *exchange, int fd, const struct sockaddr_in *to, bool invite, bool answer) {
     exchange->fd = fd;
     exchange->to = *to;
-    exchange->next_seconds = T1;
+    /* 17.1.1.2, 17.1.2.2: nothing is repeated over a connection, but for the 2xx of an INVITE (13.3.1.4) */
+    exchange->next_seconds = connection_of[fd] && !answer ? 2 * TRANSACTION_SECONDS : T1;
     exchange->cap_seconds = invite ? TRANSACTION_SECONDS : T2; /* 17.1.1.2: Timer A has no cap; 17.1.2.2: Timer E has T2 */
     exchange->gives_up_at = now() + TRANSACTION_SECONDS;
     exchange->proceeding = false;
@@ -466,17 +688,22 @@ static double process_seconds(int pid) {
     return seconds;
 }
 
-static double seconds_before[MAX_PIDS];
+static double seconds_before[MAX_PIDS], watched_from;
 
 static void read_processes(double seconds[MAX_PIDS]) {
     for (int i = 0; i < options.pid_count; i++) seconds[i] = process_seconds(options.pids[i]);
 }
 
-/* "cpu_us": {"PID": microseconds since read_processes, ...} */
+static void watch_processes(void) {
+    watched_from = now();
+    read_processes(seconds_before);
+}
+
+/* "cpu_us": {"PID": microseconds since watch_processes, ...} */
 static void print_processes(void) {
     double after[MAX_PIDS];
     read_processes(after);
-    printf(", \"cpu_us\": {");
+    printf(", \"watched_seconds\": %.3f, \"cpu_us\": {", now() - watched_from);
     for (int i = 0; i < options.pid_count; i++)
         printf("%s\"%d\": %.0f", i ? ", " : "", options.pids[i], (after[i] - seconds_before[i]) * 1e6);
     printf("}");
@@ -493,7 +720,8 @@ struct registration {
 };
 
 static struct registration registrations[MAX_WINDOW];
-static int next_user;
+static int next_user, first_registered;
+static int *phones; /* the sockets that they register from, where each has one of its own */
 static double start_of_run;
 static struct timer start_timer;
 
@@ -520,18 +748,18 @@ static void send_register(struct registration *registration) {
     struct challenge *challenge = &challenges[registration->user];
     struct text out = {registration->exchange.data, 0, MAX_MESSAGE};
     char uri[128];
-    int extension = options.first + registration->user, slot = (int)(registration - registrations), port = options.port + 1;
+    int extension = first_registered + registration->user, slot = (int)(registration - registrations), port = options.port + 1;
     snprintf(uri, sizeof uri, "sip:%s", options.domain);
     registration->cseq++;
-    add(&out, "REGISTER %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d;rport;branch=z9hG4bKr%x-%x-%x\r\nMax-Forwards: 70\r\n", uri, port, slot,
+    add(&out, "REGISTER %s SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:%d;rport;branch=z9hG4bKr%x-%x-%x\r\nMax-Forwards: 70\r\n", uri, VIA[options.transport], port, slot,
         registration->user, registration->cseq);
     add(&out, "From: <sip:%d@%s>;tag=r%x\r\nTo: <sip:%d@%s>\r\n", extension, options.domain, registration->user, extension, options.domain);
     add(&out, "Call-ID: r-%x-%x-%x@127.0.0.1\r\nCSeq: %d REGISTER\r\n", slot, registration->user, getpid(), registration->cseq);
-    add(&out, "Contact: <sip:%d@127.0.0.1:%d>\r\nExpires: 3600\r\nUser-Agent: sipload\r\n", extension, port);
+    add(&out, "Contact: <sip:%d@127.0.0.1:%d%s>\r\nExpires: 3600\r\nUser-Agent: sipload\r\n", extension, port, CONTACT[options.transport]);
     if (challenge->known) add_credentials(&out, challenge, extension, "REGISTER", uri);
     add(&out, "Content-Length: 0\r\n\r\n");
     registration->exchange.length = out.used;
-    start_exchange(&registration->exchange, callee_socket, &options.target, false);
+    start_exchange(&registration->exchange, phones ? phones[registration->user % options.sources] : callee_fd(registration->user), &options.target, false, false);
     set_timer(&registration->timer, exchange_deadline(&registration->exchange), registration_due, registration);
 }
 
@@ -619,8 +847,8 @@ static void add_offer(struct text *out, int port) {
 /* The headers that every request of a call has, up to the CSeq. */
 static void add_call_headers(struct text *out, const struct call *call, const char *method, const char *uri, int cseq) {
     int slot = (int)(call - calls), extension = options.first + call->user;
-    add(out, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d;rport;branch=z9hG4bK%x-%x-%x%s\r\nMax-Forwards: 70\r\n", method, uri,
-        options.port, call->serial, getpid(), cseq, strcmp(method, "ACK") == 0 ? "a" : "");
+    add(out, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:%d;rport;branch=z9hG4bK%x-%x-%x%s\r\nMax-Forwards: 70\r\n", method, uri,
+        VIA[options.transport], options.port, call->serial, getpid(), cseq, strcmp(method, "ACK") == 0 ? "a" : "");
     add(out, "From: <sip:%d@%s>;tag=c%x\r\n", extension, options.domain, call->serial);
     add(out, "To: <sip:%d@%s>%s%s\r\n", call->callee, options.domain, *call->remote_tag ? ";tag=" : "", call->remote_tag);
     add(out, "Call-ID: c-%x-%x-%x@127.0.0.1\r\nCSeq: %d %s\r\n", slot, call->serial, getpid(), cseq, method);
@@ -635,14 +863,15 @@ static void send_invite(struct call *call) {
     char uri[128];
     snprintf(uri, sizeof uri, "sip:%d@%s", call->callee, options.domain);
     add_call_headers(&out, call, "INVITE", uri, ++call->cseq);
-    add(&out, "Contact: <sip:%d@127.0.0.1:%d>\r\nUser-Agent: sipload\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n", extension, options.port);
+    add(&out, "Contact: <sip:%d@127.0.0.1:%d%s>\r\nUser-Agent: sipload\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n", extension, options.port,
+        CONTACT[options.transport]);
     if (challenge->known && (options.reuse_nonce || call->challenges)) {
         add_credentials(&out, challenge, extension, "INVITE", uri);
         call->invited_at = now();
     }
     add_offer(&out, 40000);
     call->exchange.length = out.used;
-    start_exchange(&call->exchange, caller_socket, &options.target, true);
+    start_exchange(&call->exchange, caller_fd(call->user), &options.target, true, false);
     set_timer(&call->timer, exchange_deadline(&call->exchange), call_due, call);
 }
 
@@ -652,19 +881,20 @@ static void send_ack(const struct call *call, int cseq) {
     struct text out = {data, 0, sizeof data};
     add_call_headers(&out, call, "ACK", call->remote_target, cseq);
     add(&out, "%sContent-Length: 0\r\n\r\n", call->routes);
-    transmit(caller_socket, data, out.used, &call->next_hop);
+    transmit(caller_fd(call->user), data, out.used, &call->next_hop);
 }
 
 /* 17.1.1.3: made from the answer alone, so that a late 4xx of a call already over is quieted too. */
-static void acknowledge_failure(const struct message *message) {
+static void acknowledge_failure(int fd, const struct message *message) {
     char data[MAX_MESSAGE];
     struct text out = {data, 0, sizeof data};
     struct slice to = header(message, "To", "t", 0), from = header(message, "From", "f", 0);
     struct slice branch = parameter(header(message, "Via", "v", 0), "branch"), call_id = header(message, "Call-ID", "i", 0);
-    add(&out, "ACK %.*s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d;rport;branch=%.*s\r\n", SLICE(address_uri(to)), options.port, SLICE(branch));
+    add(&out, "ACK %.*s SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:%d;rport;branch=%.*s\r\n", SLICE(address_uri(to)), VIA[options.transport], options.port,
+        SLICE(branch));
     add(&out, "Max-Forwards: 70\r\nFrom: %.*s\r\nTo: %.*s\r\nCall-ID: %.*s\r\nCSeq: %d ACK\r\nContent-Length: 0\r\n\r\n", SLICE(from), SLICE(to),
         SLICE(call_id), atoi(header(message, "CSeq", "", 0).start));
-    transmit(caller_socket, data, out.used, &options.target);
+    transmit(fd, data, out.used, &options.target);
 }
 
 static void send_bye(struct call *call) {
@@ -673,7 +903,7 @@ static void send_bye(struct call *call) {
     add(&out, "%sContent-Length: 0\r\n\r\n", call->routes);
     call->exchange.length = out.used;
     call->state = ENDING;
-    start_exchange(&call->exchange, caller_socket, &call->next_hop, false);
+    start_exchange(&call->exchange, caller_fd(call->user), &call->next_hop, false, false);
     set_timer(&call->timer, exchange_deadline(&call->exchange), call_due, call);
 }
 
@@ -736,11 +966,11 @@ static void invite_answered(struct call *call, const struct message *message, in
     }
 }
 
-static void call_answered(const struct message *message, struct slice call_id) {
+static void call_answered(int fd, const struct message *message, struct slice call_id) {
     unsigned slot, serial;
     struct slice cseq = header(message, "CSeq", "", 0);
     bool invite = memmem(cseq.start, (size_t)cseq.length, "INVITE", 6) != NULL;
-    if (invite && message->status >= 300) acknowledge_failure(message);
+    if (invite && message->status >= 300) acknowledge_failure(fd, message);
     if (sscanf(call_id.start, "c-%x-%x-", &slot, &serial) != 2 || slot >= MAX_CALLS) return;
     struct call *call = &calls[slot];
     if (call->state == FREE || call->serial != serial) return;
@@ -831,7 +1061,7 @@ static void add_answer(struct text *out, const struct message *request, const ch
     struct slice to = header(request, "To", "t", 0);
     add(out, "From: %.*s\r\nTo: %.*s%s\r\n", SLICE(header(request, "From", "f", 0)), SLICE(to), address_tag(to).length ? "" : ";tag=callee");
     add(out, "Call-ID: %.*s\r\nCSeq: %.*s\r\n", SLICE(header(request, "Call-ID", "i", 0)), SLICE(header(request, "CSeq", "", 0)));
-    add(out, "Contact: <sip:sipload@127.0.0.1:%d>\r\n", socket_port);
+    add(out, "Contact: <sip:sipload@127.0.0.1:%d%s>\r\n", socket_port, CONTACT[options.transport]);
 }
 
 static void answer_simply(int fd, int port, const struct message *request, const char *status, const struct sockaddr_in *to) {
@@ -853,30 +1083,30 @@ static void leg_due(void *owner) {
     }
 }
 
-static void leg_invited(const struct message *request, struct slice call_id, const struct sockaddr_in *from) {
+static void leg_invited(int fd, const struct message *request, struct slice call_id, const struct sockaddr_in *from) {
     struct leg *leg = find_leg(call_id);
     if (leg) { /* 17.2.1: the request came again, so does the answer */
-        transmit(callee_socket, leg->answer.data, leg->answer.length, from);
+        transmit(fd, leg->answer.data, leg->answer.length, from);
         return;
     }
     leg = take_leg(call_id);
     if (!leg) { /* the caller's side counts the 503 */
-        answer_simply(callee_socket, options.port + 1, request, "503 Service Unavailable", from);
+        answer_simply(fd, options.port + 1, request, "503 Service Unavailable", from);
         return;
     }
-    answer_simply(callee_socket, options.port + 1, request, "180 Ringing", from);
+    answer_simply(fd, options.port + 1, request, "180 Ringing", from);
     struct text out = {leg->answer.data, 0, MAX_MESSAGE};
     add_answer(&out, request, "200 OK", options.port + 1);
     add_offer(&out, 40002);
     leg->answer.length = out.used;
-    start_exchange(&leg->answer, callee_socket, from, false);
+    start_exchange(&leg->answer, fd, from, false, true);
     set_timer(&leg->timer, exchange_deadline(&leg->answer), leg_due, leg);
 }
 
-static void leg_requested(const struct message *request, const struct sockaddr_in *from) {
+static void leg_requested(int fd, const struct message *request, const struct sockaddr_in *from) {
     struct slice call_id = header(request, "Call-ID", "i", 0);
     if (equals(request->method, "INVITE")) {
-        leg_invited(request, call_id, from);
+        leg_invited(fd, request, call_id, from);
         return;
     }
     struct leg *leg = find_leg(call_id);
@@ -888,16 +1118,16 @@ static void leg_requested(const struct message *request, const struct sockaddr_i
     }
     if (leg && equals(request->method, "BYE")) release_leg(leg);
     /* a BYE that comes again is answered alike: this stands for 17.2.2's Completed state */
-    answer_simply(callee_socket, options.port + 1, request, "200 OK", from);
+    answer_simply(fd, options.port + 1, request, "200 OK", from);
 }
 
 /* What a PBX asks of the calling side in a dialog: only a BYE changes anything. */
-static void caller_requested(const struct message *request, const struct sockaddr_in *from) {
+static void caller_requested(int fd, const struct message *request, const struct sockaddr_in *from) {
     unsigned slot, serial;
     struct slice call_id = header(request, "Call-ID", "i", 0);
     if (equals(request->method, "ACK")) return;
     bool simple = equals(request->method, "BYE") || equals(request->method, "OPTIONS");
-    answer_simply(caller_socket, options.port, request, simple ? "200 OK" : "501 Not Implemented", from);
+    answer_simply(fd, options.port, request, simple ? "200 OK" : "501 Not Implemented", from);
     if (!equals(request->method, "BYE") || sscanf(call_id.start, "c-%x-%x-", &slot, &serial) != 2 || slot >= MAX_CALLS) return;
     if (calls[slot].serial != serial || calls[slot].state != HOLDING) return;
     counts.hung_up++;
@@ -963,12 +1193,18 @@ static void dispatch(int fd, const char *data, const struct sockaddr_in *from, d
     static struct message message;
     if (!is_loopback(from) || !parse(&message, data)) return;
     struct slice call_id = header(&message, "Call-ID", "i", 0);
+    enum side side = (enum side)sides[fd];
     if (message.status) {
-        if (fd == probe_socket && message.status >= 200) probe_answered(call_id, arrived_at);
-        else if (fd == callee_socket) registration_answered(&message, call_id);
-        else if (fd == caller_socket) call_answered(&message, call_id);
-    } else if (fd == callee_socket && legs) leg_requested(&message, from);
-    else if (fd == caller_socket && calls) caller_requested(&message, from);
+        if (side == PROBING && message.status >= 200) probe_answered(call_id, arrived_at);
+        else if (side == CALLED) registration_answered(&message, call_id);
+        else if (side == CALLING) call_answered(fd, &message, call_id);
+        else if (side == FLOODING) counts.flood_answered++;
+    } else if (side == CALLED && legs) leg_requested(fd, &message, from);
+    else if (side == CALLING && calls) caller_requested(fd, &message, from);
+    else if (side == CALLED) { /* a keep-alive */
+        counts.asked++;
+        answer_simply(fd, options.port + 1, &message, "200 OK", from);
+    }
 }
 
 static void drain(int fd, void (*take)(int, const char *, const struct sockaddr_in *, double)) {
@@ -992,16 +1228,29 @@ static void drain(int fd, void (*take)(int, const char *, const struct sockaddr_
     }
 }
 
+static void read_others(void) {
+    struct epoll_event events[EVENTS_A_TURN];
+    int count = epoll_wait(poller, events, EVENTS_A_TURN, 0);
+    for (int i = 0; i < count; i++) {
+        int fd = events[i].data.fd;
+        if (connection_of[fd]) read_connection(connection_of[fd], dispatch);
+        else drain(fd, dispatch);
+    }
+}
+
 /* Waits for a datagram or the next timer, whichever is first, and serves both. */
 static void turn(double until) {
-    struct pollfd sockets[3] = {{caller_socket, POLLIN, 0}, {callee_socket, POLLIN, 0}, {probe_socket, POLLIN, 0}};
+    struct pollfd sockets[4] = {{caller_socket, POLLIN, 0}, {callee_socket, POLLIN, 0}, {probe_socket, POLLIN, 0}, {poller, POLLIN, 0}};
     double at = heap_count && heap[1]->at < until ? heap[1]->at : until, wait = at - now();
     if (wait < 0) wait = 0;
     struct timespec timeout = {(time_t)wait, (long)((wait - (double)(time_t)wait) * 1e9)};
-    if (ppoll(sockets, 3, &timeout, NULL) < 0) return;
+    if (ppoll(sockets, 4, &timeout, NULL) < 0) return;
     double woken_at = now();
     for (int i = 0; i < 3; i++)
         if (sockets[i].revents) drain(sockets[i].fd, dispatch);
+    if (sockets[3].revents) read_others();
+    for (int fd = 0; unsent_connections && fd < MAX_FD; fd++)
+        if (connection_of[fd] && connection_of[fd]->out_used && !connection_of[fd]->gone) send_unsent(connection_of[fd]);
     fire_timers();
     double busy = now() - woken_at;
     if (busy > counts.busiest_turn_seconds) counts.busiest_turn_seconds = busy;
@@ -1027,7 +1276,8 @@ static void print_failures(void) {
             printf("%s\"%d\": %ld", first ? "" : ", ", status, counts.by_status[status]);
             first = false;
         }
-    printf("}, \"timeouts\": %ld, \"retransmissions\": %ld, \"challenged\": %ld", counts.timeouts, counts.retransmissions, counts.challenged);
+    printf("}, \"disconnected\": %ld, \"unsent\": %ld, \"timeouts\": %ld, \"retransmissions\": %ld, \"challenged\": %ld", counts.disconnected, counts.unsent, counts.timeouts, counts.retransmissions,
+           counts.challenged);
     printf(", \"own_busiest_turn_ms\": %.2f", counts.busiest_turn_seconds * 1e3);
 }
 
@@ -1042,10 +1292,21 @@ static void rest(void) {
     for (double until = now() + REST_SECONDS; now() < until && !interrupted;) turn(until);
 }
 
+/* Registers options.users users from `first` on, a window of them at a time. */
+static void register_all(int first, double until) {
+    double rate = options.rate;
+    options.rate = 0; /* that of the calls */
+    first_registered = first;
+    for (int slot = 0; slot < options.window && next_user < options.users; slot++) start_registration(&registrations[slot]);
+    while (!registrations_done() && now() < until && !interrupted) turn(until);
+    options.rate = rate;
+}
+
 static int run_register(void) {
-    callee_socket = open_socket(options.port + 1);
+    callee_socket = open_socket(INADDR_LOOPBACK, options.port + 1, CALLED);
+    first_registered = options.first;
     double own = process_seconds(getpid());
-    read_processes(seconds_before);
+    watch_processes();
     start_of_run = now();
     double until = start_of_run + options.seconds;
     if (options.rate > 0) start_due_registration(NULL);
@@ -1099,12 +1360,19 @@ static void print_calls(double launch_seconds, double own_seconds) {
 }
 
 static int run_calls(void) {
-    caller_socket = open_socket(options.port);
-    callee_socket = open_socket(options.port + 1);
-    probe_socket = open_socket(options.port + 2);
+    caller_socket = open_socket(INADDR_LOOPBACK, options.port, CALLING);
+    callee_socket = open_socket(INADDR_LOOPBACK, options.port + 1, CALLED);
+    probe_socket = open_socket(INADDR_LOOPBACK, options.port + 2, PROBING);
     prepare_calls();
+    if (options.transport != UDP) {
+        connect_all();
+        register_all(options.callees, now() + 60);
+        if (counts.succeeded < options.users) fail("only %ld of %d callees could register", counts.succeeded, options.users);
+        memset(&counts, 0, sizeof counts);
+        memset(challenges, 0, (size_t)options.users * sizeof *challenges);
+    }
     double own = process_seconds(getpid());
-    read_processes(seconds_before);
+    watch_processes();
     start_of_run = now();
     probing = options.probe;
     probe_due(NULL);
@@ -1119,6 +1387,62 @@ static int run_calls(void) {
     return 0;
 }
 
+/* ---- phones that are registered, and kept so ---- */
+
+static struct timer keep_alive_timer;
+
+static void keep_alive_due(void *owner) {
+    transmit(phones[counts.kept_alive++ % options.sources], "\r\n\r\n", 4, &options.target);
+    set_timer(&keep_alive_timer, keep_alive_timer.at + KEEP_ALIVE_SECONDS / options.sources, keep_alive_due, owner);
+}
+
+static int run_phones(void) {
+    phones = open_sources(0x7f010000, options.port + 1, CALLED);
+    register_all(options.first, now() + 60);
+    long registered = counts.succeeded;
+    counts.asked = 0;
+    watch_processes();
+    double began = now();
+    set_timer(&keep_alive_timer, began, keep_alive_due, NULL);
+    while (now() < began + options.seconds && !interrupted) turn(began + options.seconds);
+    printf("{\"command\": \"phones\", \"started\": %d, \"succeeded\": %ld, \"failed\": %ld, \"seconds\": %.3f, \"per_second\": %.1f", options.users,
+           registered, options.users - registered, now() - began, (double)counts.asked / (now() - began));
+    printf(", \"asked_per_second\": 0, \"asked\": %ld, \"kept_alive\": %ld", counts.asked, counts.kept_alive);
+    print_failures();
+    print_processes();
+    printf("}\n");
+    return registered == options.users ? 0 : 1;
+}
+
+/* ---- flood: REGISTER without end from everywhere ---- */
+
+static void flood_one(int fd, long number) {
+    char data[MAX_MESSAGE];
+    struct text out = {data, 0, sizeof data};
+    int extension = options.first + (int)(number % options.users);
+    add(&out, "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d;rport;branch=z9hG4bKf%lx\r\nMax-Forwards: 70\r\n", options.domain, options.port + 3, number);
+    add(&out, "From: <sip:%d@%s>;tag=f%lx\r\nTo: <sip:%d@%s>\r\nCall-ID: f-%lx-%x\r\nCSeq: 1 REGISTER\r\n", extension, options.domain, number, extension,
+        options.domain, number, getpid());
+    add(&out, "Contact: <sip:%d@127.0.0.1:%d>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n", extension, options.port + 3);
+    transmit(fd, data, out.used, &options.target);
+}
+
+static int run_flood(void) {
+    int *fds = open_sources(0x7f020000, options.port + 3, FLOODING);
+    double began = now(), own = process_seconds(getpid());
+    while (now() < began + options.seconds && !interrupted) {
+        long due = (long)((now() - began) * options.rate);
+        while (counts.flooded < due) {
+            flood_one(fds[counts.flooded % options.sources], counts.flooded);
+            counts.flooded++;
+        }
+        turn(now() + 0.001);
+    }
+    printf("{\"command\": \"flood\", \"sent\": %ld, \"answered\": %ld, \"seconds\": %.3f, \"own_cpu_us\": %.0f}\n", counts.flooded, counts.flood_answered,
+           now() - began, (process_seconds(getpid()) - own) * 1e6);
+    return 0;
+}
+
 static bool first_answered;
 
 static void take_first(int fd, const char *data, const struct sockaddr_in *from, double arrived_at) {
@@ -1129,7 +1453,7 @@ static void take_first(int fd, const char *data, const struct sockaddr_in *from,
 }
 
 static int run_first(void) {
-    probe_socket = open_socket(options.port + 2);
+    probe_socket = open_socket(INADDR_LOOPBACK, options.port + 2, PROBING);
     double until = now() + options.seconds;
     for (int number = 0; !first_answered && now() < until && !interrupted; number++) {
         struct pollfd wait = {probe_socket, POLLIN, 0};
@@ -1170,7 +1494,7 @@ static void mirror_take(int fd, const char *data, const struct sockaddr_in *from
 }
 
 static int run_mirror(void) {
-    int fd = open_socket(ntohs(options.target.sin_port));
+    int fd = open_socket(INADDR_LOOPBACK, ntohs(options.target.sin_port), NOBODY);
     double until = now() + options.seconds;
     while (now() < until && !interrupted) {
         struct pollfd wait = {fd, POLLIN, 0};
@@ -1206,6 +1530,19 @@ static void read_domain(const char *text) {
     options.domain = text;
 }
 
+/* NAME:PORT, such as tls:5061. */
+static void read_transport(const char *text) {
+    static const char *const names[] = {"udp", "tcp", "tls", "ws"};
+    const char *colon = strchr(text, ':');
+    for (int i = TCP; colon && i <= WS; i++)
+        if (strlen(names[i]) == (size_t)(colon - text) && strncmp(text, names[i], (size_t)(colon - text)) == 0) {
+            options.transport = (enum transport)i;
+            options.stream_port = (int)number_between(colon + 1, 1, 65535, "transport");
+            return;
+        }
+    fail("--transport wants tcp:PORT, tls:PORT or ws:PORT, not \"%s\"", text);
+}
+
 static void read_option(int letter, char *text) {
     switch (letter) {
     case 't':
@@ -1223,6 +1560,9 @@ static void read_option(int letter, char *text) {
     case 'D': options.drain_seconds = number_between(text, 0, 120, "drain-seconds"); break;
     case 'P': read_pids(text); break;
     case 'x': options.drop_every = (int)number_between(text, 2, 1000000, "drop-every"); break;
+    case 'S': options.sources = (int)number_between(text, 1, MAX_SOURCES, "sources"); break;
+    case 'C': options.connections = (int)number_between(text, 1, MAX_CONNECTIONS, "connections"); break;
+    case 'T': read_transport(text); break;
     case '2': options.algorithm = "SHA-256"; break;
     case 'R': options.reuse_nonce = true; break;
     case 'b': options.probe = true; break;
@@ -1235,13 +1575,13 @@ static void read_command_line(int count, char **words) {
         {"target", 1, NULL, 't'},      {"domain", 1, NULL, 'd'}, {"first", 1, NULL, 'f'},       {"users", 1, NULL, 'n'},   {"callees", 1, NULL, 'c'},
         {"window", 1, NULL, 'w'},      {"port", 1, NULL, 'p'},   {"seconds", 1, NULL, 's'},     {"rate", 1, NULL, 'r'},    {"hold-ms", 1, NULL, 'o'},
         {"drain-seconds", 1, NULL, 'D'}, {"pids", 1, NULL, 'P'},   {"sha256", 0, NULL, '2'},      {"reuse-nonce", 0, NULL, 'R'}, {"probe", 0, NULL, 'b'},
-        {"drop-every", 1, NULL, 'x'},
+        {"drop-every", 1, NULL, 'x'},  {"sources", 1, NULL, 'S'}, {"connections", 1, NULL, 'C'}, {"transport", 1, NULL, 'T'},
         {0}};
     for (int letter; (letter = getopt_long(count, words, "", known, NULL)) != -1;) read_option(letter, optarg);
-    if (optind != count - 1) fail("one command: register, calls, first or mirror");
+    if (optind != count - 1) fail("one command: register, calls, phones, flood, first or mirror");
     options.command = words[optind];
     if (!options.target.sin_port) fail("--target is needed");
-    if (strcmp(options.command, "calls") == 0 && options.rate <= 0) fail("calls needs --rate");
+    if ((strcmp(options.command, "calls") == 0 || strcmp(options.command, "flood") == 0) && options.rate <= 0) fail("%s needs --rate", options.command);
 }
 
 int main(int count, char **words) {
@@ -1251,11 +1591,19 @@ int main(int count, char **words) {
     sigaction(SIGTERM, &on_interrupt, NULL);
     prctl(PR_SET_TIMERSLACK, 1); /* the default adds 50 us to each wait */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    signal(SIGPIPE, SIG_IGN);
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    poller = epoll_create1(EPOLL_CLOEXEC);
     caller_socket = callee_socket = probe_socket = -1;
     prepare_digest();
     if (strcmp(options.command, "register") == 0) return run_register();
     if (strcmp(options.command, "calls") == 0) return run_calls();
+    if (strcmp(options.command, "phones") == 0) return run_phones();
+    if (strcmp(options.command, "flood") == 0) return run_flood();
     if (strcmp(options.command, "first") == 0) return run_first();
     if (strcmp(options.command, "mirror") == 0) return run_mirror();
-    fail("unknown command \"%s\": register, calls, first or mirror", options.command);
+    fail("unknown command \"%s\": register, calls, phones, flood, first or mirror", options.command);
 }

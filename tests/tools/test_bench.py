@@ -8,6 +8,8 @@ import select
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -50,6 +52,8 @@ def report(failed: int = 0, rate: int = 1000, per_second: float = 1000, repeated
         "retransmissions": repeated,
         "own_busiest_turn_ms": 0.5,
         "per_second": per_second,
+        "seconds": 1.0,
+        "watched_seconds": 2.0,
         "asked_per_second": rate,
         "cpu_us": {str(os.getpid()): 100_000},
         "probe": {"sent": 10, "answered": 10, "longest_ms": 3.5},
@@ -68,19 +72,35 @@ class LoadOfAPbxThatBears(Load):
     asked: list[tuple[int, int]] = field(default_factory=list)
 
     def calls(
-        self, rate: int, seconds: int, pids: object, *, probe: bool = False, reuse_nonce: bool = False
+        self,
+        rate: int,
+        seconds: int,
+        pids: object,
+        *,
+        probe: bool = False,
+        reuse_nonce: bool = False,
+        hold_seconds: float = 0.5,
     ) -> Report:
         self.asked.append((rate, seconds))
         bears = self.most_for_long if seconds >= signalling.CONFIRM_SECONDS else self.most
         repeated = 900 if rate >= self.repeats_from else 0
         return report(failed=0 if rate <= bears else 7, rate=rate, per_second=rate, repeated=repeated)
 
+    def register(self, pids: object) -> Report:
+        return report()
+
+    @contextmanager
+    def flood(self, rate: int, sources: int, seconds: int) -> Iterator[None]:
+        self.asked.append((rate, sources))
+        yield
+        self.asked.append((0, 0))
+
 
 def pbx_that_bears(
     most: int, most_for_long: int | None = None, repeats_from: int = 1_000_000
 ) -> LoadOfAPbxThatBears:
     for_long = most_for_long or most
-    return LoadOfAPbxThatBears(Path("sipload"), 1, "127.0.0.1:9", 17_000, most, for_long, repeats_from)
+    return LoadOfAPbxThatBears(Path("sipload"), 1, "127.0.0.1:9", 17_000, "", most, for_long, repeats_from)
 
 
 def measurement(load: Load) -> signalling.Measurement:
@@ -205,6 +225,45 @@ def test_no_rate_without_a_failure_is_zero_calls_a_second_and_no_pause():
     assert value(one, "longest_pause") is None
 
 
+def test_calls_over_connections_are_weighed_at_the_highest_rate_without_a_failure():
+    one = measurement(pbx_that_bears(most=1000))
+    one.over("tls")
+    assert value(one, "calls_tls_per_second") == 1000
+    assert value(one, "call_tls_cpu") == 100.0
+
+
+def test_calls_over_connections_that_always_fail_have_no_cost():
+    one = measurement(pbx_that_bears(most=100))
+    one.over("ws")
+    assert value(one, "calls_ws_per_second") == 0
+    assert value(one, "call_ws_cpu") is None
+
+
+def test_the_calls_of_a_flood_are_made_before_it_and_while_it_lasts():
+    load = pbx_that_bears(most=5000)
+    one = measurement(load)
+    one.flood()
+    calls = (signalling.CALLS_IN_THE_FLOOD, signalling.FLOOD_SECONDS)
+    assert load.asked == [calls, (signalling.FLOOD_RATE, signalling.FLOOD_SOURCES), calls, (0, 0)]
+    assert value(one, "flood_failures") == 0
+    assert value(one, "flood_cpu") == 5.0
+
+
+def test_the_memory_of_the_long_run_is_unknown_when_the_program_was_started_anew_on_the_way():
+    one = measurement(pbx_that_bears(most=5000, most_for_long=500))
+    one.long_run()
+    assert value(one, "soak_failures") == 14
+    assert value(one, "soak_memory_growth") is None
+
+
+def test_the_long_run_is_a_million_calls():
+    load = pbx_that_bears(most=5000)
+    one = measurement(load)
+    one.long_run()
+    assert sum(rate * seconds for rate, seconds in load.asked) == 1_000_000
+    assert load.asked[0][0] * load.asked[0][1] == 100_000
+
+
 def test_a_rate_that_was_too_much_is_followed_by_a_new_start():
     one = measurement(pbx_that_bears(most=2000))
     fresh = Running({os.getpid(): "signalling"}, 9.0)
@@ -236,6 +295,23 @@ def test_the_configuration_loads_and_listens_on_loopback_alone(tmp_path: Path, e
     configuration = load_configuration(config)
     assert configuration.sip == Sip(udp=(Listen("127.0.0.1", 17_100),), tcp=(), tls=(), ws=())
     assert configuration.web == ()
+
+
+def test_the_configuration_for_connections_listens_on_the_two_ports_above(tmp_path: Path):
+    config = tmp_path / "beffroi.yaml"
+    config.write_text(beffroi.configuration_text(17_100, "passthrough", "streams"))
+    sip = load_configuration(config).sip
+    assert (sip.tls, sip.ws) == ((Listen("127.0.0.1", 17_101),), (Listen("127.0.0.1", 17_102),))
+
+
+def test_in_the_configuration_for_a_flood_loopback_may_be_banned_and_is_no_site(tmp_path: Path):
+    config = tmp_path / "beffroi.yaml"
+    config.write_text(beffroi.configuration_text(17_100, "passthrough", "strangers"))
+    assert load_configuration(config).defence.ban_loopback
+    (tmp_path / "plan.yaml").write_text(beffroi.plan_text(users=2, network=beffroi.ONE_ADDRESS))
+    networks = load_plan(tmp_path / "plan.yaml").tables.networks
+    assert networks.find("127.0.0.1")
+    assert not networks.find("127.2.0.1")
 
 
 def test_status_names_the_role_of_each_process():
