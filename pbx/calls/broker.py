@@ -94,6 +94,7 @@ class Broker:
         self._other = other
         self._pending: _Offer | None = None
         self._asking: list[Leg] = []  # whose answer to our offer comes with the ACK
+        self._unheard: list[Leg] = []  # whose answer is to be told when no offer is under way
 
     def peer_of(self, leg: Leg) -> Leg:
         """The other leg."""
@@ -130,6 +131,9 @@ class Broker:
                 self.peer_of(leg).show(name, number)
             case _:
                 pass  # late provisional responses mean nothing now
+        if self._unheard and self._pending is None:
+            leg = self._unheard.pop()
+            await self._described(leg, leg.remote_sdp, further=1)
 
     async def propose(self, leg: Leg, body: bytes) -> None:
         """Offer a leg something that nobody asked for: its sound is elsewhere after a transfer."""
@@ -193,6 +197,8 @@ class Broker:
                 await self._answer(peer, leg, peer.remote_sdp)
             elif self._pending is None:
                 await self._begin(_Offer(None, peer, told, *self._from_now, further=further, vital=vital))
+            else:
+                self._unheard.append(leg)
         except (MediaRefused, MediaMisuse, MediaUnavailable):
             return  # nothing usable was said: what was agreed before holds
 

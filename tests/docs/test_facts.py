@@ -17,8 +17,8 @@ from pbx.apps.announce import announce
 from pbx.calls import router
 from pbx.calls.router import app_of
 from pbx.configuration import Media, Sip
+from pbx.exchange import METHODS
 from pbx.signalling import DRAIN_SECONDS
-from sip.core.inspection import ALLOWED
 from tests.cli.conftest import Town
 from tests.docs.markdown import text_of
 from tests.tools.places import ROOT
@@ -67,9 +67,9 @@ def test_no_feature_code_works_yet_as_the_pages_say() -> None:
     assert "`*8`" in row("calls")[1]
 
 
-def test_transfer_is_refused_as_the_pages_say() -> None:
-    assert "REFER" not in ALLOWED
-    assert "transfer" in row("calls")[1]
+def test_transfer_works_as_the_pages_say() -> None:
+    assert "REFER" in METHODS
+    assert "transfer" in row("calls")[0]
 
 
 @pytest.mark.parametrize(

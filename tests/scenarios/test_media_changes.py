@@ -265,3 +265,22 @@ async def test_the_caller_holds_its_own_echo(world: World) -> None:
     assert b"a=recvonly" in answer.body
     alice.ack(answer)
     await town.hang_up(alice)
+
+
+@scenario()
+async def test_an_answer_that_comes_while_the_peer_offers_is_told_when_that_is_over(world: World) -> None:
+    """Alice asks for our offer and answers µ-law; Bruno's own offer waits for her, and is refused."""
+    town, alice, bruno = await talking(world)
+    alice.send("INVITE")
+    ours = await alice.expect(200)
+    bruno.send("INVITE", body=bruno.sdp(version=2).replace(b" 8 0 101", b" 8 101"))
+    await world.sleep(0.1)
+    alice.ack(ours, body=other_codecs(alice))
+    alice.reply(await alice.expect("INVITE"), 488)
+    await alice.expect("ACK")
+    await bruno.expect("488 INVITE")
+    offer = await bruno.expect("INVITE")
+    assert b"RTP/AVP 0 101" in offer.body
+    bruno.reply(offer, 200, body=other_codecs(bruno, version=3))
+    await bruno.expect("ACK")
+    await town.hang_up(alice, bruno)
