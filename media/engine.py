@@ -118,7 +118,7 @@ class LegMedia:
     lost: expected from its sequence numbers and not received; jitter_ms: RFC 3550 appendix A.8.
     silent_seconds: since its last packet, -1.0 before the first one.
     third_party_packets: from another address than the leg's, never relayed; invalid_packets: not RTP,
-    or of a payload type that wasn't negotiated.
+    or of a payload type that wasn't negotiated; limited_packets: beyond what a telephone sends in a second.
     """
 
     local: tuple[str, int]
@@ -132,6 +132,7 @@ class LegMedia:
     silent_seconds: float
     third_party_packets: int
     invalid_packets: int
+    limited_packets: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.devices import with_directory
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
-from pbx.media_process import media_addresses
+from pbx.media_process import media_addresses, plane_of
 from pbx.nat import is_private
 from pbx.people import Directory, DirectoryError, read_directory
 from sip.net.addresses import is_address
@@ -523,7 +523,17 @@ def _examine_media(settings: Configuration) -> Examination:
             "media", "passthrough", _finding("passthrough", "note", settings.path, message, "auto relays it")
         )
     addresses = " and ".join(media_addresses(settings))
-    return Examination("media", f"python (the native engine isn't built yet), {ports} of {addresses}")
+    plane = plane_of(media)
+    findings: tuple[Finding, ...] = ()
+    if plane == "python" and media.engine != "python":
+        findings = _finding(
+            "no_native_engine",
+            "warning" if media.engine == "native" else "note",
+            settings.path,
+            "the native media engine isn't compiled here: python relays sound, at more cost",
+            "install gcc, libc6-dev and python3-dev, then install Beffroi again",
+        )
+    return Examination("media", f"{plane}, {ports} of {addresses}", findings)
 
 
 def _examine_speech() -> Examination:

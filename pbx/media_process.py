@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
-from media.engines import relay
+from media.engines import native, relay
 from media.engines.inheritance import Inheritance
-from pbx.configuration import Configuration
+from pbx.configuration import Configuration, Media
 from sip.net.addresses import local_address_toward
+
+log = logging.getLogger(__name__)
 
 UNROUTED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
@@ -18,6 +21,8 @@ def run_media(configuration: Configuration, listening: socket.socket, inheritanc
     inheritance: the sockets and records of the media processes before this one.
     """
     media = configuration.media
+    plane = plane_of(media)
+    log.info("packets are moved by the %s engine", plane)
     prompts = configuration.data_dir / "prompts"
     prompts.mkdir(mode=0o700, exist_ok=True)
     relay.main(
@@ -27,7 +32,14 @@ def run_media(configuration: Configuration, listening: socket.socket, inheritanc
         prompts=prompts,
         listening=listening,
         inheritance=inheritance,
+        plane=plane,
+        threads=media.threads,
     )
+
+
+def plane_of(media: Media) -> relay.PlaneName:
+    """What moves packets with this configuration on this installation: C where it was compiled."""
+    return "native" if native.is_built() and media.engine != "python" else "python"
 
 
 def media_addresses(configuration: Configuration) -> tuple[str, ...]:

@@ -57,14 +57,18 @@ _decoder = msgspec.msgpack.Decoder(StreamRecord)
 
 
 class Inheritance:
-    """Sockets and records of the streams, named by their numbers in `wire`. pairs: what is kept now."""
+    """Sockets and records of the streams, named by their numbers in `wire`. pairs: what is kept now.
+
+    memory: RECORD_BYTES for each stream; `write`, `read` and `forget` are for streams of Python, those of C
+    have their state there (`media/native/plane.c`).
+    """
 
     def __init__(self) -> None:
         self.pairs: dict[int, Pair] = {}
         self._receiving, self._sending = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._receiving.setblocking(False)
         self._sending.setblocking(False)
-        self._memory = mmap.mmap(-1, STREAMS * RECORD_BYTES)
+        self.memory = mmap.mmap(-1, STREAMS * RECORD_BYTES)
 
     # -- the supervisor ----------------------------------------------------------------------------
 
@@ -93,7 +97,7 @@ class Inheritance:
         self.pairs.clear()
         self._receiving.close()
         self._sending.close()
-        self._memory.close()
+        self.memory.close()
 
     # -- the media process -------------------------------------------------------------------------
 
@@ -109,7 +113,7 @@ class Inheritance:
         """Remember where a stream is."""
         body = _encoder.encode(record)
         start = (number >> 1) * RECORD_BYTES
-        memory = self._memory
+        memory = self.memory
         memory[start] = 0
         memory[start + 1 : start + 1 + len(body)] = body
         memory[start] = len(body)
@@ -117,12 +121,12 @@ class Inheritance:
     def read(self, number: int) -> StreamRecord:
         """Return where a stream was. Raises NoRecord."""
         start = (number >> 1) * RECORD_BYTES
-        length = self._memory[start]
+        length = self.memory[start]
         try:
-            return _decoder.decode(self._memory[start + 1 : start + 1 + length])
+            return _decoder.decode(self.memory[start + 1 : start + 1 + length])
         except msgspec.MsgspecError as error:
             raise NoRecord(str(error)) from None
 
     def forget(self, number: int) -> None:
         """Forget a stream: its port is another one's now."""
-        self._memory[(number >> 1) * RECORD_BYTES] = 0
+        self.memory[(number >> 1) * RECORD_BYTES] = 0

@@ -568,6 +568,7 @@ def _leg_media(stream: _Stream, counts: wire.StreamCounts) -> LegMedia:
         counts.silent_seconds,
         counts.third_party_packets,
         counts.invalid_packets,
+        counts.limited_packets,
     )
 
 

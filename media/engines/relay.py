@@ -1,18 +1,12 @@
-"""The media process: a synchronous epoll loop that relays, plays and listens.
+"""The media process: a synchronous loop that obeys signalling, plays and listens, over a plane that relays.
 
-One `_Stream` is one port pair (RTP on an even port, RTCP on the odd one above, RFC 3550 section 11) and
-what the signalling process said it does. Pairs are bound ahead, registered once, and used again after a
-rest; an idle pair throws away what it gets, so a new call never hears the end of an old one.
+One `Stream` is one port pair (RTP on an even port, RTCP on the odd one above, RFC 3550 section 11) and
+what the signalling process said it does; `engines/stream.py` says whose packets count. Pairs are bound
+ahead, registered once, and used again after a rest; an idle pair throws away what it gets, so a new call
+never hears the end of an old one.
 
-```
-    leg A ──> stream A ──(number, SSRC, sequence, timestamp rewritten)──> stream B's socket ──> leg B
-                 │ counts, digits, silence                    ^
-                 └ third address: counted, dropped            └ or a prompt, a tone, digits, the leg's echo
-```
-
-Whose packets count: those from the address of the leg's SDP. A leg behind NAT is latched: the first
-valid packet within LATCH_SECONDS of each answer shows where it is, and there it stays until the next
-answer. RTCP is regenerated, not relayed (`media/rtcp.py`).
+Packets are moved by a plane: in threads of C (`engines/native.py`) where these were compiled, else in this
+loop itself. Everything else is the same for both.
 
 The signalling process may go and come back: streams go on meanwhile, and those of which the next one
 says nothing within ORPHAN_SECONDS end. What this process leaves when it dies itself is in
@@ -31,19 +25,20 @@ import select
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from secrets import randbits
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from media import codecs, dtmf, rtcp, rtp, speech, tones, wav
+import msgspec
+
+from media import codecs, dtmf, speech, tones, wav
 from media.engine import Source, Wav
-from media.engines import wire
-from media.engines.inheritance import Inheritance, NoRecord, Pair, StreamRecord
-from media.rtp import Frame, read_header
+from media.engines import native, wire
+from media.engines.inheritance import Inheritance, Pair
+from media.engines.stream import Plane, Player, PythonPlane, Range, Stream
+from media.rtp import Frame
 from media.speech import Speech
 from media.tones import Tone
 
@@ -51,98 +46,16 @@ _log = logging.getLogger(__name__)
 
 PACKET_SECONDS: Final = 0.02
 PACKET_TICKS: Final = 160
-LATCH_SECONDS: Final = 10.0
 REST_SECONDS: Final = 2.0  # before a port is used again: late packets of its last call must be over
 SILENCE_SECONDS: Final = 10.0
 ORPHAN_SECONDS: Final = 30.0
 RTCP_SECONDS: Final = 5
 CATCH_UP_PACKETS: Final = 5
-MAX_DATAGRAM_BYTES: Final = 4096
 MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 EXPEDITED_FORWARDING: Final = 0xB8  # DSCP 46, RFC 3246, as a traffic class
 SHORTEST_SWITCH_SECONDS: Final = 0.0005  # how long the worker may keep the interpreter from packets
 
-Address = tuple[str, int] | tuple[str, int, int, int]
-
-
-class _Player:
-    """What a leg is sent by us. frames: one for each 20 ms; turn: named when they end, 0 for no word."""
-
-    __slots__ = ("frames", "payload_type", "turn")
-
-    def __init__(self, turn: int, payload_type: int, frames: Iterator[Frame]) -> None:
-        self.turn = turn
-        self.payload_type = payload_type
-        self.frames = frames
-
-
-class _Stream:
-    """One port pair and what it does. `restart` makes it as new for the next leg. port: see `wire`."""
-
-    __slots__ = (
-        "clock_rate", "codec", "destination", "detector", "echoes", "event_type", "event_types", "heard_at",
-        "incoming", "invalid", "latch_until", "outgoing", "payload_type", "payload_types", "peer",
-        "player", "port", "range", "receive_into", "recorded", "rtcp_destination", "rtcp_socket",
-        "rtp_socket", "send_to", "silence_told", "source", "third_party", "turn", "watched_since",
-    )  # fmt: skip
-
-    def __init__(
-        self, port: int, ports: "_Range", rtp_socket: socket.socket, rtcp_socket: socket.socket
-    ) -> None:
-        self.port = port
-        self.range = ports
-        self.rtp_socket = rtp_socket
-        self.rtcp_socket = rtcp_socket
-        self.receive_into: Callable[[bytearray], tuple[int, Address]] = rtp_socket.recvfrom_into
-        self.send_to: Callable[[bytes | memoryview, Address], int] = rtp_socket.sendto
-        self.restart()
-
-    def restart(self) -> None:
-        self.peer: _Stream | None = None
-        self.echoes = False
-        self.player: _Player | None = None
-        self.turn = 0  # of what is being prepared or played
-        self.source: Address | None = None
-        self.destination: Address | None = None
-        self.rtcp_destination: Address | None = None
-        self.latch_until = -1.0
-        self.watched_since = -1.0
-        self.silence_told = False
-        self.payload_types: dict[int, int] = {}
-        self.event_types: tuple[int, ...] = ()
-        self.codec = ""
-        self.payload_type = 0
-        self.clock_rate = 8000
-        self.event_type = -1
-        self.heard_at = -1.0
-        self.third_party = 0
-        self.invalid = 0
-        self.recorded = -1  # packets in and out when its record was written
-        self.incoming = rtp.Incoming()
-        chance = randbits(80)  # asked once: each time is a system call
-        self.outgoing = rtp.Outgoing(chance & 0xFFFFFFFF, chance >> 32 & 0xFFFF, chance >> 48)
-        self.detector = dtmf.DigitDetector()
-
-
-class _Range:
-    """The port pairs of one address. kind: added to a port to name its stream, see `wire`.
-
-    idle: bound, and announced to nobody who is there; resting: until when, and which.
-    """
-
-    __slots__ = ("address", "family", "idle", "kind", "last_port", "next_port", "resting")
-
-    def __init__(self, address: str, ports: tuple[int, int]) -> None:
-        self.address = address
-        self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.kind = wire.IPV6 if ":" in address else 0
-        self.next_port = ports[0] + ports[0] % 2
-        self.last_port = ports[1] - 1  # the RTCP port above is in the range as well
-        self.idle: deque[int] = deque()
-        self.resting: deque[tuple[float, int]] = deque()
-
-    def sockaddr(self, host: str, port: int) -> Address:
-        return (host, port, 0, 0) if self.kind else (host, port)
+PlaneName: TypeAlias = Literal["auto", "native", "python"]
 
 
 class Relay:
@@ -151,6 +64,7 @@ class Relay:
     control: connected to the signalling process; None when it comes through `listening`, as do those
     after it. Without `listening` the end of control is the end of the loop.
     prompts: folder of spoken prompts; silence_seconds: after how long a leg is reported silent.
+    plane: what moves packets, `auto` for C where it was compiled; threads: of C.
     """
 
     def __init__(
@@ -163,11 +77,13 @@ class Relay:
         silence_seconds: float = SILENCE_SECONDS,
         listening: socket.socket | None = None,
         inheritance: Inheritance | None = None,
+        plane: PlaneName = "auto",
+        threads: int = native.THREADS,
     ) -> None:
         self._control: socket.socket | None = None
         self._listening = listening
         self._inheritance = inheritance
-        self._ranges = {bool(made.kind): made for made in (_Range(address, ports) for address in addresses)}
+        self._ranges = {bool(made.kind): made for made in (Range(address, ports) for address in addresses)}
         self._left = dict(inheritance.pairs) if inheritance is not None else {}
         for number in sorted(self._left):
             if (number >= wire.IPV6) in self._ranges:
@@ -177,47 +93,53 @@ class Relay:
         self._orphans_end_at = 0.0
         self._silence_seconds = silence_seconds
         self._prompts = prompts
-        self._pool: dict[int, _Stream] = {}  # every pair that is bound
-        self._busy: dict[int, _Stream] = {}
-        self._rtp: dict[int, _Stream] = {}  # by file descriptor
-        self._rtcp: dict[int, _Stream] = {}
-        self._buffer = bytearray(MAX_DATAGRAM_BYTES)
-        self._view = memoryview(self._buffer)
+        self._pool: dict[int, Stream] = {}  # every pair that is bound
+        self._busy: dict[int, Stream] = {}
+        self._readers: dict[int, Callable[[float], None]] = {}  # by file descriptor
         self._reader = wire.FrameReader()
         self._reports: list[wire.Report] = []
         self._unsent = bytearray()
         self._epoll = select.epoll()
         self._worker = ThreadPoolExecutor(2, "prompts")
-        self._ready: queue.SimpleQueue[tuple[_Stream, wire.Play, bytes]] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[tuple[Stream, wire.Play, bytes]] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()
         self._woken.setblocking(False)
-        self._epoll.register(self._woken.fileno(), select.EPOLLIN)
-        self._players: dict[int, _Stream] = {}
+        self._watch(self._woken.fileno(), self._start_prepared)
+        self._plane = self._open_plane(plane, threads)
+        self._players: dict[int, Stream] = {}
         self._next_packet_at = 0.0
         self._next_second_at = _now()
         self._seconds = 0
         if listening is not None:
-            self._epoll.register(listening.fileno(), select.EPOLLIN)
+            self._watch(listening.fileno(), self._accept)
         if control is not None:
             self._serve(control, _now())
 
+    def _open_plane(self, plane: PlaneName, threads: int) -> Plane:
+        """Return what moves packets; Python where C can't."""
+        if plane == "native" or (plane == "auto" and native.is_built()):
+            try:
+                return native.NativePlane(self._watch, self._reports, self._inheritance, threads)
+            except (native.NotBuilt, OSError) as error:
+                _log.warning("packets are moved by Python: %s", error)
+        return PythonPlane(self._watch, self._reports, self._inheritance)
+
+    def _watch(self, descriptor: int, readable: Callable[[float], None]) -> None:
+        """Call `readable` with the time whenever the descriptor is."""
+        self._readers[descriptor] = readable
+        self._epoll.register(descriptor, select.EPOLLIN)
+
     def run(self) -> None:
-        """Work until the signalling process is gone for good. Raises WireError for a bad frame."""
-        poll, streams, reports = self._epoll.poll, self._rtp, self._rtcp
+        """Work until the signalling process is gone for good. Raises WireError for a bad frame, OSError."""
+        poll, readers = self._epoll.poll, self._readers
         try:
+            self._plane.start()
             while self._control is not None or self._listening is not None:
                 ready = poll(self._timeout(), 256)
                 now = _now()
                 for descriptor, _ in ready:
-                    # One datagram for each socket and turn: a flood on one port delays no other, and
-                    # what is left is reported again.
-                    stream = streams.get(descriptor)
-                    if stream is not None:
-                        self._receive(stream, now)
-                    elif descriptor in reports:
-                        self._receive_rtcp(reports[descriptor])
-                    else:
-                        self._attend(descriptor, now)
+                    if descriptor in readers:  # not one that has been closed in this turn
+                        readers[descriptor](now)
                 if self._players and now >= self._next_packet_at:
                     self._play(now)
                 if now >= self._next_second_at:
@@ -227,19 +149,18 @@ class Relay:
         finally:
             self._close()
 
-    def _attend(self, descriptor: int, now: float) -> None:
-        """Do what one of the few descriptors asks that aren't ports."""
-        if self._control is not None and descriptor == self._control.fileno():
-            if not self._commanded(now):
-                self._hang_up()
-        elif self._listening is not None and descriptor == self._listening.fileno():
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return  # whoever came has left again
-            self._serve(connection, now)
-        else:
-            self._start_prepared(now)
+    def _accept(self, now: float) -> None:
+        if self._listening is None:
+            return
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:
+            return  # whoever came has left again
+        self._serve(connection, now)
+
+    def _obey(self, now: float) -> None:
+        if not self._commanded(now):
+            self._hang_up()
 
     def _serve(self, control: socket.socket, now: float) -> None:
         """Obey a signalling process from here on; whoever was there before is gone."""
@@ -247,7 +168,7 @@ class Relay:
             self._hang_up()
         control.setblocking(False)
         self._control = control
-        self._epoll.register(control.fileno(), select.EPOLLIN)
+        self._watch(control.fileno(), self._obey)
         self._orphans, self._orphans_end_at = set(self._busy), now + ORPHAN_SECONDS
         for ports in self._ranges.values():
             taken = {number for _, number in ports.resting}.union(self._busy, ports.idle)
@@ -261,6 +182,7 @@ class Relay:
         """Let go of a signalling process that is gone; its streams go on."""
         if self._control is not None:
             self._epoll.unregister(self._control.fileno())
+            del self._readers[self._control.fileno()]
             self._control.close()
             self._control = None
         self._reader = wire.FrameReader()
@@ -275,9 +197,7 @@ class Relay:
 
     def _close(self) -> None:
         self._worker.shutdown(wait=False, cancel_futures=True)
-        for stream in self._pool.values():
-            stream.rtp_socket.close()
-            stream.rtcp_socket.close()
+        self._plane.close()
         for pair in self._left.values():
             for descriptor in pair:
                 os.close(descriptor)
@@ -285,68 +205,6 @@ class Relay:
         self._wake.close()
         self._woken.close()
         self._epoll.close()
-
-    # -- packets -----------------------------------------------------------------------------------
-
-    def _receive(self, stream: _Stream, now: float) -> None:
-        buffer = self._buffer
-        try:
-            length, source = stream.receive_into(buffer)
-        except OSError:
-            return
-        if source != stream.source and not self._accept(stream, source, length, now):
-            return
-        header = read_header(buffer)
-        number = header[1] & 0x7F
-        peer_number = stream.payload_types.get(number)
-        if peer_number is None or not _is_rtp(buffer, length):
-            stream.invalid += 1
-            return
-        stream.heard_at = now
-        stream.incoming.count(header, length, int(now * stream.clock_rate))
-        if number in stream.event_types:
-            self._hear_event(stream, header, length)
-        if stream.silence_told:
-            stream.silence_told = False
-            self._reports.append(wire.Heard(stream.port))
-        peer = stream if stream.echoes else stream.peer
-        if peer is None or peer.player is not None or peer.destination is None:
-            return
-        peer.outgoing.relay(buffer, header, length, peer_number, peer.clock_rate, now)
-        try:
-            peer.send_to(self._view[:length], peer.destination)
-        except OSError:
-            return  # a full buffer or an address without a route: RTP loses packets
-
-    def _accept(self, stream: _Stream, source: Address, length: int, now: float) -> bool:
-        """Say whether a datagram from another address than the leg's is the leg's, and latch it."""
-        if now > stream.latch_until and (stream.source is not None or source != stream.destination):
-            # Also when the window closed unused: then the leg is where its SDP says, or nowhere.
-            stream.third_party += 1
-            return False
-        if not _is_rtp(self._buffer, length) or self._buffer[1] & 0x7F not in stream.payload_types:
-            stream.invalid += 1
-            return False
-        stream.latch_until = -1.0
-        stream.source = source
-        if stream.destination is not None and stream.destination != source:
-            # A NAT gives RTCP a port of its own that we can't know: the one beside is a guess.
-            stream.destination, stream.rtcp_destination = source, _beside(source)
-        return True
-
-    def _hear_event(self, stream: _Stream, header: rtp.Header, length: int) -> None:
-        start, end = rtp.payload_bounds(self._buffer, length)
-        payload = bytes(self._buffer[start:end])
-        digit = stream.detector.receive(payload, header[3], marker=header[1] >= 0x80)
-        if digit:
-            self._reports.append(wire.Digit(stream.port, digit))
-
-    def _receive_rtcp(self, stream: _Stream) -> None:
-        """Throw a leg's reports away: it gets ours, and ours count for it."""
-        try:
-            stream.rtcp_socket.recv_into(self._buffer)
-        except OSError:
-            return
 
     # -- playing -----------------------------------------------------------------------------------
 
@@ -362,34 +220,27 @@ class Relay:
         if self._next_packet_at <= now:
             self._next_packet_at = now + PACKET_SECONDS
 
-    def _send_frame(self, stream: _Stream, player: _Player, now: float) -> None:
+    def _send_frame(self, stream: Stream, player: Player, now: float) -> None:
         frame = next(player.frames, None)
         if frame is None:
             self._end_player(stream)
             if player.turn:
                 self._reports.append(wire.Finished(stream.port, player.turn))
             return
-        if stream.destination is None:
-            return
-        packet = stream.outgoing.speak(frame, player.payload_type, now)
-        if not packet:
-            return
-        try:
-            stream.send_to(packet, stream.destination)
-        except OSError:
-            return
+        stream.speak(frame, player.payload_type, now)
 
-    def _begin_player(self, stream: _Stream, player: _Player, now: float) -> None:
-        stream.player = player
+    def _begin_player(self, stream: Stream, player: Player, now: float) -> None:
+        stream.play(player)
         if not self._players:
             self._next_packet_at = now
         self._players[stream.port] = stream
 
-    def _end_player(self, stream: _Stream) -> None:
-        stream.player = None
-        self._players.pop(stream.port, None)
+    def _end_player(self, stream: Stream) -> None:
+        if stream.player is not None:
+            stream.play(None)
+            del self._players[stream.port]
 
-    def _prepare(self, stream: _Stream, play: wire.Play, law: codecs.Law) -> None:
+    def _prepare(self, stream: Stream, play: wire.Play, law: codecs.Law) -> None:
         """Make the sound (in a worker thread) and hand it to the loop."""
         try:
             sound = _sound(play.source, law, self._prompts)
@@ -416,7 +267,7 @@ class Relay:
                 continue
             law = _law(stream.codec)
             frames = _voice_frames(sound, play.repeat, codecs.SILENCE[law])
-            self._begin_player(stream, _Player(play.turn, stream.payload_type, frames), now)
+            self._begin_player(stream, Player(play.turn, stream.payload_type, frames), now)
 
     # -- each second -------------------------------------------------------------------------------
 
@@ -426,15 +277,8 @@ class Relay:
             self._next_second_at = now + 1.0
         self._seconds += 1
         for stream in self._busy.values():
-            if stream.watched_since >= 0 and not stream.silence_told:
-                silent = now - max(stream.heard_at, stream.watched_since)
-                if silent >= self._silence_seconds:
-                    stream.silence_told = True
-                    self._reports.append(wire.Silent(stream.port, round(silent, 1)))
-            if (self._seconds + stream.port // 2) % RTCP_SECONDS == 0 and stream.rtcp_destination is not None:
-                self._send_report(stream, stream.rtcp_destination, now)
-            if self._inheritance is not None:
-                self._record(stream, self._inheritance, now)
+            report = (self._seconds + stream.port // 2) % RTCP_SECONDS == 0
+            stream.each_second(now, self._silence_seconds, report=report)
         if self._orphans and self._control is not None and now >= self._orphans_end_at:
             self._end_orphans(now)
         for ports in self._ranges.values():
@@ -444,25 +288,6 @@ class Relay:
             if rested:
                 self._announce(ports, rested, grown=False)
 
-    def _send_report(self, stream: _Stream, destination: Address, now: float) -> None:
-        packet = rtcp.report(stream.outgoing, stream.incoming, f"beffroi@{stream.range.address}", now)
-        try:
-            stream.rtcp_socket.sendto(packet, destination)
-        except OSError:
-            return
-
-    def _record(self, stream: _Stream, inheritance: Inheritance, now: float) -> None:
-        """Write down where a stream is, unless nothing has moved."""
-        moved = stream.incoming.packets + stream.outgoing.packets
-        if moved == stream.recorded:
-            return
-        stream.recorded = moved
-        heard = stream.source or ("", 0)
-        inheritance.write(
-            stream.port,
-            StreamRecord(heard[0], heard[1], stream.outgoing.state(now), stream.incoming.state()),
-        )
-
     def _end_orphans(self, now: float) -> None:
         """End the streams of which the signalling process of now knows nothing."""
         _log.warning("streams=%d end: signalling doesn't know them", len(self._orphans))
@@ -471,7 +296,7 @@ class Relay:
 
     # -- ports -------------------------------------------------------------------------------------
 
-    def _bind_next(self, ports: _Range) -> int:
+    def _bind_next(self, ports: Range) -> int:
         """Bind the next pair of the range and return its number, -1 when the range is used up."""
         while ports.next_port <= ports.last_port:
             number = ports.next_port + ports.kind
@@ -489,26 +314,22 @@ class Relay:
             return number
         return -1
 
-    def _bind(self, number: int) -> _Stream:
+    def _bind(self, number: int) -> Stream:
         """Open the pair of a stream: the one that was left to us, or a new one. Raises OSError."""
         ports = self._ranges.get(number >= wire.IPV6)
         if ports is None:
             raise OSError(errno.EADDRNOTAVAIL, "no address of this kind")
         left = self._left.pop(number, None)
         if left is not None:
-            sockets = [socket.socket(fileno=descriptor) for descriptor in left]
+            pair = socket.socket(fileno=left.rtp), socket.socket(fileno=left.rtcp)
         else:
-            sockets = _bound_pair(ports, number & 0xFFFF)
-            self._bound.append((number, Pair(sockets[0].fileno(), sockets[1].fileno())))
-        stream = _Stream(number, ports, *sockets)
-        self._pool[number] = stream
-        self._rtp[sockets[0].fileno()] = stream
-        self._rtcp[sockets[1].fileno()] = stream
-        for bound in sockets:
-            self._epoll.register(bound.fileno(), select.EPOLLIN)
+            pair = _bound_pair(ports, number & 0xFFFF)
+        stream = self._pool[number] = self._plane.open(number, ports, pair)
+        if left is None:
+            self._bound.append((number, Pair(pair[0].fileno(), pair[1].fileno())))
         return stream
 
-    def _grow(self, ports: _Range, pairs: int) -> None:
+    def _grow(self, ports: Range, pairs: int) -> None:
         """Announce this many pairs: idle ones, new ones, then those that have rested longest."""
         numbers: list[int] = []
         while len(numbers) < pairs and ports.idle:
@@ -533,7 +354,7 @@ class Relay:
         except OSError as error:
             _log.warning("ports=%d would not outlive this process: %s", len(bound), error.strerror)
 
-    def _announce(self, ports: _Range, numbers: list[int], *, grown: bool) -> None:
+    def _announce(self, ports: Range, numbers: list[int], *, grown: bool) -> None:
         free = tuple(number for number in numbers if number not in self._busy)
         exhausted = ports.next_port > ports.last_port and not ports.resting and not ports.idle
         self._reports.append(wire.Ports(free, exhausted, bool(ports.kind), grown))
@@ -576,17 +397,16 @@ class Relay:
                 self._prepare_play(self._stream(port), turn, command)
             case wire.Stop(port):
                 stream = self._stream(port)
-                stream.turn, stream.echoes = 0, False
-                self._end_player(stream)
+                self._silence(stream)
             case wire.Echo(port):
-                self._stream(port).echoes = True
+                self._stream(port).echo(True)
             case wire.Digits(port, digits):
                 self._send_digits(self._stream(port), digits, now)
             case wire.Query(number, ports):
-                counts = tuple(self._counts(self._busy[port], now) for port in ports if port in self._busy)
+                counts = tuple(self._busy[port].counts(now) for port in ports if port in self._busy)
                 self._reports.append(wire.Statistics(number, counts))
 
-    def _stream(self, number: int, *, again: bool = False) -> _Stream:
+    def _stream(self, number: int, *, again: bool = False) -> Stream:
         """Return the stream of a number, bound now when a former process had it. Raises PortGone.
 
         again: it was there before one of the two processes died, and goes on where it was.
@@ -601,11 +421,7 @@ class Relay:
                     raise PortGone(number, error.strerror or str(error)) from None
                 self._hand_over()
             self._busy[number] = stream
-            stream.third_party = stream.invalid = 0  # what came while it was idle
-            if again and self._inheritance is not None:
-                _resume(stream, self._inheritance)
-            elif self._inheritance is not None:
-                self._inheritance.forget(number)
+            stream.claim(again=again)
         elif self._orphans:
             self._orphans.discard(number)
         return stream
@@ -614,26 +430,18 @@ class Relay:
         stream = self._stream(route.port, again=route.again)
         peer = self._peer(route)
         if peer is not None and peer is not stream.peer:
-            # Joined to another leg: what it was played, and its echo, are over.
-            stream.turn, stream.echoes = 0, False
-            if stream.player is not None:
-                self._end_player(stream)
-        stream.peer = peer
-        self._place(stream, route, now)
-        stream.payload_types = route.payload_types
-        stream.event_types = route.event_types
-        stream.codec = route.codec
-        stream.payload_type = route.payload_type
-        stream.clock_rate = route.clock_rate
-        stream.event_type = route.event_type
-        if not route.watch:
-            stream.watched_since, stream.silence_told = -1.0, False
-        elif stream.watched_since < 0:
-            stream.watched_since = now
-        if self._inheritance is not None and stream.recorded < 0:
-            self._record(stream, self._inheritance, now)
+            self._silence(stream)  # joined to another leg
+        if self._is_loop(stream, route):
+            route = msgspec.structs.replace(route, host="")
+        stream.route(route, peer, now)
 
-    def _peer(self, route: wire.Route) -> _Stream | None:
+    def _silence(self, stream: Stream) -> None:
+        """End what a leg is played or is to be played, and its echo."""
+        stream.turn = 0
+        stream.echo(False)
+        self._end_player(stream)
+
+    def _peer(self, route: wire.Route) -> Stream | None:
         """Return the stream that hears this one; a peer whose port is gone is told by its own route."""
         if not route.peer:
             return None
@@ -642,29 +450,13 @@ class Relay:
         except PortGone:
             return None
 
-    def _place(self, stream: _Stream, route: wire.Route, now: float) -> None:
-        """Say where the leg is: where its SDP says, or behind NAT where it was heard from."""
-        found = stream.source is not None
-        known = stream.source or stream.destination
-        if not route.host or self._is_loop(stream, route):
-            # Hold by an address of zeros: nothing is sent, and the leg may still send from where it was.
-            stream.destination = stream.rtcp_destination = None
-        elif route.nat and known is not None:
-            stream.destination, stream.rtcp_destination = known, _beside(known)
-        else:
-            stream.destination = stream.range.sockaddr(route.host, route.rtp_port)
-            stream.rtcp_destination = stream.range.sockaddr(route.host, route.rtcp_port)
-            stream.source = stream.destination
-        if route.latch and not (route.again and found):
-            stream.source, stream.latch_until = None, now + LATCH_SECONDS
-
-    def _is_loop(self, stream: _Stream, route: wire.Route) -> bool:
+    def _is_loop(self, stream: Stream, route: wire.Route) -> bool:
         """Say whether a leg gave us our own port of this call: one packet would go round for ever."""
         if route.host != stream.range.address:
             return False
         own = {stream.port & 0xFFFF}
-        if stream.peer is not None:
-            own.add(stream.peer.port & 0xFFFF)
+        if route.peer:
+            own.add(route.peer & 0xFFFF)
         if own.isdisjoint((route.rtp_port & ~1, route.rtcp_port & ~1)):
             return False
         _log.warning("port=%d a leg asks for its sound at our own port; it gets none", stream.port & 0xFFFF)
@@ -677,14 +469,10 @@ class Relay:
         if self._busy.pop(port, None) is not None:
             self._orphans.discard(port)
             self._end_player(stream)
-            if stream.peer is not None and stream.peer.peer is stream:
-                stream.peer.peer = None
-            stream.restart()
-            if self._inheritance is not None:
-                self._inheritance.forget(port)
+            stream.release()
         stream.range.resting.append((now + REST_SECONDS, port))
 
-    def _prepare_play(self, stream: _Stream, turn: int, play: wire.Play) -> None:
+    def _prepare_play(self, stream: Stream, turn: int, play: wire.Play) -> None:
         self._end_player(stream)
         stream.turn = turn
         if stream.codec.upper() not in codecs.STATIC_PAYLOAD_TYPES:
@@ -693,32 +481,16 @@ class Relay:
             return
         self._worker.submit(self._prepare, stream, play, _law(stream.codec))
 
-    def _send_digits(self, stream: _Stream, digits: str, now: float) -> None:
+    def _send_digits(self, stream: Stream, digits: str, now: float) -> None:
         stream.turn = 0
         self._end_player(stream)
         if stream.event_type >= 0:
-            self._begin_player(stream, _Player(0, stream.event_type, dtmf.packets(digits)), now)
+            self._begin_player(stream, Player(0, stream.event_type, dtmf.packets(digits)), now)
         elif digits and stream.codec.upper() in codecs.STATIC_PAYLOAD_TYPES:
             law = _law(stream.codec)
             sound = codecs.encode(law, tones.samples(tones.key_presses(digits)))
             frames = _voice_frames(sound, False, codecs.SILENCE[law])
-            self._begin_player(stream, _Player(0, stream.payload_type, frames), now)
-
-    def _counts(self, stream: _Stream, now: float) -> wire.StreamCounts:
-        source, incoming = stream.source or stream.destination or ("", 0), stream.incoming
-        return wire.StreamCounts(
-            stream.port,
-            source[0],
-            source[1],
-            incoming.packets,
-            incoming.octets,
-            stream.outgoing.packets,
-            incoming.lost,
-            round(incoming.jitter_ticks * 1000 / stream.clock_rate, 3),
-            round(now - stream.heard_at, 3) if stream.heard_at >= 0 else -1.0,
-            stream.third_party,
-            stream.invalid,
-        )
+            self._begin_player(stream, Player(0, stream.payload_type, frames), now)
 
     def _report(self) -> None:
         """Send what this turn had to say. Raises WireError when nobody reads it."""
@@ -748,17 +520,17 @@ class PortGone(Exception):
         self.port = port
 
 
-def _bound_pair(ports: _Range, port: int) -> list[socket.socket]:
+def _bound_pair(ports: Range, port: int) -> tuple[socket.socket, socket.socket]:
     """Return a new RTP and a new RTCP socket. Raises OSError."""
     first = _bound(ports, port)
     try:
-        return [first, _bound(ports, port + 1)]
+        return first, _bound(ports, port + 1)
     except OSError:
         first.close()
         raise
 
 
-def _bound(ports: _Range, port: int) -> socket.socket:
+def _bound(ports: Range, port: int) -> socket.socket:
     made = socket.socket(ports.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         if ports.kind:
@@ -772,38 +544,8 @@ def _bound(ports: _Range, port: int) -> socket.socket:
     return made
 
 
-def _resume(stream: _Stream, inheritance: Inheritance) -> None:
-    """Go on where the process before this one had the stream, as far as it wrote that down."""
-    try:
-        record = inheritance.read(stream.port)
-    except NoRecord:
-        return
-    stream.outgoing.resume(record.outgoing)
-    stream.incoming.resume(record.incoming)
-    if record.host:
-        stream.source = stream.range.sockaddr(record.host, record.port)
-
-
 def _now() -> float:
     return time.monotonic()  # noqa: TID251 - the media process is its own clock, see the module
-
-
-def _is_rtp(buffer: bytearray, length: int) -> bool:
-    """Say whether buffer[:length] is an RTP packet that may be relayed."""
-    if length < rtp.HEADER_BYTES or length >= MAX_DATAGRAM_BYTES or buffer[0] & 0xC0 != 0x80:
-        return False
-    if buffer[0] != 0x80:
-        try:
-            rtp.payload_bounds(buffer, length)
-        except rtp.RtpError:
-            return False
-    return True
-
-
-def _beside(address: Address) -> Address:
-    """Return the address one port above, the same one when there is none."""
-    port = min(address[1] + 1, 65535)
-    return (address[0], port, *address[2:]) if len(address) == 4 else (address[0], port)
 
 
 def _law(codec: str) -> codecs.Law:
@@ -860,6 +602,8 @@ def main(
     silence_seconds: float = SILENCE_SECONDS,
     listening: socket.socket | None = None,
     inheritance: Inheritance | None = None,
+    plane: PlaneName = "auto",
+    threads: int = native.THREADS,
 ) -> None:
     """Be the media process; the arguments are those of `Relay`. Returns when `Relay.run` does.
 
@@ -874,6 +618,8 @@ def main(
         silence_seconds=silence_seconds,
         listening=listening,
         inheritance=inheritance,
+        plane=plane,
+        threads=threads,
     )
     try:
         relay.run()
@@ -888,6 +634,8 @@ def _command_line() -> None:
     parser.add_argument("--listening", type=int, help="descriptor of a socket to be connected to, instead")
     parser.add_argument("--address", action="append", help="to bind; once for IPv4, IPv6 or each")
     parser.add_argument("--ports", default="20000-29999")
+    parser.add_argument("--plane", choices=("auto", "native", "python"), default="auto")
+    parser.add_argument("--threads", type=int, default=native.THREADS)
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--silence-seconds", type=float, default=SILENCE_SECONDS)
     options = parser.parse_args()
@@ -898,6 +646,8 @@ def _command_line() -> None:
         (int(first), int(last)),
         prompts=options.prompts,
         silence_seconds=options.silence_seconds,
+        plane=options.plane,
+        threads=options.threads,
         listening=socket.socket(fileno=options.listening) if options.listening is not None else None,
     )
 

@@ -169,6 +169,7 @@ class StreamCounts(msgspec.Struct, array_like=True):
     silent_seconds: float
     third_party_packets: int
     invalid_packets: int
+    limited_packets: int
 
 
 class Statistics(msgspec.Struct, tag="statistics", array_like=True):

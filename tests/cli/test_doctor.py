@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from media.engines import native
 from pbx.configuration import Listen
 from pbx.doctor import examine, holder_of
 from pbx.journal import Journal
+from pbx.media_process import plane_of
 from tests.cli.conftest import Town, run_command
 from tests.pbx.sample_records import call
 
@@ -34,9 +36,8 @@ def test_each_line_says_how_it_is(town: Town):
     lines = town.run("doctor").out.splitlines()
     assert f"ok       port            SIP udp 127.0.0.1:{town.port} is free" in lines
     assert "ok       node            isn't running" in lines
-    assert any(
-        line.startswith("ok       media           python (the native engine isn't built") for line in lines
-    )
+    media = f"media           {plane_of(town.settings.media)}, ports 26000 to 26099 of 127.0.0.1"
+    assert any(line.endswith(media) for line in lines)
     assert "note     certificates    none needed" in lines
 
 
@@ -104,8 +105,24 @@ def test_secrets_that_are_not_set_are_notes_with_their_line(town: Town):
 
 
 def test_an_engine_that_is_not_built_is_a_warning(town: Town):
-    town.configuration_file.write_text("media: {engine: native}\n")
+    town.configuration_file.write_text("media: {engine: rtpengine}\n")
     assert codes(town)["engine"] == "warning"
+
+
+@pytest.mark.parametrize(("engine", "severity"), [("auto", "note"), ("native", "warning")])
+def test_a_native_engine_that_was_not_compiled_is_told(
+    town: Town, monkeypatch: pytest.MonkeyPatch, engine: str, severity: str
+):
+    monkeypatch.setattr(native, "lib", None)
+    town.configuration_file.write_text(f"media: {{engine: {engine}}}\n")
+    assert codes(town)["no_native_engine"] == severity
+    assert any(one.state.startswith("python, ports") for one in examine(town.settings, {}, NOW))
+
+
+def test_python_engine_that_was_chosen_is_not_worth_a_word(town: Town, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(native, "lib", None)
+    town.configuration_file.write_text("media: {engine: python}\n")
+    assert "no_native_engine" not in codes(town)
 
 
 def test_passwords_made_for_another_domain_are_an_error(town: Town):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from media.engines.relay import PlaneName
+from tests.media.line import PLANES
 from tests.media.phone import Phone
 from tests.media.process import MediaProcess
 
@@ -24,19 +26,26 @@ def phones() -> Iterator[Callable[..., Phone]]:
         phone.close()
 
 
+@pytest.fixture(params=PLANES)
+def plane(request: pytest.FixtureRequest) -> PlaneName:
+    """Each of the ways in which packets are moved."""
+    chosen: PlaneName = request.param
+    return chosen
+
+
 @pytest.fixture
-async def media(tmp_path: Path) -> AsyncIterator[MediaProcess]:
+async def media(tmp_path: Path, plane: PlaneName) -> AsyncIterator[MediaProcess]:
     """A media process on loopback; it must end well."""
-    process = MediaProcess(tmp_path / "prompts")
+    process = MediaProcess(tmp_path / "prompts", plane=plane)
     await process.engine.start()
     yield process
     assert process.stop() == 0
 
 
 @pytest.fixture
-async def lasting_media(tmp_path: Path) -> AsyncIterator[MediaProcess]:
+async def lasting_media(tmp_path: Path, plane: PlaneName) -> AsyncIterator[MediaProcess]:
     """A media process that outlives its engine; it is ended by a signal, whatever the test came to."""
-    process = MediaProcess(tmp_path / "prompts", lasting=True)
+    process = MediaProcess(tmp_path / "prompts", lasting=True, plane=plane)
     try:
         await process.engine.start()
         yield process

@@ -35,6 +35,7 @@ class MediaProcess:
         pairs: int = 100,
         silence_seconds: float = 10.0,
         lasting: bool = False,
+        plane: str = "auto",
     ) -> None:
         self.events: list[MediaEvent] = []
         self._arrived = asyncio.Event()
@@ -42,6 +43,7 @@ class MediaProcess:
         self._addresses = addresses
         self._pairs = pairs
         self._silence_seconds = silence_seconds
+        self._plane = plane
         self._listening = socket.socket(socket.AF_UNIX) if lasting else None
         if self._listening is not None:
             self._listening.bind("")  # a free name, unix(7)
@@ -58,6 +60,7 @@ class MediaProcess:
         command += [f"--address={address}" for address in self._addresses]
         command += ["--ports", f"{first}-{last}"]
         command += ["--prompts", str(self._prompts), "--silence-seconds", str(self._silence_seconds)]
+        command += ["--plane", self._plane]
         with theirs:
             process = subprocess.Popen(
                 command, pass_fds=[given[1].fileno()], cwd=REPOSITORY, stderr=subprocess.PIPE

@@ -12,18 +12,19 @@ from media.engines.fake import FakeEngine
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
 from media.snapshot import CallMediaSnapshot
+from tests.media.line import PLANES
 from tests.media.phone import Phone, target
 from tests.media.process import MediaProcess
 
 Phones = Callable[..., Phone]
 
 
-@pytest.fixture(params=["fake", "python"])
+@pytest.fixture(params=["fake", *PLANES])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaEngine]:
     if request.param == "fake":
         yield FakeEngine("127.0.0.1")
         return
-    process = MediaProcess(tmp_path)
+    process = MediaProcess(tmp_path, plane=request.param)
     await process.engine.start()
     yield process.engine
     assert process.stop() == 0

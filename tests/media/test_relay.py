@@ -25,6 +25,7 @@ from media.engine import (
 )
 from media.engines import wire
 from media.engines.python import PythonEngine
+from media.engines.relay import PlaneName
 from media.snapshot import CallMediaSnapshot
 from media.speech import Speech
 from tests.media.phone import Phone, sound, target
@@ -381,8 +382,8 @@ async def test_each_leg_gets_reports_of_ours_on_its_rtcp_port(media: MediaProces
     assert int.from_bytes(to_alice[8:12]) == pair.alice.ssrc
 
 
-async def test_silence_is_told_once_and_the_next_packet_too(tmp_path: Path, phones: Phones):
-    media = MediaProcess(tmp_path, silence_seconds=0.5)
+async def test_silence_is_told_once_and_the_next_packet_too(tmp_path: Path, plane: PlaneName, phones: Phones):
+    media = MediaProcess(tmp_path, plane=plane, silence_seconds=0.5)
     await media.engine.start()
     pair = await joined(media, phones)
     await media.until(lambda event: isinstance(event, MediaSilent) and event.leg == "a")
@@ -394,8 +395,8 @@ async def test_silence_is_told_once_and_the_next_packet_too(tmp_path: Path, phon
     assert media.stop() == 0
 
 
-async def test_leg_on_hold_is_not_told_as_silent(tmp_path: Path, phones: Phones):
-    media = MediaProcess(tmp_path, silence_seconds=0.5)
+async def test_leg_on_hold_is_not_told_as_silent(tmp_path: Path, plane: PlaneName, phones: Phones):
+    media = MediaProcess(tmp_path, plane=plane, silence_seconds=0.5)
     await media.engine.start()
     alice, bob, carol = phones(), phones(), phones()
     await media.engine.offer("held", "a", "b", alice.sdp(direction="sendonly"))
@@ -424,8 +425,8 @@ async def test_query_counts_packets_bytes_and_loss(media: MediaProcess, phones: 
 BOTH = ("127.0.0.1", "::1")
 
 
-async def test_ipv6_is_relayed(tmp_path: Path, phones: Phones):
-    media = MediaProcess(tmp_path, addresses=("::1",))
+async def test_ipv6_is_relayed(tmp_path: Path, plane: PlaneName, phones: Phones):
+    media = MediaProcess(tmp_path, plane=plane, addresses=("::1",))
     await media.engine.start()
     alice, bob = phones(host="::1"), phones(host="::1")
     await media.engine.offer("c", "a", "b", alice.sdp())
@@ -436,8 +437,10 @@ async def test_ipv6_is_relayed(tmp_path: Path, phones: Phones):
     assert media.stop() == 0
 
 
-async def test_phones_of_both_kinds_of_address_hear_each_other(tmp_path: Path, phones: Phones):
-    media = MediaProcess(tmp_path, addresses=BOTH)
+async def test_phones_of_both_kinds_of_address_hear_each_other(
+    tmp_path: Path, plane: PlaneName, phones: Phones
+):
+    media = MediaProcess(tmp_path, plane=plane, addresses=BOTH)
     await media.engine.start()
     alice, bob = phones(host="::1"), phones()
     offered = await media.engine.offer("c", "a", "b", alice.sdp(), advertise="127.0.0.1")

@@ -8,53 +8,25 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from media import rtp, tones
+from media import tones
 from media.engines import relay, wire
-from media.engines.relay import Address, Relay
+from media.engines.relay import PlaneName, Relay
+from media.engines.stream import LATCH_SECONDS, MOST_PACKETS_A_SECOND, Address
+from tests.media.line import Line
 from tests.media.process import port_range
 
 PORT = port_range()[0]
 PEER = PORT + 2
-LEG: Address = ("127.0.0.1", 9000)
 STRANGER: Address = ("127.0.0.1", 9666)
 ROUTE = wire.Route(
     PORT, 0, "127.0.0.1", 9000, 9001, False, False, True, {8: 8, 101: 101}, (101,), "PCMA", 8, 8000, 101
 )
 
 
-class Line:
-    """A stream's sockets, replaced: what arrives is given, what leaves is kept."""
-
-    def __init__(self, media: Relay, port: int) -> None:
-        self.media = media
-        self.stream = media._stream(port)
-        self.stream.receive_into = self._receive_into
-        self.stream.send_to = self._send_to
-        self.sent: list[rtp.Packet] = []
-        self.destinations: list[Address] = []
-        self._next: tuple[bytes, Address] = (b"", LEG)
-        self._sequence = 0
-
-    def receive(self, source: Address, now: float, payload_type: int = 8) -> None:
-        self._sequence += 1
-        self._next = rtp.build(rtp.Packet(payload_type, self._sequence, 160, 7, bytes(160))), source
-        self.media._receive(self.stream, now)
-
-    def _receive_into(self, buffer: bytearray) -> tuple[int, Address]:
-        data, source = self._next
-        buffer[: len(data)] = data
-        return len(data), source
-
-    def _send_to(self, data: bytes | memoryview, destination: Address) -> int:
-        self.sent.append(rtp.parse(data))
-        self.destinations.append(destination)
-        return len(data)
-
-
 @pytest.fixture
-def media(tmp_path: Path) -> Iterator[Relay]:
+def media(tmp_path: Path, plane: PlaneName) -> Iterator[Relay]:
     ours, theirs = socket.socketpair()
-    made = Relay(theirs, ["127.0.0.1"], port_range(), prompts=tmp_path, silence_seconds=5.0)
+    made = Relay(theirs, ["127.0.0.1"], port_range(), prompts=tmp_path, silence_seconds=5.0, plane=plane)
     yield made
     made._close()
     ours.close()
@@ -68,50 +40,59 @@ def route(media: Relay) -> Callable[..., None]:
     return say
 
 
+def where(media: Relay, line: Line, now: float) -> list[Address]:
+    """Return where a packet of ours goes to, nothing when none is sent."""
+    line.destinations.clear()
+    media._do(wire.Digits(line.stream.port, "1"), now)
+    media._play(now)
+    media._do(wire.Stop(line.stream.port), now)
+    return line.destinations
+
+
 def test_nat_window_closes_by_itself_and_leaves_the_leg_where_its_sdp_says(
     media: Relay, route: Callable[..., None]
 ):
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route(nat=True, latch=True)
-    line.receive(STRANGER, relay.LATCH_SECONDS + 0.1)
-    assert line.stream.third_party == 1
-    line.receive(LEG, relay.LATCH_SECONDS + 0.2)
-    line.receive(STRANGER, relay.LATCH_SECONDS + 0.3)
-    assert (line.stream.incoming.packets, line.stream.third_party) == (1, 2)
+    line.say(LATCH_SECONDS + 0.1, source=STRANGER)
+    assert line.counts().third_party_packets == 1
+    line.say(LATCH_SECONDS + 0.2)
+    line.say(LATCH_SECONDS + 0.3, source=STRANGER)
+    assert (line.counts().packets, line.counts().third_party_packets) == (1, 2)
 
 
 def test_packet_from_the_sdp_address_closes_the_nat_window(media: Relay, route: Callable[..., None]):
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route(nat=True, latch=True)
-    line.receive(LEG, 0.1)
-    line.receive(STRANGER, 0.2)
-    assert (line.stream.incoming.packets, line.stream.third_party) == (1, 1)
+    line.say(0.1)
+    line.say(0.2, source=STRANGER)
+    assert (line.counts().packets, line.counts().third_party_packets) == (1, 1)
 
 
 def test_latched_leg_stays_where_it_is_when_a_new_route_opens_no_window(
     media: Relay, route: Callable[..., None]
 ):
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route(nat=True, latch=True)
-    line.receive(STRANGER, 0.1)
+    line.say(0.1, source=STRANGER)
     route(1.0, nat=True, latch=False)
-    line.receive(LEG, 1.1)
-    assert line.stream.third_party == 1
-    assert line.stream.destination == STRANGER
+    line.say(1.1)
+    assert line.counts().third_party_packets == 1
+    assert where(media, line, 1.2) == [STRANGER]
 
 
 def test_hold_by_zeros_and_resume_keep_a_latched_leg(media: Relay, route: Callable[..., None]):
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route(nat=True, latch=True)
-    line.receive(STRANGER, 0.1)
+    line.say(0.1, source=STRANGER)
     route(1.0, nat=True, latch=False, host="", rtp_port=0, rtcp_port=0)
-    assert line.stream.destination is None
+    assert where(media, line, 1.2) == []
     route(2.0, nat=True, latch=True)
-    assert line.stream.destination == STRANGER
+    assert where(media, line, 2.2) == [STRANGER]
 
 
 def test_stall_of_the_process_is_not_played_again_in_a_burst(media: Relay, route: Callable[..., None]):
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route()
     media._do(wire.Play(PORT, 1, True, tones.sine(440)), 0.0)
     media._worker.shutdown(wait=True)
@@ -125,7 +106,7 @@ def test_stall_of_the_process_is_not_played_again_in_a_burst(media: Relay, route
 
 
 def test_playing_has_no_drift(media: Relay, route: Callable[..., None]):
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route()
     media._do(wire.Play(PORT, 1, True, tones.sine(440)), 0.0)
     media._worker.shutdown(wait=True)
@@ -138,16 +119,16 @@ def test_playing_has_no_drift(media: Relay, route: Callable[..., None]):
 
 
 def test_peer_is_not_heard_through_what_is_played(media: Relay, route: Callable[..., None]):
-    line, peer = Line(media, PORT), Line(media, PEER)
+    line, peer = Line().at(media, PORT), Line().at(media, PEER)
     route(peer=PEER)
     route(port=PEER, peer=PORT)
     media._do(wire.Digits(PORT, "1"), 0.0)
-    peer.receive(LEG, 0.01)
+    peer.say(0.01)
     assert line.sent == []
     for tick in range(20):
         media._play(tick * 0.02)
     assert {packet.payload_type for packet in line.sent} == {101}
-    peer.receive(LEG, 0.5)
+    peer.say(0.5)
     assert line.sent[-1].payload_type == 8
     assert line.sent[-1].sequence == line.sent[-2].sequence + 1
     assert (line.sent[-1].timestamp - line.sent[-2].timestamp) & 0xFFFFFFFF >= 800  # after the digit's end
@@ -182,20 +163,20 @@ def test_port_of_another_program_is_left_out(media: Relay):
 
 def test_leg_that_names_our_own_port_gets_nothing(media: Relay, route: Callable[..., None]):
     # Its echo would go round for ever.
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route(rtp_port=PORT)
     media._do(wire.Echo(PORT), 0.0)
-    line.receive(("127.0.0.1", PORT), 0.1)
+    line.say(0.1, source=("127.0.0.1", PORT))
     assert line.sent == []
-    assert line.stream.third_party == 1
+    assert line.counts().third_party_packets == 1
 
 
 def test_two_legs_that_name_our_ports_crosswise_get_nothing(media: Relay, route: Callable[..., None]):
-    line, peer = Line(media, PORT), Line(media, PEER)
+    line, peer = Line().at(media, PORT), Line().at(media, PEER)
     route(peer=PEER, rtp_port=PEER)
     route(port=PEER, peer=PORT, rtp_port=PORT)
-    line.receive(("127.0.0.1", PEER), 0.1)
-    peer.receive(("127.0.0.1", PORT), 0.1)
+    line.say(0.1, source=("127.0.0.1", PEER))
+    peer.say(0.1, source=("127.0.0.1", PORT))
     assert line.sent == peer.sent == []
 
 
@@ -211,7 +192,24 @@ def test_silence_is_counted_from_the_end_of_a_hold(media: Relay, route: Callable
 
 
 def test_highest_port_has_its_rtcp_within_range(media: Relay, route: Callable[..., None]):
-    line = Line(media, PORT)
+    line = Line().at(media, PORT)
     route(nat=True, latch=True)
-    line.receive(("127.0.0.1", 65535), 0.1)
-    assert line.stream.rtcp_destination == ("127.0.0.1", 65535)
+    line.say(0.1, source=("127.0.0.1", 65535))
+    line.stream.each_second(1.0, 5.0, report=True)
+    assert [to for _, to in line.reports] == [("127.0.0.1", 65535)]
+
+
+def test_leg_that_sends_far_too_much_is_limited_and_the_others_are_not(
+    media: Relay, route: Callable[..., None]
+):
+    line, peer = Line().at(media, PORT), Line(ssrc=9).at(media, PEER)
+    route(peer=PEER)
+    route(port=PEER, peer=PORT)
+    for _ in range(5000):  # a hundred times what a telephone sends
+        line.say(10.0)
+    peer.say(10.5)
+    assert len(peer.sent) == MOST_PACKETS_A_SECOND
+    assert line.counts().limited_packets == 5000 - MOST_PACKETS_A_SECOND
+    assert len(line.sent) == 1
+    line.say(11.0)
+    assert len(peer.sent) == MOST_PACKETS_A_SECOND + 1

@@ -13,12 +13,13 @@ import pytest
 from media import rtp
 from media.engines import relay, wire
 from media.engines.inheritance import RECORD_BYTES, Inheritance, NoRecord, Pair, StreamRecord
-from media.engines.relay import Address, Relay
+from media.engines.relay import PlaneName, Relay
+from media.engines.stream import Address
+from tests.media.line import LEG, Line
 from tests.media.process import port_range
 
 PORT = port_range()[0]
 PEER = PORT + 2
-LEG: Address = ("127.0.0.1", 9000)
 ELSEWHERE: Address = ("127.0.0.1", 9444)
 ROUTE = wire.Route(
     PORT, 0, "127.0.0.1", 9000, 9001, False, False, True, {8: 8, 101: 101}, (101,), "PCMA", 8, 8000, 101
@@ -28,8 +29,9 @@ ROUTE = wire.Route(
 class Lineage:
     """Media processes one after the other, on the sockets and records that a supervisor keeps."""
 
-    def __init__(self, prompts: Path) -> None:
+    def __init__(self, prompts: Path, plane: PlaneName) -> None:
         self.inheritance = Inheritance()
+        self._plane = plane
         self._prompts = prompts
         self._ours: list[socket.socket] = []
         self.media = self._born()
@@ -38,7 +40,12 @@ class Lineage:
         ours, theirs = socket.socketpair()
         self._ours.append(ours)
         return Relay(
-            theirs, ["127.0.0.1", "::1"], port_range(), prompts=self._prompts, inheritance=self.inheritance
+            theirs,
+            ["127.0.0.1", "::1"],
+            port_range(),
+            prompts=self._prompts,
+            inheritance=self.inheritance,
+            plane=self._plane,
         )
 
     def die(self) -> Relay:
@@ -61,42 +68,9 @@ class Lineage:
             ours.close()
 
 
-class Line:
-    """A leg that speaks into one stream and keeps what is sent to it, over the lives of the processes."""
-
-    def __init__(self, sequence: int = 100, timestamp: int = 16000, ssrc: int = 7) -> None:
-        self.sequence, self.timestamp, self.ssrc = sequence, timestamp, ssrc
-        self.sent: list[rtp.Packet] = []
-        self.destinations: list[Address] = []
-        self._next: tuple[bytes, Address] = (b"", LEG)
-
-    def at(self, media: Relay, number: int) -> None:
-        """Take the place of a stream's sockets."""
-        self.media, self.stream = media, media._busy[number]
-        self.stream.receive_into, self.stream.send_to = self._receive_into, self._send_to
-
-    def say(self, now: float, packets: int = 1, source: Address = LEG) -> None:
-        for _ in range(packets):
-            packet = rtp.Packet(8, self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF, self.ssrc, bytes(160))
-            self.sequence, self.timestamp = self.sequence + 1, self.timestamp + 160
-            self._next = rtp.build(packet), source
-            self.media._receive(self.stream, now)
-            now += 0.02
-
-    def _receive_into(self, buffer: bytearray) -> tuple[int, Address]:
-        data, source = self._next
-        buffer[: len(data)] = data
-        return len(data), source
-
-    def _send_to(self, data: bytes | memoryview, destination: Address) -> int:
-        self.sent.append(rtp.parse(data))
-        self.destinations.append(destination)
-        return len(data)
-
-
 @pytest.fixture
-def lineage(tmp_path: Path) -> Iterator[Lineage]:
-    made = Lineage(tmp_path)
+def lineage(tmp_path: Path, plane: PlaneName) -> Iterator[Lineage]:
+    made = Lineage(tmp_path, plane)
     yield made
     made.end()
 
@@ -136,7 +110,7 @@ def test_numbers_and_time_grow_when_the_process_dies_in_a_calls_first_second(lin
     alice, bob = Line(), Line(ssrc=9)
     joined(lineage.media, (alice, bob), 10.0)
     alice.say(10.01, spoken)
-    ssrc = lineage.media._busy[PEER].outgoing.ssrc
+    ssrc = bob.our_ssrc()
     joined(lineage.die(), (alice, bob), 11.1, again=True)
     alice.say(11.1, 5)
     assert {packet.ssrc for packet in bob.sent} == {ssrc}
@@ -175,7 +149,7 @@ def test_latched_leg_stays_where_it_was_heard(lineage: Lineage):
     lineage.media._each_second(11.0)
     joined(lineage.die(), (alice, bob), 12.0, nat=True, again=True)
     alice.say(12.1, source=LEG)  # a thief, at the address that the phone only thinks it has
-    assert alice.stream.third_party == 1
+    assert alice.counts().third_party_packets == 1
     bob.say(12.2)
     assert alice.destinations == [ELSEWHERE]
 
@@ -185,7 +159,7 @@ def test_leg_behind_nat_that_was_not_heard_yet_may_still_show_where_it_is(lineag
     joined(lineage.media, (alice, bob), 10.0, nat=True)
     joined(lineage.die(), (alice, bob), 12.0, nat=True, again=True)
     alice.say(12.1, source=ELSEWHERE)
-    assert alice.stream.source == ELSEWHERE
+    assert (alice.counts().remote_host, alice.counts().remote_port) == ELSEWHERE
 
 
 def test_counters_go_on(lineage: Lineage):
@@ -197,8 +171,8 @@ def test_counters_go_on(lineage: Lineage):
     lineage.media._each_second(11.0)
     joined(lineage.die(), (alice, bob), 12.0, again=True)
     alice.say(12.0, 5)
-    assert (alice.stream.incoming.packets, alice.stream.incoming.lost) == (15, 2)
-    assert bob.stream.outgoing.packets == 15
+    assert (alice.counts().packets, alice.counts().lost) == (15, 2)
+    assert bob.counts().packets_sent == 15
 
 
 def test_port_is_bound_all_the_time_and_what_comes_meanwhile_waits(lineage: Lineage):
@@ -209,7 +183,8 @@ def test_port_is_bound_all_the_time_and_what_comes_meanwhile_waits(lineage: Line
         phone.send(b"hello")
         phone.send(b"still there?")  # ECONNREFUSED if the first one had met a closed port
     media._do(msgspec.structs.replace(ROUTE, again=True), 11.0)
-    assert [media._busy[PORT].rtp_socket.recv(100) for _ in range(2)] == [b"hello", b"still there?"]
+    with socket.socket(fileno=os.dup(lineage.inheritance.pairs[PORT].rtp)) as port:
+        assert [port.recv(100) for _ in range(2)] == [b"hello", b"still there?"]
 
 
 def test_new_call_on_a_port_knows_nothing_of_the_one_before(lineage: Lineage):
@@ -217,13 +192,13 @@ def test_new_call_on_a_port_knows_nothing_of_the_one_before(lineage: Lineage):
     joined(lineage.media, (alice, bob), 10.0)
     alice.say(10.1, 5)
     lineage.media._each_second(11.0)
-    ssrc = lineage.media._busy[PEER].outgoing.ssrc
+    ssrc = bob.our_ssrc()
     media = lineage.die()
     media._do(wire.Grow(2), 12.0)  # signalling has ended the call meanwhile
     assert [report.ports for report in media._reports if isinstance(report, wire.Ports)] == [(PORT, PEER)]
     joined(media, (alice, bob), 12.0)
-    assert media._busy[PEER].outgoing.ssrc != ssrc
-    assert media._busy[PORT].incoming.packets == 0
+    assert bob.our_ssrc() != ssrc
+    assert alice.counts().packets == 0
 
 
 def test_ports_left_are_announced_before_new_ones_are_bound(lineage: Lineage):
@@ -260,10 +235,10 @@ def test_torn_record_is_no_record():
     inheritance.write(20000, record)
     assert inheritance.read(20000) == record
     place = (20000 >> 1) * RECORD_BYTES
-    whole = inheritance._memory[place]
+    whole = inheritance.memory[place]
     assert whole > 0
     for torn in range(whole):
-        inheritance._memory[place] = torn
+        inheritance.memory[place] = torn
         with pytest.raises(NoRecord):
             inheritance.read(20000)
     inheritance.write(20000, record)
@@ -322,11 +297,12 @@ def test_streams_that_nobody_claims_end_after_30_s(orphaned: Relay):
 
 
 def test_streams_that_are_claimed_go_on(orphaned: Relay):
-    outgoing = orphaned._busy[PORT].outgoing
+    line = Line().at(orphaned, PORT)
+    ssrc = line.our_ssrc()
     orphaned._do(msgspec.structs.replace(ROUTE, again=True), 110.0)
     orphaned._each_second(200.0)
     assert orphaned._busy.keys() == {PORT}
-    assert orphaned._busy[PORT].outgoing is outgoing
+    assert line.our_ssrc() == ssrc
 
 
 def test_ports_of_streams_that_go_on_are_not_announced(orphaned: Relay):

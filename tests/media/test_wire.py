@@ -10,6 +10,7 @@ import pytest
 from media import rtp, tones
 from media.engine import Wav
 from media.engines import relay, wire
+from media.engines.stream import PythonStream
 from media.speech import Speech
 from tests.media.process import port_range
 
@@ -85,7 +86,7 @@ class Sent:
 
 def test_100000_random_and_mutated_datagrams_are_survived_and_accounted_for(tmp_path: Path):
     ours, theirs = socket.socketpair()
-    media = relay.Relay(theirs, ["127.0.0.1"], port_range(), prompts=tmp_path)
+    media = relay.Relay(theirs, ["127.0.0.1"], port_range(), prompts=tmp_path, plane="python")
     first, second = port_range()[0], port_range()[0] + 2
     for port, peer in ((first, second), (second, first)):
         route = msgspec.structs.replace(
@@ -93,11 +94,12 @@ def test_100000_random_and_mutated_datagrams_are_survived_and_accounted_for(tmp_
         )
         media._do(route, 0.0)
     stream, peer_stream = media._busy[first], media._busy[second]
+    assert isinstance(stream, PythonStream) and isinstance(peer_stream, PythonStream)
     sent = Sent()
     stream.receive_into = Datagrams(random.Random(4733), ("127.0.0.1", first + 9000))
     peer_stream.send_to = sent
     for number in range(100_000):
-        media._receive(stream, number / 50)
+        stream.receive(number / 50)
     assert stream.incoming.packets == sent.packets > 10_000
     assert stream.third_party > 5_000
     assert stream.incoming.packets + stream.third_party + stream.invalid == 100_000

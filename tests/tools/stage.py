@@ -43,6 +43,8 @@ READ = (
     *(f"scripts/{name}" for name in ("setup", "run", "test", "check", "lint", "rfc", "uv.lock.txt")),
     "requirements.lock",
     "pyproject.toml",
+    "setup.py",
+    *(f"media/native/{name}" for name in ("build.py", "plane.c", "plane.h")),
 )
 TOOLS = ("ruff", "mypy", "lint-imports", "pytest")
 
@@ -54,8 +56,8 @@ class Tree:
         self.root = folder / "the tree"
         self.commands = folder / "commands"
         self.diary = folder / "diary"
-        (self.root / "scripts").mkdir(parents=True)
         for name in READ:
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
         self.fakes = folder / "fakes"
         self.command(self.fakes / "python", FAKE_PYTHON)

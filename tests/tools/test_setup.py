@@ -12,11 +12,12 @@ from tests.tools.stage import FAKE_UV, Tree
 def test_the_first_time_installs_only_what_the_locks_pin(staged: Tree) -> None:
     ran = staged.run("scripts/setup")
     assert ran.returncode == 0, ran.stderr
-    venv, pip, sync, editable = staged.done()
+    venv, pip, sync, editable, plane = staged.done()
     assert venv.startswith("python -m venv ")
     assert pip.startswith("python -m pip install") and "--require-hashes" in pip
     assert sync.startswith("uv pip sync") and "--require-hashes" in sync
     assert "--editable" in editable and "--no-deps" in editable and "--offline" in editable
+    assert plane.startswith("python setup.py") and f"--build-lib {staged.root}/.venv/lib/" in plane
 
 
 def test_the_second_time_does_nothing(staged: Tree) -> None:
@@ -28,7 +29,8 @@ def test_the_second_time_does_nothing(staged: Tree) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.lock", "pyproject.toml", "scripts/uv.lock.txt", "scripts/setup"]
+    "name",
+    ["requirements.lock", "pyproject.toml", "media/native/plane.c", "scripts/uv.lock.txt", "scripts/setup"],
 )
 def test_a_change_of_what_it_reads_makes_it_work_again(staged: Tree, name: str) -> None:
     staged.run("scripts/setup")
@@ -36,7 +38,7 @@ def test_a_change_of_what_it_reads_makes_it_work_again(staged: Tree, name: str) 
     with (staged.root / name).open("a", encoding="utf-8") as file:
         file.write("# changed\n")
     assert staged.run("scripts/setup").returncode == 0
-    assert len(staged.done()) == 3
+    assert len(staged.done()) == 4
 
 
 def test_an_interrupted_setup_is_taken_up_again(staged: Tree) -> None:
@@ -45,7 +47,7 @@ def test_an_interrupted_setup_is_taken_up_again(staged: Tree) -> None:
     staged.command(staged.root / ".venv/bin/uv", FAKE_UV)
     staged.done()
     assert staged.run("scripts/setup").returncode == 0
-    assert len(staged.done()) == 3
+    assert len(staged.done()) == 4
 
 
 def test_the_environment_of_a_tree_that_was_moved_is_made_anew(staged: Tree) -> None:

@@ -1,0 +1,102 @@
+/* The data plane: RTP from socket to socket in threads of C, behind `media/engines/native.py`.
+ *
+ * A stream is one port pair and stays for the life of the plane; what changes is whether a leg has it
+ * (`plane_claim`, `plane_release`) and what it does (`plane_route`). All times are monotonic seconds.
+ * cffi reads this file without its preprocessor lines.
+ */
+#ifndef BEFFROI_PLANE_H
+#define BEFFROI_PLANE_H
+#include <stdint.h>
+
+typedef struct plane plane;
+typedef struct plane_stream plane_stream;
+
+enum { PLANE_RECORD_BYTES = 256, PLANE_RECORDS = 65536, PLANE_DATAGRAM_BYTES = 4096, PLANE_NO_TYPE = 255 };
+enum { PLANE_DIGIT = 1, PLANE_HEARD = 2 };
+
+/* host: network order, 4 or 16 bytes of it used; family: 4 or 6, 0 for no address. */
+typedef struct {
+    uint8_t host[16];
+    uint16_t port;
+    uint16_t family;
+} plane_address;
+
+/* What a stream does from now on. payload_types: what its peer knows each number by, PLANE_NO_TYPE for a
+ * number that the leg doesn't send; events: 1 for each number of a telephone-event. The rest as in `wire`. */
+typedef struct {
+    plane_address rtp;
+    plane_address rtcp;
+    int nat;
+    int latch;
+    int again;
+    int watch;
+    uint32_t clock_rate;
+    uint8_t payload_types[128];
+    uint8_t events[128];
+} plane_route_t;
+
+/* One datagram to be sent. */
+typedef struct {
+    uint8_t data[4096];
+    uint32_t length;
+    plane_address to;
+} plane_packet;
+
+/* remote: where the leg is heard from, or will be sent to. silent_seconds: -1 when it was never heard. */
+typedef struct {
+    plane_address remote;
+    uint64_t packets;
+    uint64_t octets;
+    uint64_t packets_sent;
+    uint64_t lost;
+    uint64_t third_party;
+    uint64_t invalid;
+    uint64_t limited;
+    double jitter_ticks;
+    double silent_seconds;
+} plane_counts_t;
+
+/* kind: PLANE_DIGIT (digit: its place in `dtmf.DIGITS`) or PLANE_HEARD. */
+typedef struct {
+    uint32_t number;
+    uint32_t generation;
+    uint8_t kind;
+    uint8_t digit;
+} plane_event;
+
+/* A plane over PLANE_RECORDS records of memory that may outlive the process; NULL and errno. */
+plane *plane_new(uint8_t *memory, int threads);
+/* Start the threads; 0, or an errno. */
+int plane_start(plane *plane);
+/* End the threads and forget all streams; their sockets are the caller's to close, after this. */
+void plane_free(plane *plane);
+/* The descriptor that is readable when there are events, and the next one of them: 0 when there is none. */
+int plane_events_fd(const plane *plane);
+int plane_next_event(plane *plane, plane_event *event);
+
+/* Watch a pair of bound, non-blocking sockets; NULL and errno. cname: for RTCP, at most 63 bytes are used. */
+plane_stream *plane_add(plane *plane, uint32_t number, int rtp, int rtcp, const char *cname);
+/* Give the stream to a leg: as it was in the record when `again` and there is one, otherwise as new, with
+ * these numbers. Returns its generation, which its events carry. */
+uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t sequence, uint32_t timestamp);
+void plane_release(plane_stream *stream);
+/* peer: who hears the leg, NULL for nobody. */
+void plane_route(plane_stream *stream, const plane_route_t *route, plane_stream *peer, double now);
+void plane_echo(plane_stream *stream, int on);
+/* While it is on, the leg hears only what `plane_speak` says. */
+void plane_play(plane_stream *stream, int on);
+/* The next packet of our own, a pause when length is 0; 0 when there is nothing to be sent. */
+uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t length, int marker,
+                     uint32_t advance_ticks, int payload_type, double now, plane_packet *packet);
+/* A report for the leg (RFC 3550 section 6.4); 0 when there is nowhere to send it. */
+uint32_t plane_report(plane_stream *stream, double now, plane_packet *packet);
+/* Send what the two before made; 0, or an errno. */
+int plane_transmit(plane_stream *stream, const plane_packet *packet, int rtcp);
+/* For how long a leg that is watched has been silent when that is to be told, -1 otherwise. */
+double plane_silence(plane_stream *stream, double silence_seconds, double now);
+void plane_read(plane_stream *stream, plane_counts_t *counts, double now);
+/* Do what a thread does with one datagram, but for the sending: the number of the stream whose leg is to get
+ * `packet` from its port, -1 when nobody is. For tests, where time is a value. */
+int64_t plane_receive(plane_stream *stream, const uint8_t *data, uint32_t length, const plane_address *from,
+                      double now, plane_packet *packet);
+#endif
