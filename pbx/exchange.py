@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
-from dialplan.decision import Reject
+from dialplan.decision import Decision, Reject
 from dialplan.plan import Plan
 from media.engine import (
     DigitReceived,
@@ -286,6 +286,11 @@ class Exchange:
             carried = [leg.device for leg in record.legs[1:] if leg.answered is not None]
             spoken = record.ended - record.answered if record.answered is not None else 0.0
             self.spending.end(call.id, carried[-1] if carried else "", spoken / 60)
+            for leg in call.legs:
+                if leg.answered_at is not None:
+                    self.spending.end(
+                        f"{call.id} {leg.name}", leg.device, (record.ended - leg.answered_at) / 60
+                    )
         self.write(record)
         answered = record.answered is not None
         self.events.publish(CallEnded, call.id, record.direction, record.to, answered, record.cause)
@@ -294,7 +299,7 @@ class Exchange:
 
     def _spend(self, call: Call) -> None:
         """Count a call on the plan's budgets, or tell that one of them refused it."""
-        user = self._user_of(call)
+        user = self.user_of(call)
         target = call.decision.target
         if isinstance(target, Reject) and target.reason == "budget":
             self._budget_spent(call, user, call.decision.trace[-1].outcome)
@@ -303,12 +308,19 @@ class Exchange:
 
     def _spend_on(self, call: Call) -> None:
         """Go on counting the minutes of a restored call."""
-        leg, user = call.caller, self._user_of(call)
+        leg, user = call.caller, self.user_of(call)
         self.spending.resume(
             call.id, call.plan, call.decision, user, call.started_at, lambda: leg.answered_at
         )
 
-    def _user_of(self, call: Call) -> str:
+    def spend_on_for(self, leg: Leg, decision: Decision, user: str) -> None:
+        """Go on counting the minutes of an outside call whose party is in another call now."""
+        call = leg.call
+        self.spending.resume(
+            f"{call.id} {leg.name}", call.plan, decision, user, self.clock(), lambda: leg.answered_at
+        )
+
+    def user_of(self, call: Call) -> str:
         """Whose budgets a call is on; empty for an operator's."""
         device = self.devices.find(call.payer or call.caller.device)
         return device.extension if device is not None else ""
@@ -316,7 +328,7 @@ class Exchange:
     def cut_off(self) -> None:
         """End the calls that have used up a budget's minutes. Emergency calls have none."""
         for call_id, why in self.spending.overdrawn().items():
-            call = self._calls.get(call_id)
+            call = self._calls.get(call_id.partition(" ")[0])
             if call is not None and not call.cause:
                 call.cause = "budget spent"
                 self._budget_spent(call, call.from_number, why)

@@ -168,6 +168,7 @@ async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoR
     assert wanted is not None
     onward = Call(call.exchange, call.exchange.plan, other_call.decision, stays.remote_sdp)
     onward.from_number, onward.from_name = call.identity_of(stays)
+    onward.payer = referrer.device
     onward.to, name = other_call.identity_of(wanted)
     for leg, of_call in ((stays, call), (wanted, other_call)):
         if leg.device in onward.plan.trunks:

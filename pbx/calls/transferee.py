@@ -13,18 +13,27 @@ from pbx.calls.leg import Leg
 from sip.core.reason import Reason
 
 if TYPE_CHECKING:
+    from dialplan.decision import Decision
     from pbx.calls.call import Call
 
 
 class Transferee(Leg):
-    """The same party as `first`, in another call. `hears_early`: not until it was taken over."""
+    """The same party as `first`, in another call. `hears_early`: not until it was taken over.
 
-    __slots__ = ("first",)
+    toll: where a call of ours reached it, what was decided then and on whose budgets that was.
+    """
+
+    __slots__ = ("first", "toll")
     hears_early = False
 
     def __init__(self, call: Call, name: str, first: Leg) -> None:
         super().__init__(call, name, first.device, first.flow, behind_nat=first.behind_nat)
         self.first = first
+        self.toll: tuple[Decision, str] | None = None
+        if isinstance(first, Transferee):
+            self.toll = first.toll
+        elif first is not first.call.caller:
+            self.toll = first.call.decision, call.exchange.user_of(first.call)
 
     def take_over(self) -> None:
         """Move the party's dialog into this call, with the trunk's channel that it is on, if any."""
@@ -37,6 +46,8 @@ class Transferee(Leg):
         self.answered_at = self.call.exchange.clock()
         if self.device in self.first.call.plan.trunks:
             self.call.exchange.trunks.hand_over(self.device)
+            if self.toll is not None and self.call.plan.budgets and self.toll[0] is not self.call.decision:
+                self.call.exchange.spend_on_for(self, *self.toll)
 
     def gone(self, reason: Reason) -> None:
         """The party hung up, or was taken elsewhere, before anybody took it here."""

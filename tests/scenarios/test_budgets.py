@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pbx.cli.reading import read_configuration
 from pbx.defence.bans import read_kept, write_kept
 from pbx.defence.spending import KeptSpending, Spending
 from pbx.events import BudgetSpent
 from tests.cli.conftest import Town as CommandTown
 from tests.cli.conftest import town as town
+from tests.scenarios.offers import assert_speak, operator_party, party
+from tests.scenarios.test_attended_transfers import replaces
 from tests.scenarios.town import PLAN_TEXT, Town, TownPhone, start
 from tests.sim.world import World, scenario
 
@@ -184,3 +188,33 @@ def test_explain_tells_what_the_node_has_written_down(town: CommandTown) -> None
     assert f"plan.yaml:{town.line_of('each: user')}" in said
     assert "2010 has made 1 of 1 calls in this day" in said
     assert "=> refused: budget (403)" in said
+
+
+@pytest.mark.parametrize("attended", [False, True])
+@scenario()
+async def test_an_outside_call_is_cut_off_after_it_was_transferred_too(world: World, attended: bool) -> None:
+    """Its minutes stay on the budget of who made it; nobody who stays in it makes them free."""
+    budgets = "budgets:\n  - {each: user, minutes: 10, per: day}\n"
+    town = await start(world, PLAN_TEXT.replace("schedules:\n", f"{budgets}\nschedules:\n", 1))
+    phone, other = await party(town, "2010"), await party(town, "2020")
+    operator = operator_party(town, "operateur-b")
+    talk = phone.dial(MOBILE)
+    await world.sleep(300)
+    if attended:
+        second = phone.dial("2020")
+        await world.sleep(1)
+        phone.refer(talk, replaces(phone, second))
+    else:
+        phone.refer(talk, "sip:2020@valmont.example")
+    await world.sleep(4)
+    assert_speak(town, operator, other)
+    await world.sleep(200)
+    town.exchange.cut_off()
+    await world.sleep(1)
+    assert operator.talking
+    await world.sleep(110)
+    town.exchange.cut_off()
+    await world.sleep(1)
+    assert not operator.talking
+    assert not other.talking
+    assert town.calls[-1].cause == "budget spent"
