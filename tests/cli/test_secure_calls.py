@@ -60,9 +60,10 @@ def secure_town(tmp_path):
     return made
 
 
-def sdp(number: int) -> bytes:
+def sdp(number: int, address: str = "127.0.0.1") -> bytes:
+    ip = f"IP6 {address}" if ":" in address else f"IP4 {address}"
     return (
-        f"v=0\r\no=- {number} 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"v=0\r\no=- {number} 1 IN {ip}\r\ns=-\r\nc=IN {ip}\r\nt=0 0\r\n"
         f"m=audio {number} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
     ).encode()
 
@@ -121,16 +122,21 @@ async def in_a_browser(town: SecureTown, extension: str, *, secure: bool) -> Asy
         writer.close()
 
 
-async def call(caller: UserAgent, callee: UserAgent) -> tuple[bytes, bytes]:
-    """Register both, call, answer, hang up; returns the offer that arrived and the answer."""
+async def call(
+    caller: UserAgent, callee: UserAgent, hers: str = "127.0.0.1", his: str = "127.0.0.1"
+) -> tuple[bytes, bytes]:
+    """Register both, call, answer, hang up; returns the offer that arrived and the answer.
+
+    hers, his: the address of each one's sound.
+    """
     async with asyncio.timeout(PATIENCE_SECONDS):
         await caller.register()
         await callee.register()
-        going = caller.invite(callee.account.user, sdp(40_000))
+        going = caller.invite(callee.account.user, sdp(40_000, hers))
         coming = await callee.incoming()
         coming.ring()
         await going.ringing()
-        coming.answer(sdp(40_002))
+        coming.answer(sdp(40_002, his))
         answer = await going.answered()
         await coming.acknowledged()
         going.hang_up()
