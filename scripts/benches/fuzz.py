@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benches.figure import Figure, Meaning
 from benches.process import BenchError
@@ -35,6 +36,7 @@ PART = 10_000  # then the world's own notes are thrown away
 SETTLED_SECONDS = 2000.0
 SEED = 4475
 ATHERIS_SECONDS = 600
+LONGEST_INPUT_BYTES = 4096
 
 
 def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
@@ -122,18 +124,26 @@ def _resident_mb() -> float:
 
 def _atheris(bench: Bench) -> dict[str, float]:
     """Let atheris try the parser for ATHERIS_SECONDS. Raises BenchError where it isn't installed."""
+    from tests.scenarios.barrage import SPOKEN
+    from tests.sip.test_fuzz import CORPUS
+
     program = Path(__file__).with_name("fuzz_parser.py")
     bench.say(f"atheris on the parser for {ATHERIS_SECONDS} s")
-    done = subprocess.run(
-        [sys.executable, str(program), f"-max_total_time={ATHERIS_SECONDS}", "-print_final_stats=1"],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=ATHERIS_SECONDS + 120,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    limits = [f"-max_total_time={ATHERIS_SECONDS}", f"-max_len={LONGEST_INPUT_BYTES}", "-print_final_stats=1"]
+    with TemporaryDirectory(prefix="bench-") as directory:
+        # From nothing it would never come past the first line.
+        for number, message in enumerate([*CORPUS, *SPOKEN]):
+            (Path(directory) / str(number)).write_bytes(message)
+        done = subprocess.run(
+            [sys.executable, str(program), *limits, directory],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ATHERIS_SECONDS + 120,
+            cwd=directory,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+        )
     found = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
     if found is None:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]

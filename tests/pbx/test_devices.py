@@ -94,6 +94,15 @@ def test_bindings_stay_with_their_device_when_the_plan_is_loaded_again() -> None
     assert devices.count_bindings() == 1
 
 
+def test_a_password_that_changed_in_the_plan_holds_from_the_next_load_on() -> None:
+    devices = loaded()
+    changed = PLAN_TEXT.replace("pw1001", "another")
+    assert changed != PLAN_TEXT
+    devices.load(parse_plan(changed, "valmont.yaml"), Directory())
+    assert devices.credentials("1001") == Credentials.of("1001", DOMAIN, "another")
+    assert devices.credentials("1002") == Credentials.of("1002", DOMAIN, "pw1002")
+
+
 def test_a_device_that_is_gone_with_bindings_is_told() -> None:
     devices = loaded(directory("1001-app", "1001-desk"))
     device(devices, "1001-app").bindings = (binding("1001-app"),)
