@@ -96,6 +96,13 @@ class Report:
         return f"{self.failed} of {self.fields['started']} failed ({', '.join(kinds) or 'load too slow'})"
 
 
+@dataclass(slots=True)
+class Flood:
+    """How many requests a second a flood was; a machine that others use too may make it less than asked."""
+
+    per_second: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """The load program aimed at one address. `port` and the three above it are its own sockets.
@@ -158,22 +165,24 @@ class Load:
         return self._run("phones", *users, *watched, timeout_seconds=seconds + 90)
 
     @contextmanager
-    def flood(self, rate: int, sources: int, seconds: int) -> Iterator[None]:
+    def flood(self, rate: int, sources: int, seconds: int) -> Iterator["Flood"]:
         """`rate` REGISTER a second without credentials, from so many addresses, while the block runs.
 
-        seconds: when it ends at the latest. Raises BenchError if the flood was less than that.
+        seconds: when it ends at the latest. How much it was in the end is told when the block is over.
         """
         users = ("--first", str(FIRST_EXTENSION), "--users", str(USERS), "--sources", str(sources))
         command = self._command("flood", *users, "--rate", str(rate), "--seconds", str(seconds))
+        told = Flood()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as flooding:
             try:
-                yield
+                yield told
             finally:
                 flooding.terminate()
             output, _ = flooding.communicate()
-        sent = json.loads(output) if output else {"sent": 0, "seconds": 1}
-        if sent["sent"] < LEAST_SHARE * rate * sent["seconds"]:
-            raise BenchError(f"the flood was of {sent['sent'] / sent['seconds']:.0f} a second, not {rate}")
+        if not output:
+            raise BenchError("the flood stopped by itself")
+        sent = json.loads(output)
+        told.per_second = sent["sent"] / sent["seconds"]
 
     @contextmanager
     def waiting(self) -> Iterator["FirstAnswer"]:

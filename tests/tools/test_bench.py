@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from benches import beffroi, figure, process, signalling
 from benches.__main__ import parse, parse_peer
 from benches.figure import Figure, Meaning
-from benches.load import Load, Report
+from benches.load import Flood, Load, Report
 from benches.process import BenchError
 from benches.program import Running
 
@@ -90,9 +90,9 @@ class LoadOfAPbxThatBears(Load):
         return report()
 
     @contextmanager
-    def flood(self, rate: int, sources: int, seconds: int) -> Iterator[None]:
+    def flood(self, rate: int, sources: int, seconds: int) -> Iterator[Flood]:
         self.asked.append((rate, sources))
-        yield
+        yield Flood(rate)
         self.asked.append((0, 0))
 
 
