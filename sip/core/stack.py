@@ -137,6 +137,11 @@ class Stack:
                 self.respond(transaction, error.status, now, reason=reason, headers=lines)
             else:
                 self.answer_stranger(transaction, error.status, reason=reason, headers=lines)
+        except Exception:
+            # A defect of ours is the owner's to log; a request that nobody answers would be kept for ever.
+            if transaction.request is not None:
+                self.answer_stranger(transaction, 500)
+            raise
         finally:
             self.timers.arm(transaction)
 

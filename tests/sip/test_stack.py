@@ -29,7 +29,7 @@ from tests.sip.messages import (
 class User:
     """A transaction user that keeps what it gets, and raises `problem` if it has one."""
 
-    def __init__(self, problem: RemoteProtocolError | None = None) -> None:
+    def __init__(self, problem: Exception | None = None) -> None:
         self.problem = problem
         self.stack = Stack(self, Identifiers(b"stack"))
         self.requests: list[Request] = []
@@ -183,6 +183,17 @@ def test_a_refusal_after_the_final_answer_changes_nothing() -> None:
     user = User(RemoteProtocolError(500, "Too late"))
     user.answer_first = 200
     assert [response.status for _, response in user.receive(options())] == [200]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+def test_a_defect_of_the_user_is_answered_500_and_leaves_nothing(method: str) -> None:
+    user = User(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        user.receive(options(method=method))
+    ((_, data),) = user.stack.outbox
+    assert data.startswith(b"SIP/2.0 500 ")
+    user.stack.outbox.clear()
+    assert not any(user.stack.inventory().values())
 
 
 def test_a_request_without_via_has_nowhere_to_be_answered() -> None:
