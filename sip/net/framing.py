@@ -22,6 +22,9 @@ class Framing(Protocol):
     def wrap(self, message: bytes) -> bytes:
         """The bytes that carry a message. Raises OSError."""
 
+    def ping(self) -> bytes:
+        """A question that a peer answers if it is there, empty where there is none."""
+
     def to_send(self) -> bytes:
         """What the framing itself has to say."""
 
@@ -41,6 +44,10 @@ class SipFraming(StreamParser):
     def wrap(self, message: bytes) -> bytes:
         """The message itself."""
         return message
+
+    def ping(self) -> bytes:
+        """None: over a plain stream it is the peer who asks (RFC 5626 section 3.5.1)."""
+        return b""
 
     def to_send(self) -> bytes:
         """Nothing."""

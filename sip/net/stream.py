@@ -36,6 +36,7 @@ FIRST_MESSAGE_SECONDS = 10.0  # handshakes included
 WHOLE_MESSAGE_SECONDS = 10.0
 UNREAD_SECONDS = 10.0  # how long a peer may leave unread what we send
 IDLE_SECONDS = 7200.0  # the longest registration
+PING_SECONDS = 30.0  # what stands between a browser and us forgets a silent connection after a minute
 CONNECT_SECONDS = 2.0  # an emergency call waits three for its first answer
 HANDSHAKE_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
@@ -346,6 +347,7 @@ class Connection(asyncio.Protocol):
         "_loop",
         "_message_since",
         "_opened_at",
+        "_pinged_at",
         "_spoke",
         "_tls",
         "_transport",
@@ -378,6 +380,7 @@ class Connection(asyncio.Protocol):
         self._begun = False
         self._opened_at = 0.0
         self._heard_at = 0.0
+        self._pinged_at = 0.0
         self._message_since: float | None = None
         self._unread_since: float | None = None
         self._spoke = False
@@ -526,7 +529,27 @@ class Connection(asyncio.Protocol):
             if since is not None and now - since >= seconds:
                 self.abort(why)
                 return
-        self._look_again(min(since + seconds - now for _, since, seconds in bounds if since is not None))
+        soonest = min(since + seconds - now for _, since, seconds in bounds if since is not None)
+        if self.owner.transport in {"WS", "WSS"}:
+            soonest = min(soonest, self._ping(now))
+        self._look_again(soonest)
+
+    def _ping(self, now: float) -> float:
+        """Ask a silent browser whether it is there (RFC 7118 section 6); returns the seconds until the next.
+
+        Its pong is heard: a browser sends it by itself, in a hidden tab too.
+        """
+        silent_seconds = now - max(self._heard_at, self._pinged_at)
+        if silent_seconds < PING_SECONDS:
+            return PING_SECONDS - silent_seconds
+        self._pinged_at = now
+        if (
+            self._transport is not None
+            and not self._transport.is_closing()
+            and (data := self._framing.ping())
+        ):
+            self._write(data)
+        return PING_SECONDS
 
     # Writing and closing
 

@@ -100,6 +100,12 @@ class WebSocketFraming:
             raise ConnectionResetError("the WebSocket is closing") from error
         return self.to_send()
 
+    def ping(self) -> bytes:
+        """The frame that a peer answers if it is there (RFC 6455 section 5.5.2); empty unless it is open."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_ping(b"")
+        return self.to_send()
+
     def to_send(self) -> bytes:
         """What WebSocket itself has to say: the handshake's answer, pongs, the closing."""
         pieces = self._protocol.data_to_send()

@@ -394,3 +394,29 @@ def test_whatever_frames_come_are_followed_or_refused(
         for found in framing.feed(data[start:end]):
             assert isinstance(found, bytes | KeepAlive)
         framing.to_send()
+
+
+async def test_a_silent_browser_is_pinged_and_one_that_speaks_is_not(monkeypatch: pytest.MonkeyPatch):
+    """RFC 7118 section 6: either end may ping, so that what stands between them doesn't forget."""
+    monkeypatch.setattr(stream, "FIRST_MESSAGE_SECONDS", 0.2)
+    monkeypatch.setattr(stream, "PING_SECONDS", 0.3)
+    async with listening() as (_, _, address), browsing(address) as browser:
+        loop = asyncio.get_running_loop()
+        browser.send(over_ws(1))
+        assert (await browser.receive())[0] == TEXT
+        spoke_at = loop.time()
+        assert await browser.receive() == (PING, b"")
+        assert loop.time() - spoke_at >= 0.2
+        browser.send(b"", PONG)
+        assert await browser.receive() == (PING, b"")
+        browser.send(over_ws(2))
+        assert (await browser.receive())[0] == TEXT  # the connection is as good as before
+
+
+async def test_nobody_is_pinged_before_the_handshake(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "FIRST_MESSAGE_SECONDS", 0.3)
+    monkeypatch.setattr(stream, "PING_SECONDS", 0.05)
+    async with listening() as (_, _, address), connected(address) as (reader, writer):
+        writer.write(opening()[:40])
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await reader.read() == b""
