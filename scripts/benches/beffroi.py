@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -128,8 +129,13 @@ def _roles(pid: int, config: Path) -> Mapping[int, str]:
         )
     except subprocess.SubprocessError as error:
         raise BenchError(f"beffroi status --json failed: {error}") from error
-    started = {pid: "supervisor"} | dict.fromkeys(process.descendants(pid), "unnamed")
-    return started | processes(done.stdout)
+    named = {pid: "supervisor"} | processes(done.stdout)
+    for _ in range(STATUS_SECONDS):
+        unnamed = set(process.descendants(pid)) - named.keys()
+        if not unnamed:
+            break
+        time.sleep(1)  # the worker has its database migrated by a process that ends
+    return named | dict.fromkeys(unnamed, "unnamed")
 
 
 @contextmanager
