@@ -11,7 +11,7 @@ from tests.interop.beffroi import Beffroi
 from tests.interop.namespaces import Town
 from tests.interop.patience import until
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("other phones")]
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -21,7 +21,7 @@ from tests.interop.beffroi import Beffroi, write_configuration
 from tests.interop.internet import UDP_MEMORY_SECONDS, internet
 from tests.interop.patience import until
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("peers"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("other phones"), pytest.mark.timeout(180)]
 
 BEFFROI, EXTERNAL = "10.54.0.1", "203.0.113.7"
 PORTS = "5060, 20000-20999"

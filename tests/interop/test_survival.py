@@ -14,7 +14,7 @@ from tests.interop.beffroi import Beffroi
 from tests.interop.namespaces import Namespace, Town
 from tests.interop.sipp import Account, Sipp, register
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("other phones")]
 
 CALLER_ADDRESS, CALLEE_ADDRESS = "10.54.1.21", "10.54.1.22"
 TWENTY = [str(extension) for extension in range(1011, 1031)]
