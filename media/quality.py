@@ -75,7 +75,7 @@ def _talker_echo(delay: float) -> float:
         _TELR_DB - 40 * math.log10((1 + delay / 10) / (1 + delay / 150)) + 6 * math.exp(-0.3 * delay * delay)
     )
     half = (_RO - (80 + 2.5 * (heard - 14))) / 2
-    return (half + math.sqrt(half * half + 100) - 1) * (1 - math.exp(-delay))
+    return max(0.0, half + math.sqrt(half * half + 100) - 1) * (1 - math.exp(-delay))
 
 
 def _listener_echo(round_trip: float) -> float:
