@@ -16,10 +16,12 @@ value is returned, so that one reading finds every mistake:
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -56,6 +58,10 @@ class Findings:
             raise PlanError(errors)
 
 
+# A plan of 10,000 people is 50,000 values: what they can share, they share.
+_NO_KEYS: Mapping[str, tuple[int, int]] = MappingProxyType({})
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """One value of a document and the place where it is written (line and column count from 1)."""
@@ -65,7 +71,7 @@ class Node:
     column: int
     value: str | list[Node] | dict[str, Node]
     quoted: bool = False
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    keys: Mapping[str, tuple[int, int]] = field(default_factory=lambda: _NO_KEYS)  # where each one is written
 
     def error(self, code: str, message: str, hint: str = "") -> None:
         """Collect an error about this node."""
@@ -243,7 +249,7 @@ def _build(events: Iterator[yaml.Event], findings: Findings) -> Node:
     # Each open collection, with the key that its next value belongs to (None: a key is awaited, or a list).
     open_nodes: list[Node] = []
     open_keys: list[Node | None] = []
-    count = 0
+    count = line = 0
     for event in events:
         if isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
             open_nodes.pop()
@@ -256,6 +262,9 @@ def _build(events: Iterator[yaml.Event], findings: Findings) -> Node:
             continue
         count += 1
         node = _node(event, findings)
+        if node.line == line:
+            node.line = line  # one integer for all that stands on it
+        line = node.line
         if len(open_nodes) > MAX_DEPTH or count > MAX_NODES:
             what = "nested deeper than anything here needs" if count <= MAX_NODES else "too many values"
             node.error("too_deep", f"this file can't be read: {what}")
@@ -267,7 +276,7 @@ def _build(events: Iterator[yaml.Event], findings: Findings) -> Node:
         if not isinstance(node.value, str):
             open_nodes.append(node)
             open_keys.append(None)
-    return root if root is not None else Node(findings, 1, 1, {})
+    return root if root is not None else Node(findings, 1, 1, {}, keys={})
 
 
 def _node(event: yaml.NodeEvent, findings: Findings) -> Node:
@@ -278,7 +287,7 @@ def _node(event: yaml.NodeEvent, findings: Findings) -> Node:
     elif isinstance(event, yaml.SequenceStartEvent):
         node = Node(findings, line, column, [])
     elif isinstance(event, yaml.MappingStartEvent):
-        node = Node(findings, line, column, {})
+        node = Node(findings, line, column, {}, keys={})
     else:
         node = Node(findings, line, column, "", True)
         node.error("alias", "aliases (*name) are not read here", "write the value out")
@@ -295,6 +304,7 @@ def _attach(parent: Node, open_keys: list[Node | None], node: Node) -> None:
         parent.value.append(node)
         return
     assert isinstance(parent.value, dict)
+    assert isinstance(parent.keys, dict)
     key = open_keys[-1]
     if key is None:
         if not isinstance(node.value, str):
@@ -302,7 +312,7 @@ def _attach(parent: Node, open_keys: list[Node | None], node: Node) -> None:
         open_keys[-1] = node
         return
     open_keys[-1] = None
-    name = key.value if isinstance(key.value, str) else ""
+    name = sys.intern(key.value) if isinstance(key.value, str) else ""
     if name in parent.value:
         key.error(
             "duplicate_key",
