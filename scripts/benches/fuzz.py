@@ -147,7 +147,7 @@ def _atheris(bench: Bench) -> dict[str, float]:
     found = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
     if found is None:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise BenchError(f"atheris did not run ({last}): pip install -e '.[soak]'")
+        raise BenchError(f"atheris did not run ({last}): scripts/setup soak")
     if done.returncode:
         bench.say(done.stderr[-2000:])
     return {"fuzz_parser_runs": float(found[1]), "fuzz_parser_crashes": float(done.returncode != 0)}
