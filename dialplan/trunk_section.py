@@ -27,6 +27,7 @@ OPTIONS = (
     "no_route",
     "no_line",
     "any_certificate",
+    "location",
 )
 
 _KEYS = {

@@ -165,6 +165,11 @@ class Configuration:
         return self.data_dir / SPENDING_FILE_NAME
 
     @property
+    def callbacks_file(self) -> Path:
+        """Who may be called back after an emergency call, which a restart keeps."""
+        return self.data_dir / "callbacks.json"
+
+    @property
     def bans_file(self) -> Path:
         """The bans in force, which a restart keeps."""
         return self.data_dir / BANS_FILE_NAME

@@ -165,6 +165,39 @@ class BudgetSpent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyCallMade(Event):
+    """Somebody calls for help. number: the one called; site: where the device is; source: how that is known
+    (`assumed` is a guess). notified: the extensions that are told."""
+
+    call: str
+    number: str
+    from_number: str
+    from_name: str
+    site: str
+    source: str
+    notified: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallPreempted(Event):
+    """An ordinary call was ended, for its channel of a trunk was the last for the emergency call `by`."""
+
+    call: str
+    trunk: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyTestFailed(Event):
+    """The daily test call of a site over a trunk didn't reach the simulated answering point."""
+
+    site: str
+    trunk: str
+    number: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFailed(Event):
     """Records can't be written to the disk: they wait in the reserve until JournalWorks, and calls go on."""
 
@@ -193,6 +226,9 @@ _ALL: tuple[type[Event], ...] = (
     TrunkChanged,
     AddressBanned,
     BudgetSpent,
+    EmergencyCallMade,
+    CallPreempted,
+    EmergencyTestFailed,
     JournalFailed,
     JournalWorks,
 )

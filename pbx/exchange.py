@@ -31,6 +31,7 @@ from pbx.calls.leg import Leg
 from pbx.calls.probes import Probes
 from pbx.calls.restored import restore
 from pbx.calls.router import Router
+from pbx.conditions import KeptCallbacks, NodeConditions
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
 from pbx.defence.spending import KeptSpending, Spending
@@ -145,6 +146,7 @@ class Exchange:
         defence: Settings | None = None,
         kept_bans: KeptBans | None = None,
         kept_spending: KeptSpending | None = None,
+        kept_callbacks: KeptCallbacks | None = None,
         external: ExternalAddress | None = None,
         media_addresses: tuple[str, ...] = (),
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
@@ -172,6 +174,7 @@ class Exchange:
         self.devices = Devices(domain)
         self.resolver = Resolver(names or Dns(), asyncio.get_running_loop().time, self.chance)
         self.trunks = Trunks(self, secret)
+        self.conditions = NodeConditions(self, kept_callbacks)
         self.guard = Guard(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)
         self.router = Router(self)
@@ -198,6 +201,7 @@ class Exchange:
             self.registrations.forget(sign_in)
         self.registrations.rewatch()
         self.trunks.load(plan)
+        self.conditions.refresh()
         self.subscriptions.reloaded(self.driver.now)
 
     # Requests outside a dialog (sip.core.ua_core.Application)
@@ -257,6 +261,12 @@ class Exchange:
         for leg in call.legs:
             self.events.publish(LegStarted, call.id, leg.name, leg.device)
         self._tasks.start(call.run(app), call.id)
+
+    def redirect(self, call: Call, decision: Decision) -> None:
+        """A call that has begun goes where another decision leads."""
+        call.decision = decision
+        if call.plan.budgets:
+            self._spend(call)
 
     def restore(self, calls: Iterable[OngoingCall]) -> int:
         """Go on with the calls of a process that is gone, before any new one; returns how many go on.
@@ -321,7 +331,10 @@ class Exchange:
         )
 
     def user_of(self, call: Call) -> str:
-        """Whose budgets a call is on; empty for an operator's."""
+        """Whose budgets a call is on: of who sent it on last, else of who calls; empty for an operator's."""
+        diversions = call.decision.diversions
+        if diversions and diversions[-1].who in call.plan.people:
+            return diversions[-1].who
         device = self.devices.find(call.payer or call.caller.device)
         return device.extension if device is not None else ""
 

@@ -6,6 +6,8 @@ leaves over a trunk.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pbx.services.addressee import addressee
@@ -19,6 +21,9 @@ from sip.core.stack import ServerTransaction
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
 
+log = logging.getLogger(__name__)
+
+PLAIN_TEXT = "text/plain;charset=UTF-8"
 ANSWER_SECONDS = 25.0  # less than the sender's Timer F: it hears 480 from us, not silence
 MAX_DELIVERIES = 1000
 
@@ -60,6 +65,23 @@ class Messages:
         delivery = Delivery(self, transaction, now)
         delivery.send(bindings, page, local_address, person.extension, request.max_forwards - 1, now)
 
+    def notify(self, extensions: Iterable[str], text: str) -> None:
+        """Send people a text of our own, to all their devices; nobody is told where it doesn't arrive but the
+        log. Never raises."""
+        exchange = self.exchange
+        now = exchange.driver.now
+        page = Page(PLAIN_TEXT, text.encode())
+        for extension in extensions:
+            bindings = exchange.devices.bindings_of(extension)
+            try:
+                if not bindings:
+                    raise RemoteProtocolError(480, "Temporarily Unavailable")
+                delivery = Delivery(self, None, now)
+                delivery.send(bindings, page, exchange.address_of("beffroi", "Beffroi"), extension, 70, now)
+            except (RemoteProtocolError, OSError) as error:
+                log.warning("user=%s can't be notified: %s", extension, error)
+        exchange.driver.wake()
+
     def began(self, delivery: Delivery) -> None:
         """A delivery is under way."""
         self._deliveries.add(delivery)
@@ -75,7 +97,8 @@ class Messages:
 class Delivery:
     """One message on its way to several devices: the first that takes it answers for all."""
 
-    def __init__(self, messages: Messages, transaction: ServerTransaction, now: float) -> None:
+    def __init__(self, messages: Messages, transaction: ServerTransaction | None, now: float) -> None:
+        """transaction: the sender's, None for a text of our own."""
         self._messages = messages
         self._transaction = transaction
         self._waiting = 0
@@ -149,4 +172,7 @@ class Delivery:
             return  # answered before
         self.deadline = None
         self._messages.ended(self)
-        self._messages.exchange.core.stack.respond(self._transaction, status, now)
+        if self._transaction is not None:
+            self._messages.exchange.core.stack.respond(self._transaction, status, now)
+        elif status >= 300:
+            log.warning("a notice reached none of its person's devices")

@@ -74,6 +74,7 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     """One call, the caller's leg first. A field may only be added at the end and with a default.
 
     outside: None for a call inside. media: None where the parties send to each other directly.
+    callback: it is the call back after an emergency call, which nothing ends.
     """
 
     id: str
@@ -91,6 +92,7 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     outside: Outside | None
     media: CallMediaSnapshot | None
     legs: list[OngoingLeg]
+    callback: bool = False
 
 
 class _Block(NamedTuple):

@@ -19,6 +19,7 @@ from media.engine import MediaEngine, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
 from pbx import control
+from pbx.conditions import KeptCallbacks
 from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
 from pbx.defence.bans import Kept, KeptBans, KeptError, read_kept, write_kept
@@ -32,6 +33,7 @@ from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_in_force import PlanInForce
 from pbx.reserve import RESERVE_BYTES
+from pbx.self_test import SelfTest
 from pbx.sockets import Sockets
 from pbx.tasks import Tasks
 from pbx.transports import Transports
@@ -116,6 +118,7 @@ class _Signalling:
             defence=configuration.defence,
             kept_bans=kept_bans,
             kept_spending=self._kept(self._configuration.spending_file, KeptSpending),
+            kept_callbacks=self._kept(self._configuration.callbacks_file, KeptCallbacks),
             external=external_of(configuration),
             media_addresses=() if isinstance(engine, PassthroughEngine) else media_addresses(configuration),
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
@@ -145,6 +148,7 @@ class _Signalling:
         self._tasks.start(self._sweep_when_quiet(), "sweep")
         self._tasks.start(transports.watch(), "certificates")
         self._tasks.start(self._keep_bans(), "bans")
+        self._tasks.start(SelfTest(exchange).daily(), "emergency self-test")
         external = configuration.external_address
         if external is not None and not is_address(external):
             follower = follow(external, exchange.driver.external, transports.address_changed)
@@ -161,6 +165,8 @@ class _Signalling:
         await self._write_bans()
         if exchange.spending.changed:
             await self._write_spending()
+        if exchange.conditions.changed:
+            await self._write_callbacks()
         await transports.close()
         exchange.driver.close()
         transports.close_datagrams()
@@ -185,7 +191,7 @@ class _Signalling:
             return kind()
 
     async def _keep_bans(self) -> None:
-        """Write bans and spending down soon after they change, and now and then who is familiar."""
+        """Write bans, spending and call backs down soon after they change, now and then who is familiar."""
         seconds = 0.0
         while True:
             await asyncio.sleep(BANS_SECONDS)
@@ -197,6 +203,16 @@ class _Signalling:
                 self._exchange.cut_off()
             if self._exchange.spending.changed:
                 await self._write_spending()
+            if self._exchange.conditions.changed:
+                await self._write_callbacks()
+
+    async def _write_callbacks(self) -> None:
+        conditions = self._exchange.conditions
+        conditions.changed = False
+        try:
+            await asyncio.to_thread(write_kept, self._configuration.callbacks_file, conditions.kept())
+        except KeptError as error:
+            log.error("%s; a restart would forget who may be called back", error)
 
     async def _write_spending(self) -> None:
         spending = self._exchange.spending

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from media.simpler import simpler_offer
+from pbx.calls.app import App
 from pbx.calls.bridge import connect
 from pbx.calls.broker import take_early
 from pbx.calls.call import Call
@@ -12,21 +15,77 @@ from sip.core.reason import Reason
 from sip.core.registrar import Binding
 
 RING_SECONDS = 60.0
+BESIDE_SECONDS = 20.0  # a device of an emergency call, before a destination that doesn't only ring
 NO_ANSWER = Reason("Q.850", 19, "No answer from the user")
 UNREACHABLE = Reason("Q.850", 20, "Subscriber absent")
 BUSY = Reason("Q.850", 17, "User busy")
 FLOW_FAILED = frozenset({408, 430, 503})  # nothing came back, or a proxy lost it (RFC 5626 section 11.5)
 
 
-async def dial(call: Call, extension: str, instance: str = "") -> None:
-    """Ring the extension's devices until one answers, all refuse, or RING_SECONDS are over.
+@dataclass(frozen=True, slots=True)
+class Vain:
+    """Why nobody answered: the record's cause, what the caller is told, and what a forward is told (a word of
+    RFC 5806 section 4; "" where the call isn't sent on)."""
+
+    cause: str
+    status: int
+    reason: Reason | None
+    why: str
+
+
+RANG_OUT = Vain("no answer", 480, NO_ANSWER, "no-answer")
+UNREACHED = Vain("unreachable", 480, UNREACHABLE, "unavailable")
+ENGAGED = Vain("busy", 486, BUSY, "user-busy")
+DECLINED = Vain("declined", 603, None, "deflection")
+NO_CODEC = Vain("no common codec", 488, None, "")
+
+
+async def dial(call: Call, extension: str, instance: str = "", beside: str = "") -> None:
+    """Ring the extension's devices until one answers, all refuse, or RING_SECONDS are over; then the call
+    goes where its person sends such calls, if anywhere.
 
     The caller hears its own phone's ringback (180 without a body), so that no device's early media decides.
     instance: ring only the phone with this instance ID, which a GRUU named (RFC 5627 section 6.1).
+    beside: the device of somebody else's that rings too, of an emergency call that is called back.
     """
     call.to = extension
     caller, exchange = call.caller, call.exchange
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable, instance)
+    seconds = exchange.router.ring_seconds(call, extension)
+    if beside:
+        seconds = RING_SECONDS
+        ways += [flows for flows in _ways_to_device(call, beside) if flows not in ways]
+    vain = await _ring(call, extension, ways, seconds)
+    if vain.why:
+        for app in exchange.router.forward(call, extension, vain.why):
+            await app(call)
+            return
+    call.cause = vain.cause
+    caller.refuse(vain.status, vain.cause, reason=vain.reason)
+
+
+async def ring_first(call: Call, device: str, otherwise: App) -> None:
+    """Ring one device, which made an emergency call, and go on otherwise when nobody answers it."""
+    ways = _ways_to_device(call, device)
+    if ways:
+        call.to = device
+        await _ring(call, device, ways, BESIDE_SECONDS)
+    await otherwise(call)
+
+
+def _ways_to_device(call: Call, sign_in: str) -> list[list[Binding]]:
+    exchange = call.exchange
+    device = exchange.devices.find(sign_in)
+    if device is None:
+        return []
+    ways = exchange.devices.ways_to(device.extension, exchange.registrations.reachable)
+    return [flows for flows in ways if flows[0].device == sign_in]
+
+
+async def _ring(call: Call, extension: str, ways: list[list[Binding]], seconds: float) -> Vain:
+    """Ring telephones, each by the ways to it: returns why nobody answered. An answered call ends in
+    LegEnded."""
+    caller = call.caller
     phones = _Phones(call, extension)
     ringing = []
     for flows in ways:
@@ -37,15 +96,14 @@ async def dial(call: Call, extension: str, instance: str = "") -> None:
         if others:
             ringing.append(await phones.ring(others))
     if not ringing:
-        call.cause = "unreachable"
-        caller.refuse(480, call.cause, reason=UNREACHABLE)
-        return
-    winner, body = await _first_answer(call, ringing, phones)
-    if winner is None:
-        return
-    phones.claim(winner)
+        return UNREACHED
+    found = await _first_answer(call, ringing, phones, seconds)
+    if isinstance(found, Vain):
+        return found
+    phones.claim(found.leg)
     call.drop(ringing)
-    await connect(call, winner, body)
+    await connect(call, found.leg, found.body)
+    raise AssertionError("a connected call ends in LegEnded")
 
 
 class _Phones:
@@ -121,20 +179,20 @@ class _Phones:
             first.name, winner.name = winner.name, first.name
 
 
-async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones) -> tuple[Leg | None, bytes]:
-    """The leg that answered, taken out of `ringing`, with its answer; None when the caller was refused."""
-    told = False
+async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones, seconds: float) -> Answered | Vain:
+    """The leg that answered, taken out of `ringing`, with its answer; or why none did."""
+    told = call.caller.rang
     best = 0
-    deadline = call.exchange.driver.now + RING_SECONDS
+    deadline = call.exchange.driver.now + seconds
     try:
         while ringing:
             match await call.next_happening(deadline - call.exchange.driver.now):
                 case Progressed() if not told:
                     told = True
                     call.caller.ring()
-                case Answered(leg, body):
+                case Answered(leg, _) as answered:
                     ringing.remove(leg)
-                    return leg, body
+                    return answered
                 case Offered(leg, _) if leg is call.caller or (call.offer and len(ringing) > 1):
                     leg.refuse_offer(488)  # nobody speaks with it yet, or several do
                 case Offered(leg, _) as offered:
@@ -150,9 +208,7 @@ async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones) -> tupl
                 case TimeUp():
                     for leg in ringing:
                         leg.hang_up("no answer")
-                    call.cause = "no answer"
-                    call.caller.refuse(480, call.cause, reason=NO_ANSWER)
-                    return None, b""
+                    return RANG_OUT
                 case _:
                     pass
     except LegEnded:
@@ -160,18 +216,10 @@ async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones) -> tupl
             leg.hang_up("cancelled")
         raise
     if best in {486, 600}:
-        call.cause = "busy"
-        call.caller.refuse(486, call.cause, reason=BUSY)
-    elif best == 603:
-        call.cause = "declined"
-        call.caller.refuse(603, call.cause)
-    elif best in {488, 606}:
-        call.cause = "no common codec"
-        call.caller.refuse(488, call.cause)
-    else:
-        call.cause = "unreachable"
-        call.caller.refuse(480, call.cause, reason=UNREACHABLE)
-    return None, b""
+        return ENGAGED
+    if best == 603:
+        return DECLINED
+    return NO_CODEC if best in {488, 606} else UNREACHED
 
 
 def _better(best: int, status: int) -> int:

@@ -19,9 +19,11 @@ from pbx.calls.broker import take_early
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, Progressed, TimeUp
 from pbx.calls.leg import Leg
-from pbx.trunks import Attempt
+from pbx.emergency import allow_callback, make_room, tell
+from pbx.trunks import Attempt, shown_by
 from pbx.trunks.failover import Step, step_after, told_to_caller
 from pbx.trunks.line import LineState
+from pbx.trunks.location import REFUSED, is_known
 from sip.core.flow import Flow
 from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 RING_SECONDS = 120.0
 RANG_OUT = "no answer"
-TRYING_SECONDS = 3.0  # an emergency call goes to the next trunk after this with nothing but a 100
+LOOK_UP_SECONDS = 3.0  # how long an emergency call waits for a name server, when all else has failed
 ORDINARY_TRYING_SECONDS = 8.0
 NEXT_SERVER_SECONDS = 4.0  # an ordinary call leaves a server for the trunk's next one
 NO_CIRCUIT = Reason("Q.850", 34, "No circuit available")
@@ -65,11 +67,17 @@ async def outside(call: Call, target: ToTrunks, anonymous: bool = False) -> None
     last = _Refusal(0, UNSAID)
     step = Step.NEXT_TRUNK
     left: set[str] = set()  # trunks that have said what they have to say
+    again: list[Attempt] = []  # for an emergency call: full, unreachable, or perhaps silent for its location
+    emergency = call.decision.emergency
+    if emergency is not None:
+        tell(call, emergency)
     async for attempt in _attempts(call, target):
         name = attempt.line.trunk.name
         if name in left:
             continue
         refusal = await _try(call, target, attempt, anonymous)
+        if target.emergency and (refusal is None or (refusal.silent and _may_locate(call, attempt))):
+            again.append(attempt)
         if refusal is None:
             continue
         if call.cause:
@@ -81,6 +89,8 @@ async def outside(call: Call, target: ToTrunks, anonymous: bool = False) -> None
             break
         if step is not Step.NEXT_SERVER or attempt.line.state is LineState.REFUSING:
             left.add(name)
+    for attempt in again:
+        await _try(call, target, attempt, anonymous, last_resort=True)
     if step is not Step.END or target.emergency:
         await announce(call, _NO_TRUNK, status=480, cause="no trunk", reason=NO_CIRCUIT)
     elif last.status in {486, 600}:
@@ -100,7 +110,7 @@ async def _attempts(call: Call, target: ToTrunks) -> AsyncIterator[Attempt]:
         yield attempt
     for line in unknown:
         try:
-            async with asyncio.timeout(TRYING_SECONDS if target.emergency else None):
+            async with asyncio.timeout(LOOK_UP_SECONDS if target.emergency else None):
                 await line.find()
         except (TimeoutError, NotFoundError) as error:
             log.warning("trunk=%s %s", line.trunk.name, str(error) or "no name server answers")
@@ -110,18 +120,28 @@ async def _attempts(call: Call, target: ToTrunks) -> AsyncIterator[Attempt]:
             yield attempt
 
 
-async def _try(call: Call, target: ToTrunks, attempt: Attempt, anonymous: bool) -> _Refusal | None:
+async def _try(
+    call: Call, target: ToTrunks, attempt: Attempt, anonymous: bool, *, last_resort: bool = False
+) -> _Refusal | None:
     """One server of one trunk, on a channel of it; None where the trunk is full or can't be reached.
 
+    last_resort: nothing else took an emergency call: it may end another one, and tells no location.
     An answered call ends in LegEnded. A call that rang out has its cause.
     """
     trunks = call.exchange.trunks
     line = attempt.line
     if not trunks.seize(line, emergency=target.emergency):
-        return None
+        emergency = call.decision.emergency
+        if not last_resort or emergency is None or not emergency.preempts:
+            return None
+        if not make_room(call.exchange, line.trunk.name, call):
+            return None
     try:
         flow = line.flow_to(attempt.target)
-        refusal = await _over(call, target, attempt, flow, call.offer, anonymous)
+        located = not last_resort and _may_locate(call, attempt)
+        refusal = await _over(call, target, attempt, flow, call.offer, anonymous, located=located)
+        if located and refusal.status in REFUSED:
+            refusal = await _over(call, target, attempt, flow, call.offer, anonymous)
         if step_after(refusal.status, refusal.reason) is Step.SIMPLER_OFFER and not call.cause:
             simple = simpler_offer(call.offer)
             if simple != call.offer:
@@ -139,8 +159,21 @@ async def _try(call: Call, target: ToTrunks, attempt: Attempt, anonymous: bool) 
     return refusal
 
 
+def _may_locate(call: Call, attempt: Attempt) -> bool:
+    """Whether a trunk is to be told where an emergency call's device is, and that is known."""
+    emergency = call.decision.emergency
+    return emergency is not None and "location" in attempt.line.trunk.options and is_known(emergency.location)
+
+
 async def _over(
-    call: Call, target: ToTrunks, attempt: Attempt, flow: Flow, offered: bytes, anonymous: bool
+    call: Call,
+    target: ToTrunks,
+    attempt: Attempt,
+    flow: Flow,
+    offered: bytes,
+    anonymous: bool,
+    *,
+    located: bool = False,
 ) -> _Refusal:
     """Send the call over a flow; returns why it failed. An answered call ends in LegEnded."""
     caller = call.caller
@@ -148,10 +181,21 @@ async def _over(
     if offered:
         offer = await _offer(call, f"b{len(call.legs)}", flow, offered, emergency=target.emergency)
     leg = call.exchange.trunks.invite(
-        call, attempt, flow, target.number, offer, anonymous=anonymous, emergency=target.emergency
+        call,
+        attempt,
+        flow,
+        target.number,
+        offer,
+        anonymous=anonymous,
+        emergency=target.emergency,
+        located=located,
     )
-    if target.emergency:
-        trying_seconds = TRYING_SECONDS
+    emergency = call.decision.emergency
+    if emergency is not None:
+        trying_seconds = float(emergency.next_trunk_seconds)
+        shown = shown_by(call.decision, leg.device)
+        if shown:
+            allow_callback(call, emergency, shown)
     else:
         trying_seconds = ORDINARY_TRYING_SECONDS if attempt.last else NEXT_SERVER_SECONDS
     try:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from dialplan.decision import Decision, ToTrunks
+from dialplan.decision import Decision, Facts, ToTrunks
 from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.happenings import Happening, LegEnded, TimeUp
@@ -20,6 +20,7 @@ from sip.core.dialog_request import Authorize
 from sip.core.errors import SipError
 from sip.core.flow import Flow
 from sip.core.incoming_session import CANCELLED
+from sip.core.multipart import Part
 from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 from sip.core.session import SessionState
 
@@ -67,6 +68,7 @@ class Call:
         "direction",
         "engine",
         "exchange",
+        "facts",
         "from_name",
         "from_number",
         "id",
@@ -93,6 +95,7 @@ class Call:
         self.plan = plan
         self.plan_version = plan.version  # of the plan that it began with
         self.decision = decision
+        self.facts: Facts | None = None  # what the decision was made from; None after a restart
         self.direction = "internal"
         self.from_number = decision.caller_id or ""
         self.from_name = decision.caller_name or ""
@@ -148,12 +151,13 @@ class Call:
         authorize: Authorize | None = None,
         routes: tuple[str, ...] = (),
         contact: str = "",
+        attached: Part | None = None,
     ) -> Leg:
         """Ring a device: a new leg, whose answer or failure happens later.
 
         target: the Request-URI. remote_address, local_address: To and From; From shows the caller by default.
         routes: the Route values to begin with (RFC 3327 section 5.4). contact: our URI, where it isn't the
-        flow's plain one.
+        flow's plain one. attached: what goes with the body.
         Raises LegEnded when the caller gave up while the app was busy: nobody's telephone rings for nothing.
         """
         if self.caller.ended_at is not None:
@@ -173,6 +177,7 @@ class Call:
             authorize=authorize,
             routes=routes,
             contact=contact,
+            attached=attached,
         )
         self.exchange.events.publish(LegStarted, self.id, leg.name, device)
         self.exchange.driver.wake()
@@ -312,6 +317,7 @@ class Call:
             Outside(target.number, target.trunks, target.emergency) if type(target) is ToTrunks else None,
             engine.snapshot(self.id) if engine.carries else None,
             [leg.ongoing() for leg in self.legs],
+            self.decision.callback is not None,
         )
 
     @property

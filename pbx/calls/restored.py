@@ -13,10 +13,11 @@ reached by what it has registered since (RFC 5626 section 5.3), else at its Cont
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dialplan.decision import Decision, ToPerson, ToService, ToTrunks
+from dialplan.decision import Callback, Decision, ToPerson, ToService, ToTrunks
 from media.engine import MediaMisuse
 from media.engines.passthrough import PassthroughEngine
 from pbx.apps.echo import go_on
@@ -88,7 +89,11 @@ def _decision(kept: OngoingCall, *, echoes: bool) -> Decision:
         target = ToService(kept.to, "echo")
     else:
         target = ToPerson(kept.to, "")
-    return Decision(target, kept.dialled, "", kept.caller_id, kept.from_name, ())
+    decision = Decision(target, kept.dialled, "", kept.caller_id, kept.from_name, ())
+    if kept.callback:
+        at = datetime.fromtimestamp(kept.started, UTC)
+        decision = decision._replace(callback=Callback("", None, at))
+    return decision
 
 
 def _leg(call: Call, kept: OngoingLeg) -> Leg:

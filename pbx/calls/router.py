@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dialplan.decision import Decision, Facts, Reject, ToFeature, ToPerson, ToService, ToTrunks
-from dialplan.routing import route
+from dialplan.decision import (
+    NO_FORWARD,
+    Decision,
+    Facts,
+    Reject,
+    ToFeature,
+    ToPerson,
+    ToService,
+    ToTrunks,
+)
+from dialplan.routing import forwards_of, route, route_forward
 from pbx.apps.announce import announce
-from pbx.apps.dial import dial
+from pbx.apps.dial import RING_SECONDS, dial, ring_first
 from pbx.apps.echo import echo
 from pbx.apps.outside import outside
 from pbx.calls.app import App
@@ -23,6 +33,7 @@ from pbx.calls.leg import Leg
 from pbx.calls.transfer import check_same_person, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
 from pbx.nat import is_behind_nat
+from pbx.trunks.diversions import diversions_said
 from sip.core.errors import RemoteProtocolError
 from sip.core.gruu import instance_called
 from sip.core.identity import asserted_identity
@@ -62,6 +73,8 @@ class Router:
         flow = request.flow
         assert flow is not None
         dialled = dialled_number(request.uri)
+        unix_now = exchange.clock()
+        conditions = exchange.conditions.at(unix_now)
         trunk = exchange.trunks.of_request(request)
         if trunk is not None:
             device = trunk
@@ -73,6 +86,8 @@ class Router:
                 anonymous=caller.anonymous,
                 address=flow.remote[0],
                 spending=exchange.spending,
+                conditions=conditions,
+                diversions=diversions_said(exchange.plan, request),
             )
         else:
             signed_in = exchange.guard.caller_of(request, dialled, transaction, now)
@@ -85,6 +100,7 @@ class Router:
                 address=flow.remote[0],
                 site=signed_in.site,
                 spending=exchange.spending,
+                conditions=conditions,
             )
         replaced = self._replaced(request, device) if trunk is None else None
         if request.max_forwards == 0:
@@ -92,8 +108,9 @@ class Router:
         if request.body and b"m=" not in request.body:
             raise RemoteProtocolError(488, "Not Acceptable Here")
         plan = exchange.plan
-        decision = route(plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
+        decision = route(plan, facts, datetime.fromtimestamp(unix_now, UTC))
         call = Call(exchange, plan, decision, request.body, request.max_forwards - 1)
+        call.facts = facts
         behind_nat = is_behind_nat(request, flow.remote[0])
         call.caller = Leg(call, "a", device, flow, behind_nat=behind_nat)
         call.legs.append(call.caller)
@@ -128,6 +145,35 @@ class Router:
         """Do what a party's REFER asks for; see `pbx.calls.transfer.transfer`."""
         return transfer(call, broker, asked)
 
+    def forward(self, call: Call, extension: str, reason: str) -> tuple[App, ...]:
+        """The app that takes a call on that rang somebody's devices in vain, as a tuple of one; empty where
+        they send it nowhere, or where it may not go. reason: a word of RFC 5806 section 4."""
+        exchange, facts = self._exchange, call.facts
+        unix_now = exchange.clock()
+        conditions = exchange.conditions.at(unix_now)
+        forwards = forwards_of(call.plan, conditions, extension)
+        if facts is None or not (forwards.busy or forwards.no_answer):
+            return ()
+        facts = replace(facts, conditions=conditions, diversions=call.decision.diversions)
+        now = datetime.fromtimestamp(unix_now, UTC)
+        decision = route_forward(call.plan, facts, now, extension, reason)
+        log.debug("call=%s forward of=%s reason=%s to=%s", call.id, extension, reason, decision.target)
+        target = decision.target
+        if isinstance(target, ToPerson) and any(one.who == target.extension for one in decision.diversions):
+            return ()  # whose telephone has rung for this call already
+        if isinstance(target, Reject):
+            if target is not NO_FORWARD:
+                why = decision.trace[-1].outcome
+                log.info("call=%s forward of=%s not followed: %s", call.id, extension, why)
+            return ()
+        exchange.redirect(call, decision._replace(callback=call.decision.callback))
+        return (app_of(decision),)
+
+    def ring_seconds(self, call: Call, extension: str) -> float:
+        """How long somebody's devices ring: less than RING_SECONDS where the call goes on afterwards."""
+        forwards = forwards_of(call.plan, self._exchange.conditions.at(call.started_at), extension)
+        return float(forwards.no_answer_seconds) if forwards.no_answer else RING_SECONDS
+
     def decide_for(self, referrer: Leg, dialled: str) -> Decision:
         """Where a number leads for a party that transfers to it: its rights count.
 
@@ -137,8 +183,15 @@ class Router:
         device = exchange.devices.find(referrer.device)
         if device is None:
             raise RemoteProtocolError(403, "Forbidden")  # an operator makes no calls of ours
-        facts = Facts(dialled, caller=device.extension, address=referrer.flow.remote[0], site=device.site)
-        decision = route(exchange.plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))
+        unix_now = exchange.clock()
+        facts = Facts(
+            dialled,
+            caller=device.extension,
+            address=referrer.flow.remote[0],
+            site=device.site,
+            conditions=exchange.conditions.at(unix_now),
+        )
+        decision = route(exchange.plan, facts, datetime.fromtimestamp(unix_now, UTC))
         if isinstance(decision.target, Reject):
             raise RemoteProtocolError(decision.target.status, "Refused By The Plan")
         return decision
@@ -154,6 +207,11 @@ class Router:
         onward.legs.append(waiting)
         onward.from_number, onward.from_name = call.identity_of(stays)
         onward.payer = payer
+        device = exchange.devices.find(payer)
+        if device is not None:
+            onward.facts = Facts(
+                decision.dialled, caller=device.extension, site=device.site, spending=exchange.spending
+            )
         if stays.device in call.plan.trunks:
             onward.direction = "inbound"
         exchange.begin(onward, keeping_channel(waiting, app_of(decision)))
@@ -166,6 +224,15 @@ def app_of(decision: Decision, request: Request | None = None) -> App:
     request: of a device of ours; it may ask not to be shown, as the plan may for it, or call one phone of a
     person (RFC 5627).
     """
+    callback = decision.callback
+    if callback is None:
+        return _app_to(decision, request)
+    if isinstance(decision.target, ToPerson):
+        return partial(dial, extension=decision.target.extension, beside=callback.device)
+    return partial(ring_first, device=callback.device, otherwise=_app_to(decision, request))
+
+
+def _app_to(decision: Decision, request: Request | None) -> App:
     match decision.target:
         case ToPerson(extension, _):
             instance = instance_called(request.uri) if request is not None else ""

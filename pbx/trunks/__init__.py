@@ -10,17 +10,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dialplan.decision import Decision, Location, ToTrunks
 from dialplan.plan import Plan, Trunk
 from pbx.calls.call import Call
 from pbx.calls.leg import Leg
 from pbx.control import TrunkStatus
+from pbx.trunks.diversions import diversion_lines
 from pbx.trunks.invitation import invitation
 from pbx.trunks.line import Line, LineState
+from pbx.trunks.location import geolocation_lines, location_part
 from pbx.trunks.recognition import Recognition, called_number, calling_number
 from sip.core.dialog_request import Authorize
 from sip.core.digest import authorization
 from sip.core.flow import Flow, host_port
 from sip.core.message import Request, Response
+from sip.core.multipart import Part
 from sip.net.resolver import NotFoundError, Target
 
 if TYPE_CHECKING:
@@ -168,6 +172,10 @@ class Trunks:
         """The lines without any server that we know of yet."""
         return [line for name in names if (line := self._lines.get(name)) and not line.targets()]
 
+    def down(self) -> frozenset[str]:
+        """The trunks that supervision says are down."""
+        return frozenset(name for name, line in self._lines.items() if line.state is LineState.DOWN)
+
     def seize(self, line: Line, *, emergency: bool) -> bool:
         """Take a channel of a line; False where it is full. What was seized is to be freed.
 
@@ -208,18 +216,29 @@ class Trunks:
         *,
         anonymous: bool,
         emergency: bool,
+        located: bool = False,
     ) -> Leg:
-        """Call a number over a seized channel."""
+        """Call a number over a seized channel. located: tell where an emergency call's device is."""
         line = attempt.line
         trunk = line.trunk
+        domain = self._exchange.domain
+        decision = call.decision
+        shown = shown_by(decision, trunk.name)
+        headers, attached, name = "", None, call.from_name
+        if decision.diversions:
+            name = name or decision.original_caller or ""  # all that the callee learns of who calls
+            headers = diversion_lines(call.plan, trunk, decision.diversions, number, domain)
+        if located and decision.emergency is not None:
+            headers += geolocation_lines(domain)
+            attached = self._location(call, decision.emergency.location, shown)
         says = invitation(
             trunk,
             call.plan.country,
             flow,
             number,
-            shown=call.decision.caller_id or "",
-            name=call.from_name,
-            domain=self._exchange.domain,
+            shown=shown,
+            name=name,
+            domain=domain,
             anonymous=anonymous,
             emergency=emergency,
         )
@@ -230,10 +249,23 @@ class Trunks:
             body,
             local_address=says.from_,
             remote_address=says.to,
-            headers=says.headers,
+            headers=says.headers + headers,
             authorize=self.authorize(trunk),
             routes=line.routes(attempt.target),
             contact=says.contact,
+            attached=attached,
+        )
+
+    def _location(self, call: Call, location: Location, shown: str) -> Part:
+        plan = call.plan
+        site = plan.sites.get(location.site)
+        return location_part(
+            location,
+            title=site.title if site is not None else "",
+            country=plan.country.code,
+            number=shown,
+            domain=self._exchange.domain,
+            at=self._exchange.clock(),
         )
 
     def authorize(self, trunk: Trunk) -> Authorize | None:
@@ -287,6 +319,14 @@ class Trunks:
             "trunk channels": sum(self._busy.values()),
             "trunk tasks": sum(line.tasks for line in lines),
         }
+
+
+def shown_by(decision: Decision, trunk: str) -> str:
+    """The number of ours that a trunk is to show, "" for none; an emergency call shows what each may."""
+    emergency, target = decision.emergency, decision.target
+    if emergency is not None and isinstance(target, ToTrunks) and trunk in target.trunks:
+        return emergency.shown[target.trunks.index(trunk)] or ""
+    return decision.caller_id or ""
 
 
 def _rank(line: Line) -> int:

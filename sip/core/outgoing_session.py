@@ -15,6 +15,7 @@ from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import parse_number
 from sip.core.message import REASONS, Request, Response
+from sip.core.multipart import Part, multipart
 from sip.core.offer_answer import OfferAnswer, Turn
 from sip.core.reason import Reason, parse_reasons
 from sip.core.session import IGNORED, NO_ALLOW, Session, SessionState, SessionUser
@@ -38,6 +39,7 @@ class OutgoingSession(Session):
     __slots__ = (
         "_ack",
         "_asking",
+        "_attached",
         "_body",
         "_cancel_headers",
         "_client",
@@ -65,6 +67,7 @@ class OutgoingSession(Session):
         max_forwards: int = 70,
         authorize: Authorize | None = None,
         contact: str = "",
+        attached: Part | None = None,
     ) -> None:
         super().__init__(core, dialog, user, placed=True, authorize=authorize)
         if contact:
@@ -72,6 +75,7 @@ class OutgoingSession(Session):
         self.retry_after = ""  # of the refusal, as received
         self._headers = core.invite_lines + headers
         self._body = body
+        self._attached = attached
         self._max_forwards = max_forwards
         self._first = dialog  # without the tag of a fork
         self._invite_sequence = 0
@@ -96,13 +100,18 @@ class OutgoingSession(Session):
         self._invite_sequence = dialog.local_sequence
         stack = self._core.stack
         branch = stack.identifiers.branch()
+        body, content_type = self._body, "application/sdp"
+        if self._attached is not None:
+            parts = (Part(content_type, body), self._attached) if body else (self._attached,)
+            content_type, body = multipart(parts, dialog.local_tag)
         data = dialog.request(
             "INVITE",
             branch,
             dialog.local_sequence,
             contact=self.contact,
             headers=self._headers + self._credentials,
-            body=self._body,
+            body=body,
+            content_type=content_type,
             max_forwards=self._max_forwards,
         )
         client = stack.send_request("INVITE", branch, data, dialog.flow, self, now)

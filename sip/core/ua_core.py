@@ -17,6 +17,7 @@ from sip.core.identifiers import Identifiers
 from sip.core.incoming_session import IncomingSession
 from sip.core.inspection import ALLOWED, SUPPORTED, inspect
 from sip.core.message import Request
+from sip.core.multipart import Part
 from sip.core.outgoing_session import OutgoingSession
 from sip.core.session import Session, SessionUser
 from sip.core.session_timer import MIN_SECONDS, SESSION_SECONDS, client_lines
@@ -146,11 +147,12 @@ class UserAgentCore:
         authorize: Authorize | None = None,
         routes: tuple[str, ...] = (),
         contact: str = "",
+        attached: Part | None = None,
     ) -> OutgoingSession:
         """Send an INVITE to the URI `target` over `flow`.
 
         local_address and remote_address are From and To values without tags; headers are lines with CRLF.
-        contact: our URI where it isn't the flow's plain one.
+        contact: our URI where it isn't the flow's plain one. attached: what goes with the offer in one body.
         """
         identifiers = self.stack.identifiers
         dialog = Dialog(identifiers.token(), local_address, identifiers.token(), remote_address, "", flow)
@@ -166,6 +168,7 @@ class UserAgentCore:
             max_forwards=max_forwards,
             authorize=authorize,
             contact=contact,
+            attached=attached,
         )
 
     # For sessions
