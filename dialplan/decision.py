@@ -69,6 +69,7 @@ class Conditions:
 
 
 NORMAL = Conditions()
+NEXT_TRUNK_SECONDS = 3
 
 
 class Diversion(NamedTuple):
@@ -200,7 +201,7 @@ class EmergencyCall:
     location: Location
     shown: tuple[str | None, ...]
     notified: Members | None
-    next_trunk_seconds: int = 3
+    next_trunk_seconds: int = NEXT_TRUNK_SECONDS
     callback_seconds: int = 3600
 
 

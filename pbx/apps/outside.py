@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 RING_SECONDS = 120.0
 RANG_OUT = "no answer"
-LOOK_UP_SECONDS = 3.0  # how long an emergency call waits for a name server, when all else has failed
 ORDINARY_TRYING_SECONDS = 8.0
 NEXT_SERVER_SECONDS = 4.0  # an ordinary call leaves a server for the trunk's next one
 NO_CIRCUIT = Reason("Q.850", 34, "No circuit available")
@@ -106,11 +105,12 @@ async def _attempts(call: Call, target: ToTrunks) -> AsyncIterator[Attempt]:
     """The servers to try: those that are known at once, and then those whose names must be looked up."""
     trunks = call.exchange.trunks
     unknown = trunks.unknown(target.trunks)
+    emergency = call.decision.emergency
     for attempt in trunks.attempts(target.trunks, emergency=target.emergency):
         yield attempt
     for line in unknown:
         try:
-            async with asyncio.timeout(LOOK_UP_SECONDS if target.emergency else None):
+            async with asyncio.timeout(emergency.next_trunk_seconds if emergency is not None else None):
                 await line.find()
         except (TimeoutError, NotFoundError) as error:
             log.warning("trunk=%s %s", line.trunk.name, str(error) or "no name server answers")

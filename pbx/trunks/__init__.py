@@ -173,8 +173,9 @@ class Trunks:
         return [line for name in names if (line := self._lines.get(name)) and not line.targets()]
 
     def down(self) -> frozenset[str]:
-        """The trunks that supervision says are down."""
-        return frozenset(name for name, line in self._lines.items() if line.state is LineState.DOWN)
+        """The trunks that supervision says are down; none where all are: a call may as well try them."""
+        down = frozenset(name for name, line in self._lines.items() if line.state is LineState.DOWN)
+        return down if len(down) < len(self._lines) else frozenset()
 
     def seize(self, line: Line, *, emergency: bool) -> bool:
         """Take a channel of a line; False where it is full. What was seized is to be freed.

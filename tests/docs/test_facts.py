@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialplan.country import load_country
-from dialplan.decision import NOT_ALLOWED, UNKNOWN, Decision, Target, ToFeature, ToService
+from dialplan.decision import NEXT_TRUNK_SECONDS, NOT_ALLOWED, UNKNOWN, Decision, Target, ToFeature, ToService
 from dialplan.finding import PlanError
 from dialplan.loading import load_plan, parse_plan
 from pbx.apps import dial, outside
@@ -95,7 +95,7 @@ def test_every_emergency_number_is_named(page: Path) -> None:
     (line,) = [line for line in text_of(page).splitlines() if "115, 116000" in line]
     numbers = line.split("|")[2].partition(" et ")[0].partition(" and ")[0]
     assert re.findall(r"\d+", numbers) == list(load_country("FR").emergency)
-    assert outside.TRYING_SECONDS == 3
+    assert NEXT_TRUNK_SECONDS == 3
     assert "3 s" in text_of(page)
 
 

@@ -10,6 +10,7 @@ import pytest
 from dialplan.loading import parse_plan
 from dialplan.number_formats import FORMATS, READINGS
 from dialplan.trunk_section import _KEYS, CALLER_ID_IN, CALLER_ID_OUT, OPTIONS, TRANSPORTS
+from dialplan.decision import NEXT_TRUNK_SECONDS
 from pbx.apps import outside
 from pbx.trunks.failover import OF_THE_CALLEE, OF_THE_NETWORK, STEPS, Step, step_after
 from pbx.trunks.line import LONGEST_REFUSAL_SECONDS, MISSED_PERIOD_SECONDS, LineState
@@ -62,7 +63,7 @@ def test_the_table_of_causes_is_the_programs(page: Path) -> None:
 def test_the_times_are_the_programs(page: Path) -> None:
     text = text_of(page)
     assert (outside.ORDINARY_TRYING_SECONDS, outside.NEXT_SERVER_SECONDS) == (8, 4)
-    assert outside.TRYING_SECONDS == 3
+    assert NEXT_TRUNK_SECONDS == 3
     assert "3 s" in text
     assert (FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, REFUSED_WAIT_SECONDS) == (10, 600, 300)
     assert (LONGEST_REFUSAL_SECONDS, MISSED_PERIOD_SECONDS) == (600, 10)
