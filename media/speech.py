@@ -1,8 +1,11 @@
 """Prompts spoken by a local engine, kept as WAV files.
 
 A prompt is spoken once: its file is named by the hash of engine, language and text. `speak` may take a
-second, so it runs in the media process's worker thread, never on a signalling loop. Where the engine is
-absent or fails, the caller hears the special information tone instead, and the log says why.
+second, so it runs in the media process's worker thread, never on a signalling loop.
+
+espeak-ng speaks by default; piper does where the administrator gave it a voice file. Both are commands: a
+neural voice (some 100 MB) is in memory while it speaks and no longer. Where piper fails espeak-ng speaks,
+and where that fails the caller hears the special information tone; the log says why.
 """
 
 import hashlib
@@ -10,9 +13,10 @@ import logging
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -38,6 +42,16 @@ class SpeechError(Exception):
     """The engine can't speak this."""
 
 
+class Engine(Protocol):
+    """Whatever can speak. name: of the engine and its voice; another name is another sound."""
+
+    @property
+    def name(self) -> str: ...
+
+    def synthesise(self, speech: Speech) -> bytes:
+        """Return the text spoken, as a WAV at the engine's own rate. Raises SpeechError."""
+
+
 @dataclass(frozen=True, slots=True)
 class EspeakNg:
     """Debian's espeak-ng, run as a command. command: another name or path for it."""
@@ -52,50 +66,91 @@ class EspeakNg:
         """
         if speech.language not in VOICES:
             raise SpeechError(f"no voice for language {speech.language!r}")
-        arguments = [self.command, "-v", VOICES[speech.language], "-s", str(_WORDS_A_MINUTE), "--stdout"]
-        try:
-            # The text goes through stdin: as an argument, one that starts with "-" would be an option.
-            done = subprocess.run(  # noqa: S603 - a fixed argument list, no shell
-                arguments,
-                input=speech.text.encode(),
-                capture_output=True,
-                timeout=LONGEST_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise SpeechError(f"{self.command} is not installed") from None
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise SpeechError(f"{self.command}: {error}") from None
-        if done.returncode:
-            complaint = done.stderr.decode(errors="replace").strip()[:200]
-            raise SpeechError(f"{self.command} ended with status {done.returncode}: {complaint}")
-        return done.stdout
+        options = ["-v", VOICES[speech.language], "-s", str(_WORDS_A_MINUTE), "--stdout"]
+        return _run([self.command, *options], speech.text)
 
 
-def speak(speech: Speech, folder: Path, engine: EspeakNg | None = None) -> Pcm:
+@dataclass(frozen=True, slots=True)
+class Piper:
+    """PyPI's piper-tts, run as a command, with voice files that the administrator installed.
+
+    voices: of each language its .onnx file, whose .json lies beside it. command: another name or path.
+    """
+
+    voices: Mapping[str, Path]
+    command: str = "piper"
+
+    @property
+    def name(self) -> str:
+        """The engine and all of its voices."""
+        return " ".join(["piper", *(f"{language}={path}" for language, path in sorted(self.voices.items()))])
+
+    def synthesise(self, speech: Speech) -> bytes:
+        """Return the text spoken, as a WAV at the voice's own rate.
+
+        Raises SpeechError when there is no voice for the language, or the engine is absent, fails, or
+        takes longer than LONGEST_SECONDS.
+        """
+        voice = self.voices.get(speech.language)
+        if voice is None:
+            raise SpeechError(f"piper has no voice for language {speech.language!r}")
+        if not voice.is_file():
+            raise SpeechError(f"{voice}: no such voice file")
+        # It speaks line by line; the path is absolute, so that it looks nowhere else.
+        command = [self.command, "--model", str(voice.absolute()), "--output-file", "-"]
+        return _run(command, " ".join(speech.text.split()))
+
+
+def _run(command: list[str], text: str) -> bytes:
+    """Return what a command says of a text. Raises SpeechError."""
+    try:
+        # The text goes through stdin: as an argument, one that starts with "-" would be an option.
+        done = subprocess.run(  # noqa: S603 - a fixed argument list, no shell
+            command, input=text.encode(), capture_output=True, timeout=LONGEST_SECONDS, check=False
+        )
+    except FileNotFoundError:
+        raise SpeechError(f"{command[0]} is not installed") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SpeechError(f"{command[0]}: {error}") from None
+    if done.returncode:
+        complaint = done.stderr.decode(errors="replace").strip()[-200:]
+        raise SpeechError(f"{command[0]} ended with status {done.returncode}: {complaint}")
+    return done.stdout
+
+
+def speak(speech: Speech, folder: Path, engine: Engine | None = None) -> Pcm:
     """Return the text as 16-bit samples at 8,000 a second, from the folder when it was spoken before.
 
-    Never raises for an engine or folder that fails: a tone is returned, and a warning logged.
+    Never raises for an engine or folder that fails: espeak-ng speaks or a tone is returned, and a
+    warning logged.
     """
     engine = engine or EspeakNg()
+    try:
+        return _spoken(speech, folder, engine)
+    except (SpeechError, wav.WavError) as error:
+        if isinstance(engine, EspeakNg):
+            _log.warning("prompt replaced by a tone: %s", error)
+            return tones.samples(tones.SPECIAL_INFORMATION)
+        _log.warning("prompt spoken by espeak-ng instead: %s", error)
+        return speak(speech, folder)
+
+
+def _spoken(speech: Speech, folder: Path, engine: Engine) -> Pcm:
+    """Raises SpeechError, WavError."""
     path = cached_path(speech, folder, engine)
     if path.exists():
         try:
             return wav.read_file(path)
         except wav.WavError as error:
             _log.warning("spoken prompt is damaged, speaking it again: %s", error)
-    try:
-        if len(speech.text) > LONGEST_TEXT:
-            raise SpeechError(f"text of more than {LONGEST_TEXT} characters")
-        pcm = wav.read(engine.synthesise(speech))
-    except (SpeechError, wav.WavError) as error:
-        _log.warning("prompt replaced by a tone: %s", error)
-        return tones.samples(tones.SPECIAL_INFORMATION)
+    if len(speech.text) > LONGEST_TEXT:
+        raise SpeechError(f"text of more than {LONGEST_TEXT} characters")
+    pcm = wav.read(engine.synthesise(speech))
     _keep(path, wav.build(pcm))
     return pcm
 
 
-def cached_path(speech: Speech, folder: Path, engine: EspeakNg) -> Path:
+def cached_path(speech: Speech, folder: Path, engine: Engine) -> Path:
     """Return where this prompt is kept, whether or not it has been spoken."""
     words = "\0".join((engine.name, speech.language, speech.text))
     return folder / f"{hashlib.sha256(words.encode(errors='replace')).hexdigest()[:32]}.wav"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from media import goertzel, speech, tones, wav
-from media.speech import EspeakNg, Speech
+from media.speech import EspeakNg, Piper, Speech
 
 
 def engine(folder: Path, script: str) -> EspeakNg:
@@ -84,3 +84,47 @@ def test_folder_that_cannot_be_written_is_no_error(tmp_path: Path, caplog: pytes
     (tmp_path / "file").write_text("in the way")
     assert len(speech.speak(Speech("Un."), tmp_path / "file" / "kept", teller)) == 1600
     assert "not kept" in caplog.text
+
+
+# --- piper -------------------------------------------------------------------
+
+
+def piper(folder: Path, script: str) -> Piper:
+    """Return a piper that is a shell script, with a French voice."""
+    command, voice = folder / "piper", folder / "voice.onnx"
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    voice.write_bytes(b"")
+    return Piper({"fr": voice}, str(command))
+
+
+def test_piper_speaks_with_the_voice_of_the_language(tmp_path: Path):
+    (tmp_path / "sound.wav").write_bytes(wav.build(tones.samples(tones.sine(300, 200))))
+    script = f'cat > {tmp_path}/text; echo "$@" > {tmp_path}/arguments; cat {tmp_path}/sound.wav'
+    pcm = speech.speak(Speech("Une ligne,\nune autre."), tmp_path / "kept", piper(tmp_path, script))
+    assert len(pcm) == 1600
+    assert (tmp_path / "text").read_text() == "Une ligne, une autre."
+    assert (tmp_path / "arguments").read_text() == f"--model {tmp_path}/voice.onnx --output-file -\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "language", "complaint"),
+    [("exit 3", "fr", "status 3"), ("echo no wav", "fr", "not a RIFF"), ("true", "en", "no voice")],
+)
+def test_piper_that_fails_leaves_it_to_espeak(
+    tmp_path: Path, script: str, language: str, complaint: str, caplog: pytest.LogCaptureFixture
+):
+    # Needs espeak-ng (Debian package of that name), which Beffroi's set-up installs.
+    engine = piper(tmp_path, script)
+    with caplog.at_level(logging.WARNING):
+        pcm = speech.speak(Speech("Bonjour, hello.", language), tmp_path / "kept", engine)
+    assert goertzel.level(pcm) > 100
+    assert pcm != tones.samples(tones.SPECIAL_INFORMATION)
+    assert complaint in caplog.text
+    # Piper is asked again the next time.
+    assert not speech.cached_path(Speech("Bonjour, hello.", language), tmp_path / "kept", engine).exists()
+
+
+def test_absent_voice_file_is_named(tmp_path: Path):
+    with pytest.raises(speech.SpeechError, match=r"gone\.onnx: no such voice file"):
+        Piper({"fr": tmp_path / "gone.onnx"}).synthesise(Speech("Un."))
