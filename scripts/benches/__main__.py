@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benches import ceiling, figure, fuzz, plan, signalling
+from benches import ceiling, figure, fuzz, plan, signalling, sound
 from benches.figure import Figure, Meaning
 from benches.load import Load, compile_sipload
 from benches.process import BenchError
@@ -27,6 +27,7 @@ AREAS: dict[str, Area] = {
     "load": (ceiling.MEANINGS, ceiling.figures),
     "fuzz": (fuzz.MEANINGS, fuzz.figures),
     "plan": (plan.MEANINGS, plan.figures),
+    "sound": (sound.MEANINGS, sound.figures),
 }
 
 
