@@ -6,8 +6,8 @@
        └──────────────────┴─ register: true and no binding: UNREGISTERED
 
 The plan sends no ordinary call over a trunk that is down while another isn't; otherwise a state only says in
-which order trunks are tried, and an emergency call tries them all (design, promise 3). A trunk that never answered anything isn't called down: some border controllers
-don't answer OPTIONS.
+which order trunks are tried, and an emergency call tries them all (design, promise 3). A trunk that never
+answered anything isn't called down: some border controllers don't answer OPTIONS.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dialplan.decision import NEXT_TRUNK_SECONDS
 from dialplan.loading import parse_plan
 from dialplan.number_formats import FORMATS, READINGS
 from dialplan.trunk_section import _KEYS, CALLER_ID_IN, CALLER_ID_OUT, OPTIONS, TRANSPORTS
-from dialplan.decision import NEXT_TRUNK_SECONDS
 from pbx.apps import outside
 from pbx.trunks.failover import OF_THE_CALLEE, OF_THE_NETWORK, STEPS, Step, step_after
 from pbx.trunks.line import LONGEST_REFUSAL_SECONDS, MISSED_PERIOD_SECONDS, LineState
