@@ -26,23 +26,25 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
     MAX_THREADS = 64,
-    BATCH = 16,             /* datagrams of one socket in a turn: a flood on one port delays the others little */
+    BATCH = 16,             /* datagrams read from a socket at once */
+    BATCHES = 4,            /* of them in a turn: a flood on one port delays the others little */
     TURN = 256,             /* sockets that epoll names at once */
     EVENTS = 4096,          /* waiting for Python; a power of two */
     HEADER_BYTES = 12,      /* RFC 3550 section 5.1 */
+    PAUSE_NS = 250000,      /* between turns of a thread that is busy */
     MOST_PACKETS = 500,     /* of one leg in a second: ten times what a telephone sends */
     CNAME_BYTES = 64,
     WE_SPEAK = -1,          /* the source of what a leg hears, beside SSRCs */
     ANOTHER_PROCESS = -2,
 };
 static const double LATCH_SECONDS = 10.0;
-static const double CROWDED_SECONDS = 0.004; /* a socket read again within this is read in batches */
 static const uint32_t ALIVE = 0x70524C59;
 
 typedef struct {
@@ -102,7 +104,6 @@ struct plane_stream {
     key_event key;
     double second_ends;
     uint32_t budget; /* packets that may still come in this second */
-    double read_at;  /* the thread's alone */
     char cname[CNAME_BYTES];
 };
 
@@ -463,12 +464,21 @@ static void wake(const plane *plane)
     (void)written; /* EAGAIN: it has been told often enough */
 }
 
+/* Have epoll name a stream when packets come to its RTP socket: once, so that it need not look again. */
+static int arm(const worker *worker, plane_stream *stream, int operation)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = (uint64_t)(uintptr_t)stream};
+    return epoll_ctl(worker->epoll, operation, stream->rtp, &event);
+}
+
 static void send_all(int rtp, struct mmsghdr *messages, int wanted)
 {
     for (int done = 0; done < wanted;) {
         int sent;
         if (wanted - done == 1) {
-            sendmsg(rtp, &messages[done].msg_hdr, MSG_DONTWAIT);
+            const struct msghdr *last = &messages[done].msg_hdr;
+            sendto(rtp, last->msg_iov->iov_base, last->msg_iov->iov_len, MSG_DONTWAIT, last->msg_name,
+                   last->msg_namelen);
             return; /* a full buffer, an address without a route: RTP loses packets */
         }
         sent = sendmmsg(rtp, messages + done, (unsigned)(wanted - done), MSG_DONTWAIT);
@@ -476,20 +486,11 @@ static void send_all(int rtp, struct mmsghdr *messages, int wanted)
     }
 }
 
-/* Read what a socket has, up to BATCH datagrams, and send it on. */
-static void serve(worker *worker, plane_stream *stream)
+/* Send on what was read from a stream's socket. */
+static void serve(worker *worker, plane_stream *stream, int got, double now)
 {
     plane *plane = worker->plane;
-    double now = now_seconds();
-    int wanted = now - stream->read_at < CROWDED_SECONDS ? BATCH : 1, got, rtp = -1, sending = 0, untold;
-    stream->read_at = now;
-    for (int i = 0; i < wanted; i++) {
-        worker->received[i].msg_hdr.msg_namelen = sizeof worker->from[i].at;
-        worker->received[i].msg_hdr.msg_flags = 0;
-    }
-    got = recvmmsg(stream->rtp, worker->received, (unsigned)wanted, MSG_DONTWAIT, NULL);
-    if (got <= 0)
-        return;
+    int rtp = -1, sending = 0, untold;
     pthread_mutex_lock(&plane->lock);
     for (int i = 0; i < got; i++) {
         uint32_t length = worker->received[i].msg_len;
@@ -514,6 +515,22 @@ static void serve(worker *worker, plane_stream *stream)
         wake(plane);
 }
 
+/* Read a socket until it is empty, which epoll expects of us, but not for ever. */
+static void drain(worker *worker, plane_stream *stream)
+{
+    for (int batches = 0; batches < BATCHES; batches++) {
+        int got;
+        for (int i = 0; i < BATCH; i++)
+            worker->received[i].msg_hdr.msg_namelen = sizeof worker->from[i].at;
+        got = recvmmsg(stream->rtp, worker->received, BATCH, MSG_DONTWAIT, NULL);
+        if (got > 0)
+            serve(worker, stream, got, now_seconds());
+        if (got < BATCH)
+            return;
+    }
+    arm(worker, stream, EPOLL_CTL_MOD); /* what is left is told again, after all others */
+}
+
 /* A leg's reports are thrown away: it gets ours, and ours count for it. */
 static void discard(worker *worker, const plane_stream *stream)
 {
@@ -522,28 +539,32 @@ static void discard(worker *worker, const plane_stream *stream)
             return;
 }
 
-/* The lowest bit of what epoll keeps for a socket says that it is the RTCP one. */
-static uint64_t named(const plane_stream *stream, int rtcp)
-{
-    return (uint64_t)(uintptr_t)stream | (uint64_t)rtcp;
-}
-
 static void *work(void *argument)
 {
     worker *worker = argument;
     struct epoll_event ready[TURN];
+    const struct timespec pause = {0, PAUSE_NS};
+    double begun = 0.0, now;
+    int crowded = 0, count;
+    prctl(PR_SET_TIMERSLACK, 1000ul); /* nanoseconds */
     for (;;) {
-        int count = epoll_wait(worker->epoll, ready, TURN, -1);
+        if (crowded) /* let packets gather: to be woken for each costs as much as to move it */
+            nanosleep(&pause, NULL);
+        count = epoll_wait(worker->epoll, ready, TURN, -1);
+        now = now_seconds();
+        crowded = now - begun < 3e-9 * PAUSE_NS;
+        begun = now;
         if (count < 0 && errno != EINTR)
             return NULL;
         for (int i = 0; i < count; i++) {
+            /* The lowest bit says that it is the RTCP socket. */
             plane_stream *stream = (plane_stream *)(uintptr_t)(ready[i].data.u64 & ~(uint64_t)1);
             if (!stream)
                 return NULL; /* plane_free */
             if (ready[i].data.u64 & 1)
                 discard(worker, stream);
             else
-                serve(worker, stream);
+                drain(worker, stream);
         }
     }
 }
@@ -666,17 +687,15 @@ plane_stream *plane_add(plane *plane, uint32_t number, int rtp, int rtcp, const 
     made->ipv6 = number >= 0x10000;
     made->rtp = rtp;
     made->rtcp = rtcp;
-    made->read_at = -1.0;
     made->clock_rate = 8000;
     strncpy(made->cname, cname, CNAME_BYTES - 1);
-    event.data.u64 = named(made, 1);
+    event.data.u64 = (uint64_t)(uintptr_t)made | 1;
     if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, rtcp, &event)) {
         free(made);
         return NULL;
     }
     plane->streams[number / 2] = made;
-    event.data.u64 = named(made, 0);
-    if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, rtp, &event)) {
+    if (arm(worker, made, EPOLL_CTL_ADD)) {
         epoll_ctl(worker->epoll, EPOLL_CTL_DEL, rtcp, NULL);
         return NULL; /* a thread may have it in hand: freed with the plane */
     }

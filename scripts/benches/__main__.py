@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benches import ceiling, figure, fuzz, plan, signalling, sound
+from benches import ceiling, figure, fuzz, media, plan, signalling, sound
 from benches.figure import Figure, Meaning
 from benches.load import Load, compile_sipload
 from benches.process import BenchError
@@ -24,6 +24,7 @@ PORT = 17_100
 Area = tuple[Mapping[str, Meaning], Callable[[Bench, Sequence[Peer]], Iterator[Figure]]]
 AREAS: dict[str, Area] = {
     "signalling": (signalling.MEANINGS, signalling.figures),
+    "media": (media.MEANINGS, media.figures),
     "load": (ceiling.MEANINGS, ceiling.figures),
     "fuzz": (fuzz.MEANINGS, fuzz.figures),
     "plan": (plan.MEANINGS, plan.figures),

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,28 +29,26 @@ LEAST_SHARE = 0.98  # of the rate that was asked: below it the load itself was t
 
 def compile_sipload(directory: Path) -> Path:
     """The path of the load program, built in `directory` unless it is there for this very source."""
-    program = directory / f"sipload-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}"
+    return compiled(SOURCE, directory, "-lssl", "-lcrypto")
+
+
+def compiled(source: Path, directory: Path, *flags: str, also: Sequence[Path] = ()) -> Path:
+    """The path of a C program, built in `directory` unless it is there for this very source.
+
+    also: what the source includes. Raises BenchError where there is no compiler, or the source is wrong.
+    """
+    content = b"".join(path.read_bytes() for path in (source, *also)) + " ".join(flags).encode()
+    program = directory / f"{source.stem}-{hashlib.sha256(content).hexdigest()[:12]}"
     if not program.exists():
         directory.mkdir(parents=True, exist_ok=True)
         fresh = program.with_suffix(f".{os.getpid()}")
-        command = [
-            "gcc",
-            "-O2",
-            "-std=gnu11",
-            "-Wall",
-            "-Wextra",
-            "-o",
-            str(fresh),
-            str(SOURCE),
-            "-lssl",
-            "-lcrypto",
-        ]
+        command = ["gcc", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-o", str(fresh), str(source), *flags]
         try:
             built = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
             raise BenchError("gcc is not installed: run scripts/setup bench") from error
         if built.returncode:
-            raise BenchError(f"sipload.c does not compile:\n{built.stderr}")
+            raise BenchError(f"{source.name} does not compile:\n{built.stderr}")
         fresh.replace(program)  # a second bench at the same moment sees all of it or nothing
     return program
 
