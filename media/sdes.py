@@ -35,7 +35,7 @@ SUITES: Final[tuple[Suite, ...]] = (
     "AES_CM_128_HMAC_SHA1_80",
     "AES_CM_128_HMAC_SHA1_32",
 )
-# RFC 4568 section 6.2, RFC 7714 section 14.2: bytes of master key and salt.
+# RFC 4568 section 6.2, RFC 7714 section 12: bytes of master key and salt.
 KEY_BYTES: Final[dict[Suite, int]] = {
     "AES_CM_128_HMAC_SHA1_80": 30,
     "AES_CM_128_HMAC_SHA1_32": 30,

@@ -21,7 +21,7 @@ from media.sdes import Crypto, Suite
 _RTP_TAG_BYTES: Final[dict[Suite, int]] = {
     "AES_CM_128_HMAC_SHA1_80": 10,
     "AES_CM_128_HMAC_SHA1_32": 4,
-    "AEAD_AES_128_GCM": 0,  # part of the ciphertext: an MKI comes behind it (RFC 7714 section 8.1)
+    "AEAD_AES_128_GCM": 0,  # part of the ciphertext: an MKI comes behind it (RFC 7714 section 8.2)
     "AEAD_AES_256_GCM": 0,
 }
 _RTCP_TAG_BYTES: Final[dict[Suite, int]] = {

@@ -23,7 +23,7 @@ def low_share(samples: Samples) -> float:
 
 
 def test_payload_of_the_rfc_is_read_and_written():
-    # RFC 3389 section 3: level, then coefficients whose zero is 127
+    # RFC 3389 section 3: level, then coefficients; RFC 3389 section 3.2: their zero is 127
     noise = parse(bytes([40, 127, 0, 254]))
     assert noise.level_dbov == -40
     assert noise.reflections == (0.0, -0.99, 0.99)

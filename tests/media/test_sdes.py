@@ -32,6 +32,7 @@ def test_line_of_the_rfc_is_read():
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_built_line_is_read_back(suite: Suite):
+    # RFC 4568 section 6.2, RFC 7714 section 12
     for mki, lifetime in [(b"", 1 << 48), (b"\0\5", 1 << 31), (b"\1", 1 << 48)]:
         crypto = Crypto(7, suite, random.Random(3).randbytes(KEY_BYTES[suite]), mki, lifetime)
         assert sdes.parse(sdes.build(crypto).removeprefix("a=crypto:")) == crypto
@@ -66,6 +67,7 @@ def test_key_without_its_padding_is_read():
     ],
 )
 def test_line_that_we_cannot_do_is_refused(line: str):
+    # RFC 4568 section 9: the grammar; section 6.3.7: parameters that must be understood
     with pytest.raises(CryptoError):
         sdes.parse(line)
 
@@ -98,6 +100,7 @@ def test_lines_that_we_do_not_know_are_passed_over():
 
 
 def test_tag_used_twice_is_an_error():
+    # RFC 4568 section 4.1
     line = f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}"
     with pytest.raises(CryptoError, match="tag"):
         sdes.lines_of(section("RTP/SAVP", line, line))
@@ -133,6 +136,7 @@ def test_answer_to_every_offer(policy: Policy, profile: str, with_key: bool):
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("answered", ["srtp", "clear"])
 def test_answer_to_every_policy(policy: Policy, answered: str):
+    # RFC 8643 section 3.1: who merely prefers SRTP offers keys in the plain profile
     offered = sdes.offered_security(policy, rng())
     assert (offered == []) == (policy == "off")
     profile = sdes.offered_profile(policy)

@@ -42,7 +42,7 @@ def test_sent_packet_is_what_the_rfc_says(suite: Suite):
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_sent_report_is_what_the_rfc_says(suite: Suite):
-    # RFC 3711 section 3.4, RFC 7714 section 9
+    # RFC 3711 section 3.4, RFC 7714 section 9; RFC 4568 section 6.2.2: a long tag, whatever RTP has
     key = crypto(suite)
     sender, reference = Sender(key), Reference(suite, key.key)
     sent = [sender.protect_rtcp(report()) for _ in range(2)]
@@ -144,7 +144,7 @@ def test_refused_packet_changes_no_state():
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_announced_key_identifier_is_expected_and_taken_off(suite: Suite):
-    # RFC 3711 section 3.1, RFC 7714 section 8.1: where it stands
+    # RFC 3711 section 3.1, RFC 7714 section 8.2: where it stands
     key = crypto(suite, mki=b"\0\x07")
     receiver, reference = Receiver(key), Reference(suite, key.key)
     tag_bytes = {"80": 10, "32": 4}.get(suite[-2:], 0)

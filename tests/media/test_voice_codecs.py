@@ -163,6 +163,7 @@ def test_fmtp_without_sense_counts_as_absent(value: str):
 
 
 def test_peer_that_asks_for_few_bits_gets_few():
+    # RFC 7587 section 3.1.1
     sound = frames(voice(2, 16000), 320)
     sizes = [
         sum(len(encoder.encode(one)) for one in sound)
@@ -173,6 +174,7 @@ def test_peer_that_asks_for_few_bits_gets_few():
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
 def test_packet_lasts_as_long_as_its_sound(codec: Codec):
+    # RFC 6716 section 3.1, RFC 7587 section 4.1: Opus counts 48,000 ticks; RFC 3551 section 4.5.2: G.722 8,000
     encoder, decoder = encoder_of(codec), decoder_of(codec)
     assert natural_rate(codec) == encoder.rate == decoder.rate
     payload = encoder.encode(tone(440, 0.02, encoder.rate))
