@@ -13,6 +13,7 @@ microseconds a party and tick with 300 parties, in 30 rooms or in one.
 Who listens without being heard (a supervisor) is a muted party; who whispers is heard by one party.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -174,6 +175,14 @@ class Mixer:
         for to, whisper in whispered:
             sound[to] += whisper
         self._output = bent(sound)
+
+    def put_rows(self, parties: Sequence[Party], rows: Samples) -> None:
+        """Give the frames of several parties at once, a row for each."""
+        self._input[[party.row for party in parties]] = rows
+
+    def heard_rows(self, parties: Sequence[Party]) -> Samples:
+        """Return what several parties hear, a row for each: `g711.encode_rows` takes them as they are."""
+        return self._output[[party.row for party in parties]]
 
     def heard(self, party: Party) -> Samples:
         """Return what the party hears of the last tick. The next tick makes another array."""

@@ -35,6 +35,19 @@ def test_arrays_and_tables_are_one_g711(law: Law):
     assert g711.decode(law, bytes(range(256))).tolist() == codecs.decode(law, bytes(range(256))).tolist()
 
 
+@pytest.mark.parametrize("law", LAWS)
+def test_many_frames_at_once_are_the_frames_one_by_one(law: Law):
+    rows = np.random.default_rng(1).integers(-32768, 32768, (7, 160)).astype(np.int16)
+    payloads = g711.encode_rows(law, rows)
+    assert payloads == [g711.encode(law, row) for row in rows]
+    assert np.array_equal(g711.decode_rows(law, payloads), [g711.decode(law, one) for one in payloads])
+
+
+def test_frames_of_different_lengths_are_not_decoded_at_once():
+    with pytest.raises(CodecError):
+        g711.decode_rows("PCMA", [bytes(160), bytes(80)])
+
+
 @pytest.mark.parametrize(("law", "name"), [("PCMU", "pcm_mulaw"), ("PCMA", "pcm_alaw")])
 def test_every_code_of_g711_is_ffmpegs_sample(law: Law, name: str):
     context = ffmpeg_decoder(name)
@@ -174,7 +187,8 @@ def test_peer_that_asks_for_few_bits_gets_few():
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
 def test_packet_lasts_as_long_as_its_sound(codec: Codec):
-    # RFC 6716 section 3.1, RFC 7587 section 4.1: Opus counts 48,000 ticks; RFC 3551 section 4.5.2: G.722 8,000
+    # RFC 6716 section 3.1, RFC 7587 section 4.1: Opus counts 48,000 ticks a second, whatever its rate;
+    # RFC 3551 section 4.5.2: G.722 counts 8,000.
     encoder, decoder = encoder_of(codec), decoder_of(codec)
     assert natural_rate(codec) == encoder.rate == decoder.rate
     payload = encoder.encode(tone(440, 0.02, encoder.rate))
