@@ -69,7 +69,8 @@ async def outside(call: Call, target: ToTrunks, anonymous: bool = False) -> None
     again: list[Attempt] = []  # for an emergency call: full, unreachable, or perhaps silent for its location
     emergency = call.decision.emergency
     if emergency is not None:
-        tell(call, emergency)
+        # The call goes first, and whatever comes of telling others can't end it.
+        asyncio.get_running_loop().call_soon(tell, call, emergency)
     async for attempt in _attempts(call, target):
         name = attempt.line.trunk.name
         if name in left:
