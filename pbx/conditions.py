@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")
 MOST_CALLBACKS = 10_000
+LONGEST_SECONDS = 86_400.0
+LAST_INSTANT = 32_503_680_000.0  # the year 3000
 
 
 class KeptCallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,13 +39,19 @@ class KeptCallbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     callbacks: dict[str, KeptCallback] = {}
 
 
+def _is_possible(kept: KeptCallback) -> bool:
+    """Whether a call back that a file tells of can have been allowed by a program of ours."""
+    return 0 <= kept.at <= kept.until <= kept.at + LONGEST_SECONDS and kept.at <= LAST_INSTANT
+
+
 class NodeConditions:
     """The conditions of one node. changed: whether call backs aren't written down yet."""
 
     def __init__(self, exchange: Exchange, kept: KeptCallbacks | None = None) -> None:
         self.changed = False
         self._exchange = exchange
-        self._callbacks = dict((kept or KeptCallbacks()).callbacks)
+        kept_callbacks = kept.callbacks.items() if kept is not None else ()
+        self._callbacks = {number: one for number, one in kept_callbacks if _is_possible(one)}
         self._value = NORMAL
         self._expires = NEVER
         exchange.events.subscribe(self._trunk_changed, TrunkChanged)

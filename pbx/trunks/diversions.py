@@ -18,6 +18,8 @@ from sip.core.message import Request
 from sip.core.reason import Reason
 from sip.core.uri import SipUri, escape_user
 
+MOST_CHARS = 32  # of what an operator says is a number
+
 # RFC 7044 section 10.2: an entry's Reason is the answer for which the call left that target.
 _STATUS = {
     "unconditional": 302,
@@ -55,8 +57,8 @@ def _diversion(plan: Plan, uri: str, reason: str) -> Diversion:
     try:
         user = SipUri.parse(uri).user or ""
     except ParseError:
-        user = uri.removeprefix("tel:").partition(";")[0][:32]
-    number = plan.country.international_form(user)
+        user = uri.removeprefix("tel:").partition(";")[0]
+    number = plan.country.international_form(user[:MOST_CHARS])
     return Diversion(_extension_of(plan, number) or number, number, reason)
 
 

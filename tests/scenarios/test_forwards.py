@@ -186,6 +186,34 @@ async def test_a_counted_diversion_that_is_long_enough_ends_it_too(world: World)
     await b.expect_silence(2)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<sip:%0D%0AEvil:%201@elsewhere.example>;reason=user-busy",
+        "<tel:not-a-number;x=y>;reason=no-answer",
+        "<sip:>;reason=user-busy",
+        "<sip:" + "9" * 2000 + "@elsewhere.example>",
+    ],
+)
+@scenario()
+async def test_a_hostile_diversion_is_carried_as_harmless_text(world: World, said: str) -> None:
+    """RFC 5806 section 4: it only informs, and no call is lost for it."""
+    town, (office,) = await town_with(world, forwarding(f'{{busy: "{MOBILE}"}}'), "2010")
+    a, b = town.operator("operateur-a"), town.operator("operateur-b")
+    a.headers["Diversion"] = said
+    a.invite("+33383001010")
+    office.reply(await office.expect("INVITE"), 486)
+    await office.expect("ACK")
+    invite = await b.expect("INVITE")
+    assert invite.all("Evil") == []
+    assert invite.all("Diversion")[0] == "<sip:+33383001010@valmont.example>;reason=user-busy;privacy=off"
+    assert all(len(value) < 400 for value in invite.all("Diversion"))
+    b.reply(invite, 486)
+    await b.expect("ACK")
+    a.headers.clear()
+    await a.expect(486)
+
+
 @scenario()
 async def test_history_of_an_operator_counts_as_well(world: World) -> None:
     """RFC 7044 section 10.3: as many targets as forwards, and one more."""

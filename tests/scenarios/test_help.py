@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from dialplan.decision import NORMAL, Location
-from pbx.conditions import NodeConditions
+from pbx.conditions import KeptCallback, KeptCallbacks, NodeConditions
 from pbx.events import CallPreempted, EmergencyCallMade, EmergencyTestFailed
 from pbx.self_test import Failure, SelfTest
 from pbx.trunks.location import location_part
@@ -156,6 +156,26 @@ async def test_a_call_that_still_rings_gives_way_before_one_that_speaks(world: W
     await town.hang_up(office, b)
     for _ in range(2):
         town.exchange.trunks.free("operateur-a")
+
+
+@scenario()
+async def test_a_call_on_a_line_that_is_recorded_never_gives_way(world: World) -> None:
+    """The fire station's public line is recorded by the plan; 2020's call over the other trunk is not."""
+    town = await start(world, NARROW)
+    (neighbour,) = await town.phones("2020")
+    a, b = town.operator("operateur-a"), town.operator("operateur-b")
+    b.invite("+33383000200")
+    await b.expect(183)
+    await town.talk_outside(neighbour, "00612345679", a)
+    fire = town.phone("2201")
+    fire.invite("18")
+    bye, invite = await a.expect_in_any_order("BYE", "INVITE")
+    a.reply(bye, 200)
+    neighbour.reply(await neighbour.expect("BYE"), 200)
+    await answered(fire, a, invite)
+    await town.hang_up(fire, a)
+    town.finish_playing()
+    await b.expect(480)
 
 
 # Who is told
@@ -419,6 +439,33 @@ async def test_who_may_be_called_back_is_known_after_a_restart(world: World) -> 
     assert another.at(now).callbacks[number].device == "2201"
     await world.sleep(3600)
     assert another.at(world.wall().timestamp()) is NORMAL
+
+
+@pytest.mark.parametrize("at", [-1.0, float("inf"), float("nan"), 1e18])
+@scenario()
+async def test_an_impossible_call_back_in_the_file_is_left_out(world: World, at: float) -> None:
+    town = await start(world)
+    kept = KeptCallbacks(callbacks={"+33383001201": KeptCallback("2201", "2201", at, at)})
+    conditions = NodeConditions(town.exchange, kept)
+    conditions.refresh()
+    assert conditions.at(world.wall().timestamp()) is NORMAL
+
+
+@scenario()
+async def test_a_trunk_that_is_down_gets_no_ordinary_call_until_it_answers(world: World) -> None:
+    town = await start(world)
+    (office,) = await town.phones("2010")
+    a, b = town.operator("operateur-a"), town.operator("operateur-b")
+    line = town.exchange.trunks.line("operateur-b")
+    (server,) = line.targets()
+    line.heard(server)
+    for _ in range(3):
+        line.unanswered(server)
+    await town.talk_outside(office, "00612345678", a)
+    await town.hang_up(office, a)
+    line.heard(server)
+    await town.talk_outside(office, "00612345678", b)
+    await town.hang_up(office, b)
 
 
 @scenario()
