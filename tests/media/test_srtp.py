@@ -183,6 +183,28 @@ def test_state_that_cannot_be_is_refused_at_once():
         Sender(crypto("AES_CM_128_HMAC_SHA1_80"), SrtpState({1: 1 << 48}, {}))
 
 
+@pytest.mark.parametrize("suite", SUITES)
+def test_damaged_packets_never_pass(suite: Suite):
+    # 25,000 for each suite: a few bits turned, cut short, or longer than it was.
+    chance, key = random.Random(5), crypto(suite)
+    sender, receiver, refused = Sender(key), Receiver(key), 0
+    sent = [sender.protect(packet(number)) for number in range(100)]
+    for number in range(25_000):
+        damaged = bytearray(sent[number % 100])
+        if chance.random() < 0.2:
+            damaged = damaged[: chance.randrange(len(damaged))]
+        elif chance.random() < 0.2:
+            damaged += chance.randbytes(chance.randrange(1, 40))
+        else:
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        try:
+            receiver.unprotect(bytes(damaged))
+        except SrtpError:
+            refused += 1
+    assert refused == 25_000
+    assert receiver.unprotect(sent[0]) == packet(0)
+
+
 @settings(max_examples=300, deadline=None)
 @given(suite=st.sampled_from(SUITES), data=st.binary(max_size=200), rtcp=st.booleans(), mki=st.booleans())
 def test_anything_else_is_refused_with_one_error(suite: Suite, data: bytes, rtcp: bool, mki: bool):

@@ -1,5 +1,6 @@
 """G.711 on arrays, G.722, Opus and L16: each against FFmpeg's or a table's other side."""
 
+import random
 from array import array
 
 import av
@@ -152,6 +153,24 @@ def test_opus_takes_any_bytes(payload: bytes):
         return
     # What the packet's first byte promises is what comes out.
     assert decoder.ticks(payload) in (0, len(sound) * 6)
+
+
+def test_damaged_opus_is_sound_or_an_error():
+    # 30,000 packets of which a few bytes were changed, through one decoder that has to bear it.
+    chance, encoder, decoder = random.Random(6), opus.Encoder(16000), opus.Decoder(8000)
+    sent = [encoder.encode(one) for one in frames(voice(2, 16000), 320)]
+    heard_ms = 0
+    for number in range(30_000):
+        damaged = bytearray(sent[number % len(sent)])
+        for _ in range(chance.randrange(4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        try:
+            heard_ms += len(decoder.decode(bytes(damaged[: chance.randrange(1, len(damaged) + 1)]))) // 8
+        except CodecError:
+            continue
+    assert heard_ms > 0
+    whole = np.concatenate([decoder.decode(packet) for packet in sent])
+    assert 300 < rms(whole) < 10_000
 
 
 @pytest.mark.parametrize("count", [0, 30, 961, 50_000])
