@@ -14,4 +14,8 @@ class BuildExtension(build_ext):
             self.extensions = []
 
 
-setup(cffi_modules=["media/native/build.py:ffibuilder"], cmdclass={"build_ext": BuildExtension})
+setup(
+    cffi_modules=["media/native/build.py:ffibuilder"],
+    cmdclass={"build_ext": BuildExtension},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},  # one wheel for every Python
+)

@@ -20,6 +20,12 @@ def test_the_first_time_installs_only_what_the_locks_pin(staged: Tree) -> None:
     assert plane.startswith("python setup.py") and f"--build-lib {staged.root}/.venv/lib/" in plane
 
 
+def test_a_machine_that_compiles_nothing_is_told_so_and_no_more(staged: Tree) -> None:
+    ran = staged.run("scripts/setup")  # the fake Python makes no module
+    assert ran.returncode == 0
+    assert "Python will move the packets" in ran.stderr
+
+
 def test_the_second_time_does_nothing(staged: Tree) -> None:
     staged.run("scripts/setup")
     staged.done()

@@ -1,0 +1,91 @@
+"""How scripts/bench media speaks to rtpengine, weighs a relay, and finds what sanitizers find."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.tools.places import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from benches import media
+from benches.load import compiled
+from benches.process import BenchError
+
+
+def test_a_command_is_bencoded_with_its_keys_in_order():
+    command = {"sdp": b"v=0", "command": "offer"}
+    assert media._bencoded(command) == b"d7:command5:offer3:sdp3:v=0e"
+
+
+def test_an_answer_is_read_whatever_is_in_it():
+    answer, end = media._bdecoded(b"d6:resultli7e2:oke5:totald5:callsi-1eee", 0)
+    assert answer == {"result": [7, b"ok"], "total": {"calls": -1}}
+    assert end == 39
+
+
+def engine_that_answers(body: bytes) -> tuple[socket.socket, threading.Thread]:
+    """An rtpengine that says the same to one command, after something for another one."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def answer() -> None:
+        with theirs:
+            cookie = theirs.recv(65_535).partition(b" ")[0]
+            theirs.send(b"old d6:result5:errore")
+            theirs.send(cookie + b" " + body)
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    return ours, answering
+
+
+def test_an_answer_to_another_command_is_passed_over():
+    engine, answering = engine_that_answers(b"d6:result4:ponge")
+    with engine:
+        assert media._asked(engine, {"command": "ping"}) == {"result": b"pong"}
+    answering.join()
+
+
+def test_a_refusal_ends_the_bench_in_words():
+    engine, answering = engine_that_answers(b"d6:result5:errore")
+    with engine, pytest.raises(BenchError, match="refused"):
+        media._asked(engine, {"command": "offer"})
+    answering.join()
+
+
+def test_the_time_of_every_thread_is_counted():
+    before = media._cpu_us(os.getpid())
+    working = threading.Thread(target=lambda: sum(range(2_000_000)))
+    working.start()
+    working.join()
+    sum(range(200_000))
+    assert media._cpu_us(os.getpid()) > before
+
+
+@pytest.mark.peer
+def test_the_load_talks_to_itself_without_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Needs gcc, which scripts/setup test installs.
+    monkeypatch.setattr(media, "SECONDS", 1)
+    program = compiled(media.SOURCE, tmp_path)
+    ports = [media.PHONE_PORT + 2 * (number ^ 1) for number in range(10)]
+    talk = media._talk(program, 0, media.Relay(os.getpid(), lambda phones: ports), ports)
+    assert talk.report["sent"] == talk.report["received"] > 0
+
+
+@pytest.mark.peer
+def test_sanitizers_find_no_fault_in_the_c_data_plane():
+    from benches import plane_fuzz
+    from benches.load import Load
+    from benches.signalling import Bench
+
+    said: list[str] = []
+    found = list(plane_fuzz.figures(Bench(0, Load(Path(), 0, ""), 0, said.append)))
+    values = {one.name: one.value for one in found}
+    assert (values["plane_fuzz_faults"], values["plane_threads_faults"]) == (0, 0), said
+    assert values["plane_fuzz_packets"] == 100_000
