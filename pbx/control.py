@@ -34,7 +34,9 @@ class Status(msgspec.Struct, frozen=True, tag=True):
 
 
 class ReloadPlan(msgspec.Struct, frozen=True, tag=True):
-    """Ask to put the plan and the directory, as they are on disk now, in force."""
+    """Ask to put the plan and the directory, as they are on disk now, in force. author: who asks, or ""."""
+
+    author: str = ""
 
 
 class ListBans(msgspec.Struct, frozen=True, tag=True):
@@ -73,10 +75,14 @@ class Counters(msgspec.Struct, frozen=True, tag=True):
 
 
 class Reloaded(msgspec.Struct, frozen=True, tag=True):
-    """The answer to ReloadPlan: the version in force, and what is wrong when it isn't the new one."""
+    """The answer to ReloadPlan: the version in force, and what is wrong when it isn't the new one.
+
+    not_kept: why the version in force couldn't be entered in the history, "" when it is there.
+    """
 
     plan_version: str
     problems: list[str]
+    not_kept: str = ""
 
 
 class BanList(msgspec.Struct, frozen=True, tag=True):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from dialplan.document import read_text
 from dialplan.finding import PlanError
+from pbx.plan_history import version_of
 
 if TYPE_CHECKING:
     from dialplan.plan import Plan
@@ -49,6 +50,14 @@ class PlanInForce:
         _write(self._first, plan, text)
         return plan
 
+    def text(self) -> str:
+        """The text of the plan that `read` gives, "" while no plan has been read."""
+        for descriptor in (self._last, self._first):
+            version, text = _kept(descriptor)
+            if version and version_of(text) == version:
+                return text
+        return ""
+
     @property
     def begun(self) -> bool:
         """Whether a plan without errors has been read."""
@@ -61,14 +70,20 @@ class PlanInForce:
     def _kept(self, descriptor: int) -> Plan | None:
         from dialplan.loading import parse_plan
 
-        size = os.fstat(descriptor).st_size
-        version, _, text = os.pread(descriptor, size, 0).decode("utf-8", "replace").partition("\n")
+        version, text = _kept(descriptor)
         try:
             plan = parse_plan(text, str(self._path)) if version else None
         except PlanError:
             return None
         # Another version: its writer was killed on the way.
         return plan if plan is not None and plan.version == version else None
+
+
+def _kept(descriptor: int) -> tuple[str, str]:
+    """The version and the text that were written, both "" before."""
+    size = os.fstat(descriptor).st_size
+    version, _, text = os.pread(descriptor, size, 0).decode("utf-8", "replace").partition("\n")
+    return version, text
 
 
 def _write(descriptor: int, plan: Plan, text: str) -> None:

@@ -31,6 +31,7 @@ from pbx.external import external_of, follow
 from pbx.journal import Journal, recover
 from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
+from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of
 from pbx.plan_in_force import PlanInForce
 from pbx.reserve import RESERVE_BYTES
 from pbx.self_test import SelfTest
@@ -88,6 +89,7 @@ class _Signalling:
         self._configuration = configuration
         self._in_force = plan
         self._plan = plan.read()
+        self._history = PlanHistory(configuration.data_dir, configuration.plan)
         self._sockets = sockets
         self._transports: Transports
         self._reconnecting = False
@@ -153,6 +155,7 @@ class _Signalling:
         if external is not None and not is_address(external):
             follower = follow(external, exchange.driver.external, transports.address_changed)
             self._tasks.start(follower, "external address")
+        await self._enter_plan(self._in_force.text(), "", "start")
         log.info("ready plan=%s devices=%d", self._plan.version, len(exchange.devices))
         await stop.wait()
         log.info("draining calls=%d", exchange.status()["calls"])
@@ -309,13 +312,13 @@ class _Signalling:
             case control.Status():
                 return control.Counters(self._exchange.status(), self._exchange.plan.version)
             case control.ReloadPlan():
-                return await self._reload()
+                return await self._reload(question.author)
             case control.ListTrunks():
                 return control.TrunkList(self._exchange.trunks.statuses())
             case control.ListBans() | control.AddBan() | control.RemoveBan():
                 return answer_about_bans(self._exchange.gate, question)
 
-    async def _reload(self) -> control.Reloaded:
+    async def _reload(self, author: str) -> control.Reloaded:
         """Load the plan beside the calls, and put it in force only if it has no error."""
         exchange = self._exchange
         try:
@@ -327,4 +330,16 @@ class _Signalling:
         self._in_force.keep(plan, text)
         self._tasks.start(exchange.trunks.settle(), "trunks")
         log.info("plan=%s in force", plan.version)
-        return control.Reloaded(plan.version, [])
+        not_kept = await self._enter_plan(text, author, "reload")
+        return control.Reloaded(plan.version, [], not_kept)
+
+    async def _enter_plan(self, text: str, author: str, reason: str) -> str:
+        """Enter a plan in force in the history. Returns why it couldn't be, "" when it is there."""
+        who = author or owner_of(self._configuration.plan)
+        at = self._exchange.clock()
+        try:
+            await asyncio.to_thread(self._history.enter, text, at=at, author=who, reason=reason)
+        except HistoryError as error:
+            log.warning("plan=%s isn't in the history: %s", version_of(text), error)
+            return str(error)
+        return ""

@@ -50,7 +50,7 @@ def check(
     else:
         print_findings(findings)
         typer.echo(tally(findings))
-    if _has_error(findings):
+    if has_error(findings):
         raise typer.Exit(1)
 
 
@@ -126,16 +126,18 @@ def reload(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
 
     settings = configured(configuration)
     findings = [finding for finding in _findings(None, settings.path) if finding.severity != "note"]
-    if _has_error(findings):
-        _refuse(findings, as_json)
+    if has_error(findings):
+        refuse(findings, as_json)
     try:
-        answer = ask(settings.data_dir, ReloadPlan())
+        answer = ask(settings.data_dir, ReloadPlan(author_or_user()))
     except NotRunningError as error:
         fail(why_silent(error, settings.data_dir, "the plan has no error, and is read when one starts"))
     assert isinstance(answer, Reloaded)
     if answer.problems:
         # It was changed, or damaged, between our check and the node's.
         fail(f"the node refused the plan and keeps {answer.plan_version}: {'; '.join(answer.problems)}")
+    if answer.not_kept:
+        typer.echo(f"beffroi: not in the history: {answer.not_kept}", err=True)
     if as_json:
         print_json({"plan_version": answer.plan_version, "findings": printable_findings(findings)})
         return
@@ -143,7 +145,17 @@ def reload(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     typer.echo(f"plan {answer.plan_version} is in force")
 
 
-def _refuse(findings: list[Finding], as_json: bool) -> NoReturn:
+def author_or_user(author: str | None = None) -> str:
+    """Who changes the plan: as given, or the user who typed the command, also behind sudo."""
+    import os
+
+    from pbx.plan_history import user_name
+
+    return author or os.environ.get("SUDO_USER") or user_name(os.getuid())
+
+
+def refuse(findings: list[Finding], as_json: bool) -> NoReturn:
+    """End the command because of a plan's errors."""
     if as_json:
         print_json({"plan_version": None, "findings": printable_findings(findings)})
         raise typer.Exit(1)
@@ -153,20 +165,27 @@ def _refuse(findings: list[Finding], as_json: bool) -> NoReturn:
 
 def _findings(file: Path | None, configuration: Path | None) -> list[Finding]:
     """Everything about a plan, and about reading it."""
-    import os
-
-    from dialplan.checking import check as checked
     from dialplan.finding import PlanError
-    from pbx.doctor import unset_secrets
 
     try:
         read, findings = plan_to_check(file, configuration)
     except PlanError as error:
         return list(error.findings)
-    return [*findings, *checked(read, now()), *unset_secrets(read, os.environ)]
+    return [*findings, *findings_of(read)]
 
 
-def _has_error(findings: list[Finding]) -> bool:
+def findings_of(read: Plan) -> list[Finding]:
+    """Everything about a plan that could be read; what its own tests say is in it."""
+    import os
+
+    from dialplan.checking import check as checked
+    from pbx.doctor import unset_secrets
+
+    return [*checked(read, now()), *unset_secrets(read, os.environ)]
+
+
+def has_error(findings: list[Finding]) -> bool:
+    """Whether one of the findings is an error."""
     return any(finding.severity == "error" for finding in findings)
 
 
