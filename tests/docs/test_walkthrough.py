@@ -224,9 +224,18 @@ def test_the_walkthrough_shows_every_command_of_a_first_day() -> None:
     ]
     shown = {" ".join(command[1:3]) for command in words if command[0] == "beffroi"}
     assert {
-        *("plan check", "plan test", "plan explain", "plan reload", "user add", "user list", "call list"),
+        *(
+            "plan check",
+            "plan test",
+            "plan explain",
+            "plan reload",
+            "plan diff",
+            "user add",
+            "user list",
+            "call list",
+        ),
         *("call show", "backup create", "backup restore", "demo --call", "init --directory"),
-        *("doctor", "serve", "status"),
+        *("doctor", "serve", "status", "plan apply", "plan history", "plan rollback"),
     } <= shown
 
 
