@@ -107,8 +107,13 @@ class PlanHistory:
         return entries
 
     def text(self, version: str) -> str:
-        """Return the text of a version. Raises HistoryError when it isn't kept, or was changed since."""
-        path = self._path(version)
+        """Return the text of a version, kept or in the plan's file.
+
+        Raises HistoryError for one that is neither, and for a kept one that was changed since.
+        """
+        path = self.path(version)
+        if not path.exists() and version_of(found := self._text_in_file()) == version:
+            return found
         try:
             text = read_text(path)
         except PlanError as error:
@@ -145,7 +150,8 @@ class PlanHistory:
         except PlanError:
             return ""  # neither a missing file nor one that isn't text can be a plan
 
-    def _path(self, version: str) -> Path:
+    def path(self, version: str) -> Path:
+        """Return where the text of a version is kept. Raises HistoryError for what can't be one."""
         # From a command line: nothing but a version may become the name of a file.
         if len(version) != _VERSION_DIGITS or not set(version) <= set("0123456789abcdef"):
             raise HistoryError(f'"{version[:60]}" is no version of a plan; `beffroi plan history` shows them')
@@ -191,7 +197,7 @@ class PlanHistory:
             self._append(Entry(at, version, last, author[:MOST_CHARACTERS], reason[:MOST_CHARACTERS]))
 
     def _keep(self, text: str) -> None:
-        path = self._path(version_of(text))
+        path = self.path(version_of(text))
         if _read(path) != text.encode():
             _replace(path, text.encode(), self.folder.parent)
 

@@ -337,8 +337,6 @@ def _in_force(settings: Configuration, kept: PlanHistory) -> _InForce:
             fail(trouble)
     if not version:
         return _InForce("", "", running)
-    if version == in_file:
-        return _InForce(version, _text_of_file(settings.plan), running)
     try:
         return _InForce(version, kept.text(version), running)
     except HistoryError as error:

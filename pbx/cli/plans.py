@@ -79,10 +79,13 @@ def test(
 
 @plan.command()
 def explain(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="What is dialled, as it would be dialled.")],
+    number: Annotated[
+        str | None, typer.Argument(metavar="NUMBER", help="What is dialled, as it would be dialled.")
+    ] = None,
     caller: Annotated[
-        str, typer.Option("--from", metavar="CALLER", help="An extension, or an outside number (+33…).")
-    ],
+        str | None,
+        typer.Option("--from", metavar="CALLER", help="An extension, or an outside number (+33…)."),
+    ] = None,
     configuration: ConfigurationOption = None,
     at: Annotated[
         str | None,
@@ -95,9 +98,20 @@ def explain(
     file: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Ask this plan, not the configuration's.")
     ] = None,
+    call_id: Annotated[
+        str | None,
+        typer.Option("--call", metavar="ID", help="A call that has ended, by the plan that it ran under."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say where a call would go, and why: each rule that is looked at, with its line."""
+    """Say where a call would go, or why one went there: each rule that is looked at, with its line."""
+    if call_id is not None:
+        if number or caller or at or at_site or trunk_down or file:
+            misused("--call", "the record says the rest; give nothing else")
+        _explain_past(call_id, configuration, as_json=as_json)
+        return
+    if number is None or caller is None:
+        misused("NUMBER --from CALLER", "give both, or --call ID for a call that has ended")
     from dataclasses import replace
 
     from dialplan.explaining import explain as explained
@@ -230,6 +244,27 @@ def _printable_result(tested: Plan, result: TestResult) -> dict[str, Any]:
 
 
 # explain
+
+
+def _explain_past(call_id: str, configuration: Path | None, *, as_json: bool) -> None:
+    from dialplan.explaining import explain as explained
+    from pbx.cli.plan_past import NotExplainedError, recorded_call, walked_again
+
+    settings = configured(configuration)
+    record = recorded_call(settings, call_id)
+    try:
+        past = walked_again(settings, record)
+    except NotExplainedError as error:
+        fail(clean(str(error)))
+    if as_json:
+        printed = _printable_decision(past.plan, past.caller, past.instant, past.decision)
+        print_json({"call": record.id, **printed, "cause": record.cause, "not_recorded": list(past.unknown)})
+        return
+    caller = past.caller or "a hidden number"
+    typer.echo(clean(f"{record.id}: {caller} dialled {record.dialled} under plan {past.plan.version}"))
+    for line in explained(past.plan, past.decision):
+        typer.echo(clean(line))
+    typer.echo(f"not in the record: {'; '.join(past.unknown)}")
 
 
 def _instant(asked: Plan, text: str | None) -> datetime:
