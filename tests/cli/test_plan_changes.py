@@ -245,3 +245,26 @@ def test_changes_that_were_never_in_force_are_told_and_kept(town: Town):
         outcome = town.run("plan", "apply", str(new), "--yes")
     assert f"holds changes that were never in force; they are kept as {edited}\n" in outcome.err
     assert town.run("plan", "diff", edited, str(new)).status == 0
+
+
+def test_a_history_that_cannot_be_written_never_holds_up_a_reload(town: Town):
+    town.settings.data_dir.mkdir(mode=0o700)
+    (town.settings.data_dir / "plans").write_text("no folder\n")
+    with town.serving():
+        town.change_plan(*MOBILES)
+        outcome = town.run("plan", "reload")
+        in_force = town.run("status", "--json").json["plan_version"]
+    assert outcome.status == 0
+    assert outcome.out.endswith(f"plan {in_force} is in force\n")
+    assert in_force == version(town.plan_file)
+    assert f"beffroi: not in the history: {town.settings.data_dir / 'plans'}" in outcome.err
+
+
+def test_a_history_that_cannot_be_written_refuses_an_apply(town: Town):
+    before = town.plan_file.read_bytes()
+    town.settings.data_dir.mkdir(mode=0o700)
+    (town.settings.data_dir / "plans").write_text("no folder\n")
+    outcome = town.run("plan", "apply", str(changed(town, MOBILES)), "--yes")
+    assert outcome.status == 1
+    assert outcome.err.count("\n") == 1
+    assert town.plan_file.read_bytes() == before

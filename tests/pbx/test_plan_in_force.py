@@ -76,3 +76,15 @@ def test_a_plan_whose_writer_was_killed_on_the_way_is_not_taken(monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         kept(in_force, TEXT.replace("Alice Martin", "Léa Martin!!"))
     assert in_force.read().version == FIRST.version
+
+
+def test_the_text_in_force_is_the_one_that_is_read_whatever_the_file_holds_by_then(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(TEXT, "utf-8")
+    in_force = PlanInForce(path)
+    assert in_force.text() == ""
+    in_force.read()
+    path.write_text(TEXT.replace("Alice Martin", "Léa"), "utf-8")
+    assert in_force.text() == TEXT
+    kept(in_force, TEXT.replace("Alice Martin", "Zoé"))
+    assert in_force.text() == TEXT.replace("Alice Martin", "Zoé")
