@@ -70,7 +70,7 @@ def test_questions_are_asked_again_until_the_answer_can_be_taken(tmp_path: Path)
     outcome = run_command("init", "--directory", str(tmp_path), typed="\n".join(typed) + "\n")
     assert outcome.status == 0
     said = outcome.err.splitlines()
-    assert said[0] == '  the numbering of "DE" isn\'t known; known: FR'
+    assert said[0] == '  the numbering of "DE" isn\'t known; known: BE, FR'
     assert said[1].startswith("  range 1500..1599 begins like the emergency number 15; ")
     assert said[2] == '  "123" is no public number; write it like +33383000100'
     assert said[3] == "  9 is not one of the extensions 300..399"
@@ -100,7 +100,7 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str):
         (("--internal-range", "1500-1599"), "--internal-range: range 1500..1599 begins like the emergency"),
         (("--internal-range", "2199-2000"), "--internal-range: "),
         (("--main-number", "12"), '--main-number: "12" is no public number; write it like +33383000100'),
-        (("--country", "ZZ"), '--country: the numbering of "ZZ" isn\'t known; known: FR'),
+        (("--country", "ZZ"), '--country: the numbering of "ZZ" isn\'t known; known: BE, FR'),
         (("--listen", "example.org"), '--listen: "example.org:5060" is no address with a port'),
         (("--outside-prefix", "abc"), '--outside-prefix: "abc" is no outside prefix'),
         (("--operator", "no host"), "--operator: "),

@@ -87,7 +87,7 @@ def test_serve_tells_that_another_engine_runs(town: Town):
         serve_command(town.configuration_file), capture_output=True, text=True, timeout=60
     )
     told, refused = outcome.stderr.splitlines()
-    assert "`engine: rtpengine` isn't built in this version: python runs instead" in told
+    assert "`engine: rtpengine` isn't built in this version: `auto` runs instead" in told
     assert "cannot listen on 192.0.2.1:5060" in refused
 
 
