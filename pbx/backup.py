@@ -1,8 +1,8 @@
 """A backup: one archive with everything that a node needs to be itself again, made while it runs.
 
-It holds the configuration, the plan, the database (SQLite's own backup of it), the journal, and the other
-files at the top of data_dir. It doesn't hold recordings, which have their own export, nor a PostgreSQL
-database, which has its own tools; `Made.notes` says so.
+It holds the configuration, the plan and its history, the database (SQLite's own backup of it), the journal,
+and the other files at the top of data_dir. It doesn't hold recordings, which have their own export, nor a
+PostgreSQL database, which has its own tools; `Made.notes` says so.
 
     manifest.json        format, SHA-256 and size of every other member; always first
     beffroi.yaml         the configuration, whatever its name was
@@ -34,6 +34,7 @@ from msgspec import Struct
 from dialplan.finding import PlanError
 from pbx.configuration import Configuration, parse_configuration
 from pbx.journal import BINDINGS, CALLS, JournalInUseError, live, lock, segments
+from pbx.plan_history import FOLDER as PLANS
 
 MANIFEST = "manifest.json"
 CONFIGURATION = "beffroi.yaml"
@@ -46,7 +47,7 @@ MOST_TRIES = 10
 SQLITE_NAME = "beffroi.sqlite3"
 ASIDE = "before-restore-"
 
-_NAME = re.compile(r"beffroi\.yaml|plan/[^/\0]+|data/(journal/)?[^/\0]+")
+_NAME = re.compile(r"beffroi\.yaml|plan/[^/\0]+|data/((journal|plans)/)?[^/\0]+")
 
 
 class BackupError(Exception):
@@ -116,6 +117,7 @@ def _stage(configuration: Configuration, staged: Path) -> list[str]:
         notes.append("the PostgreSQL database is not in this backup: use pg_dump")
     elif database.exists():
         _copy_sqlite(database, staged / "data" / SQLITE_NAME)
+    _copy_plans(configuration.data_dir / PLANS, staged / "data" / PLANS)
     for path in sorted(configuration.data_dir.iterdir()):
         if path.is_file() and not path.is_symlink() and not _is_left_out(path, database):
             shutil.copyfile(path, staged / "data" / path.name)
@@ -147,6 +149,18 @@ def _copy_journal(source: Path, into: Path) -> None:
         else:
             return
     raise OSError(0, "the journal changes faster than it can be copied")
+
+
+def _copy_plans(source: Path, into: Path) -> None:
+    """Copy the plan's history. What it tells first: the texts of what it names are there already."""
+    if not source.is_dir():
+        return
+    into.mkdir()
+    for name in ("history", "next"):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(source / name, into / name)
+    for text in sorted(source.glob("*.yaml")):
+        shutil.copyfile(text, into / text.name)
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -14,11 +14,8 @@ from pbx.cli.printing import clean, print_json, print_table
 from pbx.cli.reading import configured, database, fail, misused, now
 
 if TYPE_CHECKING:
-    from dialplan.decision import Decision
-    from dialplan.plan import Plan
     from pbx.cli.history import Wanted
     from pbx.configuration import Configuration
-    from pbx.people import Directory
     from pbx.records import CallRecord
 
 MOST_LISTED = 100_000
@@ -176,49 +173,22 @@ def _print_call(record: CallRecord) -> None:
 
 
 def _why(settings: Configuration, record: CallRecord) -> dict[str, Any]:
-    """The way through the plan, walked again: a record keeps what was asked, and the plan's version.
+    """The way through the plan of that time, walked again.
 
-    `steps` and `lines` are empty, and `note` says why, where the plan is no longer that one.
+    `steps` and `lines` are empty, and `note` says why, where that plan isn't kept any more.
     """
     from dialplan.explaining import explain
-    from dialplan.finding import PlanError
-    from dialplan.loading import load_plan
-    from pbx.cli.reading import people_of
-    from pbx.devices import with_directory
+    from pbx.cli.plan_past import NotExplainedError, walked_again
 
     why: dict[str, Any] = {"plan_version": record.plan_version, "steps": [], "lines": [], "note": ""}
     try:
-        plan = load_plan(settings.plan)
-        directory, _ = people_of(settings)
-    except PlanError as error:
-        return {**why, "note": f"the plan can't be read now: {error.findings[0].message}"}
-    if plan.version != record.plan_version:
-        note = f"this call was routed by plan {record.plan_version}; {settings.plan} is {plan.version} now"
-        return {**why, "note": note}
-    plan = with_directory(plan, directory)
-    decision = _decision(plan, directory, record)
+        past = walked_again(settings, record)
+    except NotExplainedError as error:
+        return {**why, "note": str(error)}
+    trace = past.decision.trace
     return {
         **why,
-        "steps": [{"line": step.line, "rule": step.rule, "outcome": step.outcome} for step in decision.trace],
-        "lines": explain(plan, decision),
-        "note": "walked again with the same plan and the people there are now",
+        "steps": [{"line": step.line, "rule": step.rule, "outcome": step.outcome} for step in trace],
+        "lines": explain(past.plan, past.decision),
+        "note": "walked again with the plan of that time and the people there are now",
     }
-
-
-def _decision(plan: Plan, directory: Directory, record: CallRecord) -> Decision:
-    from dialplan.decision import Facts
-    from dialplan.routing import route
-    from pbx.people import PeopleError, extension_of
-
-    device = record.legs[0].device if record.legs else ""
-    address = record.legs[0].address.rpartition(":")[0].strip("[]") if record.legs else None
-    if record.direction == "inbound":
-        facts = Facts(record.dialled, trunk=device, caller_number=record.from_ or None, address=address)
-    else:
-        sites = {known.sign_in: known.site for person in directory.people for known in person.devices}
-        try:
-            extension = extension_of(device)
-        except PeopleError:
-            extension = record.from_
-        facts = Facts(record.dialled, caller=extension, address=address, site=sites.get(device))
-    return route(plan, facts, datetime.fromtimestamp(record.started, UTC))

@@ -191,11 +191,11 @@ def test_show_explains_a_call_from_a_trunk_at_the_hour_that_it_came(town: Town):
     assert set(why["steps"][0]) == {"line", "rule", "outcome"}
 
 
-def test_show_says_when_the_plan_is_no_longer_that_one(town: Town):
+def test_show_says_when_the_plan_of_that_time_is_not_kept(town: Town):
     write_journal(town, call(1))
     why = town.run("call", "show", call(1).id, "--json").json["why"]
     assert why["steps"] == []
-    assert why["note"].startswith("this call was routed by plan abcdef123456; ")
+    assert why["note"].startswith("this call ran under plan abcdef123456, and the text of ")
 
 
 def test_show_of_an_unknown_id_says_where_ids_are(town: Town):

@@ -16,6 +16,7 @@ from pbx.backup import BackupError, create, restore
 from pbx.configuration import Configuration, load_configuration
 from pbx.journal import Journal, recover
 from pbx.people import Person, device_credentials, read_directory
+from pbx.plan_history import PlanHistory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import list_calls
 from pbx.store.database import SqliteDatabase
@@ -91,6 +92,17 @@ def test_a_running_node_is_backed_up_and_restored_whole(archive, tmp_path):
     assert recover(configuration.journal_dir).bindings["sip:1@valmont.example"] == bindings(1, 2).bindings
     assert read_directory(configuration.directory_file).people[0].name == "Alice Martin"
     assert calls_of(configuration) == [call(2), call(1)]
+
+
+def test_the_history_of_the_plan_comes_back(town, tmp_path):
+    history = PlanHistory(town.configuration.data_dir, town.configuration.plan)
+    history.enter("plan: 1\n", at=0.0, author="alice", reason="start")
+    (entry,) = history.entries()
+    create(town.configuration, tmp_path / "town.tar.gz")
+    configuration = load_configuration(restore(tmp_path / "town.tar.gz", tmp_path / "new").configuration)
+    restored = PlanHistory(configuration.data_dir, configuration.plan)
+    assert [told.version for told in restored.entries()] == [entry.version]
+    assert restored.text(entry.version) == "plan: 1\n"
 
 
 def test_a_folder_told_by_a_detour_is_the_folder(archive, tmp_path):
