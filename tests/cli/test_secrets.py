@@ -116,9 +116,18 @@ def field(value: str, name: str) -> str:
 
 
 def everything_below(folder: Path) -> str:
-    """The text of every file that the node wrote, but for those that are there to keep secrets."""
+    """The text of every file that the node wrote, but for those that are there to keep secrets.
+
+    The plan's history holds what the town wrote in its plan, for its owner alone.
+    """
     kept = {"tls.key", "node.key"}
-    files = [file for file in folder.rglob("*") if file.is_file() and file.name not in kept]
+    history = folder / "plans"
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (history, *history.iterdir()))
+    files = [
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and file.name not in kept and file.parent != history
+    ]
     return "\n".join(f"{file}\n{file.read_bytes().decode('latin-1')}" for file in files)
 
 
