@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +90,6 @@ def serve_command(configuration: Path) -> list[str]:
     return [sys.executable, "-c", "from pbx.cli import main; main()", "serve", "-c", str(configuration)]
 
 
-def take(lines: list[str]) -> Iterator[str]:
-    """The lines, each of them once."""
-    while lines:
-        yield lines.pop(0)
-
-
 @contextmanager
 def serving(configuration: Path) -> Iterator[Callable[[str], str]]:
     """`beffroi serve` until the end of the block, which it must end well."""
@@ -105,23 +98,17 @@ def serving(configuration: Path) -> Iterator[Callable[[str], str]]:
     ) as process:
         assert process.stderr is not None
         log = process.stderr
-        before: list[str] = []  # what was said until the node was ready, for the first who asks
 
         def log_until(words: str) -> str:
             said = []
-            for line in chain(take(before), log):
+            for line in log:
                 said.append(line)
                 if words in line:
                     return line
             raise AssertionError(f'the node ended before it said "{words}": {"".join(said)}')
 
         try:
-            for line in log:
-                before.append(line)
-                if "ready plan=" in line:
-                    break
-            else:
-                raise AssertionError(f"the node ended before it was ready: {''.join(before)}")
+            log_until("ready plan=")
             yield log_until
         finally:
             os.kill(process.pid, signal.SIGTERM)
