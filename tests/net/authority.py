@@ -30,6 +30,20 @@ class Authority:
         certificate = self._builder(self._name, public, LONG_AGO, FAR).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
+        certificate = certificate.add_extension(
+            x509.KeyUsage(
+                digital_signature=False,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=True,
+                crl_sign=True,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
         signed = certificate.sign(self._key, hashes.SHA256())
         self.file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
@@ -44,6 +58,11 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(since)
             .not_valid_after(until)
+            # Python 3.13 insists on both
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
         )
 
     def issue(self, *names: str, until: datetime = FAR, password: bytes = b"") -> Certificate:
