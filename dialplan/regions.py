@@ -208,18 +208,31 @@ def outside_of(plans: tuple[Plan, Plan]) -> Iterator[Dialled]:
     """A number of each kind outside; in every form where the plans don't read digits alike."""
     alike = plans[0].outside_prefix == plans[1].outside_prefix and plans[0].country == plans[1].country
     kinds: dict[tuple[tuple[object, ...], ...], tuple[str, list[str]]] = {}
+    forms: dict[tuple[tuple[object, ...], ...], str] = {}
     for number, beginning in _outside_numbers(plans):
         if not any(number in plan.tables.ours for plan in plans):
             kind = tuple(_read_outside(plan, number) for plan in _different(plans))
             beginnings = kinds.setdefault(kind, (number, []))[1]
             if beginning and beginning not in beginnings:
                 beginnings.append(beginning)
+            if not alike:
+                # What one plan takes for a mobile number may be a number abroad for the other.
+                for form in _forms(plans, number):
+                    forms.setdefault(tuple(_read_form(plan, form) for plan in plans), form)
     for kind, (number, beginnings) in kinds.items():
-        words = _words(kind, beginnings)
-        yield Dialled(number, words, False)
-        if not alike:
-            for form in _forms(plans, number):
-                yield Dialled(form, f"{words}, as {form}", False)
+        yield Dialled(number, _words(kind, beginnings), False)
+    for kind, form in forms.items():
+        yield Dialled(form, f"{_words(kind, [])}, as {form}", False)
+
+
+def _read_form(plan: Plan, form: str) -> tuple[object, ...]:
+    """All that routing reads of an outside number as it is dialled; empty where it is none."""
+    prefix = plan.outside_prefix
+    for plain in (form.removeprefix(prefix), form) if form.startswith(prefix) else (form,):
+        reading = plan.country.read(plain)
+        if isinstance(reading, OutsideNumber):
+            return _read_outside(plan, reading.number)
+    return ()
 
 
 _PLURALS = {

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dialplan.decision import Facts
@@ -169,6 +169,7 @@ def test_every_change_of_the_sample_is_told_and_can_be_seen(name):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(sorted(EDITS)), min_size=1, max_size=3, unique=True), st.integers(0, 10_000))
+@example(["right abroad", "prefix"], 0)
 def test_no_call_changes_without_being_told(names, seed):
     random, after = Random(seed), edited(*names)
     changes = difference(BASE, after, OPEN)
@@ -182,6 +183,12 @@ def test_no_call_changes_without_being_told(names, seed):
             assert whose, (facts, one.target, other.target)
             kinds = {(kind_of(BASE, change), kind_of(after, change)) for change in whose}
             assert (type(one.target), type(other.target)) in kinds, (facts, one.target, other.target)
+
+
+def test_a_number_that_another_prefix_makes_one_abroad_is_told():
+    """00612345678 was a mobile number behind the prefix 0; without that prefix it is one in Australia."""
+    told = [str(change) for change in difference(BASE, edited("right abroad", "prefix"), OPEN)]
+    assert any("as 00612222222: +612222222 by operateur-a instead of +33612222222" in line for line in told)
 
 
 def _is_for(change, caller):
