@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -27,15 +26,12 @@ def now() -> float:
     return asyncio.get_running_loop().time() - START_SECONDS
 
 
-def test_timer_b_of_32_seconds_takes_milliseconds() -> None:
-    before = time.perf_counter()  # noqa: TID251 - the claim is about the real clock
-
+def test_a_whole_day_passes_without_waiting() -> None:
     async def body() -> float:
-        await asyncio.sleep(32)
+        await asyncio.sleep(24 * 3600)  # the real clock would run into pytest's time limit
         return now()
 
-    assert play(body()) == 32.0
-    assert time.perf_counter() - before < 0.25  # noqa: TID251
+    assert play(body()) == 24 * 3600
 
 
 def test_a_jump_lands_on_the_very_instant_of_the_timer() -> None:
