@@ -407,7 +407,7 @@ def test_numbers_go_on_after_folding(tmp_path):
 
 
 def calls_to_recover(directory: Path, records: int) -> int:
-    """How many Python functions recovering this many bindings calls: a measure of work that no clock disturbs."""
+    """How many functions recovering this many bindings calls: a measure of work that no clock disturbs."""
     journal = Journal(directory)
     for number in range(records):
         journal.append(bindings(number))
