@@ -17,6 +17,9 @@ Offers and answers follow RFC 3264. One that comes later in the call (hold, anot
 address), from either side, goes through the same two verbs; nothing changes for the streams before its
 answer, so an offer that the other side refuses needs no undoing. The version in the o= line that a leg
 is sent grows only when the rest of the body changed (section 8).
+
+Legs of any calls may meet in a room (`join`), where each hears all others; what a leg is joined to by
+offer and answer waits until it leaves.
 """
 
 from collections.abc import Callable
@@ -25,6 +28,7 @@ from typing import Protocol
 
 import msgspec
 
+from media.sdes import Policy
 from media.snapshot import CallMediaSnapshot
 from media.speech import Speech
 from media.tones import Tone
@@ -100,13 +104,24 @@ class StreamLost:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerChanged:
+    """Another party of a room is the loudest now. call, leg: "" when nobody speaks any more."""
+
+    room: str
+    call: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLost:
     """The media process is gone. Its streams are silent until the engine is connected again."""
 
     reason: str
 
 
-MediaEvent = DigitReceived | PlayFinished | MediaSilent | MediaHeard | StreamLost | EngineLost
+MediaEvent = (
+    DigitReceived | PlayFinished | MediaSilent | MediaHeard | StreamLost | SpeakerChanged | EngineLost
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +167,22 @@ class MediaEngine(Protocol):
     write in the SDP returned, where it isn't the engine's own (a public address in front of us).
     A leg is on IPv4 or IPv6 for its whole life: as its own first SDP is, or where it is offered
     something first, as `advertise` is, else as the offerer. An `advertise` of the other kind is ignored.
-    All raise MediaUnavailable when the engine is gone, except `delete`, `stop`, `codec`, `snapshot` and
-    `restore`.
+    All raise MediaUnavailable when the engine is gone, except `secure`, `delete`, `stop`, `leave`, `codec`,
+    `snapshot` and `restore`.
     """
 
     events: Callable[[MediaEvent], None]
     carries: bool
     """Whether the sound passes through it, so that each leg holds and moves without the other's help."""
+
+    def secure(self, call: str, leg: str, policy: Policy) -> None:
+        """Say what of SRTP the leg is told and taken; before its first offer or answer, `off` without.
+
+        A leg of `off` that insists on SRTP and one of `required` that has none are refused (488) by the
+        verb that meets it. It is part of the snapshot, and forgotten with the call.
+        Raises MediaMisuse for another policy once the leg has been told or has said something.
+        """
+        ...
 
     async def offer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
@@ -218,6 +242,26 @@ class MediaEngine(Protocol):
         """Send digits to `leg`: RFC 4733 events, or the keys' tones where events weren't negotiated.
 
         Raises ValueError for a character that isn't a digit, or more than 128 of them.
+        """
+        ...
+
+    async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
+        """Put `leg` into a room of the engine's (any name but ""), or change what it does there.
+
+        It hears the room in place of its peer, and what it is played in place of both. speaks: False mutes
+        it; hears: False sends it nothing. Its whisper stays what it was.
+        Raises MediaMisuse for a leg without media, or that is in another room.
+        """
+        ...
+
+    async def leave(self, call: str, leg: str) -> None:
+        """Take `leg` out of its room: it hears its peer again. In no room is no error."""
+        ...
+
+    async def whisper(self, call: str, leg: str, to: str | None, *, to_call: str = "") -> None:
+        """Let only leg `to` (of `to_call`, where it isn't the same call) hear `leg`; None: the whole room.
+
+        Raises MediaMisuse unless both are in one room.
         """
         ...
 

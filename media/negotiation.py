@@ -17,10 +17,13 @@ fmtp lines that name other payload types (RED) are passed as they are.
 from itertools import chain
 from typing import Final
 
+from msgspec import structs
+
 from media import sdp
 from media.engine import MediaMisuse, MediaRefused
+from media.sdes import Policy
 from media.sdp import Codec, MediaDescription, SdpError, SessionDescription
-from media.snapshot import LegSnapshot
+from media.snapshot import LegSnapshot, RoomSnapshot
 
 NOT_ACCEPTABLE: Final = 488
 
@@ -46,11 +49,12 @@ class Leg:
     address, port: what it is told to send to. remote: what it said in the last exchange that came to an
     end; voice: the codec we send it, by its own number; codec: that codec's name, "" before.
     numbers: every payload type number of its session and the key of its codec.
+    policy: what it is told and taken of SRTP; room: what it does in one, None for none.
     """
 
     __slots__ = (
-        "address", "codec", "index", "name", "nat", "numbers", "offer", "offer_index", "offer_nat", "port",
-        "remote", "sent", "session", "shape", "version", "voice",
+        "address", "codec", "index", "name", "nat", "numbers", "offer", "offer_index", "offer_nat", "policy",
+        "port", "remote", "room", "sent", "session", "shape", "version", "voice",
     )  # fmt: skip
 
     def __init__(self, name: str, address: str, port: int, session: int) -> None:
@@ -70,12 +74,15 @@ class Leg:
         self.voice: Codec | None = None
         self.codec = ""
         self.numbers: dict[int, str] = {}
+        self.policy: Policy = "off"
+        self.room: RoomSnapshot | None = None
 
     def snapshot(self, peer: str, *, stream: int = 0, echoes: bool = False) -> LegSnapshot:
         """Return what this leg has agreed to, as plain values."""
         return LegSnapshot(
             self.name, self.address, self.port, stream, self.session, self.version, self.sent, self.shape,
             self.index, self.nat, self.remote, self.voice, self.codec, dict(self.numbers), peer, echoes,
+            self.policy, self.room,
         )  # fmt: skip
 
     def restore(self, kept: LegSnapshot) -> None:
@@ -84,6 +91,33 @@ class Leg:
         self.shape, self.index = kept.shape, kept.index
         self.nat, self.remote = kept.nat, kept.remote
         self.voice, self.codec, self.numbers = kept.voice, kept.codec, dict(kept.numbers)
+        self.policy, self.room = kept.policy, kept.room
+
+    def secure(self, policy: Policy) -> None:
+        """Have this policy. Raises MediaMisuse for another one when something was said already."""
+        if policy != self.policy and (self.sent or self.offer is not None or self.remote is not None):
+            raise MediaMisuse(f"leg {self.name} has begun with SRTP {self.policy}")
+        self.policy = policy
+
+    def join(self, room: str, *, speaks: bool, hears: bool) -> None:
+        """Be in this room. Raises MediaMisuse when the leg is in another, ValueError for ""."""
+        if not room:
+            raise ValueError("a room has a name")
+        before = self.room or RoomSnapshot(room, True, True)
+        if before.room != room:
+            raise MediaMisuse(f"leg {self.name} is in room {before.room}")
+        self.room = structs.replace(before, speaks=speaks, hears=hears)
+
+    def whisper(self, to: "Leg | None", to_call: str) -> None:
+        """Be heard by `to` alone, None for the whole room. Raises MediaMisuse unless both are in one."""
+        if self.room is None:
+            raise MediaMisuse(f"leg {self.name} is in no room")
+        if to is None:
+            self.room = structs.replace(self.room, whisper_call="", whisper_to="")
+            return
+        if to is self or to.room is None or to.room.room != self.room.room:
+            raise MediaMisuse(f"leg {to.name} is not in room {self.room.room}")
+        self.room = structs.replace(self.room, whisper_call=to_call, whisper_to=to.name)
 
     @property
     def offered(self) -> MediaDescription:

@@ -7,7 +7,18 @@ transaction.
 
 import msgspec
 
+from media.sdes import Policy
 from media.sdp import Codec, MediaDescription
+
+
+class RoomSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """What a leg does in a room. whisper_call, whisper_to: who alone hears it, "" for all."""
+
+    room: str
+    speaks: bool
+    hears: bool
+    whisper_call: str = ""
+    whisper_to: str = ""
 
 
 class LegSnapshot(msgspec.Struct, frozen=True, array_like=True):
@@ -33,6 +44,8 @@ class LegSnapshot(msgspec.Struct, frozen=True, array_like=True):
     numbers: dict[int, str]
     peer: str
     echoes: bool
+    policy: Policy = "off"
+    room: RoomSnapshot | None = None
 
 
 class CallMediaSnapshot(msgspec.Struct, frozen=True, array_like=True):

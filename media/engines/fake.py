@@ -22,9 +22,11 @@ from media.engine import (
     MediaUnavailable,
     PlayFinished,
     Source,
+    SpeakerChanged,
 )
 from media.negotiation import Leg
-from media.snapshot import CallMediaSnapshot
+from media.sdes import Policy
+from media.snapshot import CallMediaSnapshot, RoomSnapshot
 
 
 class Asked(NamedTuple):
@@ -61,6 +63,7 @@ class FakeEngine:
         self._address = address
         self._free = list(range(last_port - last_port % 2, first_port - 1, -2))
         self._calls: dict[str, dict[str, Leg]] = {}
+        self._policies: dict[str, dict[str, Policy]] = {}
         self._joined: dict[tuple[str, str], str] = {}
         self._session = 1000
         self._lost = False
@@ -96,12 +99,29 @@ class FakeEngine:
         """Let packets come again from a leg."""
         self.events(MediaHeard(call, leg))
 
+    def speak_in(self, room: str, call: str, leg: str) -> None:
+        """Let a leg be the loudest of its room; "" and "": nobody."""
+        self.events(SpeakerChanged(room, call, leg))
+
+    def room_of(self, call: str, leg: str) -> RoomSnapshot | None:
+        """Return what a leg does in a room, None when it is in none."""
+        return self._known(call, leg).room
+
     def lose(self, reason: str = "killed by a test") -> None:
         """Let the engine die: from here on every verb that needs it raises MediaUnavailable."""
         self._lost = True
         self.events(EngineLost(reason))
 
     # -- the verbs ---------------------------------------------------------------------------------
+
+    def secure(self, call: str, leg: str, policy: Policy) -> None:
+        """See MediaEngine."""
+        self.asked.append(Asked("secure", call, leg, policy))
+        stream = self._calls.get(call, {}).get(leg)
+        if stream is not None:
+            stream.secure(policy)
+        else:
+            self._policies.setdefault(call, {})[leg] = policy
 
     async def offer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
@@ -171,6 +191,25 @@ class FakeEngine:
         self._note("dtmf", call, leg, dtmf.digits_only(digits))
         self._known(call, leg)
 
+    async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
+        """See MediaEngine."""
+        muted = "" if speaks else " muted"
+        self._note("join", call, leg, f"{room}{muted}{'' if hears else ' deaf'}")
+        self._known(call, leg).join(room, speaks=speaks, hears=hears)
+
+    async def leave(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        self.asked.append(Asked("leave", call, leg))
+        if leg in self._calls.get(call, {}):
+            self._calls[call][leg].room = None
+
+    async def whisper(self, call: str, leg: str, to: str | None, *, to_call: str = "") -> None:
+        """See MediaEngine."""
+        self._note("whisper", call, leg, to or "")
+        hearer_call = to_call or call
+        hearer = self._known(hearer_call, to) if to is not None else None
+        self._known(call, leg).whisper(hearer, hearer_call)
+
     async def query(self, call: str) -> CallMedia:
         """See MediaEngine. All counts are zero, but for one packet of a leg that speaks."""
         self._note("query", call, "")
@@ -180,6 +219,7 @@ class FakeEngine:
     async def delete(self, call: str) -> None:
         """See MediaEngine."""
         self.asked.append(Asked("delete", call, ""))
+        self._policies.pop(call, None)
         for name, leg in self._calls.pop(call, {}).items():
             self._silence(call, name)
             self._joined.pop((call, name), None)
@@ -229,6 +269,7 @@ class FakeEngine:
                 raise MediaRefused(480, "no media port left")
             self._session += 1
             legs[name] = Leg(name, self._address, self._free.pop(), self._session)
+            legs[name].policy = self._policies.get(call, {}).pop(name, "off")
             self._calls[call] = legs
         return legs[name]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from media.engine import CallMedia, MediaEvent, MediaRefused, Source
+from media.sdes import Policy
 from media.sdp import STATIC_ENCODINGS
 from media.snapshot import CallMediaSnapshot
 
@@ -32,6 +33,9 @@ class PassthroughEngine:
     def inventory(self) -> dict[str, int]:
         """Return how many calls are held now."""
         return {"media_calls": len(self._answers)}
+
+    def secure(self, call: str, leg: str, policy: Policy) -> None:
+        """Do nothing: the parties agree on their keys between them, and we see none of their sound."""
 
     async def offer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
@@ -72,6 +76,17 @@ class PassthroughEngine:
         _refuse()
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
+        """Raise MediaRefused (488)."""
+        _refuse()
+
+    async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
+        """Raise MediaRefused (488)."""
+        _refuse()
+
+    async def leave(self, call: str, leg: str) -> None:
+        """Do nothing: no leg is in a room."""
+
+    async def whisper(self, call: str, leg: str, to: str | None, *, to_call: str = "") -> None:
         """Raise MediaRefused (488)."""
         _refuse()
 

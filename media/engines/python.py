@@ -34,10 +34,12 @@ from media.engine import (
     MediaUnavailable,
     PlayFinished,
     Source,
+    SpeakerChanged,
     StreamLost,
 )
 from media.engines import wire
 from media.negotiation import Leg
+from media.sdes import Policy
 from media.sdp import MediaDescription
 from media.snapshot import CallMediaSnapshot, LegSnapshot
 
@@ -107,6 +109,7 @@ class PythonEngine:
         self._control = control
         self._calls: dict[str, dict[str, _Stream]] = {}
         self._by_number: dict[int, tuple[str, _Stream]] = {}
+        self._policies: dict[str, dict[str, Policy]] = {}  # of legs that have no stream yet
         self._ports = {":" in address: _Ports(address) for address in reversed(addresses)}
         self._first = self._ports[":" in addresses[0]]
         self._queries: dict[int, asyncio.Future[wire.Statistics]] = {}
@@ -185,6 +188,14 @@ class PythonEngine:
 
     # -- the verbs ---------------------------------------------------------------------------------
 
+    def secure(self, call: str, leg: str, policy: Policy) -> None:
+        """See MediaEngine."""
+        stream = self._calls.get(call, {}).get(leg)
+        if stream is not None:
+            stream.secure(policy)
+        elif policy != "off" or call in self._policies:
+            self._policies.setdefault(call, {})[leg] = policy
+
     async def offer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
     ) -> bytes:
@@ -251,6 +262,27 @@ class PythonEngine:
         """See MediaEngine."""
         self._send(wire.Digits(self._known(call, leg).number, dtmf.digits_only(digits)))
 
+    async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
+        """See MediaEngine."""
+        stream = self._known(call, leg)
+        stream.join(room, speaks=speaks, hears=hears)
+        self._say_room(stream)
+
+    async def leave(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        stream = self._calls.get(call, {}).get(leg)
+        if stream is not None and stream.room is not None:
+            stream.room = None
+            if self._connected:
+                self._send(wire.Leave(stream.number))
+
+    async def whisper(self, call: str, leg: str, to: str | None, *, to_call: str = "") -> None:
+        """See MediaEngine."""
+        stream = self._known(call, leg)
+        hearer_call = to_call or call
+        stream.whisper(self._known(hearer_call, to) if to is not None else None, hearer_call)
+        self._say_room(stream)
+
     async def query(self, call: str) -> CallMedia:
         """See MediaEngine. Raises MediaUnavailable when no answer came within ANSWER_SECONDS."""
         streams = self._calls.get(call, {})
@@ -278,6 +310,8 @@ class PythonEngine:
 
     async def delete(self, call: str) -> None:
         """See MediaEngine."""
+        if self._policies:
+            self._policies.pop(call, None)
         streams = self._calls.pop(call, None)
         if streams is None:
             return
@@ -322,6 +356,8 @@ class PythonEngine:
             await self._until_free(ports)
         self._session += 1
         stream = _Stream(leg, ports.address, ports.free.popleft(), self._session)
+        if call in self._policies:
+            stream.policy = self._policies[call].pop(leg, "off")
         self._calls.setdefault(call, {})[leg] = stream
         self._by_number[stream.number] = (call, stream)
         if len(ports.free) < LOW_PAIRS + len(self._by_number) // LOW_SHARE and not ports.exhausted:
@@ -391,11 +427,24 @@ class PythonEngine:
             stream.route = _route(stream, stream.remote, latch=latch and stream.nat)
             self._send(stream.route)
 
+    def _say_room(self, stream: _Stream) -> None:
+        """Tell what the leg does in its room. A leg that has gone is whispered to no more: nobody hears."""
+        room = stream.room
+        if room is None:
+            return
+        whisper = 0
+        if room.whisper_to:
+            hearer = self._calls.get(room.whisper_call, {}).get(room.whisper_to)
+            whisper = hearer.number if hearer is not None else stream.number
+        self._send(wire.Join(stream.number, room.room, room.speaks, room.hears, whisper))
+
     def _say_again(self, stream: _Stream) -> None:
         """Tell a media process that comes back, or is met for the first time, what the stream does."""
         self._send(replace(stream.route, again=True) if stream.route is not None else _blank(stream.number))
         if stream.echoes:
             self._send(wire.Echo(stream.number))
+        if stream.room is not None:
+            self._say_room(stream)
         if stream.play is not None:
             self._send(stream.play)
 
@@ -526,6 +575,9 @@ class PythonEngine:
                 self._tell(port, lambda call, leg: MediaSilent(call, leg, seconds))
             case wire.Heard(port):
                 self._tell(port, MediaHeard)
+            case wire.Speaker(room, port):
+                call, stream = self._by_number.get(port, ("", None))
+                self.events(SpeakerChanged(room, call, stream.name if stream is not None else ""))
             case wire.Finished(port, turn):
                 self._finished(port, turn)
             case wire.Lost(port, reason):

@@ -14,16 +14,20 @@ Either process may die. Whoever is left tells the next one nothing by itself: si
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from media.engine import Source
+from media.sdp import Codec
 
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
 READ_BYTES: Final = 16_384  # from a control socket at once; a longer buffer is mapped and unmapped each time
 IPV6: Final = 0x10000
+NOT_RELAYED: Final = 128  # in Route.payload_types: no payload type has this number
 _LENGTH_BYTES: Final = 4
+
+DigitPath = Literal["relay", "tones", "listen"]
 
 
 class WireError(Exception):
@@ -37,11 +41,23 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     receives ("" and 0: nothing is sent to it). nat: that can't be believed once the leg was heard;
     latch: the next valid packet shows where the leg is.
     watch: report silence. payload_types: each number that the leg sends with, and the number that its
-    peer knows the same codec by. event_types: those of them that are telephone-events.
+    peer knows the same codec by; NOT_RELAYED for what the peer can't be sent as it is: a packet with such
+    a number is the leg's like any other (latched, counted, its digits found), and never goes on by itself.
+    event_types: those of them that are telephone-events.
     codec, payload_type, clock_rate: what is sent to this leg when we speak; event_type: its number for
     telephone-event, -1 when it has none.
     again: one of the two processes died, and this was said before: a leg that was latched stays where it
     is, and a port that can't be bound is told by `Lost`.
+    converts: empty for a leg that is relayed. Otherwise nothing of the leg is relayed: these are all
+    codecs that it may send with, by its own numbers (each is NOT_RELAYED), and the loop makes them into
+    the `codec`, `payload_type`, `clock_rate` and `fmtp` of the peer's route. They are voice of ours (as
+    `media.voice` has), CN (RFC 3389) and telephone-event, which goes to the peer's `event_type` with
+    durations counted in its `clock_rate`, or nowhere when that is -1 (see `digits`).
+    fmtp: what the leg said of `codec` ("useinbandfec=1"), for whoever encodes towards it.
+    digits: what to do with keys of this leg beside telling `Digit`. "relay": nothing, its events go on as
+    packets do. "tones": it sends events and its peer has none: the peer is played each key as a tone.
+    "listen": it has no events and a codec of ours: its keys are found in its sound, and sent to the peer
+    as events where that has an `event_type` (otherwise they are in the sound that the peer hears).
     """
 
     port: int
@@ -59,6 +75,9 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     clock_rate: int
     event_type: int
     again: bool = False
+    converts: tuple[Codec, ...] = ()
+    fmtp: str = ""
+    digits: DigitPath = "relay"
 
 
 class Close(msgspec.Struct, tag="close", array_like=True):
@@ -100,6 +119,28 @@ class Digits(msgspec.Struct, tag="digits", array_like=True):
 
     port: int
     digits: str
+
+
+class Join(msgspec.Struct, tag="join", array_like=True):
+    """Put a stream into a room, or change what it does there; it hears the room in place of its peer.
+
+    room: any text that isn't "", the same for all of one room, made by its first `Join` and gone with its
+    last stream. speaks: the others hear it (muted when False, its packets are still taken). hears: it is
+    sent the others, otherwise nothing. whisper: the one port of the room that hears it, 0 for all.
+    A `Route` said meanwhile changes its codec and address, and `peer` counts again after `Leave`.
+    """
+
+    port: int
+    room: str
+    speaks: bool
+    hears: bool
+    whisper: int = 0
+
+
+class Leave(msgspec.Struct, tag="leave", array_like=True):
+    """Take a stream out of its room: it hears its peer again. `Close` does the same for its ports."""
+
+    port: int
 
 
 class Query(msgspec.Struct, tag="query", array_like=True):
@@ -155,6 +196,13 @@ class Lost(msgspec.Struct, tag="lost", array_like=True):
     reason: str
 
 
+class Speaker(msgspec.Struct, tag="speaker", array_like=True):
+    """Another party of a room is the loudest now. port: 0 when nobody speaks any more."""
+
+    room: str
+    port: int
+
+
 class StreamCounts(msgspec.Struct, array_like=True):
     """Counters of one stream; see `media.engine.LegMedia`. remote: where the leg is heard from."""
 
@@ -179,8 +227,8 @@ class Statistics(msgspec.Struct, tag="statistics", array_like=True):
     streams: tuple[StreamCounts, ...]
 
 
-Command = Route | Close | Grow | Play | Stop | Echo | Digits | Query
-Report = Ports | Digit | Finished | Silent | Heard | Lost | Statistics
+Command = Route | Close | Grow | Play | Stop | Echo | Digits | Join | Leave | Query
+Report = Ports | Digit | Finished | Silent | Heard | Lost | Speaker | Statistics
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[Command])
