@@ -17,6 +17,8 @@ HEADER_BYTES: Final = 12
 # Second byte of an RTCP packet, 200 to 204, seen as marker and payload type (RFC 5761 section 4).
 RTCP_PAYLOAD_TYPES: Final = range(64, 96)
 
+BY_THE_CLOCK: Final = 0xFFFFFFFF  # of a frame: what it follows in time isn't known to who speaks
+
 RESUME_PACKETS: Final = 256  # more than are sent between two records of a stream
 RESUME_SECONDS: Final = 0.1  # what a sender's clock may be before ours
 _ANOTHER_PROCESS: Final = -2
@@ -45,7 +47,8 @@ class Packet(msgspec.Struct, frozen=True):
 class Frame(msgspec.Struct, frozen=True):
     """One packet of our own to send. advance_ticks: its timestamp after that of the packet before.
 
-    An empty payload is a pause of that length: nothing is sent.
+    BY_THE_CLOCK: by the time that has passed since then, as after another source. An empty payload is a
+    pause of that length: nothing is sent.
     """
 
     payload: bytes
@@ -204,7 +207,7 @@ class Outgoing:
             return 0
         return max(clock_rate // 50, int((now - self.sent_at) * clock_rate))
 
-    def speak(self, frame: Frame, payload_type: int, now: float) -> bytes:
+    def speak(self, frame: Frame, payload_type: int, now: float, clock_rate: int = 8000) -> bytes:
         """Return the next packet with a payload of our own, b"" for a pause.
 
         The first one after another source starts a talk spurt: marked, and later by the time passed.
@@ -213,9 +216,9 @@ class Outgoing:
             self.timestamp = (self.timestamp + frame.advance_ticks) & 0xFFFFFFFF
             return b""
         marker, advance_ticks = frame.marker, frame.advance_ticks
-        if self.source != -1 or self.sent_at < 0:
+        if self.source != -1 or self.sent_at < 0 or advance_ticks == BY_THE_CLOCK:
             self.source = -1
-            marker, advance_ticks = True, self._gap(8000, now)
+            marker, advance_ticks = True, self._gap(clock_rate, now)
         self.sequence = (self.sequence + 1) & 0xFFFF
         self.timestamp = (self.timestamp + advance_ticks) & 0xFFFFFFFF
         self.sent_at = now

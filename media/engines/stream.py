@@ -370,7 +370,9 @@ class PythonStream(Stream):
 
     def speak(self, frame: Frame, payload_type: int, now: float) -> None:
         """See Stream."""
-        if self.destination is not None and (packet := self.outgoing.speak(frame, payload_type, now)):
+        if self.destination is None:
+            return
+        if packet := self.outgoing.speak(frame, payload_type, now, self.clock_rate):
             self._send(packet)
 
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:

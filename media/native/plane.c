@@ -818,10 +818,10 @@ uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t leng
     if (stream->destination.length && !length) {
         record->timestamp += advance_ticks;
     } else if (stream->destination.length) {
-        if (record->source != WE_SPEAK || record->sent_at < 0) {
+        if (record->source != WE_SPEAK || record->sent_at < 0 || advance_ticks == UINT32_MAX) {
             /* The first one after another source starts a talk spurt, later by the time passed. */
             marker = 1;
-            advance_ticks = gap(record, 8000, now);
+            advance_ticks = gap(record, stream->clock_rate, now);
             record->source = WE_SPEAK;
         }
         record->sequence++;

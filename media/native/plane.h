@@ -85,7 +85,8 @@ void plane_route(plane_stream *stream, const plane_route_t *route, plane_stream 
 void plane_echo(plane_stream *stream, int on);
 /* While it is on, the leg hears only what `plane_speak` says. */
 void plane_play(plane_stream *stream, int on);
-/* The next packet of our own, a pause when length is 0; 0 when there is nothing to be sent. */
+/* The next packet of our own, a pause when length is 0; 0 when there is nothing to be sent. Advance_ticks of
+ * UINT32_MAX are those of the time since the last one. */
 uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t length, int marker,
                      uint32_t advance_ticks, int payload_type, double now, plane_packet *packet);
 /* A report for the leg (RFC 3550 section 6.4); 0 when there is nowhere to send it. */
