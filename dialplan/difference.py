@@ -358,6 +358,19 @@ def _of_parts(before: Plan, after: Plan) -> Iterator[Change]:
         ("user", before.people, after.people),
     ):
         yield from _of_section(kind, one, other)
+    yield from _of_sound(before, after)
+
+
+def _of_sound(before: Plan, after: Plan) -> Iterator[Change]:
+    """What of a class and of a site isn't about where calls go."""
+    for name in before.classes.keys() & after.classes.keys():
+        one, other = before.classes[name].srtp, after.classes[name].srtp
+        if one != other:
+            yield Change(f"class {name}, srtp", _told(one), _told(other))
+    for name in before.sites.keys() & after.sites.keys():
+        was, becomes = before.sites[name].direct_media, after.sites[name].direct_media
+        if was != becomes:
+            yield Change(f"site {name}, direct_media", _told(was), _told(becomes))
 
 
 def _budgets(plan: Plan) -> Mapping[str, object]:

@@ -119,6 +119,8 @@ class Announcement:
 
 
 Step = RingStep | AlarmStep | ToStep
+Srtp = Literal["required", "preferred", "off", ""]  # "": as the transport says
+SRTP: tuple[Srtp, ...] = ("required", "preferred", "off")
 Setting = (
     str
     | int
@@ -148,6 +150,7 @@ class Site:
     line: int
     column: int
     notified: Members | None = None  # who is told of an emergency call from here
+    direct_media: bool = False  # whether two of its telephones send each other their sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,7 @@ class Trunk:
     supervise_seconds: int = 60
     supervise_misses: int = 3
     options: frozenset[str] = frozenset()
+    srtp: Srtp = ""
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -244,12 +248,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class ClassOfRights:
-    """What those of a class may call, besides emergency numbers."""
+    """What those of a class may call, besides emergency numbers, and whether their sound is encrypted."""
 
     name: str
     rights: frozenset[str]
     line: int
     column: int
+    srtp: Srtp = ""
 
 
 @dataclass(frozen=True, slots=True)

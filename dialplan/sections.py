@@ -30,6 +30,7 @@ from dialplan.plan import (
     Route,
     Screening,
     Site,
+    Srtp,
 )
 from dialplan.schedule import (
     DatedInterval,
@@ -49,6 +50,7 @@ from dialplan.values import (
     read_name,
     read_network,
     read_range,
+    read_srtp,
     read_texts,
 )
 
@@ -57,6 +59,16 @@ _DURATION = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _DAYS_OF = {"day": 1, "week": 7, "month": 30, "year": 365}
 
+SITE = (
+    "name",
+    "address",
+    "location",
+    "networks",
+    "trunks",
+    "main_number",
+    "notified",
+    "direct_media",
+)
 FEATURE_NAMES = (
     "pickup_group",
     "pickup",
@@ -78,7 +90,7 @@ FEATURE_NAMES = (
 
 
 def read_site(name: str, node: Node, references: References) -> Site:
-    fields = node.mapping({"name", "address", "location", "networks", "trunks", "main_number", "notified"})
+    fields = node.mapping(SITE)
     address = fields["address"].mapping() if "address" in fields else {}
     location: tuple[float, float] | None = None
     if "location" in fields:
@@ -98,17 +110,21 @@ def read_site(name: str, node: Node, references: References) -> Site:
         line=node.line,
         column=node.column,
         notified=read_members(fields["notified"], references) if "notified" in fields else None,
+        direct_media=fields["direct_media"].boolean() if "direct_media" in fields else False,
     )
 
 
 def read_class(name: str, node: Node) -> ClassOfRights:
+    """A list of rights, or `{rights: [...], srtp: required}`."""
+    fields = node.mapping({"rights", "srtp"}, required=("rights",)) if node.is_mapping else {"rights": node}
     rights: set[str] = set()
-    for item in node.sequence():
+    for item in fields["rights"].sequence() if "rights" in fields else []:
         if item.value == "emergency":
             item.error("emergency_right", "emergency calls are always allowed", "remove it from the class")
         else:
             rights.add(item.choice(RIGHTS, "right"))
-    return ClassOfRights(read_name(name, node), frozenset(rights), node.line, node.column)
+    srtp: Srtp = read_srtp(fields["srtp"]) if "srtp" in fields else ""
+    return ClassOfRights(read_name(name, node), frozenset(rights), node.line, node.column, srtp)
 
 
 def read_route(node: Node, references: References) -> Route:

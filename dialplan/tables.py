@@ -14,7 +14,7 @@ from dialplan.ranges import NumberRange, RangeMap, RangeSet
 
 if TYPE_CHECKING:
     from dialplan.country import EmergencyNumber
-    from dialplan.plan import Alarm, ExtensionRange, Feature, Person, Plan, Rate, Route, Service
+    from dialplan.plan import Alarm, ExtensionRange, Feature, Person, Plan, Rate, Route, Service, Srtp
 
 Value = TypeVar("Value")
 
@@ -97,6 +97,7 @@ class Tables:
     codes: features without an argument; patterns: those with one. code_beginnings: their first keys.
     number_codes: those that only say whether the number that follows them sees the caller's.
     routes: by right or beginning of a number, with their place in the plan; route_lengths: of the beginnings.
+    srtp: by extension, where the class says it.
     """
 
     emergency: Mapping[str, EmergencyNumber]
@@ -119,6 +120,7 @@ class Tables:
     routes: Mapping[str, tuple[tuple[int, Route], ...]]
     route_lengths: tuple[int, ...]
     rates: Mapping[str, tuple[Rate, ...]]
+    srtp: Mapping[str, Srtp]
 
     def routes_for(self, right: str, number: str) -> tuple[Route, ...]:
         """The routes of the plan for an outside number, in its order."""
@@ -212,7 +214,19 @@ def compile_tables(plan: Plan) -> Tables:
         routes=_by_beginning((rule.to, (index, rule)) for index, rule in enumerate(plan.routes)),
         route_lengths=tuple(sorted({len(rule.to) for rule in plan.routes if rule.to[:1] == "+"})),
         rates=_by_beginning((rate.to, rate) for rate in plan.rates),
+        srtp=_srtp(plan),
     )
+
+
+def _srtp(plan: Plan) -> Mapping[str, Srtp]:
+    said = {name: known.srtp for name, known in plan.classes.items() if known.srtp}
+    if not said:
+        return {}
+    return {
+        extension: said[person.class_name]
+        for extension, person in plan.people.items()
+        if person.class_name in said
+    }
 
 
 def _places(plan: Plan) -> Mapping[tuple[str, str], Place]:

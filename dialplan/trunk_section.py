@@ -9,7 +9,7 @@ from dialplan.document import Node, shortened
 from dialplan.number_formats import FORMATS, READINGS
 from dialplan.plan import Server, Trunk
 from dialplan.ranges import NumberRange
-from dialplan.values import read_name, read_network, read_range, read_secret
+from dialplan.values import read_name, read_network, read_range, read_secret, read_srtp
 
 TRANSPORTS = ("auto", "udp", "tcp", "tls")
 CALLER_ID_IN = ("asserted", "remote_party_id", "from")
@@ -53,6 +53,7 @@ _KEYS = {
     "supervise_seconds",
     "supervise_misses",
     "options",
+    "srtp",
 }
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
@@ -107,6 +108,7 @@ def read_trunk(name: str, node: Node) -> Trunk:
         supervise_seconds=_seconds(fields, "supervise_seconds", 5, 3_600, 60),
         supervise_misses=fields["supervise_misses"].integer(1, 20) if "supervise_misses" in fields else 3,
         options=_read_options(fields["options"]) if "options" in fields else frozenset(),
+        srtp=read_srtp(fields["srtp"]) if "srtp" in fields else "",
     )
 
 

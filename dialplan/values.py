@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
 
 from dialplan.document import Node, did_you_mean, shortened
-from dialplan.plan import Destination, Members, SecretRef
+from dialplan.plan import SRTP, Destination, Members, SecretRef, Srtp
 from dialplan.ranges import NumberRange, parse_range
 
 _NAME = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9_.-]{0,63}")
@@ -147,6 +147,12 @@ def read_destination(node: Node, references: References) -> Destination:
     if not text or _DIGITS.fullmatch(text):
         return Destination("inside", text, node.line, node.column)
     return Destination("service", references.name("service", node), node.line, node.column)
+
+
+def read_srtp(node: Node) -> Srtp:
+    """Whether sound is encrypted (RFC 3711)."""
+    text = node.choice(SRTP, "rule for SRTP")
+    return next(rule for rule in SRTP if rule == text)
 
 
 def read_members(node: Node, references: References) -> Members:
