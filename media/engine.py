@@ -96,7 +96,7 @@ class MediaHeard:
 
 @dataclass(frozen=True, slots=True)
 class StreamLost:
-    """A leg's port can't be had again after a restart: it hears nothing until its call ends."""
+    """A leg's port can't be had again after a restart: it hears nothing until `renew`, and its answer."""
 
     call: str
     leg: str
@@ -271,6 +271,25 @@ class MediaEngine(Protocol):
 
     async def delete(self, call: str) -> None:
         """End all streams of the call and give back its ports. An unknown call is no error."""
+        ...
+
+    def reserve(self, call: str) -> None:
+        """Let a call take the ports that are kept for emergency calls, until its `delete`."""
+        ...
+
+    async def renew(self, call: str, leg: str) -> None:
+        """Give a leg that StreamLost was told of another port, which the next body for it names.
+
+        Its sound goes there once it has agreed. Raises MediaRefused (480), MediaMisuse.
+        """
+        ...
+
+    async def move(self, call: str, leg: str, to_call: str, to_leg: str) -> bool:
+        """Let a leg go on in another call as `to_leg`, in place of what that one had there, if anything.
+
+        It keeps its port, SSRC, keys and all that it was told, and stands alone until it is joined.
+        Returns False where the engine can't do this: then nothing has changed. Raises MediaMisuse.
+        """
         ...
 
     def codec(self, call: str, leg: str) -> str:

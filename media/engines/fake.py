@@ -23,6 +23,7 @@ from media.engine import (
     PlayFinished,
     Source,
     SpeakerChanged,
+    StreamLost,
 )
 from media.negotiation import Leg
 from media.sdes import Policy
@@ -41,7 +42,8 @@ class Asked(NamedTuple):
 class FakeEngine:
     """A `media.engine.MediaEngine` without packets.
 
-    address: put in SDP; first_port, last_port: as many legs as there are even ports between them.
+    address: put in SDP; first_port, last_port: as many legs as there are even ports between them;
+    reserved_pairs: of these, taken by calls that `reserve` alone.
     """
 
     carries = True
@@ -52,6 +54,7 @@ class FakeEngine:
         *,
         first_port: int = 20000,
         last_port: int = 29999,
+        reserved_pairs: int = 0,
         events: Callable[[MediaEvent], None] | None = None,
     ) -> None:
         self.events: Callable[[MediaEvent], None] = events or self._keep
@@ -65,6 +68,8 @@ class FakeEngine:
         self._calls: dict[str, dict[str, Leg]] = {}
         self._policies: dict[str, dict[str, Policy]] = {}
         self._joined: dict[tuple[str, str], str] = {}
+        self._reserved_pairs = reserved_pairs
+        self._reserving: set[str] = set()
         self._session = 1000
         self._lost = False
 
@@ -106,6 +111,10 @@ class FakeEngine:
     def room_of(self, call: str, leg: str) -> RoomSnapshot | None:
         """Return what a leg does in a room, None when it is in none."""
         return self._known(call, leg).room
+
+    def lose_port(self, call: str, leg: str) -> None:
+        """Let a leg's port not be had again."""
+        self.events(StreamLost(call, leg, "taken by a test"))
 
     def lose(self, reason: str = "killed by a test") -> None:
         """Let the engine die: from here on every verb that needs it raises MediaUnavailable."""
@@ -219,11 +228,40 @@ class FakeEngine:
     async def delete(self, call: str) -> None:
         """See MediaEngine."""
         self.asked.append(Asked("delete", call, ""))
+        self._reserving.discard(call)
         self._policies.pop(call, None)
         for name, leg in self._calls.pop(call, {}).items():
             self._silence(call, name)
             self._joined.pop((call, name), None)
             self._free.insert(0, leg.port)
+
+    def reserve(self, call: str) -> None:
+        """See MediaEngine."""
+        self._reserving.add(call)
+
+    async def renew(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        self._note("renew", call, leg)
+        stream = self._known(call, leg)
+        former, stream.port = stream.port, self._take_port(call)
+        self._free.insert(0, former)
+
+    async def move(self, call: str, leg: str, to_call: str, to_leg: str) -> bool:
+        """See MediaEngine."""
+        self._note("move", call, leg, f"{to_call} {to_leg}")
+        stream = self._known(call, leg)
+        for owner, name in ((call, leg), (to_call, to_leg)):
+            self._silence(owner, name)
+            peer = self._joined.pop((owner, name), None)
+            if peer is not None:
+                self._joined.pop((owner, peer), None)
+        legs = self._calls.setdefault(to_call, {})
+        if to_leg in legs:
+            self._free.insert(0, legs[to_leg].port)
+        del self._calls[call][leg]
+        stream.name = to_leg
+        legs[to_leg] = stream
+        return True
 
     def codec(self, call: str, leg: str) -> str:
         """See MediaEngine."""
@@ -265,13 +303,17 @@ class FakeEngine:
     def _leg(self, call: str, name: str) -> Leg:
         legs = self._calls.get(call, {})
         if name not in legs:
-            if not self._free:
-                raise MediaRefused(480, "no media port left")
+            port = self._take_port(call)
             self._session += 1
-            legs[name] = Leg(name, self._address, self._free.pop(), self._session)
+            legs[name] = Leg(name, self._address, port, self._session)
             legs[name].policy = self._policies.get(call, {}).pop(name, "off")
             self._calls[call] = legs
         return legs[name]
+
+    def _take_port(self, call: str) -> int:
+        if len(self._free) <= (0 if call in self._reserving else self._reserved_pairs):
+            raise MediaRefused(480, "no media port left")
+        return self._free.pop()
 
     def _known(self, call: str, name: str) -> Leg:
         try:

@@ -98,6 +98,17 @@ class PassthroughEngine:
         """Forget the call."""
         self._answers.pop(call, None)
 
+    def reserve(self, call: str) -> None:
+        """Do nothing: there are no ports."""
+
+    async def renew(self, call: str, leg: str) -> None:
+        """Raise MediaRefused (488)."""
+        _refuse()
+
+    async def move(self, call: str, leg: str, to_call: str, to_leg: str) -> bool:
+        """Return False: the parties send to each other."""
+        return False
+
     def codec(self, call: str, leg: str) -> str:
         """Return the first voice codec of the last answer, "" when there is none or it can't be read."""
         body = self._answers.get(call)

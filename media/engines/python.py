@@ -93,8 +93,8 @@ class PythonEngine:
     """A `media.engine.MediaEngine` over a media process of ours.
 
     control: the connected socket, owned from here on; addresses: put in SDP, one for IPv4, IPv6 or each,
-    the first one where nothing decides; events: called in the loop with each event. Nothing works before
-    `start`, except `restore`.
+    the first one where nothing decides; events: called in the loop with each event; reserved_pairs: of each
+    kind of address, taken by calls that `reserve` alone. Nothing works before `start`, except `restore`.
     """
 
     carries = True
@@ -104,9 +104,13 @@ class PythonEngine:
         control: socket.socket,
         addresses: Sequence[str],
         events: Callable[[MediaEvent], None] | None = None,
+        *,
+        reserved_pairs: int = 0,
     ) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
         self._control = control
+        self._reserved_pairs = reserved_pairs
+        self._reserving: set[str] = set()
         self._calls: dict[str, dict[str, _Stream]] = {}
         self._by_number: dict[int, tuple[str, _Stream]] = {}
         self._policies: dict[str, dict[str, Policy]] = {}  # of legs that have no stream yet
@@ -312,6 +316,8 @@ class PythonEngine:
         """See MediaEngine."""
         if self._policies:
             self._policies.pop(call, None)
+        if self._reserving:
+            self._reserving.discard(call)
         streams = self._calls.pop(call, None)
         if streams is None:
             return
@@ -325,6 +331,42 @@ class PythonEngine:
                 self._closing = True
                 self._loop.call_later(CLOSE_SECONDS, self._flush_ends)
             self._outbox.append(wire.Close(tuple(stream.number for stream in streams.values())))
+
+    def reserve(self, call: str) -> None:
+        """See MediaEngine."""
+        self._reserving.add(call)
+
+    async def renew(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        stream = self._known(call, leg)
+        ports = self._ports.get(stream.number >= wire.IPV6, self._first)
+        number = await self._take_port(ports, call)
+        del self._by_number[stream.number]
+        stream.number, stream.port = number, number & 0xFFFF
+        self._by_number[number] = (call, stream)
+        self._say(stream)
+        if stream.peer is not None:
+            self._say(stream.peer, latch=False)
+        if stream.echoes:
+            self._send(wire.Echo(number))
+        if stream.room is not None:
+            self._say_room(stream)
+
+    async def move(self, call: str, leg: str, to_call: str, to_leg: str) -> bool:
+        """See MediaEngine."""
+        stream = self._known(call, leg)
+        replaced = self._calls.setdefault(to_call, {}).pop(to_leg, None)
+        if replaced is not None:
+            self._part(replaced)
+            del self._by_number[replaced.number]
+            self._send(wire.Close((replaced.number,)))
+        self._part(stream)
+        self._send(wire.Stop(stream.number))
+        del self._calls[call][leg]
+        stream.name, stream.play, stream.echoes = to_leg, None, False
+        self._calls[to_call][to_leg] = stream
+        self._by_number[stream.number] = (to_call, stream)
+        return True
 
     def codec(self, call: str, leg: str) -> str:
         """See MediaEngine."""
@@ -352,10 +394,12 @@ class PythonEngine:
         ports = self._first
         if len(self._ports) > 1 and (body or advertise):
             ports = self._ports[_speaks_ipv6(body) if body else ":" in advertise]
-        if not ports.free:
-            await self._until_free(ports)
+        if len(ports.free) > self._reserved_pairs:
+            number = ports.free.popleft()
+        else:
+            number = await self._take_port(ports, call)
         self._session += 1
-        stream = _Stream(leg, ports.address, ports.free.popleft(), self._session)
+        stream = _Stream(leg, ports.address, number, self._session)
         if call in self._policies:
             stream.policy = self._policies[call].pop(leg, "off")
         self._calls.setdefault(call, {})[leg] = stream
@@ -375,13 +419,17 @@ class PythonEngine:
             ports.growing = True
             self._send(wire.Grow(LOW_PAIRS + len(self._by_number) // LOW_SHARE, ports.ipv6))
 
-    async def _until_free(self, ports: _Ports) -> None:
-        """Wait until a port is free. Raises MediaRefused (480) when there will be none, MediaUnavailable."""
+    async def _take_port(self, ports: _Ports, call: str) -> int:
+        """Wait until a port is free for this call and return it.
+
+        Raises MediaRefused (480) when there will be none, MediaUnavailable.
+        """
+        kept = 0 if call in self._reserving else self._reserved_pairs
         try:
             async with asyncio.timeout(PORT_WAIT_SECONDS):
-                while not ports.free:
+                while len(ports.free) <= kept:
                     await self._announcement(ports)
-                    if ports.exhausted and not ports.free:
+                    if ports.exhausted and len(ports.free) <= kept:
                         _log.warning(
                             "no media port left: calls=%d ports=%d", len(self._calls), len(self._by_number)
                         )
@@ -389,6 +437,7 @@ class PythonEngine:
         except TimeoutError:
             _log.warning("media process announced no port within %.1f s", PORT_WAIT_SECONDS)
             raise MediaRefused(NO_PORT, "no media port announced in time") from None
+        return ports.free.popleft()
 
     async def _announcement(self, ports: _Ports) -> None:
         """Wait for the next announcement of ports. Raises MediaUnavailable."""
