@@ -49,7 +49,11 @@ class LegSnapshot(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CallMediaSnapshot(msgspec.Struct, frozen=True, array_like=True):
-    """All streams of one call; `legs` is empty for a call without streams."""
+    """All streams of one call; `legs` is empty for a call without streams.
+
+    engine: the name of the machine that carries them, where the engine has several.
+    """
 
     call: str
     legs: list[LegSnapshot]
+    engine: str = ""

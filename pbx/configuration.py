@@ -54,6 +54,7 @@ PRIVATE_NETWORKS = (
 
 Choice = TypeVar("Choice")
 
+_MEDIA_KEYS = ("engine", "address", "ports", "threads", "rtpengine", "rtpengine_digits")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
@@ -103,6 +104,8 @@ class Media:
 
     Ports are first_port to last_port, both included: RTP on even ones, RTCP on the next (RFC 3550 section
     11). threads: that move packets in the native engine; one carries about a thousand calls.
+    rtpengine: the ng sockets of the daemons of that engine, which have addresses and ports of their own;
+    rtpengine_digits: where they tell the keys that telephones press (their `dtmf-log-dest`).
     """
 
     engine: Engine = "auto"
@@ -110,6 +113,13 @@ class Media:
     first_port: int = 20000
     last_port: int = 29999
     threads: int = 1
+    rtpengine: tuple[Listen, ...] = (Listen("127.0.0.1", 2223),)
+    rtpengine_digits: Listen = Listen("127.0.0.1", 2224)
+
+    @property
+    def has_process(self) -> bool:
+        """Whether sound passes through a process of ours."""
+        return self.engine not in ("passthrough", "rtpengine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,7 +439,7 @@ def _network_list(listed: Node) -> tuple[IPNetwork, ...]:
 
 
 def _media(keys: Mapping[str, Node]) -> Media:
-    section = _section(keys, "media", ("engine", "address", "ports", "threads"))
+    section = _section(keys, "media", _MEDIA_KEYS)
     first, last = _ports(section["ports"]) if "ports" in section else (Media().first_port, Media().last_port)
     return Media(
         engine=_choice(section, "engine", ENGINES),
@@ -437,7 +447,20 @@ def _media(keys: Mapping[str, Node]) -> Media:
         first_port=first,
         last_port=last,
         threads=section["threads"].integer(1, 64) if "threads" in section else Media().threads,
+        rtpengine=_daemons(section, "rtpengine", Media().rtpengine),
+        rtpengine_digits=_daemons(section, "rtpengine_digits", (Media().rtpengine_digits,))[0],
     )
+
+
+def _daemons(section: Mapping[str, Node], name: str, default: tuple[Listen, ...]) -> tuple[Listen, ...]:
+    """Sockets with a port: one at least, and one only where the default is one that can't be several."""
+    found = _listens(section, name, default)
+    if not found or not all(listen.port for listen in found):
+        section[name].error("wrong_address", "expected an address with a port", f"such as {default[0]}")
+        return default
+    if name == "rtpengine_digits" and len(found) > 1:
+        section[name].error("two_addresses", "digits are heard at one address", f"such as {default[0]}")
+    return found
 
 
 def _media_addresses(node: Node) -> tuple[IPAddress, ...]:
@@ -508,16 +531,19 @@ def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
         yield Finding("not_yet", "note", file, node.line, node.column, message)
     media = keys["media"].value if "media" in keys and keys["media"].is_mapping else {}
     assert isinstance(media, dict)
-    engine = media.get("engine")
-    if engine is not None and engine.value == "rtpengine":
-        message = "`engine: rtpengine` isn't built in this version: `auto` runs instead"
-        hint = "write `engine: auto` until it is"
-        yield Finding("engine", "warning", file, engine.line, engine.column, message, hint)
+    elsewhere = "engine" in media and media["engine"].value == "rtpengine"
+    idle = ("address", "ports", "threads") if elsewhere else ("rtpengine", "rtpengine_digits")
+    for name in idle:
+        if name in media:
+            node = media[name]
+            message = f"`{name}:` does nothing with this media engine"
+            hint = "rtpengine's own configuration says it" if elsewhere else "write `engine: rtpengine`"
+            yield Finding("idle_key", "note", file, node.line, node.column, message, hint)
 
 
 def _soundless(file: str, keys: Mapping[str, Node], sip: Sip, media: Media) -> Iterable[Finding]:
     """Telephones that can sign in and not be heard: `media.address` leaves out their IP version."""
-    if not media.addresses or media.engine == "passthrough":
+    if not media.addresses or not media.has_process:
         return
     versions = {address.version for address in media.addresses}
     for listen in (*sip.udp, *sip.tcp):

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from media.engines.daemons import DaemonStatus
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
 from pbx.records import rfc3339
@@ -59,6 +60,17 @@ class RemoveBan(msgspec.Struct, frozen=True, tag=True):
 
 class ListTrunks(msgspec.Struct, frozen=True, tag=True):
     """Ask how the trunks are."""
+
+
+class ListDaemons(msgspec.Struct, frozen=True, tag=True):
+    """Ask how the rtpengine daemons are."""
+
+
+class DrainDaemon(msgspec.Struct, frozen=True, tag=True):
+    """Ask to give one daemon no new calls, or again."""
+
+    name: str
+    draining: bool
 
 
 class FollowEvents(msgspec.Struct, frozen=True, tag=True):
@@ -119,14 +131,21 @@ class TrunkList(msgspec.Struct, frozen=True, tag=True):
     trunks: list[TrunkStatus]
 
 
+class DaemonList(msgspec.Struct, frozen=True, tag=True):
+    """The rtpengine daemons after what was asked. problem: why it wasn't done, empty when it was."""
+
+    daemons: list[DaemonStatus]
+    problem: str = ""
+
+
 class Following(msgspec.Struct, frozen=True, tag=True):
     """The answer to FollowEvents; events come after it, of these kinds."""
 
     kinds: list[str]
 
 
-Question = Status | ReloadPlan | ListBans | AddBan | RemoveBan | ListTrunks
-Answer = Counters | Reloaded | BanList | TrunkList
+Question = Status | ReloadPlan | ListBans | AddBan | RemoveBan | ListTrunks | ListDaemons | DrainDaemon
+Answer = Counters | Reloaded | BanList | TrunkList | DaemonList
 
 _question = msgspec.json.Decoder(Question | FollowEvents)
 _answer = msgspec.json.Decoder(Answer | Following)

@@ -30,6 +30,7 @@ from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.devices import with_directory
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
+from pbx.media_daemons import look
 from pbx.media_process import media_addresses, plane_of
 from pbx.nat import is_private
 from pbx.people import Directory, DirectoryError, read_directory
@@ -522,6 +523,8 @@ def _examine_media(settings: Configuration) -> Examination:
         return Examination(
             "media", "passthrough", _finding("passthrough", "note", settings.path, message, "auto relays it")
         )
+    if media.engine == "rtpengine":
+        return _examine_daemons(settings)
     addresses = " and ".join(media_addresses(settings))
     plane = plane_of(media)
     findings: tuple[Finding, ...] = ()
@@ -534,6 +537,20 @@ def _examine_media(settings: Configuration) -> Examination:
             "install gcc, libc6-dev and python3-dev, then install Beffroi again",
         )
     return Examination("media", f"{plane}, {ports} of {addresses}", findings)
+
+
+def _examine_daemons(settings: Configuration) -> Examination:
+    """The rtpengine daemons, asked now: one that is away is a warning, all of them an error."""
+    daemons = look(settings.media)
+    away = [daemon.name for daemon in daemons if not daemon.up]
+    state = f"rtpengine, {_counted(len(daemons) - len(away), 'daemon')} of {len(daemons)}"
+    if not away:
+        addresses = dict.fromkeys(address for daemon in daemons for address in daemon.addresses)
+        return Examination("media", f"{state}, sound goes to {' and '.join(addresses)}")
+    message = f"no rtpengine answers at {' and '.join(away)}"
+    hint = "start it with `listen-ng = ADDRESS:PORT` and an `interface`, and let this machine reach that port"
+    severity: Severity = "error" if len(away) == len(daemons) else "warning"
+    return Examination("media", state, _finding("no_rtpengine", severity, settings.path, message, hint))
 
 
 def _examine_speech() -> Examination:

@@ -18,7 +18,8 @@ from dialplan.plan import Plan
 from media.engine import MediaEngine, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
-from pbx import control
+from media.engines.rtpengine import RtpengineEngine
+from pbx import control, media_daemons
 from pbx.conditions import KeptCallbacks
 from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
@@ -122,7 +123,7 @@ class _Signalling:
             kept_spending=self._kept(self._configuration.spending_file, KeptSpending),
             kept_callbacks=self._kept(self._configuration.callbacks_file, KeptCallbacks),
             external=external_of(configuration),
-            media_addresses=() if isinstance(engine, PassthroughEngine) else media_addresses(configuration),
+            media_addresses=self._told_addresses(engine),
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
             events=events,
         )
@@ -174,7 +175,7 @@ class _Signalling:
         exchange.driver.close()
         transports.close_datagrams()
         journal.close()
-        if isinstance(engine, PythonEngine):
+        if isinstance(engine, PythonEngine | RtpengineEngine):
             engine.close()
 
     def _directory(self) -> Directory:
@@ -275,9 +276,22 @@ class _Signalling:
     async def _start_engine(self) -> MediaEngine:
         if self._configuration.media.engine == "passthrough":
             return PassthroughEngine()
+        if self._configuration.media.engine == "rtpengine":
+            daemons = media_daemons.engine_of(self._configuration)
+            await media_daemons.start(daemons)
+            self._tasks.start(daemons.serve(), "rtpengine")
+            return daemons
         engine = PythonEngine(self._connect_media(), media_addresses(self._configuration))
         await engine.start()
         return engine
+
+    def _told_addresses(self, engine: MediaEngine) -> tuple[str, ...]:
+        match engine:
+            case PassthroughEngine():
+                return ()
+            case RtpengineEngine():
+                return media_daemons.ANY_ADDRESSES
+        return media_addresses(self._configuration)
 
     def _connect_media(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -285,7 +299,7 @@ class _Signalling:
         return connection
 
     def _media_process_lost(self, _: MediaProcessLost) -> None:
-        if not self._reconnecting:
+        if isinstance(self._exchange.engine, PythonEngine) and not self._reconnecting:
             self._reconnecting = True
             self._tasks.start(self._reconnect_media(), "media")
 
@@ -317,6 +331,8 @@ class _Signalling:
                 return control.TrunkList(self._exchange.trunks.statuses())
             case control.ListBans() | control.AddBan() | control.RemoveBan():
                 return answer_about_bans(self._exchange.gate, question)
+            case control.ListDaemons() | control.DrainDaemon():
+                return media_daemons.answer_about_daemons(self._exchange.engine, question)
 
     async def _reload(self, author: str) -> control.Reloaded:
         """Load the plan beside the calls, and put it in force only if it has no error."""

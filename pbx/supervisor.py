@@ -95,7 +95,7 @@ class Supervisor:
         )
         self._plan = PlanInForce(configuration.plan)
         self._children = [Child("signalling", self._be_signalling), Child("worker", self._be_worker)]
-        if configuration.media.engine != "passthrough":
+        if configuration.media.has_process:
             self._children.insert(0, Child("media", self._be_media))
         self._stopping = False
         self._status = 0

@@ -105,9 +105,13 @@ def test_secrets_that_are_not_set_are_notes_with_their_line(town: Town):
     assert {one["severity"] for one in found} == {"note"}
 
 
-def test_an_engine_that_is_not_built_is_a_warning(town: Town):
-    town.configuration_file.write_text("media: {engine: rtpengine}\n")
-    assert codes(town)["engine"] == "warning"
+def test_rtpengine_that_does_not_answer_is_an_error(town: Town):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+    town.configuration_file.write_text(f'media: {{engine: rtpengine, rtpengine: "{address}"}}\n')
+    assert codes(town)["no_rtpengine"] == "error"
+    assert any(one.state == "rtpengine, 0 daemons of 1" for one in examine(town.settings, {}, NOW))
 
 
 @pytest.mark.parametrize(("engine", "severity"), [("auto", "note"), ("native", "warning")])

@@ -81,13 +81,14 @@ def test_the_plan_put_in_force_outlives_the_process_that_did(town: Town):
     assert in_force == reloaded
 
 
-def test_serve_tells_that_another_engine_runs(town: Town):
-    town.configuration_file.write_text("sip: {udp: 192.0.2.1:5060}\nmedia: {engine: rtpengine}\n")
+def test_serve_tells_what_does_nothing(town: Town):
+    text = "sip: {udp: 192.0.2.1:5060}\nmedia: {rtpengine: 192.0.2.8:2223}\n"
+    town.configuration_file.write_text(text)
     outcome = subprocess.run(
         serve_command(town.configuration_file), capture_output=True, text=True, timeout=60
     )
     told, refused = outcome.stderr.splitlines()
-    assert "`engine: rtpengine` isn't built in this version: `auto` runs instead" in told
+    assert "`rtpengine:` does nothing with this media engine" in told
     assert "cannot listen on 192.0.2.1:5060" in refused
 
 

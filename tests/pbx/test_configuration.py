@@ -210,13 +210,36 @@ def test_a_name_that_cannot_be_looked_up_is_an_error_in_words():
         find_configuration(Path("x" * 300))
 
 
-def test_an_engine_that_is_not_built_is_told():
-    (note,) = parse_configuration("media:\n  engine: rtpengine\n", HERE).notes
-    assert (note.severity, note.line) == ("warning", 2)
-    assert note.message == "`engine: rtpengine` isn't built in this version: `auto` runs instead"
+def test_rtpengine_has_a_pool_of_daemons_and_a_place_for_digits():
+    text = 'media: {engine: rtpengine, rtpengine: ["192.0.2.8:2223", "[2001:db8::8]:2223"]}'
+    media = parse_configuration(text, HERE).media
+    assert media.rtpengine == (Listen("192.0.2.8", 2223), Listen("2001:db8::8", 2223))
+    assert media.rtpengine_digits == Listen("127.0.0.1", 2224)
+    assert not media.has_process
 
 
-@pytest.mark.parametrize("engine", ["auto", "native", "python", "passthrough"])
+@pytest.mark.parametrize(
+    "text",
+    ["rtpengine: []", "rtpengine: 192.0.2.8:0", 'rtpengine_digits: ["192.0.2.8:1", "192.0.2.9:2"]'],
+)
+def test_daemons_without_a_port_are_an_error(text):
+    with pytest.raises(PlanError, match=r"such as 127\.0\.0\.1:222"):
+        parse_configuration(f"media: {{engine: rtpengine, {text}}}\n", HERE)
+
+
+@pytest.mark.parametrize(
+    ("text", "idle"),
+    [
+        ("{engine: rtpengine, ports: 20000-20100}", "ports"),
+        ("{engine: native, rtpengine: 192.0.2.8:2223}", "rtpengine"),
+    ],
+)
+def test_a_key_of_another_engine_is_a_note(text, idle):
+    (note,) = parse_configuration(f"media: {text}\n", HERE).notes
+    assert (note.severity, note.message) == ("note", f"`{idle}:` does nothing with this media engine")
+
+
+@pytest.mark.parametrize("engine", ["auto", "native", "python", "passthrough", "rtpengine"])
 def test_an_engine_that_works_is_not_worth_a_word(engine):
     assert parse_configuration(f"media: {{engine: {engine}}}\n", HERE).notes == ()
 

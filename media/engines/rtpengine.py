@@ -1,0 +1,944 @@
+"""Sound that passes through rtpengine daemons: the signalling half of the engine, over their ng protocol.
+
+What a phone is told is written by `media.negotiation`, as for every engine of ours. A daemon is only told
+which two parties belong together: it is offered and answered a plain description of each, and what counts of
+its own words is the port (and, with SRTP, the key) that it gives each of them.
+
+```
+    first offer      nothing known of either      offer, answer      a port for each
+    answer           what both have agreed        offer, answer      sound flows, or flows otherwise
+    a leg alone      what it has agreed, and      offer, answer      it can be played to; its digits are heard
+                     its shadow, who is nowhere
+```
+So a daemon only ever knows what was agreed, and an offer that is refused needs no undoing. A shadow ("~leg")
+is the party that a leg without a peer is joined to; for an echo it has the daemon's own port as its
+address, so that what the leg says comes back in, and out to the leg.
+
+What differs from the engines that have a media process:
+- a leg hears the SSRC of its peer, or one of the daemon's while it is played something or is transcoded;
+- a digit is told when its key is released (the daemon's `dtmf-log-dest` names our socket for it);
+- digits to a leg with a peer go out as RFC 4733 events while that peer sends sound; to a leg without one,
+  or whose peer is mute, as the tones of the keys;
+- an echo needs no media process but goes out of the daemon and in again, a port pair more;
+- what is played is sent to the daemon in pieces of 7 s, with a gap of some 20 ms between two of them;
+- silence is found by asking, every `POLL_SECONDS`; `packets_sent` is what came from the peer, `lost` and
+  `jitter_ms` are what the other side reported, and `limited_packets` is always 0;
+- rooms, the move of a leg into another call, and streams beside the sound are not there: `join` is refused
+  (488), `move` returns False, other m= lines are refused;
+- no ports are kept for emergency calls: such a call may go to a daemon that is draining instead.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from media import dtmf, negotiation, sdp, tones
+from media.engine import (
+    CallMedia,
+    DigitReceived,
+    EngineLost,
+    LegMedia,
+    MediaEvent,
+    MediaHeard,
+    MediaMisuse,
+    MediaRefused,
+    MediaSilent,
+    MediaUnavailable,
+    PlayFinished,
+    Source,
+    StreamLost,
+)
+from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, nowhere, place_in
+from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said, Value
+from media.engines.pieces import Piece, pieces_of
+from media.negotiation import Leg
+from media.sdes import Policy
+from media.sdp import MediaDescription
+from media.snapshot import CallMediaSnapshot, LegSnapshot
+
+_log = logging.getLogger(__name__)
+
+NO_PORT: Final = 480
+NOT_HERE: Final = 488
+POLL_SECONDS: Final = 5.0  # between two looks at one call
+POLLS_A_SECOND: Final = 50  # at all calls together
+PIECE_GAP_SECONDS: Final = 0.02
+ALWAYS: Final = 1_000_000  # repetitions
+MAX_NOTICE_BYTES: Final = 8192
+# A port stays a leg's for good, and only the address in the leg's SDP may send there.
+_KNOWN: Final = "endpoint-learning-off"
+_STRICT: Final = ("port-latching", "strict-source", _KNOWN)
+
+
+class _Play:
+    """What a leg is played. place: the piece that is heard; timer: when it ends."""
+
+    __slots__ = ("pieces", "place", "repeat", "timer")
+
+    def __init__(self, *, repeat: bool) -> None:
+        self.pieces: tuple[Piece, ...] = ()
+        self.place = 0
+        self.repeat = repeat
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class _Stream(Leg):
+    """A leg at its daemon. peer: the leg that it is joined to, None when it is alone with its shadow.
+
+    hushed: the party that the daemon keeps the leg from hearing, "" for nobody. packets: that came from it
+    by the last look; heard_at: loop time of the look that found more, or of its first agreement.
+    """
+
+    __slots__ = ("echoes", "heard_at", "hushed", "packets", "peer", "play", "silent")
+
+    def __init__(self, name: str, address: str, session: int) -> None:
+        super().__init__(name, address, 0, session)
+        self.peer: _Stream | None = None
+        self.play: _Play | None = None
+        self.echoes = False
+        self.hushed = ""
+        self.packets = 0
+        self.heard_at = -1.0
+        self.silent = False
+
+    @property
+    def shadow(self) -> str:
+        """The party that the leg is joined to while it is alone."""
+        return f"~{self.name}"
+
+    @property
+    def speaks(self) -> bool:
+        """True when packets are to be expected from the leg."""
+        remote, peer = self.remote, self.peer
+        if remote is None or not remote.port or remote.effective_direction != "sendrecv":
+            return False
+        return peer is None or (peer.remote is not None and peer.remote.effective_direction == "sendrecv")
+
+
+class _Call:
+    """The legs of one call. daemon: that has its streams, None before the first and once it is lost."""
+
+    __slots__ = ("asked_at", "daemon", "injects", "legs", "name", "policies", "reserving")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.daemon: Daemon | None = None
+        self.legs: dict[str, _Stream] = {}
+        self.policies: dict[str, Policy] = {}
+        self.reserving = False
+        self.injects = False  # digits are put into its streams, which makes the daemon transcode them
+        self.asked_at = 0.0
+
+
+class _Notice(msgspec.Struct):
+    """What a daemon says of a key that was released, in JSON."""
+
+    callid: str
+    source_tag: str
+    event: int
+    type: str = "DTMF"
+
+
+class RtpengineEngine:
+    """A `media.engine.MediaEngine` over a pool of rtpengine daemons.
+
+    daemons: addresses of their ng sockets; prompts: folder of spoken prompts; digits: the address that the
+    daemons' `dtmf-log-dest` names, None to hear no digits; events: called in the loop with each event;
+    silence_seconds: after how long a leg is reported silent. Nothing works before `start`, except `restore`;
+    `serve` looks after daemons and streams meanwhile, as long as it runs.
+    """
+
+    carries = True
+
+    def __init__(
+        self,
+        daemons: Sequence[tuple[str, int]],
+        prompts: Path,
+        events: Callable[[MediaEvent], None] | None = None,
+        *,
+        digits: tuple[str, int] | None = None,
+        silence_seconds: float = 10.0,
+        connect: Connect = Link,
+    ) -> None:
+        self.events: Callable[[MediaEvent], None] = events or _ignore
+        self.pool = Pool(daemons, self._daemon_lost, connect)
+        self._prompts = prompts
+        self._digits = digits
+        self._digits_socket: socket.socket | None = None
+        self._hosts = frozenset(host for host, _ in daemons)
+        self._silence_seconds = silence_seconds
+        self._calls: dict[str, _Call] = {}
+        self._session = secrets.randbits(46)  # RFC 8866 section 5.2: unique, over restarts too
+        self._worker = ThreadPoolExecutor(2, "prompts")
+
+    # -- from beginning to end -----------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the sockets and find the daemons. Raises MediaUnavailable when none answers."""
+        if self._digits is not None and self._digits_socket is None:
+            self._digits_socket = _bound(self._digits)
+            reading = asyncio.get_running_loop().add_reader
+            reading(self._digits_socket.fileno(), self._digits_readable, self._digits_socket)
+        await self.pool.start()
+
+    async def serve(self) -> None:
+        """Look after the daemons and the streams for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.pool.watch())
+            group.create_task(self._listen())
+
+    def close(self) -> None:
+        """Let go of the sockets. What the daemons carry goes on without us."""
+        self.pool.close()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        for call in self._calls.values():
+            for stream in call.legs.values():
+                _cancel(stream.play)
+        if self._digits_socket is not None:
+            asyncio.get_running_loop().remove_reader(self._digits_socket.fileno())
+            self._digits_socket.close()
+            self._digits_socket = None
+
+    def drain(self, name: str, *, draining: bool = True) -> None:
+        """Give a daemon no new call, or again. Raises KeyError for a name that isn't configured."""
+        self.pool.drain(name, draining=draining)
+
+    def status(self) -> list[DaemonStatus]:
+        """Return how the daemons are."""
+        return self.pool.status()
+
+    @property
+    def any_addresses(self) -> tuple[str, ...]:
+        """The kinds of address that the daemons have: "0.0.0.0" and "::", to be told as `advertise`.
+
+        Such an address chooses the kind; which one is told is the daemon's that has the call.
+        """
+        kinds = {ipv6 for daemon in self.pool.daemons.values() for ipv6 in daemon.addresses}
+        return tuple(("0.0.0.0", "::")[ipv6] for ipv6 in sorted(kinds))  # noqa: S104 - told, never bound
+
+    def inventory(self) -> dict[str, int]:
+        """Return what is held now: calls, legs with a port, and what is playing."""
+        legs = [stream for call in self._calls.values() for stream in call.legs.values()]
+        return {
+            "media_calls": len(self._calls),
+            "media_ports": sum(stream.port != 0 for stream in legs),
+            "media_playing": sum(stream.play is not None for stream in legs),
+        }
+
+    def snapshot(self, call: str) -> CallMediaSnapshot:
+        """See MediaEngine. `engine` names the daemon that has the call."""
+        known = self._calls.get(call)
+        if known is None:
+            return CallMediaSnapshot(call, [])
+        return CallMediaSnapshot(
+            call,
+            [
+                stream.snapshot(stream.peer.name if stream.peer is not None else "", echoes=stream.echoes)
+                for stream in known.legs.values()
+            ],
+            known.daemon.name if known.daemon is not None else "",
+        )
+
+    def restore(self, snapshot: CallMediaSnapshot) -> None:
+        """See MediaEngine. What the daemon carries goes on; what it has lost is found by the next look."""
+        if snapshot.call in self._calls:
+            raise MediaMisuse(f"call {snapshot.call} is there already")
+        if not snapshot.legs:
+            return
+        call = _Call(snapshot.call)
+        for kept in snapshot.legs:
+            call.legs[kept.name] = _restored(kept)
+        for kept in snapshot.legs:
+            call.legs[kept.name].peer = call.legs.get(kept.peer)
+        daemon = self.pool.daemons.get(snapshot.engine)
+        self._calls[call.name] = call
+        if daemon is None or not daemon.up:
+            why = "does not answer" if daemon is not None else "is not in the pool"
+            reason = f"{snapshot.engine or 'another engine'} {why}"
+            asyncio.get_running_loop().call_soon(self._lost, call, reason)
+            return
+        call.daemon = daemon
+        daemon.calls.add(call.name)
+
+    # -- the verbs -----------------------------------------------------------------------------------
+
+    def secure(self, call: str, leg: str, policy: Policy) -> None:
+        """See MediaEngine."""
+        known = self._call(call)
+        if leg in known.legs:
+            known.legs[leg].secure(policy)
+        else:
+            known.policies[leg] = policy
+
+    def reserve(self, call: str) -> None:
+        """See MediaEngine: the call may go to a daemon that is draining."""
+        self._call(call).reserving = True
+
+    async def offer(
+        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
+        """See MediaEngine."""
+        known = self._call(call)
+        source = self._stream(known, leg, body=sdp)
+        destination = self._stream(known, to, advertise=advertise or source.address)
+        self._advertise(known, destination, advertise)
+        await self._place(known, source, destination)
+        return negotiation.offer(source, destination, sdp, nat=nat)
+
+    async def answer(
+        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
+        """See MediaEngine."""
+        known, source = self._known(call, leg)
+        _, destination = self._known(call, to)
+        self._advertise(known, destination, advertise)
+        body = negotiation.answer(source, destination, sdp, nat=nat)
+        ports = source.port, destination.port
+        await self._join(known, destination, source)
+        if source.port != ports[0]:  # the daemon has forgotten the call meanwhile, and begun anew
+            self.events(StreamLost(call, leg, "the daemon has begun anew"))
+        same = destination.port == ports[1]
+        return body if same else negotiation.answer(source, destination, sdp, nat=nat)
+
+    async def publish(
+        self, call: str, leg: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+    ) -> bytes:
+        """See MediaEngine."""
+        known = self._call(call)
+        stream = self._stream(known, leg, body=sdp)
+        self._advertise(known, stream, advertise)
+        await self._place(known, stream)
+        body, port = negotiation.publish(stream, sdp, nat=nat), stream.port
+        await self._part(known, stream)
+        return body if stream.port == port else negotiation.publish(stream, sdp, nat=nat)
+
+    async def terminate_offer(self, call: str, leg: str, *, advertise: str = "") -> bytes:
+        """See MediaEngine."""
+        known = self._call(call)
+        stream = self._stream(known, leg, advertise=advertise)
+        self._advertise(known, stream, advertise)
+        await self._place(known, stream)
+        return negotiation.terminate_offer(stream)
+
+    async def terminate_answer(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> None:
+        """See MediaEngine."""
+        known, stream = self._known(call, leg)
+        negotiation.terminate_answer(stream, sdp, nat=nat)
+        await self._part(known, stream)
+
+    async def play(self, call: str, leg: str, source: Source, *, repeat: bool = False) -> None:
+        """See MediaEngine. The sound is made in a thread, and begins when it is there."""
+        known, stream = self._known(call, leg)
+        self._require_daemon(known)
+        _cancel(stream.play)
+        stream.play = play = _Play(repeat=repeat)
+        await self._hush(known, stream)
+        making = asyncio.get_running_loop().run_in_executor(self._worker, pieces_of, source, self._prompts)
+        making.add_done_callback(partial(self._made, known, stream, play))
+
+    async def stop(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        known = self._calls.get(call)
+        stream = known.legs.get(leg) if known is not None else None
+        if known is None or stream is None:
+            return
+        playing, echoing = stream.play is not None, stream.echoes
+        _cancel(stream.play)
+        stream.play, stream.echoes = None, False
+        try:
+            if playing:
+                await self._ask(known, "stop media", {"from-tag": stream.name})
+                await self._hush(known, stream)
+            if echoing:
+                await self._settle(known, stream)
+        except (MediaUnavailable, MediaRefused) as error:
+            _log.warning("call=%s leg=%s not stopped: %s", call, leg, error)
+
+    async def echo(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        known, stream = self._known(call, leg)
+        stream.echoes = True
+        await self._settle(known, stream)
+
+    async def dtmf(self, call: str, leg: str, digits: str) -> None:
+        """See MediaEngine."""
+        known, stream = self._known(call, leg)
+        digits = dtmf.digits_only(digits)
+        self._require_daemon(known)
+        if not digits:
+            return
+        peer = stream.peer
+        if peer is not None and stream.event_type >= 0:
+            try:
+                if not known.injects:
+                    known.injects = True
+                    await self._settle(known, stream)
+                for digit in digits:
+                    await self._ask(known, "play DTMF", {"from-tag": peer.name, "code": digit})
+            except MediaRefused as error:  # such as: no packet has come from the peer yet
+                _log.info("call=%s leg=%s digits go out as tones: %s", call, leg, error.reason)
+            else:
+                return
+        await self.play(call, leg, tones.key_presses(digits))
+
+    async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
+        """Raise MediaRefused (488): a daemon mixes nothing."""
+        raise MediaRefused(NOT_HERE, "rtpengine has no rooms")
+
+    async def leave(self, call: str, leg: str) -> None:
+        """Do nothing: no leg is in a room."""
+
+    async def whisper(self, call: str, leg: str, to: str | None, *, to_call: str = "") -> None:
+        """Raise MediaRefused (488): a daemon mixes nothing."""
+        raise MediaRefused(NOT_HERE, "rtpengine has no rooms")
+
+    async def move(self, call: str, leg: str, to_call: str, to_leg: str) -> bool:
+        """Return False: a port belongs to its call for good."""
+        self._known(call, leg)
+        return False
+
+    async def renew(self, call: str, leg: str) -> None:
+        """See MediaEngine: the port is one of a daemon that is there."""
+        known, stream = self._known(call, leg)
+        stream.port = 0
+        self._advertise(known, stream, "")
+        await self._place(known, stream)
+
+    async def query(self, call: str) -> CallMedia:
+        """See MediaEngine."""
+        known = self._calls.get(call)
+        if known is None or known.daemon is None:
+            return CallMedia({})
+        reply = await self._ask(known, "query", {})
+        now = asyncio.get_running_loop().time()
+        counts = {name: _counts(reply, name) for name in known.legs}
+        self._look(known, counts, now)
+        return CallMedia(
+            {
+                name: _leg_media(
+                    stream, counts[name], counts.get(stream.peer.name) if stream.peer else None, now
+                )
+                for name, stream in known.legs.items()
+            }
+        )
+
+    async def delete(self, call: str) -> None:
+        """See MediaEngine. It isn't waited for: a daemon that doesn't answer ends streams by itself."""
+        known = self._calls.pop(call, None)
+        if known is None:
+            return
+        for stream in known.legs.values():
+            _cancel(stream.play)
+            stream.play = stream.peer = None
+        daemon, known.daemon = known.daemon, None
+        if daemon is not None:
+            daemon.calls.discard(call)
+            if daemon.up:
+                self._begin(daemon, "delete", {"call-id": call, "delete delay": 0})
+
+    def codec(self, call: str, leg: str) -> str:
+        """See MediaEngine."""
+        known = self._calls.get(call)
+        return known.legs[leg].codec if known is not None and leg in known.legs else ""
+
+    # -- legs and their ports ------------------------------------------------------------------------
+
+    def _call(self, name: str) -> _Call:
+        return self._calls.setdefault(name, _Call(name))
+
+    def _known(self, call: str, leg: str) -> tuple[_Call, _Stream]:
+        try:
+            return self._calls[call], self._calls[call].legs[leg]
+        except KeyError:
+            raise MediaMisuse(f"call {call} has no media for leg {leg}") from None
+
+    def _require_daemon(self, call: _Call) -> Daemon:
+        """Return the daemon that has the call. Raises MediaUnavailable when it is lost."""
+        if call.daemon is None:
+            raise MediaUnavailable("the call's rtpengine is lost")
+        return call.daemon
+
+    def _addresses(self, call: _Call) -> dict[bool, str]:
+        """Return the addresses that the call's legs may have; its daemon is chosen here."""
+        if call.daemon is None:
+            call.daemon = self.pool.choose(emergency=call.reserving)
+            call.daemon.calls.add(call.name)
+        return call.daemon.addresses
+
+    def _stream(self, call: _Call, leg: str, *, body: bytes = b"", advertise: str = "") -> _Stream:
+        """Return the leg, made on first use on the kind of address that `body` or `advertise` has."""
+        addresses = self._addresses(call)
+        if leg in call.legs:
+            return call.legs[leg]
+        ipv6 = _speaks_ipv6(body) if body else ":" in advertise
+        address = addresses.get(ipv6) or next(iter(addresses.values()))
+        self._session += 1
+        stream = _Stream(leg, address, self._session)
+        stream.policy = call.policies.pop(leg, "off")
+        call.legs[leg] = stream
+        return stream
+
+    def _advertise(self, call: _Call, stream: _Stream, advertise: str) -> None:
+        """Choose the address that the leg is told."""
+        ipv6 = ":" in stream.address
+        said = advertise not in ("", "0.0.0.0", "::") and (":" in advertise) == ipv6  # noqa: S104 - compared
+        stream.address = advertise if said else self._addresses(call).get(ipv6, stream.address)
+
+    async def _place(self, call: _Call, *streams: _Stream) -> None:
+        """Have a port for each of these legs.
+
+        Raises MediaRefused (480) when none is left, MediaUnavailable.
+        """
+        missing = [stream for stream in streams if not stream.port]
+        if len(missing) == 2:
+            one, other = missing
+            await self._exchange(call, one.name, _nowhere(one), other.name, _nowhere(other))
+        else:
+            for one in missing:
+                await self._exchange(call, one.name, _nowhere(one), one.shadow, _nowhere(one))
+
+    async def _exchange(
+        self, call: _Call, one: str, one_said: dict[str, Said], other: str, other_said: dict[str, Said]
+    ) -> None:
+        """Tell the daemon that two parties belong together, and what each of them said.
+
+        The ports that it gives are noted. Raises MediaRefused (480, 488), MediaUnavailable.
+        """
+        tags: dict[str, Said] = {"from-tag": one, "to-tag": other}
+        offered = await self._ask(call, "offer", {**one_said, **tags, **_toward(other_said)})
+        answered = await self._ask(call, "answer", {**other_said, **tags, **_toward(one_said)})
+        for tag, reply in ((other, offered), (one, answered)):
+            try:
+                _, port = place_in(reply)
+            except NgRefused as error:
+                raise MediaUnavailable(str(error)) from None
+            if tag in call.legs:
+                call.legs[tag].port = port
+
+    # -- who hears whom --------------------------------------------------------------------------------
+
+    async def _join(self, call: _Call, one: _Stream, other: _Stream) -> None:
+        """Let two legs hear each other, as both have agreed; their former peers are alone from here on."""
+        left = [stream.peer for stream in (one, other) if stream.peer not in (None, one, other)]
+        fresh = one.peer is not other
+        one.peer, other.peer = other, one
+        if fresh:
+            for stream in (one, other):
+                stream.echoes = False
+                if stream.play is not None:
+                    await self.stop(call.name, stream.name)
+        await self._settle(call, one)
+        for stream in left:
+            if stream is not None:
+                stream.peer = None
+                await self._settle(call, stream)
+
+    async def _part(self, call: _Call, stream: _Stream) -> None:
+        """Let a leg be alone, and its former peer too."""
+        former, stream.peer = stream.peer, None
+        await self._settle(call, stream)
+        if former is not None:
+            former.peer = None
+            await self._settle(call, former)
+
+    async def _settle(self, call: _Call, stream: _Stream) -> None:
+        """Let the daemon carry what the leg and its peer, or its shadow, have agreed."""
+        peer = stream.peer
+        if stream.remote is None or (peer is not None and peer.remote is None):
+            return
+        if peer is None or stream.echoes or peer.echoes:
+            await self._settle_alone(call, stream)
+            if peer is not None:
+                await self._settle_alone(call, peer)
+        else:
+            said = {**self._described(call, stream, stream.remote), **_converting(stream, peer)}
+            answered = self._described(call, peer, peer.remote) if peer.remote is not None else {}
+            await self._exchange(call, stream.name, said, peer.name, answered)
+        for one in (stream, peer):
+            if one is not None:
+                await self._hush(call, one)
+
+    async def _settle_alone(self, call: _Call, stream: _Stream) -> None:
+        if stream.remote is None:
+            return
+        shadow = _nowhere(stream)
+        if stream.echoes:
+            shadow["sdp"] = await self._mirror(call, stream)
+        await self._exchange(
+            call, stream.name, self._described(call, stream, stream.remote), stream.shadow, shadow
+        )
+
+    async def _mirror(self, call: _Call, stream: _Stream) -> bytes:
+        """Return the description of a shadow that hears itself: its address is the daemon's port for it."""
+        if stream.remote is None:
+            raise MediaMisuse(f"leg {stream.name} has agreed to nothing")
+        said = self._described(call, stream, stream.remote)
+        await self._exchange(call, stream.name, said, stream.shadow, _nowhere(stream))
+        reply = await self._ask(call, "query", {})
+        port = _first_stream(reply, stream.shadow)
+        host, number = _text(port.get("local address")), _integer(port.get("local port"))
+        if not (host and number):
+            raise MediaRefused(NOT_HERE, "this rtpengine doesn't say where an echo would come back")
+        return _description(stream.remote, host, number, "sendrecv")
+
+    def _described(self, call: _Call, stream: _Stream, remote: MediaDescription) -> dict[str, Said]:
+        """Return what the daemon is told of a leg: where it is, what it speaks, how its address is learnt."""
+        said = _nowhere(stream)
+        flags = list(_STRICT)
+        if call.injects:
+            flags.append("inject-DTMF")
+        if self._digits is not None and stream.event_type < 0 and stream.voice is not None:
+            flags.append("detect-DTMF")  # the leg has no events: its keys are tones in the sound
+        said["flags"] = flags
+        if stream.nat:  # the first packet after an answer shows where it is
+            flags[flags.index(_KNOWN)] = "endpoint-learning-immediate"
+        if remote.port:
+            said["sdp"] = _description(remote, remote.host, remote.port, remote.effective_direction)
+        return said
+
+    async def _hush(self, call: _Call, stream: _Stream) -> None:
+        """Keep a leg from hearing its peer, or itself, while it is played something or doesn't listen."""
+        audible = stream.peer.name if stream.peer is not None and not stream.echoes else ""
+        if stream.echoes:
+            audible = stream.name
+        wanted = audible if stream.play is not None or not stream.receives else ""
+        if wanted == stream.hushed:
+            return
+        before, stream.hushed = stream.hushed, wanted
+        if before:
+            await self._ask(call, "unblock media", {"from-tag": before})
+        if wanted:
+            await self._ask(call, "block media", {"from-tag": wanted})
+
+    # -- what is played --------------------------------------------------------------------------------
+
+    def _made(
+        self, call: _Call, stream: _Stream, play: _Play, making: "asyncio.Future[tuple[Piece, ...]]"
+    ) -> None:
+        """The sound is there, or can't be had: that is an end too."""
+        if making.cancelled() or stream.play is not play:
+            return
+        if making.exception() is not None:
+            _log.warning("call=%s leg=%s can't be played: %s", call.name, stream.name, making.exception())
+            self._finish(call, stream, play)
+            return
+        play.pieces = making.result()
+        self._play_piece(call, stream, play)
+
+    def _play_piece(self, call: _Call, stream: _Stream, play: _Play) -> None:
+        if stream.play is not play or call.daemon is None:
+            return
+        piece = play.pieces[play.place]
+        said: dict[str, Said] = {"call-id": call.name, "from-tag": stream.name, "blob": piece.wav}
+        endless = play.repeat and len(play.pieces) == 1
+        if endless:
+            said["repeat-times"] = ALWAYS
+        # A piece that the daemon refuses (such as for a leg on hold) takes its time all the same.
+        self._begin(call.daemon, "play media", said)
+        if not endless:
+            seconds = piece.seconds + PIECE_GAP_SECONDS
+            loop = asyncio.get_running_loop()
+            play.timer = loop.call_later(seconds, self._piece_ended, call, stream, play)
+
+    def _piece_ended(self, call: _Call, stream: _Stream, play: _Play) -> None:
+        play.place += 1
+        if play.place == len(play.pieces) and not play.repeat:
+            self._finish(call, stream, play)
+        else:
+            play.place %= len(play.pieces)
+            self._play_piece(call, stream, play)
+
+    def _finish(self, call: _Call, stream: _Stream, play: _Play) -> None:
+        if stream.play is not play:
+            return
+        _cancel(play)
+        stream.play = None
+        if stream.hushed and stream.receives and call.daemon is not None:
+            said: dict[str, Said] = {"call-id": call.name, "from-tag": stream.hushed}
+            self._begin(call.daemon, "unblock media", said)
+            stream.hushed = ""
+        self.events(PlayFinished(call.name, stream.name))
+
+    # -- what the daemons say --------------------------------------------------------------------------
+
+    async def _ask(self, call: _Call, command: str, said: dict[str, Said]) -> Reply:
+        """Ask the call's daemon. Raises MediaRefused (480 without a port, else 488), MediaUnavailable."""
+        daemon = self._require_daemon(call)
+        try:
+            return await daemon.client.ask(command, {**said, "call-id": call.name})
+        except NgSilent as error:
+            self.pool.lose(daemon, str(error))
+            raise MediaUnavailable(f"{daemon.name}: {error}") from None
+        except NgRefused as error:
+            if "nknown call-" in error.reason:
+                self._lost(call, f"{daemon.name} has forgotten it")
+                raise MediaUnavailable(str(error)) from None
+            if "port" in error.reason or "limit" in error.reason:
+                _log.warning("call=%s rtpengine=%s: %s", call.name, daemon.name, error.reason)
+                # It has destroyed the whole call.
+                self._lost(call, f"{daemon.name}: {error.reason}")
+                raise MediaRefused(NO_PORT, "no media port left") from None
+            raise MediaRefused(NOT_HERE, f"rtpengine: {error}") from None
+        except NgError as error:
+            raise MediaRefused(NOT_HERE, f"rtpengine can't be told: {error}") from None
+
+    def _begin(self, daemon: Daemon, command: str, said: dict[str, Said]) -> None:
+        """Tell a daemon something that nobody waits for; what goes wrong is logged."""
+
+        def ended(reply: "asyncio.Future[Reply]") -> None:
+            error = None if reply.cancelled() else reply.exception()
+            if isinstance(error, NgSilent):
+                self.pool.lose(daemon, str(error))
+            elif error is not None:
+                _log.info("call=%s rtpengine=%s: %s", said["call-id"], daemon.name, error)
+
+        try:
+            daemon.client.begin(command, said).add_done_callback(ended)
+        except NgError as error:
+            _log.error("call=%s rtpengine=%s: %s", said["call-id"], daemon.name, error)
+
+    def _daemon_lost(self, daemon: Daemon, reason: str) -> None:
+        for call in [self._calls[name] for name in daemon.calls]:
+            self._lost(call, f"{daemon.name}: {reason}")
+        if not any(other.up for other in self.pool.daemons.values()):
+            self.events(EngineLost(f"no rtpengine answers; the last one: {daemon.name}: {reason}"))
+
+    def _lost(self, call: _Call, reason: str) -> None:
+        """A call's daemon has it no more: its legs hear nothing until they have other ports."""
+        if call.daemon is not None:
+            call.daemon.calls.discard(call.name)
+            call.daemon = None
+        for stream in call.legs.values():
+            had, stream.port, stream.hushed = stream.port, 0, ""
+            if stream.play is not None:
+                self._finish(call, stream, stream.play)
+            if had:
+                self.events(StreamLost(call.name, stream.name, reason))
+
+    async def _listen(self) -> None:
+        """Look at every call's streams, each of them every POLL_SECONDS at most."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            for call in list(self._calls.values()):
+                if call.daemon is None or loop.time() - call.asked_at < POLL_SECONDS:
+                    continue
+                call.asked_at = loop.time()
+                try:
+                    reply = await self._ask(call, "query", {})
+                except (MediaUnavailable, MediaRefused):
+                    continue  # its legs have been told
+                self._look(call, {name: _counts(reply, name) for name in call.legs}, loop.time())
+                await asyncio.sleep(1 / POLLS_A_SECOND)
+
+    def _look(self, call: _Call, counts: "dict[str, _Counts]", now: float) -> None:
+        """Compare what has come from each leg with the last look."""
+        for name, stream in call.legs.items():
+            if stream.heard_at < 0 and stream.remote is not None:
+                stream.heard_at = now
+            packets = counts[name].packets if name in counts else stream.packets
+            if packets != stream.packets:
+                stream.packets, stream.heard_at = packets, now
+                if stream.silent:
+                    stream.silent = False
+                    self.events(MediaHeard(call.name, name))
+            elif not stream.speaks:
+                stream.heard_at = now
+            elif not stream.silent and now - stream.heard_at >= self._silence_seconds:
+                stream.silent = True
+                self.events(MediaSilent(call.name, name, now - stream.heard_at))
+
+    def _digits_readable(self, listening: socket.socket) -> None:
+        for _ in range(64):
+            try:
+                datagram, source = listening.recvfrom(MAX_NOTICE_BYTES)
+            except OSError:  # nothing more
+                return
+            if source[0] in self._hosts:
+                self.digit_noticed(datagram)
+
+    def digit_noticed(self, datagram: bytes) -> None:
+        """Take what a daemon says of a key. What can't be read, or is of no call of ours, is dropped."""
+        try:
+            notice = msgspec.json.decode(datagram, type=_Notice)
+        except msgspec.DecodeError:
+            _log.info("a notice of a digit can't be read")
+            return
+        call = self._calls.get(notice.callid)
+        if call is None or notice.source_tag not in call.legs or not 0 <= notice.event < len(dtmf.DIGITS):
+            return
+        self.events(DigitReceived(notice.callid, notice.source_tag, dtmf.DIGITS[notice.event]))
+
+
+# --- what a daemon is told --------------------------------------------------------------------------
+
+
+def _nowhere(stream: _Stream) -> dict[str, Said]:
+    """Return what is said of a party that has no address yet."""
+    return {
+        "sdp": nowhere(":" in stream.address),
+        "ICE": "remove",
+        "DTLS": "off",
+        "generate RTCP": "on",
+        "flags": list(_STRICT),
+        "replace": ["zero-address"],
+    }
+
+
+def _toward(said: dict[str, Said]) -> dict[str, Said]:
+    """Return what is said of the party that a message of the other one is for: its kind of address."""
+    body = said["sdp"]
+    return {"address family": "IP6" if isinstance(body, bytes) and b"c=IN IP6" in body else "IP4"}
+
+
+def _description(media: MediaDescription, host: str, port: int, direction: str) -> bytes:
+    """Return a leg's own words for the daemon: its address and codecs, and nothing else of it."""
+    family = "IP6" if ":" in host else "IP4"
+    kept = ("a=rtpmap:", "a=fmtp:", "a=ptime:")
+    lines = [
+        "v=0",
+        f"o=- 1 1 IN {family} {host}",
+        "s=-",
+        f"c=IN {family} {host}",
+        "t=0 0",
+        f"m=audio {port} {media.protocol} {' '.join(media.formats)}",
+        *(line for line in media.lines if line.startswith(kept)),
+        f"a={direction}",
+        "",
+    ]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def _converting(one: _Stream, other: _Stream) -> dict[str, Said]:
+    """Return what makes the daemon convert, where the voice of `other` is nothing that `one` has."""
+    if one.remote is None or other.voice is None:
+        return {}
+    if any(codec.key == other.voice.key for codec in one.remote.codecs):
+        return {}
+    voice = other.voice
+    name = voice.name if voice.channels == 1 else f"{voice.name}/{voice.clock_rate}/{voice.channels}"
+    return {"codec": {"transcode": [name]}}
+
+
+# --- what a daemon says -------------------------------------------------------------------------------
+
+
+class _Counts(msgspec.Struct, frozen=True):
+    """What a daemon has counted of one party."""
+
+    packets: int
+    received_bytes: int
+    errors: int
+    remote: tuple[str, int]
+    lost: int
+    jitter_ms: float
+
+
+def _counts(reply: Reply, tag: str) -> _Counts:
+    """Read a query's answer; what isn't there, or isn't what it should be, counts as zero."""
+    stream = _first_stream(reply, tag)
+    stats, endpoint = _dictionary(stream.get("stats")), _dictionary(stream.get("endpoint"))
+    packets = _integer(stats.get("packets"))
+    reports = _dictionary(_dictionary(reply.get("SSRC")).get(str(_integer(stream.get("SSRC")))))
+    return _Counts(
+        packets,
+        max(0, _integer(stats.get("bytes")) - 12 * packets),  # RFC 3550 section 5.1: without headers
+        _integer(stats.get("errors")),
+        (_text(endpoint.get("address")), _integer(endpoint.get("port"))),
+        _integer(reports.get("cumulative loss")),
+        float(_integer(_dictionary(reports.get("average MOS")).get("jitter"))),
+    )
+
+
+def _first_stream(reply: Reply, tag: str) -> Reply:
+    """Return the RTP stream of a party in a query's answer, empty when it isn't there."""
+    party = _dictionary(_dictionary(reply.get("tags")).get(tag))
+    medias = party.get("medias")
+    streams = _dictionary(medias[0]).get("streams") if isinstance(medias, list) and medias else None
+    return _dictionary(streams[0]) if isinstance(streams, list) and streams else {}
+
+
+def _dictionary(value: "Value | None") -> Reply:
+    return value if isinstance(value, dict) else {}
+
+
+def _integer(value: "Value | None") -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _text(value: "Value | None") -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else ""
+
+
+def _leg_media(stream: _Stream, counts: _Counts, peer: _Counts | None, now: float) -> LegMedia:
+    return LegMedia(
+        (stream.address, stream.port),
+        counts.remote if stream.receives else ("", 0),
+        stream.codec,
+        counts.packets,
+        counts.received_bytes,
+        peer.packets if peer is not None else 0,
+        counts.lost,
+        counts.jitter_ms,
+        now - stream.heard_at if counts.packets else -1.0,
+        counts.errors,
+        0,
+    )
+
+
+# --- small things -------------------------------------------------------------------------------------
+
+
+def _bound(address: tuple[str, int]) -> socket.socket:
+    """Return a socket that hears the daemons' notices. Raises MediaUnavailable."""
+    made = socket.socket(
+        socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+    )
+    try:
+        made.bind(address)
+    except OSError as error:
+        made.close()
+        raise MediaUnavailable(
+            f"no digits can be heard at {address[0]}:{address[1]}: {error.strerror}"
+        ) from None
+    return made
+
+
+def _restored(kept: LegSnapshot) -> _Stream:
+    """Return the leg that a process before this one had."""
+    stream = _Stream(kept.name, kept.address, kept.session)
+    stream.restore(kept)
+    stream.port, stream.echoes = kept.port, kept.echoes
+    return stream
+
+
+def _cancel(play: _Play | None) -> None:
+    if play is not None and play.timer is not None:
+        play.timer.cancel()
+        play.timer = None
+
+
+def _speaks_ipv6(body: bytes) -> bool:
+    """Say whether a body has its audio on IPv6; False for one that can't be read and is refused later.
+
+    RFC 8866 section 5.7.
+    """
+    if b"IP6" not in body:
+        return False
+    try:
+        audio = [media for media in sdp.parse(body).media if media.kind == "audio"]
+    except sdp.SdpError:
+        return False
+    return bool(audio) and ":" in audio[0].host
+
+
+def _ignore(event: MediaEvent) -> None:
+    _log.debug("media event without an owner: %s", event)
