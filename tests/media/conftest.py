@@ -10,6 +10,7 @@ from media.engines.relay import PlaneName
 from tests.media.line import PLANES
 from tests.media.phone import Phone
 from tests.media.process import MediaProcess
+from tests.media.rtpengine_daemon import RtpengineDaemon, rtpengine
 
 
 @pytest.fixture
@@ -51,3 +52,10 @@ async def lasting_media(tmp_path: Path, plane: PlaneName) -> AsyncIterator[Media
         yield process
     finally:
         assert process.stop() == -signal.SIGTERM
+
+
+@pytest.fixture(scope="session")
+def rtpengine_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtpengineDaemon]:
+    """Debian's rtpengine on loopback, for all tests of this run."""
+    with rtpengine(tmp_path_factory.mktemp("rtpengine") / "log") as running:
+        yield running

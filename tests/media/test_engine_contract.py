@@ -1,6 +1,11 @@
-"""What every `MediaEngine` of ours promises about offers and answers (RFC 3264), the fake included."""
+"""What every `MediaEngine` of ours promises about offers and answers (RFC 3264), the fake included.
+
+The engine over rtpengine is one of them, with Debian's daemon; `media.engines.rtpengine` says what differs.
+What only engines promise whose ports are ours to take back asks for `own_engine`.
+"""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,27 +16,48 @@ from media.engine import MediaEngine, MediaMisuse, MediaRefused
 from media.engines.fake import FakeEngine
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
+from media.engines.rtpengine import RtpengineEngine
 from media.snapshot import CallMediaSnapshot
 from tests.media.line import PLANES
 from tests.media.phone import Phone, target
 from tests.media.process import MediaProcess
+from tests.media.rtpengine_daemon import RtpengineDaemon
 
 Phones = Callable[..., Phone]
 
 
-@pytest.fixture(params=["fake", *PLANES])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaEngine]:
-    if request.param == "fake":
+@asynccontextmanager
+async def running(name: str, folder: Path) -> AsyncIterator[MediaEngine]:
+    """An engine with a media process of ours, or with none."""
+    if name == "fake":
         yield FakeEngine("127.0.0.1")
         return
-    process = MediaProcess(tmp_path, plane=request.param)
+    process = MediaProcess(folder, plane=name)
     await process.engine.start()
     yield process.engine
     assert process.stop() == 0
 
 
+@pytest.fixture(params=["fake", *PLANES, pytest.param("rtpengine", marks=pytest.mark.peer)])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaEngine]:
+    if request.param == "rtpengine":
+        daemon: RtpengineDaemon = request.getfixturevalue("rtpengine_daemon")
+        async with daemon.engine(tmp_path) as made:
+            yield made
+    else:
+        async with running(request.param, tmp_path) as made:
+            yield made
+
+
+@pytest.fixture(params=["fake", *PLANES])
+async def own_engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaEngine]:
+    """An engine whose ports are there to be taken again when their call is gone."""
+    async with running(request.param, tmp_path) as made:
+        yield made
+
+
 def held(engine: MediaEngine) -> int:
-    assert isinstance(engine, FakeEngine | PythonEngine)
+    assert isinstance(engine, FakeEngine | PythonEngine | RtpengineEngine)
     return sum(engine.inventory().values())
 
 
@@ -313,18 +339,20 @@ async def test_query_tells_each_legs_addresses_and_codec(engine: MediaEngine, ph
     assert (legs["b"].codec, legs["b"].packets, legs["b"].silent_seconds) == ("PCMA", 0, -1.0)
 
 
-async def test_snapshot_restored_elsewhere_goes_on_with_the_same_bodies(engine: MediaEngine, phones: Phones):
+async def test_snapshot_restored_elsewhere_goes_on_with_the_same_bodies(
+    own_engine: MediaEngine, phones: Phones
+):
     alice, bob = phones(), phones()
-    offered, answered = await call_up(engine, alice, bob)
-    kept = msgspec.msgpack.encode(engine.snapshot("c"))
+    offered, answered = await call_up(own_engine, alice, bob)
+    kept = msgspec.msgpack.encode(own_engine.snapshot("c"))
     snapshot = msgspec.msgpack.decode(kept, type=CallMediaSnapshot)
     assert {leg.name: leg.peer for leg in snapshot.legs} == {"a": "b", "b": "a"}
-    await engine.delete("c")
-    engine.restore(snapshot)
-    assert engine.codec("c", "a") == "PCMA"
-    again = await engine.offer("c", "a", "b", alice.sdp(version=2))
+    await own_engine.delete("c")
+    own_engine.restore(snapshot)
+    assert own_engine.codec("c", "a") == "PCMA"
+    again = await own_engine.offer("c", "a", "b", alice.sdp(version=2))
     assert again == offered
-    moved = await engine.answer("c", "b", "a", bob.sdp("8", version=2))
+    moved = await own_engine.answer("c", "b", "a", bob.sdp("8", version=2))
     assert version(moved) == version(answered) + 1
     assert target(moved) == target(answered)
 
@@ -340,12 +368,12 @@ async def test_snapshot_of_an_unknown_call_has_no_legs(engine: MediaEngine):
     assert engine.snapshot("nobody").legs == []
 
 
-async def test_restoring_what_is_there_already_is_our_own_mistake(engine: MediaEngine, phones: Phones):
-    await call_up(engine, phones(), phones())
+async def test_restoring_what_is_there_already_is_our_own_mistake(own_engine: MediaEngine, phones: Phones):
+    await call_up(own_engine, phones(), phones())
     with pytest.raises(MediaMisuse):
-        engine.restore(engine.snapshot("c"))
+        own_engine.restore(own_engine.snapshot("c"))
     with pytest.raises(MediaMisuse):
-        engine.restore(msgspec.structs.replace(engine.snapshot("c"), call="another"))
+        own_engine.restore(msgspec.structs.replace(own_engine.snapshot("c"), call="another"))
 
 
 async def test_delete_gives_everything_back(engine: MediaEngine, phones: Phones):
