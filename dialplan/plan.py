@@ -225,6 +225,12 @@ class Service:
     line: int
     column: int
 
+    def texts(self, name: str) -> Mapping[str, str]:
+        """A setting of its type that is to be spoken, by language; empty where the plan doesn't say it."""
+        said = self.settings.get(name, {})
+        assert isinstance(said, Mapping)
+        return {language: text for language, text in said.items() if isinstance(text, str)}
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

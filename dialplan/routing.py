@@ -96,6 +96,18 @@ def route_forward(plan: Plan, facts: Facts, now: datetime, extension: str, reaso
     return _forward(way, callee, to, reason)
 
 
+def route_onward(plan: Plan, facts: Facts, now: datetime, to: Destination, rule: str) -> Decision:
+    """Where a call goes on that a service sends somewhere, as `rule` says in the trace.
+
+    facts: those of the call, with the `diversions` of its last decision. No class is asked: the plan chose
+    where, and no caller.
+    """
+    way = _way(plan, facts, now, thorough=False)
+    way.public = _public_number(way)
+    way.step(to.line, rule, f"to {to.value}")
+    return _to_destination(way, to)
+
+
 def forwards_of(plan: Plan, conditions: Conditions, extension: str) -> Forwards:
     """Where somebody sends calls on: what they set themselves, else what the plan says."""
     own = conditions.forwards.get(extension)

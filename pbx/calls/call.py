@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dialplan.decision import Decision, Facts, ToTrunks
 from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
-from pbx.calls.happenings import Happening, LegEnded, TimeUp
+from pbx.calls.happenings import Happening, LegEnded, Played, TimeUp
 from pbx.calls.leg import LOST, Leg
 from pbx.events import LegStarted
 from pbx.ongoing import OngoingCall, Outside
@@ -227,6 +227,14 @@ class Call:
                 for happening in self._happenings
                 if isinstance(happening, TimeUp) or happening.leg is not leg
             )
+
+    def forget_played(self, leg: Leg) -> None:
+        """Something else is about to be played to a leg: that the former sound ended means nothing now."""
+        self._happenings = deque(
+            happening
+            for happening in self._happenings
+            if not (isinstance(happening, Played) and happening.leg is leg)
+        )
 
     async def silence(self) -> None:
         """End all sound of the call before its end."""

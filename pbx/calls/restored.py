@@ -1,9 +1,9 @@
 """Calls that go on after a restart of the signalling process.
 
 What was written down of a call (`pbx.ongoing`) is made into a call again, with its legs, dialogs, streams,
-trunk channels and times; the bridge, the echo or nothing runs over it, as before. Only conversations go on:
-of a call that was being set up nothing was written, and one whose parties were just moving into another call
-ends with a record. Subscriptions to the progress of a transfer (RFC 3515) are lost.
+trunk channels and times; the bridge, the service from its beginning, or nothing runs over it. Only
+conversations go on: of a call that was being set up nothing was written, and one whose parties were just
+moving into another call ends with a record. Subscriptions to the progress of a transfer (RFC 3515) are lost.
 
 A dialog isn't bound to the connection that it was made over: those of before are gone, and a telephone is
 reached by what it has registered since (RFC 5626 section 5.3), else at its Contact (RFC 3261 section
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from dialplan.decision import Callback, Decision, ToPerson, ToService, ToTrunks
 from media.engine import MediaMisuse
 from media.engines.passthrough import PassthroughEngine
-from pbx.apps.echo import go_on
 from pbx.calls.app import App
 from pbx.calls.bridge import talk
 from pbx.calls.broker import Broker
@@ -58,8 +57,7 @@ class LostFlow(Flow):
 
 def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     """The call that was written down, and the app that is to run over it."""
-    echoes = kept.media is not None and any(leg.echoes for leg in kept.media.legs)
-    call = Call(exchange, exchange.plan, _decision(kept, echoes=echoes), b"", kept.max_forwards)
+    call = Call(exchange, exchange.plan, _decision(exchange, kept), b"", kept.max_forwards)
     call.id = kept.id
     call.started_at = kept.started
     call.direction = kept.direction
@@ -72,7 +70,7 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     call.caller = call.legs[0]
     call.offer = call.caller.remote_sdp
     live = [leg for leg in call.legs if leg.session is not None]
-    app = _app(call, live, echoes=echoes) if _media(exchange, kept, live) else _over
+    app = _app(call, live) if _media(exchange, kept, live) else _over
     for leg in live:
         app = holding_channel(leg, app)
         exchange.probes.begin(leg)
@@ -81,12 +79,12 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     return call, app
 
 
-def _decision(kept: OngoingCall, *, echoes: bool) -> Decision:
+def _decision(exchange: Exchange, kept: OngoingCall) -> Decision:
     target: ToTrunks | ToService | ToPerson
     if kept.outside is not None:
         target = ToTrunks(kept.outside.number, kept.outside.trunks, kept.outside.emergency)
-    elif echoes:
-        target = ToService(kept.to, "echo")
+    elif kept.to in exchange.plan.services:
+        target = ToService(kept.to, exchange.plan.services[kept.to].type)
     else:
         target = ToPerson(kept.to, "")
     decision = Decision(target, kept.dialled, "", kept.caller_id, kept.from_name, ())
@@ -175,10 +173,10 @@ def _media(exchange: Exchange, kept: OngoingCall, live: list[Leg]) -> bool:
     return {leg.name for leg in live} <= {stream.name for stream in kept.media.legs}
 
 
-def _app(call: Call, live: list[Leg], *, echoes: bool) -> App:
+def _app(call: Call, live: list[Leg]) -> App:
     if call.caller in live:
-        if echoes and len(live) == 1:
-            return go_on
+        if len(live) == 1 and isinstance(call.decision.target, ToService):
+            return call.exchange.router.app_of(call.decision)  # a menu begins anew
         if len(live) == 2:
             return partial(_talk, other=live[1])
     return _over

@@ -19,12 +19,13 @@ from dialplan.decision import (
     ToService,
     ToTrunks,
 )
-from dialplan.routing import forwards_of, route, route_forward
+from dialplan.plan import Destination
+from dialplan.routing import forwards_of, route, route_forward, route_onward
 from pbx.apps.announce import announce
 from pbx.apps.dial import RING_SECONDS, dial, ring_first
-from pbx.apps.echo import echo
 from pbx.apps.outside import outside
-from pbx.calls.app import App
+from pbx.apps.services import SERVICES
+from pbx.calls.app import App, ServiceApp
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
@@ -196,6 +197,20 @@ class Router:
             raise RemoteProtocolError(decision.target.status, "Refused By The Plan")
         return decision
 
+    def decide_onward(self, call: Call, to: Destination, rule: str) -> Decision:
+        """Where a service sends a call on; the rights of the plan count, not those of the caller."""
+        exchange = self._exchange
+        unix_now = exchange.clock()
+        facts = call.facts or Facts(call.decision.dialled)
+        facts = replace(
+            facts, conditions=exchange.conditions.at(unix_now), diversions=call.decision.diversions
+        )
+        return route_onward(call.plan, facts, datetime.fromtimestamp(unix_now, UTC), to, rule)
+
+    def app_of(self, decision: Decision) -> App:
+        """The app that a decision starts."""
+        return app_of(decision)
+
     def onward(self, call: Call, stays: Leg, decision: Decision, *, payer: str) -> Call:
         """Begin a call of its own, to where the decision leads, for a party of another call.
 
@@ -237,8 +252,8 @@ def _app_to(decision: Decision, request: Request | None) -> App:
         case ToPerson(extension, _):
             instance = instance_called(request.uri) if request is not None else ""
             return partial(dial, extension=extension, instance=instance)
-        case ToService(name, "echo"):
-            return partial(_named, name=name, app=echo)
+        case ToService(name, kind) if kind in SERVICES:
+            return partial(_serve, name=name, app=SERVICES[kind])
         case ToTrunks() as target:
             asked = request is not None and "privacy" in request.headers and wants_privacy(request)
             return partial(outside, target=target, anonymous=asked or decision.anonymous)
@@ -259,6 +274,11 @@ def _app_to(decision: Decision, request: Request | None) -> App:
 async def _named(call: Call, name: str, app: App) -> None:
     call.to = name
     await app(call)
+
+
+async def _serve(call: Call, name: str, app: ServiceApp) -> None:
+    call.to = name
+    await app(call, call.plan.services[name])
 
 
 def wants_privacy(request: Request) -> bool:

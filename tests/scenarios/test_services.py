@@ -31,7 +31,7 @@ async def test_a_service_that_is_not_built_yet_says_so_before_the_answer(world: 
     """RFC 3960 section 3.2: early media; nobody pays for the announcement."""
     town = await start(world)
     (alice,) = await town.phones("1001")
-    await alice.call("8000")
+    await alice.call("8001")
     early = await alice.expect(183)
     assert b"m=audio" in early.body
     town.ladder.media("1001", "Beffroi", "announcement")
@@ -42,7 +42,7 @@ async def test_a_service_that_is_not_built_yet_says_so_before_the_answer(world: 
     assert reason_of(refusal) == 'Q.850;cause=79;text="Service or option not implemented"'
     assert_golden("not-built", town.ladder)
     assert await town.record() == (
-        "internal 1001 (Alice Martin) dialled 8000 to accueil-vocal: not available, - 3.0\n"
+        "internal 1001 (Alice Martin) dialled 8001 to repondeur-mairie: not available, - 3.0\n"
         "  1001 192.0.2.1:5060 udp PCMA: not available, 0.0 - 3.0"
     )
 
@@ -65,7 +65,7 @@ async def test_a_class_that_may_not_call_outside_hears_so_and_gets_403(world: Wo
 async def test_a_caller_who_hangs_up_during_an_announcement(world: World) -> None:
     town = await start(world)
     (alice,) = await town.phones("1001")
-    call = await alice.call("8000")
+    call = await alice.call("8001")
     await alice.expect(183)
     alice.cancel(call)
     await alice.expect_in_any_order("200 CANCEL", "487 INVITE")
@@ -78,7 +78,7 @@ async def test_an_announcement_that_never_ends_is_ended_after_20_seconds_whateve
 ) -> None:
     town = await start(world)
     (alice,) = await town.phones("1001")
-    await alice.call("8000")
+    await alice.call("8001")
     await alice.expect(183)
     await world.sleep(15)
     town.press("5")
@@ -89,7 +89,7 @@ async def test_an_announcement_that_never_ends_is_ended_after_20_seconds_whateve
 async def test_a_caller_without_a_codec_of_ours_is_refused_at_once_with_the_same_status(world: World) -> None:
     town = await start(world)
     (alice,) = await town.phones("1001")
-    alice.send("INVITE", "8000", body=alice.sdp().replace(b"RTP/AVP 8 0 101", b"RTP/AVP 101"))
+    alice.send("INVITE", "8001", body=alice.sdp().replace(b"RTP/AVP 8 0 101", b"RTP/AVP 101"))
     await alice.expect_authenticated(480)
 
 

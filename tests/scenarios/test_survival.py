@@ -34,7 +34,7 @@ async def test_a_refused_calls_record_is_written_before_the_refusal(world: World
 async def test_the_record_of_a_call_that_sends_nothing_more_is_written_at_once(world: World) -> None:
     town = await start(world)
     (alice,) = await town.phones("1001")
-    call = await alice.call("8000")
+    call = await alice.call("8001")
     await alice.expect(183)
     alice.cancel(call)
     await alice.expect_in_any_order("200 CANCEL", "487 INVITE")

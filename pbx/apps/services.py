@@ -1,0 +1,11 @@
+"""Which app serves each type of service of a plan. A type that isn't here answers with an announcement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pbx.apps.echo import echo
+from pbx.apps.menu import menu
+from pbx.calls.app import ServiceApp
+
+SERVICES: Mapping[str, ServiceApp] = {"echo": echo, "menu": menu}

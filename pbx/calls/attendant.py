@@ -1,0 +1,259 @@
+"""Ourselves as the one whom a caller speaks with: a menu, a mailbox, a room's door, an app of one's own.
+
+    attendant = Attendant(call)
+    await attendant.answer()
+    key = await attendant.say({"fr": "Pour l'accueil, tapez 0.", "en": "For reception, press 0."}, until="0")
+    if key:
+        await attendant.connect(destination, "my app, key 0")
+
+What the caller's telephone changes meanwhile (hold, another address, another codec) is answered here, so that
+an app never sees it. Keys that are pressed while nobody asks for them wait, as they do in every menu.
+A caller that hangs up ends the app (LegEnded).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from media import tones
+from media.engine import MediaRefused, Source
+from media.speech import Speech
+from pbx.calls.bridge import caller_answer
+from pbx.calls.broker import BUSY_SECONDS, MEDIA_REFUSED, NOT_ACCEPTABLE, PATIENCE_SECONDS
+from pbx.calls.happenings import (
+    Acknowledged,
+    Digit,
+    Happening,
+    LegEnded,
+    OfferAnswered,
+    Offered,
+    OfferRefused,
+    Played,
+    TimeUp,
+    TransferAnswered,
+    TransferFailed,
+    TransferRings,
+)
+from pbx.calls.transferee import Transferee
+from sip.core.session import NORMAL_CLEARING
+
+if TYPE_CHECKING:
+    from dialplan.decision import Decision
+    from dialplan.plan import Destination
+    from pbx.calls.call import Call
+
+LONGEST_PROMPT_SECONDS = 120.0
+KEY_SECONDS = 5.0  # for the first key, after the prompt
+NEXT_KEY_SECONDS = 4.0
+MOST_KEYS_AHEAD = 32
+CONTEXT_LANGUAGE = "en"
+
+
+class Attendant:
+    """Talks with the caller of a call. Verbs raise LegEnded when it hangs up, MediaUnavailable without an
+    engine; `answer` raises MediaRefused where the caller has no codec of ours."""
+
+    __slots__ = ("_caller", "_offer_at", "_offer_until", "_offered", "_pressed", "call")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self._caller = call.caller
+        self._pressed: deque[str] = deque(maxlen=MOST_KEYS_AHEAD)
+        self._offered = b""  # what a caller that came by a transfer is still to be offered
+        self._offer_at: float | None = None
+        self._offer_until = 0.0
+
+    # What an app says
+
+    async def answer(self) -> None:
+        """Take the call; nothing where it is taken already."""
+        call, caller, engine = self.call, self._caller, self.call.engine
+        if caller.confirmed:
+            return
+        if call.offer:
+            caller.answer(
+                await engine.publish(
+                    call.id, caller.name, call.offer, nat=caller.behind_nat, advertise=caller.media_address
+                )
+            )
+        else:
+            caller.answer(await engine.terminate_offer(call.id, caller.name, advertise=caller.media_address))
+            answer = await caller_answer(call)
+            await engine.terminate_answer(call.id, caller.name, answer, nat=caller.behind_nat)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Go on with a caller that is answered: another process did that, or it is told in a moment."""
+        caller, now = self._caller, self._now
+        self._offered, caller.proposal = caller.proposal, b""
+        if self._offered:
+            self._offer_at, self._offer_until = now, now + PATIENCE_SECONDS
+        self.call.keep()
+
+    async def say(self, texts: Mapping[str, str], *, until: str = "") -> str:
+        """Speak one of the texts, by language: the plan's where it is there. See `play`."""
+        language = self.call.plan.language
+        if language not in texts:
+            language = CONTEXT_LANGUAGE if CONTEXT_LANGUAGE in texts else next(iter(texts))
+        return await self.play(Speech(texts[language], language), until=until)
+
+    async def play(self, source: Source, *, until: str = "") -> str:
+        """Play to the end, or until a key of `until` is pressed: returns that key, "" without one."""
+        if key := self._waiting(until):
+            return key
+        call, name = self.call, self._caller.name
+        call.forget_played(self._caller)
+        await call.engine.play(call.id, name, source)
+        deadline = self._now + LONGEST_PROMPT_SECONDS
+        while True:
+            match await self.next_happening(deadline - self._now):
+                case Played():
+                    return ""
+                case TimeUp():
+                    await call.engine.stop(call.id, name)
+                    return ""
+                case Digit() if key := self._waiting(until):
+                    await call.engine.stop(call.id, name)
+                    return key
+                case _:
+                    pass
+
+    async def gather(self, most: int, *, seconds: float = KEY_SECONDS, end: str = "#") -> str:
+        """Return the keys pressed next: `most` of them, or those before `end`, or before the caller stopped.
+
+        seconds: for the first one; each other has NEXT_KEY_SECONDS. "" when none came.
+        """
+        keys = ""
+        deadline = self._now + seconds
+        while True:
+            while self._pressed:
+                key = self._pressed.popleft()
+                if key == end:
+                    return keys
+                keys += key
+                if len(keys) == most:
+                    return keys
+                deadline = self._now + NEXT_KEY_SECONDS
+            if isinstance(await self.next_happening(deadline - self._now), TimeUp):
+                return keys
+
+    async def connect(self, to: Destination, rule: str) -> str:
+        """Let the caller go on to where a service sends it; `rule` says in the trace what does.
+
+        Returns why nobody took it. It hears ringback meanwhile, and who takes it ends this call (LegEnded).
+        """
+        return await self.pass_on(self.call.exchange.router.decide_onward(self.call, to, rule))
+
+    async def pass_on(self, decision: Decision) -> str:
+        """Let the caller go on where a decision leads. See `connect`."""
+        call, caller = self.call, self._caller
+        onward = call.exchange.router.onward(call, caller, decision, payer=call.payer or caller.device)
+        waiting = onward.caller
+        assert isinstance(waiting, Transferee)
+        try:
+            while True:
+                match await self.next_happening():
+                    case TransferRings():
+                        await call.engine.play(call.id, caller.name, tones.RINGBACK, repeat=True)
+                    case TransferAnswered():
+                        call.cause = "transferred"
+                        raise LegEnded(caller, NORMAL_CLEARING)
+                    case TransferFailed(_, _, cause):
+                        await call.engine.stop(call.id, caller.name)
+                        return cause
+                    case _:
+                        pass
+        finally:
+            waiting.gone(NORMAL_CLEARING)  # if it still waits
+
+    def hang_up(self, cause: str) -> None:
+        """End the call."""
+        self.call.cause = cause
+        self._caller.hang_up(cause)
+
+    # What happens
+
+    async def next_happening(self, seconds: float | None = None) -> Happening:
+        """Wait for what happens next beside the caller's media; TimeUp after `seconds`.
+
+        A key is kept for `gather` and the like, and told.
+        """
+        until = None if seconds is None else self._now + seconds
+        while True:
+            due = [at for at in (until, self._offer_at) if at is not None]
+            happening = await self.call.next_happening(max(min(due) - self._now, 0.0) if due else None)
+            match happening:
+                case TimeUp():
+                    self._offer_when_due()
+                    if until is not None and self._now >= until:
+                        return happening
+                case Offered(_, body):
+                    await self._change(body)
+                case Acknowledged(_, body):
+                    await self._described(body)
+                case OfferAnswered(_, body):
+                    await self._described(body)
+                case OfferRefused(_, _, retry_seconds):
+                    self._offer_again(retry_seconds)
+                case Digit(_, digit):
+                    self._pressed.append(digit)
+                    return happening
+                case _:
+                    return happening
+
+    def _waiting(self, wanted: str) -> str:
+        """The first key that waits, where it is one of those wanted; others before it were mistaken."""
+        while wanted and self._pressed:
+            key = self._pressed.popleft()
+            if key in wanted:
+                return key
+        return ""
+
+    # The caller's media
+
+    def _offer_when_due(self) -> None:
+        if self._offer_at is None or self._now < self._offer_at:
+            return
+        if self._caller.may_offer:
+            self._offer_at = None
+            self._caller.offer(self._offered)
+        else:
+            self._offer_at = self._now + BUSY_SECONDS
+
+    def _offer_again(self, retry_seconds: float | None) -> None:
+        if retry_seconds is None or self._now + retry_seconds > self._offer_until:
+            self.call.cause = MEDIA_REFUSED  # it goes on sending to where it was
+            raise LegEnded(self._caller, NOT_ACCEPTABLE)
+        self._offer_at = self._now + retry_seconds
+
+    async def _change(self, body: bytes) -> None:
+        """The caller holds, resumes, moves or asks for our offer: answer it, and go on."""
+        call, caller, engine = self.call, self._caller, self.call.engine
+        try:
+            if body:
+                answer = await engine.publish(
+                    call.id, caller.name, body, nat=caller.behind_nat, advertise=caller.media_address
+                )
+            else:
+                answer = await engine.terminate_offer(call.id, caller.name, advertise=caller.media_address)
+        except MediaRefused as refused:
+            caller.refuse_offer(refused.status)
+            return
+        caller.accept_offer(answer)
+        call.keep()
+
+    async def _described(self, body: bytes) -> None:
+        """The caller answered an offer of ours; one that says nothing usable leaves all as it was."""
+        call, caller = self.call, self._caller
+        if not body:
+            return
+        with suppress(MediaRefused):
+            await call.engine.terminate_answer(call.id, caller.name, body, nat=caller.behind_nat)
+            call.keep()
+
+    @property
+    def _now(self) -> float:
+        return self.call.exchange.driver.now
