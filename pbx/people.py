@@ -6,15 +6,15 @@ whole.
 """
 
 import hashlib
-import os
 import re
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+
+from pbx.kept import KeptError, read_kept, write_kept
 
 FILE_NAME = "directory.json"
 MOST_BYTES = 64 * 1024 * 1024
@@ -115,18 +115,9 @@ def _in_words(error: msgspec.ValidationError) -> str:
 def read_directory(path: Path) -> Directory:
     """Return the exported directory; an empty one when none was exported yet. Raises DirectoryError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        return Directory()
-    except OSError as error:
-        raise DirectoryError(f"{path}: can't be read: {error.strerror}") from None
-    if len(data) > MOST_BYTES:
-        raise DirectoryError(f"{path}: longer than {MOST_BYTES // 1024 // 1024} MB")
-    try:
-        directory = msgspec.json.decode(data, type=Directory)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DirectoryError(f"{path}: {error}") from None
+        directory = read_kept(path, Directory, MOST_BYTES)
+    except KeptError as error:
+        raise DirectoryError(str(error)) from None
     if directory.format != FORMAT:
         raise DirectoryError(f"{path}: format {directory.format} isn't {FORMAT}, which this version reads")
     return directory
@@ -134,20 +125,10 @@ def read_directory(path: Path) -> Directory:
 
 def write_directory(path: Path, directory: Directory) -> None:
     """Replace the exported directory as a whole. Raises DirectoryError; the former one then stays."""
-    data = msgspec.json.encode(directory)
     try:
-        descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        except BaseException:
-            os.unlink(unfinished)
-            raise
-    except OSError as error:
-        raise DirectoryError(f"{path}: can't be written: {error.strerror}") from None
+        write_kept(path, directory, durable=True)
+    except KeptError as error:
+        raise DirectoryError(str(error)) from None
 
 
 _SIGN_IN = re.compile(r"([0-9]{1,15})(-.*)?")

@@ -98,7 +98,8 @@ def _asked(settings: Configuration, question: Question) -> BanList:
 
 def _in_file(settings: Configuration, question: Question) -> BanList:
     from pbx.defence.answers import answer_about_bans
-    from pbx.defence.bans import KeptBans, KeptError, read_kept, write_kept
+    from pbx.defence.bans import KeptBans
+    from pbx.kept import KeptError, read_kept, write_kept
 
     try:
         gate = _gate(settings, read_kept(settings.bans_file, KeptBans))

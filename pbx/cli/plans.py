@@ -311,9 +311,9 @@ def _facts(asked: Plan, number: str, caller: str, at_site: str | None) -> Facts:
 
 def _spent(configuration: Path | None, instant: datetime) -> Spending:
     """What the node wrote down of the budgets; calls in progress aren't in it."""
-    from pbx.defence.bans import KeptError, read_kept
     from pbx.defence.spending import KeptSpending
     from pbx.defence.spending import Spending as Spent
+    from pbx.kept import KeptError, read_kept
 
     try:
         kept = read_kept(configured(configuration).spending_file, KeptSpending)

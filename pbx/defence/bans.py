@@ -10,12 +10,8 @@ them while no node runs. Times are Unix seconds.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-import tempfile
 from functools import lru_cache
-from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -23,16 +19,10 @@ FILE_NAME = "bans.json"
 BAN_SECONDS = (600.0, 3600.0, 6 * 3600.0, 24 * 3600.0, 7 * 24 * 3600.0)
 REMEMBERED_SECONDS = 30 * 24 * 3600.0
 MOST_BANS = 20_000
-MOST_FILE_BYTES = 16 << 20
 MOST_WHY_CHARACTERS = 200
 MANUAL_SECONDS = 24 * 3600.0
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]|[\ud800-\udfff]")
-Kept = TypeVar("Kept", bound=msgspec.Struct)
-
-
-class KeptError(Exception):
-    """A file of the data directory can't be read or written; the message says where and why."""
 
 
 class Ban(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,36 +140,3 @@ class Bans:
 def _shown(why: str) -> str:
     """A reason fit for a log line and a terminal, whatever a stranger wrote into it."""
     return _UNPRINTABLE.sub("?", why)[:MOST_WHY_CHARACTERS]
-
-
-def read_kept(path: Path, kind: type[Kept]) -> Kept:
-    """What a file of ours holds; its empty value when there is no file. Raises KeptError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return kind()
-    except OSError as error:
-        raise KeptError(f"{path}: can't be read: {error.strerror}") from None
-    if len(data) > MOST_FILE_BYTES:
-        raise KeptError(f"{path}: longer than {MOST_FILE_BYTES >> 20} MB")
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise KeptError(f"{path}: {error}") from None
-
-
-def write_kept(path: Path, value: msgspec.Struct) -> None:
-    """Replace a file of ours as a whole, mode 0600. Raises KeptError; the former one then stays."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(value))
-            os.replace(unfinished, path)
-        except BaseException:
-            os.unlink(unfinished)
-            raise
-    except OSError as error:
-        raise KeptError(f"{path}: can't be written: {error.strerror}") from None

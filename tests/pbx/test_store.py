@@ -369,7 +369,7 @@ def test_a_directory_that_cannot_be_written_leaves_the_former_one(tmp_path):
     path = tmp_path / "directory.json"
     write_directory(path, Directory(revision=1))
     with pytest.raises(DirectoryError):
-        write_directory(tmp_path / "absent" / "directory.json", Directory(revision=2))
+        write_directory(path / "directory.json", Directory(revision=2))  # its folder is a file
     assert read_directory(path).revision == 1
     assert os.listdir(tmp_path) == ["directory.json"]
 

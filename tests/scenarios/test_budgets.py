@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pbx.cli.reading import read_configuration
-from pbx.defence.bans import read_kept, write_kept
 from pbx.defence.spending import KeptSpending, Spending
 from pbx.events import BudgetSpent
+from pbx.kept import read_kept, write_kept
 from tests.cli.conftest import Town as CommandTown
 from tests.cli.conftest import town as town
 from tests.scenarios.offers import assert_speak, operator_party, party
