@@ -57,6 +57,7 @@ Choice = TypeVar("Choice")
 _MEDIA_KEYS = ("engine", "address", "ports", "threads", "rtpengine", "rtpengine_digits")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
@@ -79,6 +80,7 @@ class Sip:
     certificates: each with its key; the first one is shown to who names none of them; none written is a
     self-signed one. client_ca: who vouches for the certificates of clients, which none needs to have.
     server_ca: who vouches for the servers that we connect to; None for the authorities of the system.
+    websocket_origins: of pages that may open a WebSocket besides those of its own host, in lower case.
     """
 
     udp: tuple[Listen, ...] = (Listen("0.0.0.0", 5060),)  # noqa: S104 a PBX is there to be reached
@@ -90,6 +92,7 @@ class Sip:
     certificates: tuple[tuple[Path, Path], ...] = ()
     client_ca: Path | None = None
     server_ca: Path | None = None
+    websocket_origins: tuple[str, ...] = ()
 
     @property
     def streams(self) -> tuple[tuple[str, tuple[Listen, ...]], ...]:
@@ -352,7 +355,7 @@ def _parse_listen(text: str) -> Listen:
 
 def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
     transports, files = ("udp", "tcp", "tls", "ws", "wss"), ("certificate", "key", "client_ca", "server_ca")
-    section = _section(keys, "sip", (*transports, "keep_alive_seconds", *files))
+    section = _section(keys, "sip", (*transports, "keep_alive_seconds", "websocket_origins", *files))
     default = Sip()
     return Sip(
         udp=_listens(section, "udp", default.udp),
@@ -364,6 +367,7 @@ def _sip(keys: Mapping[str, Node], folder: Path) -> Sip:
         certificates=_certificates(section, folder),
         client_ca=_path(section, "client_ca", folder, "") if "client_ca" in section else None,
         server_ca=_path(section, "server_ca", folder, "") if "server_ca" in section else None,
+        websocket_origins=_origins(section),
     )
 
 
@@ -377,6 +381,20 @@ def _keep_alive_seconds(section: Mapping[str, Node], default: Sip) -> int:
             "too_often", "every telephone behind a NAT would be asked this often", "10 or more; 0 for never"
         )
     return seconds
+
+
+def _origins(section: Mapping[str, Node]) -> tuple[str, ...]:
+    """Of web pages, as a browser says them (RFC 6454 section 6.2): scheme, host and perhaps a port."""
+    if "websocket_origins" not in section:
+        return ()
+    found = []
+    for one in _one_or_more(section["websocket_origins"]):
+        text = one.text().lower()
+        if not _ORIGIN.fullmatch(text):
+            hint = "such as https://www.valmont.example, without a path"
+            one.error("wrong_origin", f'"{text[:60]}" is no origin of a web page', hint)
+        found.append(text)
+    return tuple(found)
 
 
 def _certificates(section: Mapping[str, Node], folder: Path) -> tuple[tuple[Path, Path], ...]:

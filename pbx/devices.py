@@ -145,3 +145,12 @@ def with_directory(plan: Plan, directory: Directory) -> Plan:
         )
         for person in directory.people
     )
+
+
+def is_near(plan: Plan, one: str, other: str) -> bool:
+    """Whether two extensions are the same person's, or of people who share a group: near enough to see whom
+    the other speaks with, and to take what rings there."""
+    if one == other:
+        return True
+    first, second = plan.people.get(one), plan.people.get(other)
+    return first is not None and second is not None and not set(first.groups).isdisjoint(second.groups)

@@ -131,7 +131,8 @@ class DeviceReachable(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeviceUnreachable(Event):
-    """A device can't be reached any more. reason: `signed out`, `expired`, `silent` or `removed`."""
+    """A device can't be reached any more. reason: `signed out`, `expired`, `silent`, `disconnected` or
+    `removed`."""
 
     device: str
     reason: str

@@ -61,7 +61,7 @@ from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
 from sip.core.identifiers import Identifiers
-from sip.core.inspection import ALLOWED, SUPPORTED
+from sip.core.inspection import ALLOWED, SUPPORTED, check_secure
 from sip.core.message import Request
 from sip.core.name_addr import NameAddr
 from sip.core.reason import Reason
@@ -168,6 +168,7 @@ class Exchange:
             clock=clock, is_ours=self._is_ours, settings=defence, kept=kept_bans, events=self.events
         )
         self.driver.admits = self.gate.admits
+        self.driver.knows = self.gate.knows
         self.spending = Spending(clock, kept_spending)
         self.core.stack.on_refusal = self._refused
         self.core.session_changed = self._session_changed
@@ -177,6 +178,7 @@ class Exchange:
         self.conditions = NodeConditions(self, kept_callbacks)
         self.guard = Guard(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)
+        self.driver.on_flow_failed = self.registrations.flow_failed
         self.router = Router(self)
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)
@@ -208,6 +210,8 @@ class Exchange:
 
     def request_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """All that opens something, or stands alone. A RemoteProtocolError raised here is the answer."""
+        if request.uri[:4] != "sip:" and not self.plan.is_emergency(dialled_number(request.uri)):
+            check_secure(request)
         match request.method:
             case "INVITE":
                 if self.draining and not self.plan.is_emergency(dialled_number(request.uri)):

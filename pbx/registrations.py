@@ -17,6 +17,7 @@ from sip.core.inspection import REGISTRAR_EXTENSIONS
 from sip.core.message import Request
 from sip.core.name_addr import NameAddr
 from sip.core.outbound import answer_lines as outbound_lines
+from sip.core.outbound import silence_seconds
 from sip.core.path import answer_line as path_line
 from sip.core.path import path_of
 from sip.core.registrar import Binding, bind, contact_lines
@@ -54,6 +55,8 @@ class Registrations:
         self._expiries: dict[str, Expiry] = {}
         self._keep_alive_seconds = keep_alive_seconds
         self._keep_alives: dict[str, dict[_Way, KeepAlive]] = {}  # by sign-in, of those behind a NAT
+        self._connected: dict[Flow, set[str]] = {}  # whose bindings each open connection carries or carried
+        self._cut_off: set[str] = set()  # whose last connection is gone, until they come back
 
     def register_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Answer a REGISTER. Raises RemoteProtocolError to be answered."""
@@ -71,6 +74,9 @@ class Registrations:
             self._write(device, now)
             if exchange.probes.astray:
                 exchange.probes.registered(device)
+        if self._cut_off and device.sign_in in self._cut_off and self._is_reachable(device):
+            self._cut_off.discard(device.sign_in)
+            exchange.events.publish(DeviceReachable, device.sign_in)
         lines = self._answer_lines(request, device, now)
         exchange.core.stack.respond(transaction, 200, now, headers=lines)
         if len(before) != len(device.bindings):
@@ -79,7 +85,7 @@ class Registrations:
             if not before:
                 exchange.events.publish(DeviceReachable, device.sign_in)
             elif not device.bindings:
-                exchange.events.publish(DeviceUnreachable, device.sign_in, "signed out")
+                self._gone(device.sign_in, "signed out")
 
     def _answer_lines(self, request: Request, device: Device, now: float) -> str:
         """The header lines of the 200 to a REGISTER (RFC 3261 section 10.3 step 8)."""
@@ -91,6 +97,8 @@ class Registrations:
         newest = device.bindings[-1] if device.bindings else None
         if newest is not None and newest.reg_id and newest.call_id == request.call_id and request.flow:
             lines += outbound_lines(request.flow)
+            if not newest.path:  # a proxy keeps its telephones' flows, and ours to it is another matter
+                request.flow.expect_words(silence_seconds(request.flow))
         return f"{lines}{path_line(path_of(request))}Supported: {', '.join(sorted(REGISTRAR_EXTENSIONS))}\r\n"
 
     def expire(self, expiry: Expiry, now: float) -> None:
@@ -106,7 +114,7 @@ class Registrations:
             self._exchange.write(self._record(device, now))
             self._watch(device)
             if not kept:
-                self._exchange.events.publish(DeviceUnreachable, device.sign_in, "expired")
+                self._gone(device.sign_in, "expired")
         else:
             self._watch(device)
 
@@ -126,7 +134,7 @@ class Registrations:
     def forget(self, sign_in: str) -> None:
         """A device is gone from the directory: so are its bindings."""
         self._exchange.write(BindingsRecord(sign_in, []))
-        self._exchange.events.publish(DeviceUnreachable, sign_in, "removed")
+        self._gone(sign_in, "removed")
         expiry = self._expiries.pop(sign_in, None)
         if expiry is not None:
             expiry.deadline = None
@@ -157,6 +165,30 @@ class Registrations:
         else:
             self._exchange.events.publish(DeviceUnreachable, binding.device, "silent")
 
+    def flow_failed(self, flow: Flow) -> None:
+        """A way is gone; where it was a connection, the devices behind it may have no other one."""
+        if flow.open:
+            return
+        for sign_in in self._connected.pop(flow, ()):
+            device = self._exchange.devices.find(sign_in)
+            if device is None or all(binding.flow is not flow for binding in device.bindings):
+                continue
+            self._exchange.probes.lost(flow)
+            if sign_in not in self._cut_off and not self._is_reachable(device):
+                log.info("user=%s disconnected", sign_in)
+                self._gone(sign_in, "disconnected")
+                self._cut_off.add(sign_in)
+
+    def _is_reachable(self, device: Device) -> bool:
+        return any(self.reachable(binding) for binding in device.bindings)
+
+    def _gone(self, sign_in: str, reason: str) -> None:
+        """A device can't be reached any more; what is known already isn't told again."""
+        if sign_in in self._cut_off:
+            self._cut_off.discard(sign_in)
+        else:
+            self._exchange.events.publish(DeviceUnreachable, sign_in, reason)
+
     def unreachable(self) -> int:
         """How many bindings nothing gets through to now."""
         return sum(
@@ -185,6 +217,9 @@ class Registrations:
     def _watch(self, device: Device) -> None:
         """After each change of a device's bindings: wait for the next expiry, ask those behind a NAT."""
         self._keep_alive(device)
+        for binding in device.bindings:
+            if binding.flow.reliable and binding.flow.open:
+                self._connected.setdefault(binding.flow, set()).add(device.sign_in)
         expiry = self._expiries.get(device.sign_in)
         if expiry is None:
             if not device.bindings:

@@ -23,13 +23,14 @@ from pbx import control, media_daemons
 from pbx.conditions import KeptCallbacks
 from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
-from pbx.defence.bans import Kept, KeptBans, KeptError, read_kept, write_kept
+from pbx.defence.bans import KeptBans
 from pbx.defence.spending import KeptSpending
 from pbx.devices import with_directory
 from pbx.events import Events, MediaProcessBack, MediaProcessLost
 from pbx.exchange import Exchange
 from pbx.external import external_of, follow
 from pbx.journal import Journal, recover
+from pbx.kept import Kept, KeptError, read_kept, write_kept
 from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of

@@ -38,6 +38,7 @@ class Tasks:
 
     async def cancel(self) -> None:
         """Cancel what still runs and wait for its end."""
+        await asyncio.sleep(0)  # one that was started just now has its first turn: its `finally` counts
         for task in list(self._tasks):
             task.cancel()
         await self.idle()

@@ -54,6 +54,7 @@ class Transports:
             ca_file=self._settings.sip.server_ca,
             certificate=own.certificates[0] if own is not None and own.certificates else None,
             connections=self._connections,
+            origins=frozenset(self._settings.sip.websocket_origins),
         )
 
     async def start(self) -> None:

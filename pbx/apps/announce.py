@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from media.engine import MediaRefused, MediaUnavailable
 from media.speech import Speech
 from pbx.calls.call import Call
-from pbx.calls.happenings import Played, TimeUp
+from pbx.calls.happenings import Offered, Played, TimeUp
 from sip.core.reason import Reason
 
 LONGEST_SECONDS = 20.0
@@ -44,5 +44,20 @@ async def _speak(call: Call, text: str, language: str) -> None:
         match await call.next_happening(deadline - driver.now):
             case Played() | TimeUp():
                 return
+            case Offered(_, body):
+                await _change(call, body)
             case _:
                 pass
+
+
+async def _change(call: Call, body: bytes) -> None:
+    """The caller changes its media while it listens, by UPDATE or PRACK (RFC 3311, RFC 3262 section 5)."""
+    caller, engine = call.caller, call.engine
+    try:
+        answer = await engine.publish(
+            call.id, caller.name, body, nat=caller.behind_nat, advertise=caller.media_address
+        )
+    except MediaRefused as refused:
+        caller.refuse_offer(refused.status)
+    else:
+        caller.accept_offer(answer)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from media.engine import MediaRefused
 from media.simpler import simpler_offer
 from pbx.calls.app import App
 from pbx.calls.bridge import connect
 from pbx.calls.broker import take_early
 from pbx.calls.call import Call
-from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, Progressed, TimeUp
+from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, PickedUp, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from sip.core.incoming_session import IncomingSession
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
 
@@ -97,13 +99,60 @@ async def _ring(call: Call, extension: str, ways: list[list[Binding]], seconds: 
             ringing.append(await phones.ring(others))
     if not ringing:
         return UNREACHED
-    found = await _first_answer(call, ringing, phones, seconds)
-    if isinstance(found, Vain):
-        return found
-    phones.claim(found.leg)
+    call.open_to_pick_up = True
+    try:
+        found = await _first_answer(call, ringing, phones, seconds)
+    finally:
+        call.open_to_pick_up = False
+    if isinstance(found, PickedUp):
+        answered, body = found.taker, found.offer
+    else:
+        _turn_away_takers(call)
+        if isinstance(found, Vain):
+            return found
+        answered, body = found.leg, found.body
+        phones.claim(answered)
     call.drop(ringing)
-    await connect(call, found.leg, found.body)
+    await connect(call, answered, body)
     raise AssertionError("a connected call ends in LegEnded")
+
+
+def _turn_away_takers(call: Call) -> None:
+    """Who wanted to pick the call up comes too late."""
+    call.drop(
+        [leg for leg in call.legs if leg is not call.caller and isinstance(leg.session, IncomingSession)]
+    )
+
+
+async def _pick_up(call: Call, picked: PickedUp) -> bool:
+    """Answer whoever takes the call from where it rings; False where it can't be, and it rings on.
+
+    Both have offered: each one's offer is the other's answer to ours (RFC 3891 section 3).
+    """
+    taker, caller, engine = picked.taker, call.caller, call.engine
+    if taker.ended_at is not None:
+        call.drop([taker])  # it gave up just now
+        return False
+    try:
+        await _offer(call, caller, taker, call.offer)
+        await _offer(call, taker, caller, picked.offer)
+        answer = await engine.answer(
+            call.id,
+            caller.name,
+            taker.name,
+            call.offer,
+            nat=caller.behind_nat,
+            advertise=taker.media_address,
+        )
+        await _offer(call, caller, taker, call.offer)  # which `connect` has answered
+    except MediaRefused as refused:
+        taker.refuse(refused.status, "no common codec")
+        return False
+    if call.hidden:
+        taker.answer(answer)
+    else:
+        taker.answer(answer, call.from_name, call.from_number)
+    return True
 
 
 class _Phones:
@@ -179,8 +228,16 @@ class _Phones:
             first.name, winner.name = winner.name, first.name
 
 
-async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones, seconds: float) -> Answered | Vain:
-    """The leg that answered, taken out of `ringing`, with its answer; or why none did."""
+async def _offer(call: Call, leg: Leg, to: Leg, offer: bytes) -> None:
+    """Let the engine know what a leg offers another one."""
+    await call.engine.offer(call.id, leg.name, to.name, offer, nat=leg.behind_nat, advertise=to.media_address)
+
+
+async def _first_answer(
+    call: Call, ringing: list[Leg], phones: _Phones, seconds: float
+) -> Answered | PickedUp | Vain:
+    """The leg that answered, taken out of `ringing`, with its answer, or who picked the call up and has our
+    answer; or why none did."""
     told = call.caller.rang
     best = 0
     deadline = call.exchange.driver.now + seconds
@@ -205,6 +262,9 @@ async def _first_answer(call: Call, ringing: list[Leg], phones: _Phones, seconds
                     if not ringing:
                         ringing += await phones.ring_simpler()
                     best = _better(best, status)
+                case PickedUp() as picked:
+                    if await _pick_up(call, picked):
+                        return picked
                 case TimeUp():
                     for leg in ringing:
                         leg.hang_up("no answer")

@@ -134,6 +134,9 @@ class Broker:
         if self._unheard and self._pending is None:
             leg = self._unheard.pop()
             await self._described(leg, leg.remote_sdp, further=1)
+        for leg in (self._one, self._other):
+            if leg.proposal and self._pending is None:
+                await self.propose(leg, leg.proposal)
 
     async def propose(self, leg: Leg, body: bytes) -> None:
         """Offer a leg something that nobody asked for: its sound is elsewhere after a transfer."""

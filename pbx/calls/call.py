@@ -17,7 +17,6 @@ from pbx.events import LegStarted
 from pbx.ongoing import OngoingCall, Outside
 from pbx.records import CallRecord
 from sip.core.dialog_request import Authorize
-from sip.core.errors import SipError
 from sip.core.flow import Flow
 from sip.core.incoming_session import CANCELLED
 from sip.core.multipart import Part
@@ -71,11 +70,13 @@ class Call:
         "facts",
         "from_name",
         "from_number",
+        "hidden",
         "id",
         "kept",
         "legs",
         "max_forwards",
         "offer",
+        "open_to_pick_up",
         "payer",
         "plan",
         "plan_version",
@@ -99,12 +100,14 @@ class Call:
         self.direction = "internal"
         self.from_number = decision.caller_id or ""
         self.from_name = decision.caller_name or ""
+        self.hidden = False  # whether the caller doesn't want to be shown (RFC 3323 section 4.2)
         self.to = ""
         self.cause = ""
         self.offer = offer
         self.max_forwards = max_forwards
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
         self.kept = False  # whether it goes on after a restart
+        self.open_to_pick_up = False  # while an app waits for PickedUp
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -169,7 +172,7 @@ class Call:
             flow,
             leg,
             self.exchange.driver.now,
-            local_address=local_address or self.exchange.address_of(self.from_number, self.from_name),
+            local_address=local_address or self._caller_address(),
             remote_address=remote_address,
             headers=headers,
             body=body,
@@ -196,6 +199,15 @@ class Call:
             return self.from_number, self.from_name
         number, name = self.exchange.identity_of_device(leg.device)
         return number or self.decision.dialled, name
+
+    def hides(self, leg: Leg) -> bool:
+        """Whether nobody of ours is to see who this party is. The call's record tells it all the same."""
+        return self.hidden and leg is self.caller
+
+    def _caller_address(self) -> str:
+        if self.hidden:
+            return self.exchange.address_of("", "")
+        return self.exchange.address_of(self.from_number, self.from_name)
 
     def keep(self) -> None:
         """Write down what another process needs to go on with this call, before what was said leaves."""
@@ -275,11 +287,11 @@ class Call:
 
     def _finish(self) -> None:
         """Hang up what is left, write the record, and then acknowledge the BYE that ended the call."""
-        try:
-            for leg in self.legs:
+        for leg in self.legs:
+            try:
                 leg.hang_up("released", SHUTDOWN if self.cause == "shutdown" else None)
-        except SipError:
-            log.exception("call=%s could not hang up", self.id)
+            except Exception:  # the other legs are hung up all the same
+                log.exception("call=%s leg=%s could not hang up", self.id, leg.name)
         self.exchange.finished(self, self._record())
         for leg in self.legs:
             leg.release()

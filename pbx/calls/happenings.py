@@ -57,6 +57,18 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class PickedUp:
+    """Somebody takes the call at another telephone than the one that rings (RFC 3891 section 3).
+
+    leg: the one that rings; taker: whose INVITE waits for our answer to `offer`.
+    """
+
+    leg: Leg
+    taker: Leg
+    offer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """A party in the call wants to change its media; an empty body asks for our offer."""
 
@@ -158,6 +170,7 @@ Happening = (
     | Answered
     | Acknowledged
     | Failed
+    | PickedUp
     | Offered
     | OfferWithdrawn
     | OfferAnswered

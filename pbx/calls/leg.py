@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from media.declined import declined, renewed
 from pbx.calls.happenings import (
     Acknowledged,
     Answered,
@@ -68,6 +69,7 @@ class Leg:
         "rang",
         "session",
         "started_at",
+        "versions_ahead",
     )
 
     def __init__(self, call: Call, name: str, device: str, flow: Flow, *, behind_nat: bool) -> None:
@@ -84,6 +86,7 @@ class Leg:
         self.cause = ""
         self.codec = ""  # for its record, where its sound ended before the call
         self.proposal = b""  # what it is still to be offered
+        self.versions_ahead = 0  # of its descriptions: how many more it was told than the engine made
 
     # What an app asks
 
@@ -104,12 +107,12 @@ class Leg:
         if self.ended_at is not None:
             return
         incoming = self._incoming
-        if incoming.agreed and body != incoming.local_sdp:
+        if incoming.agreed and self._numbered(body) != incoming.local_sdp:
             self.proposal = body  # its answer came with early media: this one is another
         shown = ""
         if number and self.device not in self.call.plan.trunks:
             shown = f"P-Asserted-Identity: {self.call.exchange.address_of(number, name)}\r\n"
-        incoming.answer(body, self._now, shown)
+        incoming.answer(self._numbered(body), self._now, shown)
         self.answered_at = self.call.exchange.clock()
         self._tell(CallAnswered)
         self._wake()
@@ -118,9 +121,9 @@ class Leg:
         """End the caller's attempt with a final response; nothing once it has ended."""
         if self.ended_at is not None:
             return
-        self._end(cause)
         headers = reason.header if reason is not None else ""
         self._incoming.refuse(status, self._now, reason=phrase, headers=headers)
+        self._end(cause)
         self._wake()
 
     def acknowledge(self, body: bytes) -> None:
@@ -195,8 +198,9 @@ class Leg:
 
     @property
     def remote_tag(self) -> str:
-        """The party's tag."""
-        return self.session.dialog.remote_tag if self.session is not None else ""
+        """The party's tag; while it rings, that of the first of its forks."""
+        session = self.session
+        return (session.dialog.remote_tag or session.ringing_tag) if session is not None else ""
 
     @property
     def stage(self) -> Stage:
@@ -225,21 +229,35 @@ class Leg:
     def offer(self, body: bytes) -> None:
         """Send a re-INVITE. Raises LocalProtocolError unless `may_offer`."""
         assert self.session is not None
-        self.session.offer(body, self._now)
+        self.session.offer(self._numbered(body), self._now)
         self._wake()
 
     def accept_offer(self, body: bytes) -> None:
         """Answer what it offered; nothing once it has ended."""
         if self.session is None:
             return
-        self.session.accept_offer(body, self._now)
+        self.session.accept_offer(self._numbered(body), self._now)
         self._wake()
 
     def refuse_offer(self, status: int) -> None:
-        """Refuse what it offered; nothing once it has ended."""
-        if self.session is None:
+        """Refuse what it offered: what was agreed before holds. Nothing once it has ended.
+
+        What can't be refused is answered by taking none of it; then what held before is offered again, at
+        once or after the answer (RFC 6337 section 2.3).
+        """
+        session = self.session
+        if session is None:
             return
-        self.session.refuse_offer(status, self._now)
+        offer, before = session.must_answer, session.local_sdp
+        if offer and before:
+            session.accept_offer(declined(offer, before), self._now)
+            self.versions_ahead += 2  # of the engine's: one for what was declined, one for what follows
+            if session.may_offer:
+                session.offer(renewed(before, versions=2), self._now)
+            else:
+                self.proposal = self.proposal or before
+        else:
+            session.refuse_offer(status, self._now)
         self._wake()
 
     # What the session tells (sip.core.session.SessionUser)
@@ -378,6 +396,10 @@ class Leg:
             self.codec,
             session.snapshot() if session is not None and confirmed else None,
         )
+
+    def _numbered(self, body: bytes) -> bytes:
+        """A description of the engine's, which doesn't know of the versions that were said without it."""
+        return renewed(body, self.versions_ahead) if self.versions_ahead else body
 
     @property
     def _incoming(self) -> IncomingSession:

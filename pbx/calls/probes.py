@@ -61,13 +61,14 @@ class _Answer:
 class Probes:
     """The questions of one node that aren't answered yet.
 
-    astray: the legs whose connection is gone, until the device makes another one.
+    astray: the legs whose connection is gone, after a restart or by itself, until the device makes another.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._tasks = Tasks()
         self.astray: set[Leg] = set()
+        self._lost: set[Flow] = set()
         self._asked: dict[Leg, _Answer] = {}
 
     def begin(self, leg: Leg) -> None:
@@ -76,8 +77,19 @@ class Probes:
             self.astray.add(leg)
         self._tasks.start(self._ask(leg), f"probe of {leg.call.id} {leg.name}")
 
+    def lost(self, flow: Flow) -> None:
+        """A connection of a device is gone: its calls are reached again when it has made another one."""
+        if not self._lost:
+            asyncio.get_running_loop().call_soon(self._stray)  # a network that fails takes many at once
+        self._lost.add(flow)
+
+    def _stray(self) -> None:
+        self.astray |= {leg for leg in self._exchange.legs() if leg.flow in self._lost}
+        self._lost.clear()
+
     def registered(self, device: Device) -> None:
         """A device has registered: its calls of before are reached the same way from now on."""
+        self.astray = {leg for leg in self.astray if leg.confirmed}
         for leg in self.astray:
             session = leg.session
             if leg.device != device.sign_in or session is None or not leg.confirmed:

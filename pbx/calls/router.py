@@ -29,10 +29,11 @@ from pbx.calls.app import App, ServiceApp
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
-from pbx.calls.happenings import Referred
+from pbx.calls.happenings import PickedUp, Referred
 from pbx.calls.leg import Leg
-from pbx.calls.transfer import check_same_person, holding_channel, keeping_channel, take, transfer
+from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
+from pbx.events import LegStarted
 from pbx.nat import is_behind_nat
 from pbx.trunks.diversions import diversions_said
 from sip.core.errors import RemoteProtocolError
@@ -40,7 +41,7 @@ from sip.core.gruu import instance_called
 from sip.core.identity import asserted_identity
 from sip.core.message import Request
 from sip.core.reason import Reason
-from sip.core.replaces import replaces_of
+from sip.core.replaces import Stage, replaces_of
 from sip.core.transactions.invite_server import InviteServer
 
 if TYPE_CHECKING:
@@ -103,11 +104,14 @@ class Router:
                 spending=exchange.spending,
                 conditions=conditions,
             )
-        replaced = self._replaced(request, device) if trunk is None else None
+        replaced = self._replaced(request, device, dialled) if trunk is None else None
         if request.max_forwards == 0:
             raise RemoteProtocolError(483, "Too Many Hops")
         if request.body and b"m=" not in request.body:
             raise RemoteProtocolError(488, "Not Acceptable Here")
+        if replaced is not None and replaced.stage is Stage.EARLY:
+            self._pick_up(replaced, device, request, transaction)
+            return
         plan = exchange.plan
         decision = route(plan, facts, datetime.fromtimestamp(unix_now, UTC))
         call = Call(exchange, plan, decision, request.body, request.max_forwards - 1)
@@ -115,32 +119,57 @@ class Router:
         behind_nat = is_behind_nat(request, flow.remote[0])
         call.caller = Leg(call, "a", device, flow, behind_nat=behind_nat)
         call.legs.append(call.caller)
+        # What can be refused is refused before: from `accept` on the INVITE is the session's to answer.
+        app = app_of(decision, request if trunk is None else None)
+        if trunk is None and "privacy" in request.headers:
+            call.hidden = wants_privacy(request)
+        if replaced is not None:
+            app = partial(take, replaced=replaced)
         call.caller.session = exchange.core.accept(request, transaction, call.caller)
         log.debug(
             "call=%s leg=a user=%s dialled=%s to=%s", call.id, device, decision.dialled, decision.target
         )
         if trunk is None:
             call.from_number = facts.caller or ""
-            app = app_of(decision, request) if replaced is None else partial(take, replaced=replaced)
             exchange.begin(call, app)
             return
         call.direction = "inbound"
         if isinstance(decision.target, ToTrunks):
             call.from_number = "" if facts.anonymous else caller.number  # the decision shows one of ours
-        exchange.begin(call, holding_channel(call.caller, app_of(decision)))
+        exchange.begin(call, holding_channel(call.caller, app))
 
-    def _replaced(self, request: Request, device: str) -> Leg | None:
-        """The leg whose place an INVITE of a device of ours takes (RFC 3891); an operator's takes none.
+    def _replaced(self, request: Request, device: str, dialled: str) -> Leg | None:
+        """The leg whose place an INVITE of a device of ours takes (RFC 3891); an operator's takes none, and
+        neither does a call for help, which may have proved nothing of who makes it.
 
-        Only a person's own: nobody takes a call from somebody else's hand (RFC 3891 section 4).
+        Nobody takes a call from somebody else's hand (RFC 3891 section 4), but what rings may be picked up.
         """
-        if "replaces" not in request.headers:
+        if "replaces" not in request.headers or self._exchange.plan.is_emergency(dialled):
             return None
         replaces = replaces_of(request)
         assert replaces is not None
         found = self._exchange.leg_of(replaces)
-        check_same_person(self._exchange, device, found)
+        check_may_take(self._exchange, device, found)
         return found
+
+    def _pick_up(self, rings: Leg, device: str, request: Request, transaction: InviteServer) -> None:
+        """Let the call that rings there be answered here: the INVITE becomes a leg of that call.
+
+        Raises RemoteProtocolError where nobody can be picked up any more, or without an offer on both sides.
+        """
+        call = rings.call
+        if not call.open_to_pick_up:
+            raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
+        if not call.offer or not request.body:
+            raise RemoteProtocolError(488, "Not Acceptable Here")  # each of the two needs our answer
+        assert request.flow is not None
+        behind_nat = is_behind_nat(request, request.flow.remote[0])
+        taker = Leg(call, f"b{len(call.legs)}", device, request.flow, behind_nat=behind_nat)
+        taker.session = self._exchange.core.accept(request, transaction, taker)
+        call.legs.append(taker)
+        self._exchange.events.publish(LegStarted, call.id, taker.name, device)
+        log.debug("call=%s leg=%s user=%s picks up %s", call.id, taker.name, device, rings.device)
+        call.post(PickedUp(rings, taker, request.body))
 
     def transfer(self, call: Call, broker: Broker, asked: Referred) -> Awaitable[None]:
         """Do what a party's REFER asks for; see `pbx.calls.transfer.transfer`."""
@@ -221,6 +250,7 @@ class Router:
         onward.caller = waiting = Transferee(onward, "a", stays)
         onward.legs.append(waiting)
         onward.from_number, onward.from_name = call.identity_of(stays)
+        onward.hidden = call.hides(stays)
         onward.payer = payer
         device = exchange.devices.find(payer)
         if device is not None:

@@ -7,6 +7,8 @@
                             is called anew.
     taken (RFC 3891)        INVITE with Replaces: another device of a person takes the place of the one that
                             is in a call.
+    picked up (RFC 3891)    the same for a telephone that rings, by somebody of the same group too: `dial`
+                            stops ringing and connects whoever takes the call.
 
 Replaces is resolved to a leg of ours and never sent out. A blind transfer that fails comes back: to the one
 who transferred while it is still there, else its telephones ring again.
@@ -38,9 +40,10 @@ from pbx.calls.happenings import (
 )
 from pbx.calls.leg import Leg
 from pbx.calls.transferee import Transferee
+from pbx.devices import is_near
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.reason import Reason
-from sip.core.replaces import Replaces
+from sip.core.replaces import Replaces, Stage
 from sip.core.session import NORMAL_CLEARING
 
 if TYPE_CHECKING:
@@ -95,6 +98,16 @@ def check_same_person(exchange: Exchange, device: str, found: Leg) -> None:
     devices = exchange.devices
     one, other = devices.find(device), devices.find(found.device)
     if one is None or other is None or one.extension != other.extension:
+        raise RemoteProtocolError(403, "Forbidden")
+
+
+def check_may_take(exchange: Exchange, device: str, found: Leg) -> None:
+    """Raises RemoteProtocolError (403) unless a device may have the call of this leg: what rings is for the
+    person and the groups that see it on their lamps, a conversation for the person alone."""
+    one, other = exchange.devices.find(device), exchange.devices.find(found.device)
+    if found.stage is not Stage.EARLY or one is None or other is None:
+        check_same_person(exchange, device, found)
+    elif not is_near(exchange.plan, one.extension, other.extension):
         raise RemoteProtocolError(403, "Forbidden")
 
 
@@ -168,6 +181,7 @@ async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoR
     assert wanted is not None
     onward = Call(call.exchange, call.exchange.plan, other_call.decision, stays.remote_sdp)
     onward.from_number, onward.from_name = call.identity_of(stays)
+    onward.hidden = call.hides(stays)
     onward.payer = referrer.device
     onward.to, name = other_call.identity_of(wanted)
     for leg, of_call in ((stays, call), (wanted, other_call)):
@@ -178,8 +192,10 @@ async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoR
     asked.progress.notify(200, call.exchange.driver.now)
     onward.caller.take_over()
     called.take_over()
-    called.show(onward.from_name, onward.from_number)
-    onward.caller.show(name, onward.to)
+    if not onward.hidden:
+        called.show(onward.from_name, onward.from_number)
+    if not other_call.hides(wanted):
+        onward.caller.show(name, onward.to)
     app = keeping_channel(onward.caller, keeping_channel(called, partial(_talk, called=called)))
     onward.exchange.begin(onward, app)
     other_call.cause = "transferred"
@@ -217,6 +233,7 @@ async def take(call: Call, replaced: Leg) -> None:
     called = Transferee(call, "b1", stays)
     called_number, name = former.identity_of(stays)
     call.to = called_number
+    call.hidden = call.hidden or former.hides(replaced)
     told = await call.engine.offer(
         call.id,
         caller.name,
@@ -244,8 +261,9 @@ async def take(call: Call, replaced: Leg) -> None:
     call.keep()
     broker = Broker(call, caller, called)
     await broker.propose(called, told)
-    number, name = call.exchange.identity_of_device(caller.device)
-    called.show(name, number)
+    if not former.hides(replaced):
+        number, name = call.exchange.identity_of_device(caller.device)
+        called.show(name, number)
     await keeping_channel(called, partial(talk, broker=broker))(call)
 
 

@@ -136,6 +136,10 @@ class Gate:
         heard[source] = count
         return count <= self._most_messages or self._admits_more(host, source, now)
 
+    def knows(self, host: str) -> bool:
+        """Whether a source is ours or familiar: its messages are read before those of strangers."""
+        return (source_of(host) if ":" in host else host) in self._familiar or self._of_ours(host)
+
     def _admits_more(self, host: str, source: str, now: float) -> bool:
         """Whether a source that is banned, or has sent a second's share, is heard all the same."""
         ours = self._of_ours(host)

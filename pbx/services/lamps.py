@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from pbx.devices import is_near
 from pbx.events import LEG_CHANGES, LegChanged, Subscription
 from pbx.services.addressee import addressee
 from sip.core import dialog_info
@@ -70,10 +71,7 @@ class Lamps:
         exchange = self._exchange
         person = addressee(exchange, request.uri)
         watcher = exchange.devices.find(subscriber)
-        own = exchange.plan.people.get(watcher.extension) if watcher is not None else None
-        whole = own is not None and (
-            own.extension == person.extension or not set(own.groups).isdisjoint(person.groups)
-        )
+        whole = watcher is not None and is_near(exchange.plan, watcher.extension, person.extension)
         entity = f"sip:{person.extension}@{exchange.domain}"
         lamp = Lamp(self, person.extension, entity, whole, changed)
         if person.extension not in self._lamps:
@@ -127,17 +125,17 @@ class Lamps:
             if not whole or leg.session is None:
                 yield WatchedDialog(name, state, initiator)
                 continue
-            number = (call.to or call.decision.dialled) if initiator else call.from_number
-            dialog = leg.session.dialog
+            hidden = not initiator and call.hidden
+            number = (call.to or call.decision.dialled) if initiator else "" if hidden else call.from_number
             yield WatchedDialog(
                 name,
                 state,
                 initiator,
                 f"sip:{number}@{self._exchange.domain}" if number else "",
-                "" if initiator else call.from_name,
-                dialog.call_id,
-                dialog.remote_tag,  # RFC 4235 section 4.1: as the watched telephone sees it
-                dialog.local_tag,
+                "" if initiator or hidden else call.from_name,
+                leg.call_id,
+                leg.remote_tag,  # RFC 4235 section 4.1: as the watched telephone sees it
+                leg.local_tag,
             )
 
     def _add(self, leg: Leg, extension: str) -> None:

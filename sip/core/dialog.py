@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import replace
 
@@ -16,7 +17,8 @@ _TAG = re.compile(r";\s*tag\s*=[^;]*", re.IGNORECASE)
 _PRIVATE = re.compile(
     r"10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\."
 )
-_ADDRESS = re.compile(r"[0-9.]+\Z|\[[0-9a-f:.]+\]\Z")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}\Z")
 
 
 class Dialog:
@@ -195,6 +197,18 @@ def request_source(request: Request) -> str:
     return request.flow.remote[0] if request.flow is not None else ""
 
 
+def _is_literal(host: str) -> bool:
+    """Whether a URI's host is an address. `10.0.0.` or `999.1.1.1` isn't: a socket would look it up as a
+    name, and all calls would wait for the answer."""
+    if host[0] != "[":
+        return _IPV4.match(host) is not None
+    try:
+        ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True
+
+
 def _toward(flow: Flow, target: str) -> Flow:
     """The flow to a target URI that is a literal address of the flow's own family; else the flow itself.
 
@@ -203,7 +217,9 @@ def _toward(flow: Flow, target: str) -> Flow:
     if flow.reliable:
         return flow
     uri = SipUri.parse(target)
-    if not _ADDRESS.match(uri.host) or ("[" in uri.host) != (":" in flow.local[0]):
+    if uri.scheme == "sips":
+        return flow  # RFC 5630 section 3.1: it stands for TLS, which isn't had by another datagram
+    if not _is_literal(uri.host) or ("[" in uri.host) != (":" in flow.local[0]):
         return flow
     if "gr" in uri.parameters:
         return flow  # RFC 5627 section 3.1: it names the phone, and the address in it is ours

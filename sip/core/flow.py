@@ -43,6 +43,10 @@ class Flow:
         """The address that our socket is bound to."""
         return self.local
 
+    def expect_words(self, seconds: float) -> None:
+        """The peer has promised to say something at least this often (RFC 5626 section 4.4): a connection on
+        which nothing comes for longer is closed. Nothing over datagrams."""
+
     def toward(self, remote: tuple[str, int]) -> Flow:
         """The flow of the same local address to another remote one (a datagram transport's; 18.2.2)."""
         return Flow(self.transport, self.local, remote)

@@ -15,6 +15,12 @@ KNOWN = frozenset(
 )  # those that some RFC defines
 REGISTRAR_EXTENSIONS = frozenset({"gruu", "outbound", "path"})  # RFC 5627, RFC 5626, RFC 3327
 _BODIES = ("application/sdp",)
+_SECURE = frozenset({"TLS", "WSS"})
+# Not 416: that would say that the scheme isn't known, and a client might ask again without it. RFC 5630
+# section 5.3 has this answer for who can't be asked for securely; the warn-agent is a pseudonym (20.43).
+NOT_SECURE = RemoteProtocolError(
+    480, "Temporarily Unavailable", (("Warning", '380 beffroi "SIPS Not Allowed"'),)
+)
 
 
 def inspect(
@@ -43,6 +49,15 @@ def inspect(
         accepted = [value.partition(";")[0].strip().lower() for value in request.values("accept")]
         if accepted and not {"application/sdp", "application/*", "*/*"} & set(accepted):
             raise RemoteProtocolError(406, "Not Acceptable", (("Accept", ", ".join(_BODIES)),))
+
+
+def check_secure(request: Request) -> None:
+    """Refuse a request for a SIPS URI that came over anything but TLS: who asks was promised TLS on each hop.
+
+    Raises RemoteProtocolError 480. RFC 3261 section 26.2.2, RFC 5630 section 3.1.
+    """
+    if request.uri[:5].lower() == "sips:" and (request.flow is None or request.flow.transport not in _SECURE):
+        raise NOT_SECURE
 
 
 def _inspect_address_of_record(register: Request) -> None:

@@ -19,6 +19,7 @@ MAX_FLOWS_OF_ONE_INSTANCE = 4
 # How often a phone shows that it is there (section 4.4): a NAT forgets UDP after 30 s, streams later.
 FLOW_TIMER_SECONDS_DATAGRAM = 25
 FLOW_TIMER_SECONDS_STREAM = 120
+GRACE_SECONDS = 30  # section 5.4: a little more than the Flow-Timer, before a flow counts as failed
 
 _INSTANCE = re.compile(r"<([!#-;=?-\[\]-~]{1,200})>\Z")  # no quote and no backslash: it is written as it is
 _REG_ID = re.compile(r"[1-9][0-9]{0,9}\Z")
@@ -64,6 +65,13 @@ def first_hop_agrees(register: Request) -> bool:
         if not path or "ob" not in NameAddr.parse(path[-1]).sip_uri.parameters:
             raise RemoteProtocolError(439, "First Hop Lacks Outbound Support")
     return True
+
+
+def silence_seconds(flow: Flow) -> float:
+    """How long the phone of a kept flow may say nothing before the flow has failed (RFC 5626 section 5.4)."""
+    return float(
+        (FLOW_TIMER_SECONDS_STREAM if flow.reliable else FLOW_TIMER_SECONDS_DATAGRAM) + GRACE_SECONDS
+    )
 
 
 def answer_lines(flow: Flow) -> str:

@@ -126,6 +126,11 @@ class OutgoingSession(Session):
             return heard.to.tag
         return self.dialog.remote_tag
 
+    @property
+    def ringing_tag(self) -> str:
+        """The tag of the fork that rang first; empty before any (12.1.2: it has an early dialog)."""
+        return next(iter(self._rang or ()), "")
+
     def cancel(self, now: float, reason: Reason | None = None, headers: str = "") -> None:
         """Give up before the answer (9.1): CANCEL leaves as soon as a provisional response has come.
 

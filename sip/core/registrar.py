@@ -63,7 +63,8 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
     now: seconds of the clock of `expires_at`; what has expired by then is left out.
     Raises RemoteProtocolError: 400 for a malformed Contact or `*` with anything beside it (step 6), 423 with
     Min-Expires for too short a time (step 7), 500 for a stale CSeq, 403 for more than MAX_BINDINGS devices,
-    439 where the flow that a phone numbers isn't kept for it. What changed last stands last.
+    439 where the flow that a phone numbers isn't kept for it, 400 for a SIPS Contact without TLS. What
+    changed last stands last.
     RFC 3261 section 10.3 steps 6 to 8; flows: RFC 5626 section 6.
     """
     current = tuple(binding for binding in bindings if binding.expires_at > now)
@@ -86,6 +87,8 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
     for contact in contacts:
         seconds = _expires(contact, default)
         uri = SipUri.parse(contact.uri)
+        if uri.scheme == "sips" and flow.transport not in {"TLS", "WSS"} and not path:
+            raise RemoteProtocolError(400, "A SIPS Contact Needs TLS")  # RFC 5630 section 3.1
         if "gr" in uri.parameters:
             refuse_gruu(uri, register.to.sip_uri)
         instance, reg_id = "", 0

@@ -188,7 +188,10 @@ class Session:
         self.authorize = authorize
         self.state = SessionState.BEGINNING
         self.exchange = OfferAnswer()
-        self.contact = contact_uri(dialog.flow, dialog.remote_target)
+        routes = dialog.route_set
+        # 8.1.1.8, 12.1.1: secure where the target is, or the first proxy on the way there
+        first_hop = routes[0].partition("<")[2] if routes else ""
+        self.contact = contact_uri(dialog.flow, first_hop if _is_secure(first_hop) else dialog.remote_target)
         self.deadline: float | None = None
         self.armed: float | None = None
         self.local_sdp = b""
@@ -232,6 +235,11 @@ class Session:
     def fork(self) -> str:
         """The peer's tag: which of the forks of our INVITE speaks or answered; empty before any."""
         return self.dialog.remote_tag
+
+    @property
+    def ringing_tag(self) -> str:
+        """The peer's tag in the early dialog that rings; empty where none does."""
+        return ""
 
     # From the owner
 
@@ -345,6 +353,13 @@ class Session:
         if invite is not None:
             self.exchange.withdraw()
             self._core.stack.respond(invite, status, now, reason=reason, headers=headers)
+
+    @property
+    def must_answer(self) -> bytes:
+        """The offer that can't be refused: that of a PRACK, whose 2xx must carry the answer (RFC 3262 section
+        5); empty where none is under way."""
+        asked = self._offering.request if self._offering is not None else None
+        return asked.body if asked is not None and asked.method == "PRACK" else b""
 
     def send_request(
         self,
@@ -680,7 +695,7 @@ class Session:
 
     def _accept(self, body: bytes, now: float, headers: str = "") -> None:
         """Answer the INVITE under way with 200, and send it again until its ACK comes."""
-        invite, self._invite = self._invite, None
+        invite = self._invite
         assert invite is not None
         request = invite.request
         assert request is not None
@@ -697,6 +712,7 @@ class Session:
             headers=f"Contact: <{self.contact}>\r\n{self._core.capabilities}{headers}",
             body=body,
         )
+        self._invite = None  # not before: until then it is the session's to answer, whatever happens
         self._answer = (invite.flow, data)  # 18.2.2: every copy goes where the first went
         self._interval = T1
         self._stop_at = now + 64 * T1
@@ -924,6 +940,10 @@ _TRANSPORT_PARAMETERS = {"UDP": "", "TCP": ";transport=tcp", "TLS": ";transport=
 def contact_uri(flow: Flow, peer_uri: str = "") -> str:
     """Our own Contact on a flow; a SIPS URI where `peer_uri` is one and the flow is TLS (8.1.1.8, 12.1.1)."""
     transport = _TRANSPORT_PARAMETERS.get(flow.transport, ";transport=ws")
-    if peer_uri[:5].lower() == "sips:" and flow.transport in {"TLS", "WSS"}:
+    if _is_secure(peer_uri) and flow.transport in {"TLS", "WSS"}:
         return f"sips:{host_port(flow.local)}{'' if flow.transport == 'TLS' else transport}"
     return f"sip:{host_port(flow.local)}{transport}"
+
+
+def _is_secure(uri: str) -> bool:
+    return uri[:5].lower() == "sips:"

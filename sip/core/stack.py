@@ -123,20 +123,10 @@ class Stack:
             transaction = NonInviteServer(key, request, flow, self.outbox)
         self._servers[key] = transaction
         try:
-            self.user.request_received(request, transaction, now)
-        except RemoteProtocolError as error:
-            self.counts["refused"] += 1
-            log.info("%s from %s refused: %s", method, request.flow, error)
-            if request.flow is not None:
-                self.on_refusal(request.flow, error, now)
-            if transaction.request is None:
-                return  # it has its final response already
-            reason = "" if isinstance(error, ParseError) else error.reason
-            lines = "".join(f"{name}: {value}\r\n" for name, value in error.headers)
-            if request.to.tag or "authorization" in request.headers:
-                self.respond(transaction, error.status, now, reason=reason, headers=lines)
-            else:
-                self.answer_stranger(transaction, error.status, reason=reason, headers=lines)
+            try:
+                self.user.request_received(request, transaction, now)
+            except RemoteProtocolError as error:
+                self._refuse_served(request, transaction, error, now)
         except Exception:
             # A defect of ours is the owner's to log; a request that nobody answers would be kept for ever.
             if transaction.request is not None:
@@ -144,6 +134,23 @@ class Stack:
             raise
         finally:
             self.timers.arm(transaction)
+
+    def _refuse_served(
+        self, request: Request, transaction: ServerTransaction, error: RemoteProtocolError, now: float
+    ) -> None:
+        """Answer a request with what its user raised."""
+        self.counts["refused"] += 1
+        log.info("%s from %s refused: %s", request.method, request.flow, error)
+        if request.flow is not None:
+            self.on_refusal(request.flow, error, now)
+        if transaction.request is None:
+            return  # it has its final response already
+        reason = "" if isinstance(error, ParseError) else error.reason
+        lines = "".join(f"{name}: {value}\r\n" for name, value in error.headers)
+        if request.to.tag or "authorization" in request.headers:
+            self.respond(transaction, error.status, now, reason=reason, headers=lines)
+        else:
+            self.answer_stranger(transaction, error.status, reason=reason, headers=lines)
 
     def _receive_ack(self, request: Request, transaction: ServerTransaction | None, now: float) -> None:
         if isinstance(transaction, InviteServer) and transaction.state is not InviteServerState.ACCEPTED:
@@ -312,11 +319,18 @@ class Stack:
     def fire(self, now: float) -> None:
         """Let what is due at `now` happen."""
         while (timed := self.timers.due(now)) is not None:
-            timed.fire(now)
-            if isinstance(timed, _MACHINES):
-                self._settle(timed)
-            else:
-                self.timers.arm(timed)
+            try:
+                timed.fire(now)
+            except Exception:
+                # A defect of ours is the owner's to log, once: it isn't tried again and again.
+                if timed.deadline is not None and timed.deadline <= now:
+                    timed.deadline = None
+                raise
+            finally:
+                if isinstance(timed, _MACHINES):
+                    self._settle(timed)
+                else:
+                    self.timers.arm(timed)
 
     def _settle(self, transaction: ServerTransaction | ClientTransaction) -> None:
         """After an event: arm the machine's timer, or forget the machine when it is over."""
@@ -331,6 +345,10 @@ class Stack:
         self._servers.pop(transaction.key, None)
         if isinstance(transaction, InviteServer) and transaction.merged is not None:
             self._merged.pop(transaction.merged, None)
+
+    def unanswered(self) -> list[bytes]:
+        """The requests that have no final response yet, for whoever looks for what was forgotten."""
+        return [served.request.serialise() for served in self._servers.values() if served.request is not None]
 
     def inventory(self) -> dict[str, int]:
         """What is alive: all zero at rest."""

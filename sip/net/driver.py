@@ -30,6 +30,14 @@ def _everybody(host: str, now: float) -> bool:
     return True
 
 
+def _nobody_waits(host: str) -> bool:
+    return True
+
+
+def _nobody_to_tell(flow: Flow) -> None:
+    pass
+
+
 class Driver:
     """The shell of one core. Its methods are called from the loop's own thread only.
 
@@ -48,6 +56,9 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._before_sending = before_sending
         self.admits: Callable[[str, float], bool] = _everybody  # whose messages are read at all, by address
+        # Whose datagrams are read before those of others when there are too many at once, by address.
+        self.knows: Callable[[str], bool] = _nobody_waits
+        self.on_flow_failed: Callable[[Flow], None] = _nobody_to_tell
         self._flush_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
@@ -58,9 +69,9 @@ class Driver:
         """The loop's clock, in seconds."""
         return self._loop.time()
 
-    def receive(self, data: bytes, flow: Flow, now: float) -> None:
-        """One message; the caller ends its batch with `flush`."""
-        if not self.admits(flow.remote[0], now):
+    def receive(self, data: bytes, flow: Flow, now: float, admitted: bool = False) -> None:
+        """One message; the caller ends its batch with `flush`. admitted: it asked `admits` itself."""
+        if not admitted and not self.admits(flow.remote[0], now):
             return
         if trace.isEnabledFor(logging.DEBUG):
             trace.debug("%s received\n%s", flow, data.decode("utf-8", "replace"))
@@ -107,6 +118,7 @@ class Driver:
     def flow_failed(self, flow: Flow) -> None:
         """A flow broke: whoever waits for an answer over it is told."""
         self._stack.flow_failed(flow, self._loop.time())
+        self.on_flow_failed(flow)
         self.wake()
 
     def _arm(self) -> None:

@@ -15,6 +15,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from sip.core.errors import ParseError
@@ -97,6 +98,11 @@ class StreamFlow(Flow):
             self._unsent.append(data)
             connection.begin()
 
+    def expect_words(self, seconds: float) -> None:
+        """See Flow."""
+        if self._connection is not None:
+            self._connection.expect_words(seconds)
+
     def toward(self, remote: tuple[str, int]) -> Flow:
         """A connection leads to one peer only: itself."""
         return self
@@ -153,7 +159,8 @@ class StreamTransport:
     transport: "TCP", "TLS", "WS" or "WSS" as in Via. server: our certificates, where peers connect by TLS; to
     be replaced at any time. family: where nothing listens.
     ca_file: who vouches for servers, None for the system's authorities.
-    certificate: what we show to a server that asks.
+    certificate: what we show to a server that asks. origins: of pages that may open a WebSocket besides those
+    of its own host (RFC 6455 section 10.2).
     """
 
     def __init__(
@@ -167,6 +174,7 @@ class StreamTransport:
         certificate: Certificate | None = None,
         connections: Connections | None = None,
         family: socket.AddressFamily = socket.AF_INET,
+        origins: frozenset[str] = frozenset(),
     ) -> None:
         self.driver = driver
         self.transport = transport
@@ -185,7 +193,7 @@ class StreamTransport:
         if transport in {"WS", "WSS"}:
             from sip.net.websocket import WebSocketFraming  # 5 MB that a node without browsers does without
 
-            self.framing = WebSocketFraming
+            self.framing = partial(WebSocketFraming, origins)
         self._server: asyncio.Server | None = None
         self._open: set[Connection] = set()
         self._by_remote: dict[tuple[tuple[str, int], PeerIdentity | None], Connection] = {}
@@ -344,6 +352,7 @@ class Connection(asyncio.Protocol):
         "_begun",
         "_framing",
         "_heard_at",
+        "_idle_seconds",
         "_loop",
         "_message_since",
         "_opened_at",
@@ -380,6 +389,7 @@ class Connection(asyncio.Protocol):
         self._begun = False
         self._opened_at = 0.0
         self._heard_at = 0.0
+        self._idle_seconds = IDLE_SECONDS
         self._pinged_at = 0.0
         self._message_since: float | None = None
         self._unread_since: float | None = None
@@ -392,6 +402,12 @@ class Connection(asyncio.Protocol):
         if self.ours and not self._begun:
             self._begun = True
             self.owner.begin(self)
+
+    def expect_words(self, seconds: float) -> None:
+        """Close it when nothing comes for longer than this."""
+        if seconds != self._idle_seconds:
+            self._idle_seconds = seconds
+            self._look_again(seconds)
 
     def send(self, data: bytes) -> None:
         """Send one message. Raises OSError when the peer doesn't read."""
@@ -523,7 +539,7 @@ class Connection(asyncio.Protocol):
             ("silent from the start", self._opened_at if waiting else None, first),
             ("slow message", self._message_since, WHOLE_MESSAGE_SECONDS),
             ("the peer doesn't read", self._unread_since, UNREAD_SECONDS),
-            ("silent", self._heard_at, IDLE_SECONDS),
+            ("silent", self._heard_at, self._idle_seconds),
         )
         for why, since, seconds in bounds:
             if since is not None and now - since >= seconds:

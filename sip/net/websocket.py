@@ -1,11 +1,17 @@
 """SIP over WebSocket (RFC 7118, RFC 6455): one SIP message in each WebSocket message.
 
 Without input or output. `websockets` follows the protocol; here is what SIP asks of it, and its bounds.
+
+A browser says in Origin which page opens the WebSocket: a page of anybody's may try, from within the network
+that its reader is on (RFC 6455 section 10.2). Pages of the host that the WebSocket is on may, and those that
+are configured. Who says no Origin is no browser: it proves who it is by digest, as over any other transport.
 """
 
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
@@ -27,11 +33,15 @@ INVALID_TEXT = 1007
 
 
 class WebSocketFraming:
-    """A server's end of one WebSocket. ended: nothing more comes, close when what is to send is sent."""
+    """A server's end of one WebSocket. ended: nothing more comes, close when what is to send is sent.
 
-    __slots__ = ("_message", "_protocol", "_shaken_bytes", "_text", "ended")
+    origins: of pages that may open it besides those of its own host, as `https://www.valmont.example`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_message", "_origins", "_protocol", "_shaken_bytes", "_text", "ended")
+
+    def __init__(self, origins: frozenset[str] = frozenset()) -> None:
+        self._origins = origins
         self._protocol = ServerProtocol(
             subprotocols=[Subprotocol("sip")],  # RFC 7118 section 4: no other, and not none
             max_size=MAX_MESSAGE_BYTES,
@@ -62,7 +72,11 @@ class WebSocketFraming:
         frames: list[bytes | KeepAlive] = []
         for event in protocol.events_received():
             if isinstance(event, Request):
-                response = protocol.accept(event)
+                if _may_open(event, self._origins):
+                    response = protocol.accept(event)
+                else:
+                    # RFC 6455 section 4.2.2 step 4: an origin that isn't acceptable gets 403.
+                    response = protocol.reject(HTTPStatus.FORBIDDEN, "This page may not call here.\n")
                 if response.status_code != 101:
                     log.info("WebSocket handshake refused with %d", response.status_code)
                 protocol.send_response(response)
@@ -126,3 +140,20 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _may_open(handshake: Request, origins: frozenset[str]) -> bool:
+    """Whether the page that asks for a WebSocket may have it; a client without a page may."""
+    said = handshake.headers.get_all("Origin")
+    if not said:
+        return True
+    origin = said[0].lower()
+    if len(said) > 1 or origin in origins:
+        return len(said) == 1
+    hosts = handshake.headers.get_all("Host")
+    try:
+        page, own = urlsplit(origin), urlsplit(f"//{hosts[0].lower() if hosts else ''}")
+    except ValueError:
+        return False
+    # Of the same host; its port may be another one: the pages are on the web server's.
+    return page.scheme in {"http", "https"} and page.hostname is not None and page.hostname == own.hostname

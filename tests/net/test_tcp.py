@@ -305,3 +305,37 @@ async def test_a_transport_that_stops_closes_what_nobody_reads(monkeypatch: pyte
         flow.send(b"x" * (8 << 20))
         await transport.close()
         assert len(transport.connections) == 0
+
+
+async def test_a_peer_that_promised_to_speak_and_falls_silent_is_closed_and_told_of():
+    """RFC 5626 section 5.4: the flow has failed."""
+    async with listening() as (transport, application, address), connected(address) as (reader, writer):
+        failed: list[Flow] = []
+        transport.driver.on_flow_failed = failed.append
+        writer.write(options(1))
+        await answer(reader)
+        (flow,) = application.flows
+        flow.expect_words(0.05)
+        assert await closed(reader)
+        assert failed == [flow]
+        assert not flow.open
+        flow.expect_words(10)  # nothing is left that could be closed
+
+
+async def test_a_peer_that_keeps_its_promise_stays():
+    """RFC 5626 section 4.4.1: CRLF is enough."""
+    async with listening() as (_, application, address), connected(address) as (reader, writer):
+        writer.write(options(1))
+        await answer(reader)
+        (flow,) = application.flows
+        flow.expect_words(0.5)
+        for _ in range(4):
+            writer.write(b"\r\n\r\n")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                assert await reader.readexactly(2) == b"\r\n"
+            await asyncio.sleep(0.01)
+        assert flow.open
+
+
+def test_a_datagram_flow_makes_no_promise():
+    Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5060)).expect_words(1.0)

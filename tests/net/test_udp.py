@@ -15,7 +15,7 @@ from sip.core.message import Request
 from sip.core.stack import ServerTransaction
 from sip.core.ua_core import UserAgentCore
 from sip.net.driver import Driver
-from sip.net.udp import BATCH_DATAGRAMS, UdpTransport
+from sip.net.udp import BATCH_DATAGRAMS, STRANGERS_DATAGRAMS, UdpTransport
 
 PATIENCE_SECONDS = 5.0
 
@@ -138,3 +138,71 @@ async def test_a_datagram_that_cannot_be_sent_is_logged_and_stops_nothing():
         assert application.core.stack.counts["not sent"] == 1
         phone.sendto(options(5060, 1), transport.local)
         assert (await receive(phone)).startswith(b"SIP/2.0 200 ")
+
+
+KNOWN = "127.0.0.1"
+
+
+def read_order(strangers: int) -> tuple[list[str], list[int]]:
+    """Whose datagrams were understood, in order, and how many in each turn, where one of somebody known lies
+    in the socket behind so many of strangers."""
+
+    async def run() -> tuple[list[str], list[int]]:
+        with listening() as (transport, application, driver), peer() as phone, peer("127.0.0.2") as stranger:
+            driver.knows = lambda host: host == KNOWN
+            for number in range(strangers):
+                stranger.sendto(options(1, number, "127.0.0.2"), transport.local)
+            phone.sendto(options(1, 99_999), transport.local)
+            turns: list[int] = []
+            while len(application.flows) <= strangers:
+                before = len(application.flows)
+                await asyncio.sleep(0)
+                if len(application.flows) > before:
+                    turns.append(len(application.flows) - before)
+            return [flow.remote[0] for flow in application.flows], turns
+
+    return asyncio.run(run())
+
+
+def test_a_telephone_that_is_known_is_read_before_the_strangers_of_a_flood() -> None:
+    order, _ = read_order(200)
+    assert order.index(KNOWN) == BATCH_DATAGRAMS  # the first turn didn't know yet
+    assert len(order) == 201
+
+
+def test_in_a_flood_a_turn_is_short_and_nobody_is_forgotten() -> None:
+    _, turns = read_order(200)
+    assert turns[0] == BATCH_DATAGRAMS
+    assert max(turns[1:]) <= STRANGERS_DATAGRAMS + 1
+    assert sum(turns) == 201
+
+
+def test_without_a_flood_datagrams_are_read_as_they_come() -> None:
+    order, _ = read_order(BATCH_DATAGRAMS - 1)
+    assert order.index(KNOWN) == BATCH_DATAGRAMS - 1
+
+
+async def test_who_isnt_admitted_doesnt_wait_either():
+    with listening() as (transport, application, driver), peer() as phone, peer("127.0.0.2") as stranger:
+        asked: list[str] = []
+
+        def admits(host: str, now: float) -> bool:
+            asked.append(host)
+            return host == KNOWN
+
+        driver.admits, driver.knows = admits, lambda host: host == KNOWN
+        for number in range(100):
+            stranger.sendto(options(1, number, "127.0.0.2"), transport.local)
+        phone.sendto(options(1, 99_999), transport.local)
+        await receive_nothing_more(application, 1)
+    assert [flow.remote[0] for flow in application.flows] == [KNOWN]
+    assert len(asked) == 101  # each once
+
+
+async def receive_nothing_more(application: Answering, count: int) -> None:
+    """Until so many are understood, and a little longer."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(application.flows) < count:  # noqa: ASYNC110 (each turn of the loop counts here)
+            await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)

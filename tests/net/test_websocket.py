@@ -145,6 +145,78 @@ async def test_a_handshake_without_the_sip_protocol_is_refused(protocol: str):
         assert not application.flows
 
 
+PORTAL = frozenset({"https://portal.valmont.example:8443"})
+
+
+def admitted(*origins: str, host: str = "pbx.valmont.example") -> bool:
+    """Whether a page of these origins may open a WebSocket, on a node that knows the portal."""
+    framing = WebSocketFraming(PORTAL)
+    said = "".join(f"Origin: {origin}\r\n" for origin in origins)
+    framing.feed(opening(more=said).replace(b"Host: pbx.valmont.example", f"Host: {host}".encode()))
+    answer = framing.to_send()
+    assert answer.startswith((b"HTTP/1.1 101 ", b"HTTP/1.1 403 ", b"HTTP/1.1 400 ")), answer
+    return answer.startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://pbx.valmont.example",
+        "http://pbx.valmont.example:8080",  # the web server's port
+        "https://PBX.Valmont.example",
+        "https://portal.valmont.example:8443",
+    ],
+)
+def test_a_page_of_the_same_host_or_a_configured_origin_may_call(origin: str):
+    """RFC 6455 section 10.2."""
+    assert admitted(origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://elsewhere.example",
+        "https://portal.valmont.example",
+        "https://pbx.valmont.example.elsewhere.example",
+        "null",
+        "file://",
+        "https://[",
+        "https://",
+        "ftp://pbx.valmont.example",
+    ],
+)
+def test_a_page_of_anybody_elses_is_refused(origin: str):
+    """RFC 6455 section 4.2.2 step 4."""
+    assert not admitted(origin)
+
+
+def test_a_page_on_an_address_may_call_the_same_address():
+    """RFC 6455 section 10.2."""
+    assert admitted("http://[2001:db8::1]:8080", host="[2001:db8::1]:5062")
+    assert not admitted("http://[2001:db8::2]:8080", host="[2001:db8::1]:5062")
+    assert not admitted("http://[2001:db8::2]:8080", host="[2001:db8::1")
+
+
+def test_a_client_that_is_no_browser_says_no_origin():
+    """RFC 6455 section 10.2: digest says who it is."""
+    assert admitted()
+
+
+def test_two_origins_are_none():
+    """RFC 6454 section 7.3."""
+    assert not admitted("https://pbx.valmont.example", "https://pbx.valmont.example")
+
+
+async def test_a_page_that_is_refused_gets_403_and_its_messages_are_not_read():
+    """RFC 6455 section 4.2.2."""
+    async with listening() as (_, application, address), connected(address) as (reader, writer):
+        writer.write(opening(more="Origin: https://elsewhere.example\r\n") + frame(TEXT, over_ws(1)))
+        assert (await Browser(reader, writer).response()).startswith(b"HTTP/1.1 403 ")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await reader.read()
+        assert not application.flows
+
+
 async def test_a_browser_that_comes_for_a_page_is_refused():
     async with listening() as (_, _, address), connected(address) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: pbx\r\n\r\n")

@@ -269,3 +269,18 @@ def test_telephones_that_could_not_be_heard_are_told(text, deaf):
 )
 def test_telephones_that_are_heard_are_not_worth_a_word(text):
     assert parse_configuration(text, HERE).notes == ()
+
+
+def test_pages_that_may_open_a_websocket_are_named_by_origin():
+    """RFC 6454 section 6.2."""
+    one = parse_configuration("sip: {websocket_origins: https://WWW.valmont.example}", HERE)
+    assert one.sip.websocket_origins == ("https://www.valmont.example",)
+    two = parse_configuration('sip: {websocket_origins: ["http://a:8080", "https://[2001:db8::1]"]}', HERE)
+    assert two.sip.websocket_origins == ("http://a:8080", "https://[2001:db8::1]")
+
+
+@pytest.mark.parametrize("origin", ["www.valmont.example", "https://www.valmont.example/", "*", "wss://a"])
+def test_what_is_no_origin_is_an_error(origin: str):
+    assert errors(f"sip: {{websocket_origins: '{origin}'}}") == [
+        f'1:26: "{origin}" is no origin of a web page; such as https://www.valmont.example, without a path'
+    ]

@@ -7,10 +7,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from pbx.defence.bans import BAN_SECONDS, Bans, KeptBans, KeptError, read_kept, read_source, write_kept
+from pbx.defence.bans import BAN_SECONDS, Bans, KeptBans, read_source
 from pbx.defence.gate import FLOOD, MALFORMED, STRIKES, Gate, Settings, Standing
 from pbx.defence.limit import Limit
 from pbx.events import AddressBanned, Events
+from pbx.kept import KeptError, read_kept, write_kept
 
 STRANGER = "203.0.113.66"
 SITE = "10.54.1.10"
@@ -419,3 +420,14 @@ def test_ten_thousand_sources_cost_bounded_room():
         door.time.now += 0.001
     assert len(door._strikes) <= 65_536
     assert len(door._heard) <= 1001
+
+
+def test_ours_and_familiar_sources_are_known_and_strangers_are_not():
+    door = Door()
+    assert door.knows(SITE)
+    assert door.knows("127.0.0.1")
+    assert not door.knows(STRANGER)
+    door.welcome(STRANGER)
+    door.welcome("2001:db8::1")
+    assert door.knows(STRANGER)
+    assert door.knows("2001:db8::2")  # of the same /64

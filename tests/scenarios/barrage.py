@@ -19,6 +19,18 @@ from tests.sip.test_fuzz import CORPUS, SCRAPS, damaged
 
 BATCH = 50
 SECONDS_A_BATCH = 0.2
+CALM_SECONDS = 200.0  # what rings, rings out, what is announced, gives up, and every transaction ends
+# What is over by then. Bindings, subscriptions and presence last as long as was asked.
+ENDS = (
+    "server transactions",
+    "client transactions",
+    "merged requests",
+    "large requests",
+    "sessions",
+    "calls",
+    "tasks",
+    "outbox",
+)
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 10.54.1.9\r\ns=-\r\nc=IN IP4 10.54.1.9\r\nt=0 0\r\n"
     "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
@@ -76,9 +88,10 @@ class Sink(Flow):
 
 
 class Barrage:
-    """Feeds a town's exchange; `counts` says what came of it."""
+    """Feeds a town's exchange; `counts` says what came of it. The same seed makes the same messages."""
 
     def __init__(self, town: Town, seed: int) -> None:
+        self.seed = seed
         self._town = town
         self._chance = random.Random(seed)
         self._corpus = [*CORPUS, *SPOKEN * 6]
@@ -100,6 +113,22 @@ class Barrage:
             messages -= batch
             self.counts["messages"] = self._number
             await self._town.world.sleep(SECONDS_A_BATCH)
+
+    async def calm(self) -> None:
+        """Let what was begun come to its end.
+
+        AssertionError where something doesn't, with the seed that makes it again and the requests that nobody
+        has answered.
+        """
+        await self._town.world.sleep(CALM_SECONDS)
+        counts = self._town.exchange.inventory()
+        left = {name: counts[name] for name in ENDS if counts[name]}
+        if left:
+            requests = b"\n".join(self._town.exchange.core.stack.unanswered())
+            raise AssertionError(
+                f"seed {self.seed}: after {self._number} messages and {CALM_SECONDS:g} s {left} is left\n"
+                + requests.decode("utf-8", "backslashreplace")
+            )
 
     def take(self, data: bytes) -> None:
         """One message that the exchange sent to a source of the barrage."""

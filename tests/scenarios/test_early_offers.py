@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from media.sdp import parse
 from tests.scenarios.offers import assert_speak, connected, party
 from tests.scenarios.test_media_changes import other_codecs
 from tests.scenarios.town import SECRETS, Town, TownPhone, start
@@ -407,3 +408,53 @@ async def test_an_operator_tells_who_is_there_now(world: World, privacy: bool) -
     assert shown == expected
     alice.reply(update, 200)
     await town.hang_up(alice, operator)
+
+
+@pytest.mark.parametrize("updates", [True, False])
+@scenario()
+async def test_an_offer_in_a_prack_that_cannot_be_had_is_answered_and_then_what_held_is_offered_again(
+    world: World, updates: bool
+) -> None:
+    """RFC 3262 section 3: a PRACK that acknowledges gets a 2xx, and section 5: with the answer. RFC 6337
+    section 2.3: what isn't taken is followed by a new offer."""
+    town, alice, _ = await two(world)
+    operator = town.operator("operateur-b")
+    methods = "INVITE, ACK, BYE, CANCEL, PRACK" + (", UPDATE" if updates else "")
+    await town.call_with(alice, "00612345678", {"Supported": "100rel", "Allow": methods})
+    alice.headers.clear()
+    invite = await operator.expect("INVITE")
+    operator.progress(invite, 1, body=operator.sdp())
+    operator.reply(await operator.expect("PRACK"), 200)
+    early = await alice.expect(183)
+    alice.prack(early, body=other_codecs(alice))
+    answer = parse((await alice.expect("200 PRACK")).body)
+    assert [one.port for one in answer.media] == [0]
+    if updates:
+        offer = await alice.expect("UPDATE")
+        alice.reply(offer, 200, body=alice.sdp(version=3))
+        operator.answer(invite)
+        await operator.expect("ACK")
+        alice.ack(await alice.expect(200))
+    else:
+        operator.answer(invite)
+        await operator.expect("ACK")
+        alice.ack(await alice.expect(200))
+        offer = await alice.expect("INVITE")
+        alice.reply(offer, 200, body=alice.sdp(version=3))
+        await alice.expect("ACK")
+    assert parse(offer.body).media == parse(early.body).media
+    assert int(parse(offer.body).origin[2]) == int(answer.origin[2]) + 1
+    await town.hang_up(alice, operator)
+
+
+@scenario()
+async def test_who_hears_an_announcement_may_change_its_media(world: World) -> None:
+    """RFC 3262 section 5: the answer to an offer in PRACK lies in its 2xx."""
+    town, alice, _ = await two(world)
+    await town.call_with(alice, "9999", SUPPORTED)
+    alice.headers.clear()
+    early = await alice.expect(183)
+    alice.prack(early, body=alice.sdp(version=2))
+    assert parse((await alice.expect("200 PRACK")).body).media[0].port
+    town.finish_playing()
+    await alice.expect(404)

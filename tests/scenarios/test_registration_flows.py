@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pbx.events import DeviceReachable, DeviceUnreachable
+from tests.scenarios.test_defence import Stranger
 from tests.scenarios.town import Town, TownPhone, start
 from tests.sim.ladder import assert_golden
 from tests.sim.network import PORT_RESTRICTED
@@ -303,3 +305,96 @@ async def test_a_phone_whose_connection_is_gone_is_unreachable_at_once(world: Wo
     await alice.call("1002")
     await alice.expect(480, within_seconds=1)
     assert "unreachable" in await town.record()
+
+
+@scenario()
+async def test_a_device_whose_connection_closes_is_told_of_as_unreachable_and_then_as_back(
+    world: World,
+) -> None:
+    town = await start(world)
+    told: list[str] = []
+
+    def note(event: DeviceReachable | DeviceUnreachable) -> None:
+        told.append(f"{event.device} {getattr(event, 'reason', 'reachable')}")
+
+    town.exchange.events.subscribe(note, DeviceReachable, DeviceUnreachable)
+    bruno = town.phone("1002")
+    for _ in range(2):
+        await bruno.connect()
+        await bruno.register()
+        assert bruno.stream is not None
+        bruno.stream.close()
+        await world.sleep(1)
+    assert told == ["1002 reachable", "1002 disconnected"] * 2
+    await world.sleep(3700)
+    assert told == ["1002 reachable", "1002 disconnected"] * 2  # that its binding expires is no news
+
+
+@scenario()
+async def test_a_device_with_another_way_left_is_not_told_of(world: World) -> None:
+    town = await start(world)
+    bruno = town.phone("1002")
+    await bruno.register()
+    await bruno.connect()
+    await bruno.register()
+    told: list[DeviceUnreachable] = []
+    town.exchange.events.subscribe(told.append, DeviceUnreachable)
+    assert bruno.stream is not None
+    bruno.stream.close()
+    await world.sleep(1)
+    assert told == []
+
+
+@scenario()
+async def test_a_call_goes_on_over_the_next_connection_of_a_device(world: World) -> None:
+    """Its dialog is reached over the flow of its newest registration."""
+    town, alice, bruno = await _town_with_streams(world)
+    await town.talk(alice, bruno)
+    assert bruno.stream is not None
+    bruno.stream.close()
+    await world.sleep(1)
+    await bruno.connect()
+    await bruno.register()
+    alice.bye()
+    bruno.reply(await bruno.expect("BYE"), 200)
+    await alice.expect("200 BYE")
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "INVITE"])
+@scenario()
+async def test_what_asks_for_tls_and_comes_without_is_refused(world: World, method: str) -> None:
+    """RFC 3261 section 26.2.2, RFC 5630 section 5.3."""
+    town = await start(world)
+    stranger = Stranger(world)
+    stranger.ask(method, user="1001", to="sips:valmont.example")
+    await world.sleep(1)
+    (answer,) = stranger.answers
+    assert answer.startswith(b"SIP/2.0 480 ")
+    assert b'Warning: 380 beffroi "SIPS Not Allowed"' in answer
+    assert town.bindings == []
+
+
+@scenario()
+async def test_help_is_sent_whatever_was_promised(world: World) -> None:
+    """Design, promise 3: an emergency call is never refused for its URI's sake."""
+    town = await start(world)
+    operator = town.operator("operateur-a")
+    phone = town.phone("2010")
+    phone.uri = f"sips:18@{town.exchange.domain}"
+    phone.invite("18")
+    operator.answer(await operator.expect("INVITE"))
+    await operator.expect("ACK")
+    phone.uri = ""
+    phone.ack(await phone.expect(200))
+    await town.hang_up(phone, operator)
+
+
+@scenario()
+async def test_a_secure_contact_over_an_open_way_is_not_bound(world: World) -> None:
+    """RFC 5630 section 3.1."""
+    town = await start(world)
+    alice = town.phone("1001")
+    ask(alice, "<sips:1001@192.0.2.1:5061>")
+    alice.authenticate(await alice.expect(401))
+    await alice.expect(400)
+    assert town.bindings == []

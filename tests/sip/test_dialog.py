@@ -332,6 +332,21 @@ def test_a_contact_that_is_no_address_of_the_flows_family_changes_no_way(host: s
     assert invited(f"Contact: <sip:alice@{host}>\r\n").flow is UDP
 
 
+@pytest.mark.parametrize("host", ["192.0.2.", "999.0.2.77", "1.2.3.4.5", "192.0.2.077", "[1:2]", "[1.2.3.4]"])
+def test_a_contact_that_only_looks_like_an_address_is_never_looked_up(host: str) -> None:
+    """A socket would take it for a name, and ask a name server while all calls wait."""
+    flow, sent_by = UDP, "192.0.2.77"
+    if "[" in host:
+        flow, sent_by = Flow("UDP", ("2001:db8::2", 5060), ("2001:db8::1", 5060)), "[2001:db8::1]"
+    via = f"SIP/2.0/UDP {sent_by};branch=z9hG4bK1"
+    assert invited(f"Contact: <sip:alice@{host}>\r\n", via=via, flow=flow).flow is flow
+
+
+def test_a_secure_contact_is_not_reached_by_another_datagram() -> None:
+    """RFC 5630 section 3.1: a SIPS URI stands for TLS on every hop."""
+    assert invited("Contact: <sips:alice@192.0.2.77:5099>\r\n").flow is UDP
+
+
 # --- Addresses ---------------------------------------------------------------------------------------------
 
 

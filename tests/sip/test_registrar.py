@@ -20,6 +20,7 @@ from sip.core.registrar import (
 from tests.sip.messages import UDP, request
 
 Bindings = tuple[Binding, ...]
+TLS = Flow("TLS", UDP.local, UDP.remote)
 
 
 def register(
@@ -166,7 +167,14 @@ def test_contacts_that_are_equal_are_one_binding(again: str) -> None:
 def test_contacts_that_are_not_equal_are_two_bindings(other: str) -> None:
     """RFC 3261 section 19.1.4."""
     before = register("<sip:alice@atlanta.com;transport=tcp>")
-    assert len(register(f"<{other}>", before=before, cseq=2)) == 2
+    assert len(register(f"<{other}>", before=before, cseq=2, flow=TLS)) == 2
+
+
+def test_a_secure_contact_over_an_open_way_is_not_bound_but_over_a_secure_one_or_a_proxy_it_is() -> None:
+    """RFC 5630 section 3.1: what is sent to a SIPS URI goes by TLS."""
+    assert refusal("<sips:a@192.0.2.77>").status == 400
+    assert uris(register("<sips:a@192.0.2.77>", flow=TLS)) == ["sips:a@192.0.2.77"]
+    assert len(register("<sips:a@h>", headers=f"Supported: path\r\nPath: {P1}\r\n")) == 1
 
 
 def test_equal_contacts_in_one_register_are_one_binding_and_the_last_counts() -> None:

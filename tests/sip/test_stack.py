@@ -751,3 +751,54 @@ def test_a_response_over_udp_goes_to_port_5060_where_neither_port_nor_rport_is_g
     server.stack.respond(server.served[0], 200, 0.0)
     ((flow, _),) = server.stack.outbox
     assert flow.remote == ("192.0.2.77", 5060)
+
+
+def test_a_defect_while_a_request_is_refused_leaves_nothing_either() -> None:
+    """RFC 3261 section 8.2.7: whoever is told of a refusal may fail, the request is answered all the same."""
+    user = User(RemoteProtocolError(403, "Forbidden"))
+
+    def fail(flow: Flow, error: RemoteProtocolError, now: float) -> None:
+        raise ZeroDivisionError
+
+    user.stack.on_refusal = fail
+    with pytest.raises(ZeroDivisionError):
+        user.receive(options(method="INVITE"))
+    ((_, data),) = user.stack.outbox
+    assert data.startswith(b"SIP/2.0 500 ")
+    user.stack.outbox.clear()
+    assert not any(user.stack.inventory().values())
+
+
+class Broken:
+    """Something on the timers that fails."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline: float | None = deadline
+        self.armed: float | None = None
+        self.fired = 0
+
+    def fire(self, now: float) -> None:
+        self.fired += 1
+        raise ZeroDivisionError
+
+
+def test_a_defect_on_the_timers_is_met_once_and_delays_nobody_else() -> None:
+    stack = User().stack
+    broken = Broken(1.0)
+    stack.timers.arm(broken)
+    stack.receive(request_bytes("INVITE"), UDP, 0.9)
+    with pytest.raises(ZeroDivisionError):
+        stack.fire(1.2)
+    assert not stack.outbox
+    stack.fire(1.2)
+    assert [read_response(data).status for data in take(stack.outbox)] == [100]  # 17.2.1
+    assert broken.fired == 1
+
+
+def test_what_nobody_has_answered_is_told_as_it_came() -> None:
+    stack = User().stack
+    stack.receive(request_bytes("INVITE"), UDP, 0.0)
+    stack.receive(request_bytes("OPTIONS", branch="z9hG4bK2"), UDP, 0.0)
+    (invite, options_) = stack.unanswered()
+    assert invite.startswith(b"INVITE sip:bruno@valmont.example SIP/2.0\r\n")
+    assert options_.startswith(b"OPTIONS ")
