@@ -62,6 +62,7 @@ class Daemon:
 
     def close(self) -> None:
         """Close the socket; what waits for an answer gets none."""
+        self.up = False
         if self._link is not None:
             self._link.close()
             self._link = None

@@ -93,11 +93,12 @@ class _Play:
 class _Stream(Leg):
     """A leg at its daemon. peer: the leg that it is joined to, None when it is alone with its shadow.
 
-    hushed: the party that the daemon keeps the leg from hearing, "" for nobody. packets: that came from it
+    hushed: the party that the daemon keeps the leg from hearing, "" for nobody; attended: it looks for keys
+    in the leg's sound. packets: that came from it
     by the last look; heard_at: loop time of the look that found more, or of its first agreement.
     """
 
-    __slots__ = ("echoes", "heard_at", "hushed", "packets", "peer", "play", "silent")
+    __slots__ = ("attended", "echoes", "heard_at", "hushed", "packets", "peer", "play", "silent")
 
     def __init__(self, name: str, address: str, session: int) -> None:
         super().__init__(name, address, 0, session)
@@ -105,6 +106,7 @@ class _Stream(Leg):
         self.play: _Play | None = None
         self.echoes = False
         self.hushed = ""
+        self.attended = False
         self.packets = 0
         self.heard_at = -1.0
         self.silent = False
@@ -565,11 +567,14 @@ class RtpengineEngine:
         for one in (stream, peer):
             if one is not None:
                 await self._hush(call, one)
+                await self._attend(call, one)
 
     async def _settle_alone(self, call: _Call, stream: _Stream) -> None:
         if stream.remote is None:
             return
         shadow = _nowhere(stream)
+        # It speaks what the leg speaks: the daemon forgets all that only one of two has, events included.
+        shadow["sdp"] = _description(stream.remote, *_anywhere(stream), "sendrecv")
         if stream.echoes:
             shadow["sdp"] = await self._mirror(call, stream)
         await self._exchange(
@@ -595,8 +600,6 @@ class RtpengineEngine:
         flags = list(_STRICT)
         if call.injects:
             flags.append("inject-DTMF")
-        if self._digits is not None and stream.event_type < 0 and stream.voice is not None:
-            flags.append("detect-DTMF")  # the leg has no events: its keys are tones in the sound
         said["flags"] = flags
         if stream.nat:  # the first packet after an answer shows where it is
             flags[flags.index(_KNOWN)] = "endpoint-learning-immediate"
@@ -617,6 +620,15 @@ class RtpengineEngine:
             await self._ask(call, "unblock media", {"from-tag": before})
         if wanted:
             await self._ask(call, "block media", {"from-tag": wanted})
+
+    async def _attend(self, call: _Call, stream: _Stream) -> None:
+        """Let the daemon find keys in the sound of a leg that has no events for them."""
+        if self._digits is None or stream.attended or stream.voice is None or stream.event_type >= 0:
+            return
+        stream.attended = True
+        # It has no verb of its own for this: blocking that is off sets up what listens.
+        said: dict[str, Said] = {"DTMF-security": "off", "delay-buffer": 0, "flags": ["detect-DTMF"]}
+        await self._ask(call, "block DTMF", {**said, "from-tag": stream.name})
 
     # -- what is played --------------------------------------------------------------------------------
 
@@ -717,7 +729,7 @@ class RtpengineEngine:
             call.daemon.calls.discard(call.name)
             call.daemon = None
         for stream in call.legs.values():
-            had, stream.port, stream.hushed = stream.port, 0, ""
+            had, stream.port, stream.hushed, stream.attended = stream.port, 0, "", False
             if stream.play is not None:
                 self._finish(call, stream, stream.play)
             if had:
@@ -791,6 +803,11 @@ def _nowhere(stream: _Stream) -> dict[str, Said]:
         "flags": list(_STRICT),
         "replace": ["zero-address"],
     }
+
+
+def _anywhere(stream: _Stream) -> tuple[str, int]:
+    """Return the address of a party that has none."""
+    return "::" if ":" in stream.address else "0.0.0.0", 9  # noqa: S104 - told, never bound
 
 
 def _toward(said: dict[str, Said]) -> dict[str, Said]:

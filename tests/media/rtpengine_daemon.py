@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.engine import MediaEvent
 from media.engines.ng import encode
 from media.engines.rtpengine import RtpengineEngine
 
@@ -28,9 +27,8 @@ class RtpengineDaemon:
 
     @asynccontextmanager
     async def engine(self, prompts: Path) -> AsyncIterator[RtpengineEngine]:
-        """An engine over this daemon alone, with its own work beside it; nothing of its calls is left behind."""
-        told: list[MediaEvent] = []
-        engine = RtpengineEngine([self.address], prompts, told.append, digits=self.digits)
+        """An engine over this daemon alone, with its own work beside it; no call of its is left behind."""
+        engine = RtpengineEngine([self.address], prompts, digits=self.digits)
         await engine.start()
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(engine.serve())

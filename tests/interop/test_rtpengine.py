@@ -1,0 +1,356 @@
+"""Sound through Debian's rtpengine: who hears what, how loud, and what is left when a daemon is killed.
+
+The SDP of these calls is the contract suite's matter (tests/media/test_engine_contract.py runs over the same
+daemon). Needs Debian's rtpengine-daemon, which `scripts/setup test` installs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media import codecs, dtmf, rtp, tones, wav
+from media.engine import DigitReceived, MediaEvent, MediaSilent, PlayFinished, StreamLost, Wav
+from media.engines.rtpengine import RtpengineEngine
+from media.inband import InbandDetector
+from tests.media.listening import heard
+from tests.media.phone import Phone, sound, target
+from tests.media.rtpengine_daemon import RtpengineDaemon, free_port, rtpengine
+
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("rtpengine")]
+
+FRAME_SECONDS = 0.02
+
+
+@dataclass
+class Wire:
+    """An engine over real daemons, and what it has told."""
+
+    engine: RtpengineEngine
+    told: list[MediaEvent] = field(default_factory=list)
+
+    async def until(self, wanted: Callable[[MediaEvent], bool]) -> MediaEvent:
+        """Return the first event that is wanted. Raises TimeoutError after 20 s."""
+        async with asyncio.timeout(20):
+            while True:
+                for event in self.told:
+                    if wanted(event):
+                        return event
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def wire_to(
+    *daemons: RtpengineDaemon, prompts: Path, silence_seconds: float = 10.0
+) -> AsyncIterator[Wire]:
+    engine = RtpengineEngine(
+        [daemon.address for daemon in daemons],
+        prompts,
+        digits=daemons[0].digits,
+        silence_seconds=silence_seconds,
+    )
+    wire = Wire(engine)
+    engine.events = wire.told.append
+    await engine.start()
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(engine.serve())
+        yield wire
+        serving.cancel()
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def rtpengine_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtpengineDaemon]:
+    with rtpengine(tmp_path_factory.mktemp("rtpengine") / "log", place=3) as running:
+        yield running
+
+
+@pytest.fixture
+async def wire(rtpengine_daemon: RtpengineDaemon, tmp_path: Path) -> AsyncIterator[Wire]:
+    async with wire_to(rtpengine_daemon, prompts=tmp_path) as made:
+        yield made
+        for call in ("c", "d"):
+            await made.engine.delete(call)
+
+
+@pytest.fixture
+def phones() -> Iterator[Callable[..., Phone]]:
+    with ExitStack() as hanging_up:
+
+        def make(frequency_hz: int = 1000) -> Phone:
+            phone = Phone(frequency_hz)
+            hanging_up.callback(phone.close)
+            return phone
+
+        yield make
+
+
+async def joined(
+    engine: RtpengineEngine, alice: Phone, bob: Phone
+) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Join two phones; return where alice and bob send their sound to."""
+    offered = await engine.offer("c", "a", "b", alice.sdp())
+    answered = await engine.answer("c", "b", "a", bob.sdp("8 101"))
+    return target(answered), target(offered)
+
+
+async def speak(phone: Phone, to: tuple[str, int], frames: int = 20) -> None:
+    """Speak a phone's tone in real time."""
+    for payload in phone.tone(frames):
+        phone.send(to, payload)
+        await asyncio.sleep(FRAME_SECONDS)
+
+
+def drained(phone: Phone) -> list[rtp.Packet]:
+    """Return the packets that are waiting."""
+    packets = []
+    while True:
+        try:
+            packets.append(rtp.parse(phone.rtp.recv(4096)))
+        except BlockingIOError:
+            return packets
+
+
+def press(phone: Phone, to: tuple[str, int], digit: str) -> None:
+    """Press a key of a phone."""
+    for frame in dtmf.packets(digit):
+        if frame.payload:
+            packet = rtp.Packet(101, phone.sequence, phone.timestamp, phone.ssrc, frame.payload, frame.marker)
+            phone.rtp.sendto(rtp.build(packet), to)
+            phone.sequence += 1
+
+
+def is_tone(packets: list[rtp.Packet], frequency_hz: float) -> bool:
+    """Whether this is what is heard, and little else."""
+    samples = np.array(sound([one for one in packets if one.payload_type == 8]), np.int16)
+    amplitude, clean_db = heard(samples, frequency_hz)
+    return amplitude > 3000 and clean_db > 20
+
+
+async def test_two_phones_hear_each_other(wire: Wire, phones: Callable[..., Phone]):
+    alice, bob = phones(1000), phones(600)
+    from_alice, from_bob = await joined(wire.engine, alice, bob)
+    await asyncio.gather(speak(alice, from_alice), speak(bob, from_bob))
+    assert is_tone(await bob.hear(20), 1000)
+    assert is_tone(await alice.hear(20), 600)
+    legs = (await wire.engine.query("c")).legs
+    assert (legs["a"].packets, legs["a"].packets_sent, legs["b"].packets) == (20, 20, 20)
+    assert legs["a"].bytes_received == 20 * 160
+
+
+async def test_stranger_is_heard_by_nobody_and_counted(wire: Wire, phones: Callable[..., Phone]):
+    alice, bob, stranger = phones(), phones(), phones()
+    from_alice, from_bob = await joined(wire.engine, alice, bob)
+    for to in (from_alice, from_bob):
+        stranger.send(to)
+    alice.send(from_alice)
+    (packet,) = await bob.hear(1)
+    assert packet.ssrc == alice.ssrc
+    assert alice.heard_nothing() and bob.heard_nothing()
+    assert (await wire.engine.query("c")).legs["a"].third_party_packets == 1
+
+
+async def test_leg_behind_nat_is_where_its_first_packet_comes_from(wire: Wire, phones: Callable[..., Phone]):
+    alice, bob, stranger = phones(), phones(), phones()
+    body = alice.sdp(host="192.0.2.77")
+    offered = await wire.engine.offer("c", "a", "b", body, nat=True)
+    answered = await wire.engine.answer("c", "b", "a", bob.sdp("8 101"))
+    alice.send(target(answered))
+    await bob.hear(1)
+    stranger.send(target(answered))
+    bob.send(target(offered))
+    await alice.hear(1)
+    assert bob.heard_nothing() and stranger.heard_nothing()
+
+
+async def test_leg_on_hold_hears_nothing_and_is_heard(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 3264 section 8.4
+    alice, bob = phones(1000), phones(600)
+    from_alice, from_bob = await joined(wire.engine, alice, bob)
+    await wire.engine.offer("c", "a", "b", alice.sdp(direction="sendonly", version=2))
+    await wire.engine.answer("c", "b", "a", bob.sdp("8 101"))
+    await asyncio.gather(speak(alice, from_alice), speak(bob, from_bob))
+    assert is_tone(await bob.hear(20), 1000)
+    assert alice.heard_nothing()
+    await wire.engine.offer("c", "a", "b", alice.sdp(version=3))
+    await wire.engine.answer("c", "b", "a", bob.sdp("8 101"))
+    bob.send(from_bob)
+    await alice.hear(1)
+
+
+async def test_key_is_told_and_reaches_the_other_party(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 4733 section 2.5
+    alice, bob = phones(), phones()
+    from_alice, _ = await joined(wire.engine, alice, bob)
+    press(alice, from_alice, "5")
+    assert await wire.until(lambda event: isinstance(event, DigitReceived)) == DigitReceived("c", "a", "5")
+    assert {packet.payload_type for packet in await bob.hear(3)} == {101}
+
+
+async def test_key_of_a_leg_that_is_alone_is_told(wire: Wire, phones: Callable[..., Phone]):
+    alice = phones()
+    press(alice, target(await wire.engine.publish("c", "a", alice.sdp())), "8")
+    assert await wire.until(lambda event: isinstance(event, DigitReceived)) == DigitReceived("c", "a", "8")
+
+
+async def test_key_of_a_phone_without_events_is_found_in_its_sound(wire: Wire, phones: Callable[..., Phone]):
+    alice = phones()
+    answered = await wire.engine.publish("c", "a", alice.sdp("8"))
+    pressed = tones.samples(
+        tones.Tone((tones.Segment(200), *tones.key_presses("9").segments, tones.Segment(300)))
+    )
+    encoded = codecs.encode("PCMA", pressed)
+    for start in range(0, len(encoded) - 159, 160):
+        alice.send(target(answered), encoded[start : start + 160])
+        await asyncio.sleep(FRAME_SECONDS)
+    assert await wire.until(lambda event: isinstance(event, DigitReceived)) == DigitReceived("c", "a", "9")
+
+
+async def test_what_is_played_is_heard_instead_of_the_peer_and_ends(wire: Wire, phones: Callable[..., Phone]):
+    alice, bob = phones(1000), phones(600)
+    from_alice, _ = await joined(wire.engine, alice, bob)
+    await speak(alice, from_alice, 5)
+    await bob.hear(5)
+    await wire.engine.play("c", "b", tones.sine(440, 1000))
+    await speak(alice, from_alice, 30)
+    assert is_tone(drained(bob), 440)
+    assert await wire.until(lambda event: True) == PlayFinished("c", "b")
+    await asyncio.sleep(0.1)
+    drained(bob)
+    await speak(alice, from_alice)
+    assert is_tone(await bob.hear(20), 1000)
+
+
+async def test_file_longer_than_a_datagram_is_heard_to_its_end(
+    wire: Wire, phones: Callable[..., Phone], tmp_path: Path
+):
+    file = tmp_path / "long.wav"
+    file.write_bytes(
+        wav.build(tones.samples(tones.Tone((tones.Segment(7500, (440,)), tones.Segment(500, (900,))))))
+    )
+    alice = phones()
+    await wire.engine.publish("c", "a", alice.sdp())
+    await wire.engine.play("c", "a", Wav(str(file)))
+    packets = []
+    while PlayFinished("c", "a") not in wire.told:
+        await asyncio.sleep(0.1)  # its socket holds some seconds alone
+        packets += drained(alice)
+    assert is_tone(packets[20:60], 440)
+    assert is_tone(packets[-20:-2], 900)
+    assert 390 <= len(packets) <= 405
+
+
+async def test_cadence_goes_on_until_it_is_stopped(wire: Wire, phones: Callable[..., Phone]):
+    alice = phones()
+    await wire.engine.publish("c", "a", alice.sdp())
+    await wire.engine.play("c", "a", tones.sine(440, 200), repeat=True)
+    assert is_tone((await alice.hear(60))[5:], 440)
+    await wire.engine.stop("c", "a")
+    await asyncio.sleep(0.2)
+    drained(alice)
+    await asyncio.sleep(0.2)
+    assert alice.heard_nothing()
+
+
+async def test_echo_comes_back_and_ends(wire: Wire, phones: Callable[..., Phone]):
+    alice = phones(1000)
+    answered = await wire.engine.publish("c", "a", alice.sdp())
+    await wire.engine.echo("c", "a")
+    await speak(alice, target(answered))
+    assert is_tone(await alice.hear(20), 1000)
+    await wire.engine.stop("c", "a")
+    alice.send(target(answered))
+    await asyncio.sleep(0.2)
+    assert alice.heard_nothing()
+
+
+async def test_leg_that_heard_a_prompt_is_joined_on_the_same_port(wire: Wire, phones: Callable[..., Phone]):
+    alice, bob = phones(1000), phones(600)
+    published = await wire.engine.publish("c", "a", alice.sdp("8"))
+    await wire.engine.play("c", "a", tones.RINGBACK, repeat=True)
+    await alice.hear(5)
+    offered = await wire.engine.offer("c", "a", "b", alice.sdp("8"))
+    answered = await wire.engine.answer("c", "b", "a", bob.sdp("8"))
+    assert target(answered) == target(published)
+    drained(alice)
+    await asyncio.gather(speak(alice, target(answered)), speak(bob, target(offered)))
+    assert is_tone((await alice.hear(20))[2:], 600)
+    assert is_tone(await bob.hear(20), 1000)
+
+
+async def test_party_that_was_left_hears_nothing_more(wire: Wire, phones: Callable[..., Phone]):
+    alice, bob, carol = phones(1000), phones(600), phones(800)
+    from_alice, from_bob = await joined(wire.engine, alice, bob)
+    offered = await wire.engine.offer("c", "a", "d", alice.sdp())
+    answered = await wire.engine.answer("c", "d", "a", carol.sdp("8 101"))
+    assert target(answered) == from_alice
+    bob.send(from_bob)
+    await asyncio.gather(speak(alice, from_alice), speak(carol, target(offered)))
+    assert is_tone(await carol.hear(20), 1000)
+    assert is_tone(await alice.hear(20), 800)
+    assert bob.heard_nothing()
+
+
+async def test_digits_of_ours_are_events_while_the_peer_speaks(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 4733 section 2.5
+    alice, bob = phones(), phones()
+    from_alice, _ = await joined(wire.engine, alice, bob)
+    await speak(alice, from_alice, 5)
+    await wire.engine.dtmf("c", "b", "7")
+    await speak(alice, from_alice, 30)
+    events = [packet.payload for packet in drained(bob) if packet.payload_type == 101]
+    assert events and {payload[0] for payload in events} == {7}
+
+
+async def test_digits_of_ours_are_tones_to_a_leg_that_is_alone(wire: Wire, phones: Callable[..., Phone]):
+    alice = phones()
+    await wire.engine.publish("c", "a", alice.sdp())
+    await wire.engine.dtmf("c", "a", "42")
+    await wire.until(lambda event: event == PlayFinished("c", "a"))
+    samples = np.array(sound(drained(alice)), np.int16)
+    assert InbandDetector().receive(samples) == "42"
+
+
+async def test_silence_is_told(
+    rtpengine_daemon: RtpengineDaemon, tmp_path: Path, phones: Callable[..., Phone]
+):
+    async with wire_to(rtpengine_daemon, prompts=tmp_path, silence_seconds=1.0) as wire:
+        alice, bob = phones(), phones()
+        from_alice, _ = await joined(wire.engine, alice, bob)
+        speaking = asyncio.gather(speak(alice, from_alice, 500))
+        event = await wire.until(lambda event: isinstance(event, MediaSilent))
+        assert (event.call, event.leg) == ("c", "b")
+        speaking.cancel()
+        await wire.engine.delete("c")
+
+
+async def test_daemon_that_is_killed_takes_its_own_calls_only(tmp_path: Path, phones: Callable[..., Phone]):
+    digits = ("127.0.0.1", free_port())
+    with ExitStack() as stack:
+        one, other = (
+            stack.enter_context(rtpengine(tmp_path / f"log{place}", place=place + 1, digits=digits, pairs=20))
+            for place in range(2)
+        )
+        async with AsyncExitStack() as running:
+            wire = await running.enter_async_context(wire_to(one, other, prompts=tmp_path))
+            alice, bob = phones(1000), phones(600)
+            _, from_bob = await joined(wire.engine, alice, bob)
+            await wire.engine.publish("d", "a", alice.sdp())
+            dead = one if wire.engine.snapshot("c").engine.endswith(str(one.address[1])) else other
+            dead.kill()
+            lost = await wire.until(lambda event: isinstance(event, StreamLost))
+            assert {event.call for event in wire.told if isinstance(event, StreamLost)} == {"c"}
+            assert isinstance(lost, StreamLost)
+            for leg in ("a", "b"):
+                await wire.engine.renew("c", leg)
+            again_alice, again_bob = await joined(wire.engine, alice, bob)
+            assert again_bob != from_bob
+            await asyncio.gather(speak(alice, again_alice), speak(bob, again_bob))
+            assert is_tone(await bob.hear(20), 1000)
+            assert is_tone(await alice.hear(20), 600)
