@@ -75,15 +75,18 @@ TRUNKS = ("203.0.113.1", "203.0.113.2")
 class Sink(Flow):
     """Where answers to one source go: counted, and held against what an answer must be."""
 
-    def __init__(self, barrage: Barrage, transport: str, remote: tuple[str, int]) -> None:
+    def __init__(self, barrage: Barrage, transport: str, remote: tuple[str, int], source: str = "") -> None:
         super().__init__(transport, BEFFROI, remote)
         self._barrage = barrage
+        self._source = source or remote[0]
 
     def toward(self, remote: tuple[str, int]) -> Flow:
-        assert remote[0] == self.remote[0], f"reflected from {self.remote} to {remote}"
-        return Sink(self._barrage, self.transport, remote)
+        return Sink(self._barrage, self.transport, remote, self._source)
 
     def send(self, data: bytes) -> None:
+        # RFC 3261 section 12.2.1.1: requests within a dialog go to its Contact, wherever that is.
+        if data.startswith(b"SIP/2.0 "):
+            assert self.remote[0] == self._source, f"reflected from {self._source} to {self.remote}"
         self._barrage.take(data)
 
 

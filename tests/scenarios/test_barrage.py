@@ -7,7 +7,9 @@ import logging
 
 import pytest
 
-from tests.scenarios.barrage import Barrage
+from sip.core.message import Request
+from sip.core.stack import ServerTransaction
+from tests.scenarios.barrage import SPOKEN, Barrage, Sink
 from tests.scenarios.town import start
 from tests.sim.world import World, scenario
 
@@ -86,3 +88,47 @@ async def test_what_a_barrage_leaves_in_memory_doesnt_grow(world: World) -> None
         sizes.append(len(gc.get_objects()))
     town.errors.expect("without media relay")
     assert max(sizes[1:]) < sizes[0] * 1.05
+
+
+@scenario()
+async def test_a_caller_that_gives_a_contact_elsewhere_is_served_and_leaves_nothing(world: World) -> None:
+    """RFC 3261 section 12.2.1.1. A way that couldn't be made once left such an INVITE without an answer."""
+    town = await start(world)
+    barrage = Barrage(town, 0)
+    driver = town.exchange.driver
+    invite = (
+        SPOKEN[0]
+        .replace(b"@@", b"1")
+        .replace(b"Contact: <sip:2010@10.54.1.9", b"Contact: <sip:2010@10.54.9.9")
+    )
+    driver.receive(invite, Sink(barrage, "UDP", ("10.54.1.9", 5060)), driver.now)
+    driver.flush()
+    await barrage.calm()
+    assert town.exchange.core.stack.counts["internal error"] == 0
+    assert town.exchange.status()["ended_calls"] == 1
+    town.ladder.clear()
+
+
+@scenario()
+async def test_what_is_left_over_is_told_with_the_seed_that_makes_it_again(world: World) -> None:
+    town = await start(world)
+    barrage = Barrage(town, 7)
+    stack = town.exchange.core.stack
+    stack.user = Forgetful()
+    driver = town.exchange.driver
+    driver.receive(SPOKEN[0].replace(b"@@", b"1"), Sink(barrage, "UDP", ("10.54.1.9", 5060)), driver.now)
+    with pytest.raises(AssertionError, match=r"seed 7: (?s:.*)INVITE sip:18@valmont.example SIP/2.0"):
+        await barrage.calm()
+    for transaction in list(stack._servers.values()):
+        stack.ignore(transaction)
+    town.ladder.clear()
+
+
+class Forgetful:
+    """A transaction user that answers nothing."""
+
+    def request_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        pass
+
+    def ack_received(self, ack: Request, now: float) -> None:
+        pass
