@@ -121,8 +121,8 @@ class Router:
         call.legs.append(call.caller)
         # What can be refused is refused before: from `accept` on the INVITE is the session's to answer.
         app = app_of(decision, request if trunk is None else None)
-        if trunk is None and "privacy" in request.headers:
-            call.hidden = wants_privacy(request)
+        if trunk is None and (decision.anonymous or "privacy" in request.headers):
+            call.hidden = _hides_inside(decision, request)
         if replaced is not None:
             app = partial(take, replaced=replaced)
         call.caller.session = exchange.core.accept(request, transaction, call.caller)
@@ -314,3 +314,11 @@ async def _serve(call: Call, name: str, app: ServiceApp) -> None:
 def wants_privacy(request: Request) -> bool:
     """Whether the caller asked that its number isn't shown (RFC 3323 section 4.2, RFC 3325 section 9.3)."""
     return asserted_identity(request, trusted=True).privacy.hides_caller
+
+
+def _hides_inside(decision: Decision, request: Request) -> bool:
+    """Whether colleagues aren't shown who calls: the telephone asks for it, or the code that was dialled does
+    (RFC 3323 section 4.2). Somebody's lasting wish (`caller_id: anonymous`) is for calls outside alone."""
+    if decision.anonymous and decision.dialled[:1] in ("*", "#"):
+        return True
+    return "privacy" in request.headers and wants_privacy(request)

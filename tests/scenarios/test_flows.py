@@ -9,7 +9,7 @@ from pbx.keep_alive import UNANSWERED_ALLOWED
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from tests.scenarios.town import BEFFROI, DOMAIN, Town, TownPhone, start
-from tests.sim.network import PORT_RESTRICTED, Address, Nat, Passage
+from tests.sim.network import PORT_RESTRICTED, Address, Nat, Passage, StreamFlow
 from tests.sim.wire import Message
 from tests.sim.world import World, scenario
 
@@ -59,6 +59,23 @@ async def test_a_flow_over_a_connection_has_more_time(world: World) -> None:
     bruno = town.phone("1002")
     await bruno.connect()
     assert (await register_flow(bruno, 1)).header("Flow-Timer") == "120"
+    assert words_seconds(bruno) == 150
+
+
+@scenario()
+async def test_a_phone_that_numbers_no_flow_has_promised_nothing(world: World) -> None:
+    """RFC 5626 section 5.4 is about flows that are kept."""
+    town = await start(world)
+    bruno = town.phone("1002")
+    await bruno.connect()
+    await bruno.register()
+    assert words_seconds(bruno) is None
+
+
+def words_seconds(phone: TownPhone) -> float | None:
+    """How often we expect to hear of a phone on its connection."""
+    assert isinstance(phone.stream, StreamFlow)
+    return phone.stream.peer.words_seconds
 
 
 @scenario()

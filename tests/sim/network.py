@@ -605,6 +605,7 @@ class StreamFlow(Flow):
         "largest_piece_bytes",
         "peer",
         "receive",
+        "words_seconds",
     )
 
     def __init__(self, host: Host, local: Address, remote: Address, way: _Way, transport: str) -> None:
@@ -614,6 +615,8 @@ class StreamFlow(Flow):
         self.peer: StreamFlow
         self.largest_piece_bytes: int | None = None
         """Cut what is sent into pieces of at most this many bytes; None leaves each write whole."""
+        self.words_seconds: float | None = None
+        """How often the other end has promised to speak, None where it hasn't (Flow.expect_words)."""
         self._host = host
         self._way = way
         self._arrivals = 0.0
@@ -623,6 +626,10 @@ class StreamFlow(Flow):
     @property
     def open(self) -> bool:
         return self._is_open
+
+    def expect_words(self, seconds: float) -> None:
+        """Note it: who keeps connections closes those that fall silent, and has tests of its own."""
+        self.words_seconds = seconds
 
     def send(self, data: bytes) -> None:
         """Write bytes. Raises OSError when this end is closed or the stream broke."""
