@@ -310,25 +310,44 @@ def _check_features(plan: Plan) -> Iterator[Finding]:
 
 
 def _collide(one: Feature, other: Feature) -> bool:
-    """Whether some keys call both. An argument is made of digits, so * and # tell codes apart."""
-    if not one.argument and not other.argument:
-        return one.before == other.before
-    if one.argument and other.argument:
-        return _alike(one.before, other.before, at_start=True) and _alike(
-            one.after, other.after, at_start=False
-        )
-    fixed, pattern = (other, one) if one.argument else (one, other)
-    middle = fixed.before.removeprefix(pattern.before).removesuffix(pattern.after)
-    return fixed.before == pattern.before + middle + pattern.after and middle.isdigit()
+    """Whether some keys call both. An argument is made of digits, so * and # tell codes apart.
+
+    Both are read side by side, key by key: `D` stands for a digit that an argument must have, `d` for those
+    that may follow it.
+    """
+    keys = (_keys(one), _keys(other))
+    seen: set[tuple[int, int]] = set()
+    waiting = [(0, 0)]
+    while waiting:
+        at = waiting.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        here = [text[place : place + 1] for text, place in zip(keys, at, strict=True)]
+        if here == ["", ""]:
+            return True
+        first, second = at
+        if here[0] == "d":
+            waiting.append((first + 1, second))
+        if here[1] == "d":
+            waiting.append((first, second + 1))
+        if _same_key(here[0], here[1]):
+            waiting.append((first + (here[0] != "d"), second + (here[1] != "d")))
+    return False
 
 
-def _alike(one: str, other: str, at_start: bool) -> bool:
-    """Whether two fixed parts are equal, or one has only digits more, which an argument may hold."""
-    shorter, longer = sorted((one, other), key=len)
-    if not (longer.startswith(shorter) if at_start else longer.endswith(shorter)):
+def _keys(feature: Feature) -> str:
+    arguments = "*".join(["Dd"] * (1 + len(feature.further))) if feature.argument else ""
+    return f"{feature.before}{arguments}{feature.after}"
+
+
+def _same_key(one: str, other: str) -> bool:
+    """Whether one press of a key can be both."""
+    if not one or not other:
         return False
-    rest = longer[len(shorter) :] if at_start else longer[: len(longer) - len(shorter)]
-    return not rest or rest.isdigit()
+    return (
+        one == other or (one in "Dd" and other in "Dd0123456789") or (other in "Dd" and one in "0123456789")
+    )
 
 
 def _check_destinations(plan: Plan) -> Iterator[Finding]:

@@ -30,6 +30,8 @@ RIGHTS = (
     "international",
     "premium",
 )
+# A right that allows no call: to close and open services by code.
+OVERRIDE = "override"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,45 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dialplan.budgets import NOTHING_SPENT, Spending
+from dialplan.schedule import WeeklyInterval
 
 if TYPE_CHECKING:
     from dialplan.plan import Members
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who set something by hand, and when (aware). by: an extension, or the name of who typed a command."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRule:
+    """A forward that somebody set by hand, for all of their callers at any hour or for some.
+
+    when: `always`, `busy`, `no_answer` or `unreachable`. to: as in `Forwards`; "" cancels the plan's.
+    seconds: how long their devices ring before a `no_answer`, 0 for the usual.
+    callers: extensions, how E.164 numbers begin, `inside`, `outside`, `anonymous`; empty for everybody.
+    hours: of the week, in the plan's time zone; empty for any.
+    """
+
+    when: str
+    to: str
+    seconds: int = 0
+    callers: tuple[str, ...] = ()
+    hours: tuple[WeeklyInterval, ...] = ()
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Forwards:
     """Where a person sends calls on: numbers as they would dial them, "" for nowhere.
 
-    no_answer_seconds: how long their devices ring before `no_answer`.
+    no_answer_seconds: how long their devices ring before `no_answer`. unreachable: where no device of theirs
+    can be reached, "" for where `no_answer` leads. rules: set by hand, before the others; the first that is
+    for a call decides. origin: of do_not_disturb, where it was set by hand.
     """
 
     always: str = ""
@@ -26,6 +55,15 @@ class Forwards:
     no_answer: str = ""
     no_answer_seconds: int = 20
     do_not_disturb: bool = False
+    unreachable: str = ""
+    rules: tuple[ForwardRule, ...] = ()
+    origin: Origin | None = None
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Where the plan's own forwards lead, each once."""
+        leads = (self.always, self.busy, self.no_answer, self.unreachable)
+        return tuple(to for to in dict.fromkeys(leads) if to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +76,7 @@ class Override:
     is_open: bool
     until: datetime
     to: str = ""
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dialplan.country import known_countries, load_country
 from dialplan.document import Node, read_document, read_text
 from dialplan.plan import Person, Placed, Plan
 from dialplan.sections import (
+    LANGUAGES,
     read_alarm,
     read_budget,
     read_class,
@@ -39,7 +40,6 @@ from dialplan.trunk_section import read_trunk
 from dialplan.values import References, read_destination, read_e164, read_members
 
 FORMAT_VERSION = 1
-LANGUAGES = ("fr", "en")
 SECTIONS = (
     "plan",
     "organization",

@@ -237,6 +237,7 @@ class Person:
     """A person, or a place that has a telephone. class_name None: calls inside and emergency only.
 
     caller_id: what their calls outside show, E.164 or `anonymous`; "" for the usual.
+    language: what they are spoken to in, "" for the plan's.
     """
 
     extension: str
@@ -250,11 +251,15 @@ class Person:
     column: int = 0
     caller_id: str = ""
     forwards: Forwards | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassOfRights:
-    """What those of a class may call, besides emergency numbers, and whether their sound is encrypted."""
+    """What those of a class may call, besides emergency numbers, and whether their sound is encrypted.
+
+    rights: `override` among them allows no call, but to close and open services.
+    """
 
     name: str
     rights: frozenset[str]
@@ -333,7 +338,10 @@ class Screening:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A code that users dial: `before` and `after` are fixed, the argument ("" for none) is between them."""
+    """A code that users dial: `before` and `after` are fixed, the argument ("" for none) is between them.
+
+    further: the arguments after the first one, each behind a `*`.
+    """
 
     name: str
     before: str
@@ -341,9 +349,13 @@ class Feature:
     after: str
     line: int
     column: int
+    further: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.before}{{{self.argument}}}{self.after}" if self.argument else self.before
+        if not self.argument:
+            return self.before
+        arguments = "*".join(f"{{{argument}}}" for argument in (self.argument, *self.further))
+        return f"{self.before}{arguments}{self.after}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,8 @@ def _codes(plans: tuple[Plan, Plan]) -> Iterator[Dialled]:
         ]
         for argument in ("1", "2010", "0612345678", *others):
             if argument.isdigit():
-                text = f"{feature.before}{argument}{feature.after}"
+                arguments = "*".join([argument] * (1 + len(feature.further)))
+                text = f"{feature.before}{arguments}{feature.after}"
                 yield Dialled(text, str(feature), feature.name not in ("hide_number", "show_number"))
 
 

@@ -30,6 +30,7 @@ from dialplan.decision import (
     Diversion,
     Facts,
     Forwards,
+    Origin,
     Reject,
     Step,
     Target,
@@ -41,10 +42,11 @@ from dialplan.decision import (
 from dialplan.dialled import read_dialled
 from dialplan.document import shortened
 from dialplan.emergency import emergency_call, place_of
+from dialplan.forwarding import forward_for
 from dialplan.outside import by_trunks, own_numbers, read_outside
 from dialplan.plan import Destination, ExtensionRange, Plan, Screening, Service
 from dialplan.tables import INTERNAL_ONLY, Caller, coded
-from dialplan.way import Way
+from dialplan.way import Way, because, by_hand
 
 __all__ = [
     "Decision",
@@ -57,6 +59,7 @@ __all__ = [
     "ToService",
     "ToTrunks",
     "forwards_of",
+    "no_answer_seconds",
     "route",
     "route_forward",
     "route_thoroughly",
@@ -67,6 +70,7 @@ _MAX_REDIRECTIONS = 16
 _MAX_DIVERSIONS = 8
 _CALLBACK = timedelta(hours=1)
 _NO_FORWARDS = Forwards()
+_WHEN_OF = {"no-answer": "no_answer", "unavailable": "unreachable"}
 
 
 def route(plan: Plan, facts: Facts, now: datetime) -> Decision:
@@ -83,17 +87,29 @@ def route_forward(plan: Plan, facts: Facts, now: datetime, extension: str, reaso
     """Where a call goes on that rang somebody's devices in vain, or a refusal where they send it nowhere.
 
     facts: those of the call, with the `diversions` of the decision that rang these devices. extension: whose.
-    reason: a word of RFC 5806 section 4: `no-answer` and `unavailable` follow `no_answer`, others `busy`.
+    reason: a word of RFC 5806 section 4: `no-answer` follows `no_answer`, `unavailable` does `unreachable` or
+    else `no_answer`, others `busy`.
     """
     way = _way(plan, facts, now, thorough=False)
     way.public = _public_number(way)
     callee = plan.tables.callers.get(extension)
     forwards = forwards_of(plan, facts.conditions, extension)
-    to = forwards.no_answer if reason in ("no-answer", "unavailable") else forwards.busy
-    if callee is None or not to:
+    chosen = forward_for(way, forwards, _WHEN_OF.get(reason, "busy"), extension)
+    if reason == "unavailable" and not chosen.to:
+        chosen = forward_for(way, forwards, "no_answer", extension)
+    if callee is None or not chosen.to:
         way.step(0, f"forward of {shortened(extension)}", f"none for {reason}")
         return way.decide(NO_FORWARD)
-    return _forward(way, callee, to, reason)
+    return _forward(way, callee, chosen.to, reason, chosen.origin)
+
+
+def no_answer_seconds(plan: Plan, facts: Facts, now: datetime, extension: str) -> int:
+    """How long somebody's devices ring for this call before it goes on; 0 where it doesn't go on."""
+    forwards = forwards_of(plan, facts.conditions, extension)
+    if not forwards.rules:
+        return forwards.no_answer_seconds if forwards.no_answer else 0
+    chosen = forward_for(_way(plan, facts, now, thorough=False), forwards, "no_answer", extension)
+    return chosen.seconds if chosen.to else 0
 
 
 def route_onward(plan: Plan, facts: Facts, now: datetime, to: Destination, rule: str) -> Decision:
@@ -109,7 +125,7 @@ def route_onward(plan: Plan, facts: Facts, now: datetime, to: Destination, rule:
 
 
 def forwards_of(plan: Plan, conditions: Conditions, extension: str) -> Forwards:
-    """Where somebody sends calls on: what they set themselves, else what the plan says."""
+    """Where somebody sends calls on: what holds at the node, else what the plan says."""
     own = conditions.forwards.get(extension)
     if own is not None:
         return own
@@ -214,17 +230,27 @@ def _to_person(way: Way, callee: Caller) -> Decision:
     conditions = way.facts.conditions
     if (conditions is not NORMAL or person.forwards is not None) and not way.through:
         forwards = forwards_of(way.plan, conditions, person.extension)
-        if forwards.always:
-            return _forward(way, callee, forwards.always, "unconditional")
-        if forwards.do_not_disturb:
-            if forwards.busy:
-                return _forward(way, callee, forwards.busy, "do-not-disturb")
-            way.step(person.line, f"user {person.extension}", "does not want to be disturbed")
-            return way.decide(DO_NOT_DISTURB)
+        if forwards is not _NO_FORWARDS:
+            always = forward_for(way, forwards, "always", person.extension)
+            if always.to:
+                return _forward(way, callee, always.to, "unconditional", always.origin)
+            if forwards.do_not_disturb:
+                return _undisturbed(way, callee, forwards)
         if callee.site in conditions.sites_down and callee.site != way.site and way.facts.trunk is None:
             return _around(way, callee)
     way.step(person.line, f"user {person.extension}", f"rings {person.name}")
     return way.decide(ToPerson(person.extension, person.name))
+
+
+def _undisturbed(way: Way, callee: Caller, forwards: Forwards) -> Decision:
+    """Somebody who does not want to be disturbed: where busy calls go, if anywhere."""
+    person = callee.person
+    busy = forward_for(way, forwards, "busy", person.extension)
+    if busy.to:
+        return _forward(way, callee, busy.to, "do-not-disturb", busy.origin)
+    why = f"does not want to be disturbed{because(way.plan, forwards.origin)}"
+    way.step(person.line, f"user {person.extension}", why)
+    return way.decide(DO_NOT_DISTURB)
 
 
 def _around(way: Way, callee: Caller) -> Decision:
@@ -240,14 +266,14 @@ def _around(way: Way, callee: Caller) -> Decision:
     return by_trunks(way, OutsideNumber(callee.direct, "national"), own_numbers(way))
 
 
-def _forward(way: Way, callee: Caller, to: str, reason: str) -> Decision:
+def _forward(way: Way, callee: Caller, to: str, reason: str, origin: Origin | None = None) -> Decision:
     """A person sends the call on: by their own rights, and outside showing a number of theirs."""
     person = callee.person
     rule = f"forward of {person.extension}"
     if any(one.who == person.extension for one in way.diversions) or len(way.diversions) >= _MAX_DIVERSIONS:
         way.step(person.line, rule, "not followed: forwards go in a circle, or too far")
         return way.decide(LOOP)
-    way.step(person.line, rule, f"{reason}: to {shortened(to)}")
+    way.step(person.line, rule, f"{reason}: to {shortened(to)}{because(way.plan, origin)}")
     way.diversions += (Diversion(person.extension, callee.direct or person.extension, reason),)
     way.caller = callee
     way.site = callee.site or way.site
@@ -410,9 +436,7 @@ def _closed(way: Way, service: Service) -> tuple[Destination, ...]:
     to = service.when_closed or Destination("inside", "", service.line, service.column)
     override = way.facts.conditions.services.get(service.name)
     if override is not None and way.now < override.until:
-        word = "open" if override.is_open else "closed"
-        until = f"{override.until:%Y-%m-%d %H:%M %Z}"
-        way.step(service.line, f"service {service.name}", f"{word} by hand until {until}")
+        way.step(service.line, f"service {service.name}", by_hand(way.plan, override))
         if override.is_open:
             return ()
         return (_read_destination(override.to, service) if override.to else to,)

@@ -89,6 +89,13 @@ def opening(schedule: Schedule, now: datetime) -> Opening:
     return Opening(False, f"closed, {DAYS[local.weekday()]} {local:%H:%M}", schedule.line)
 
 
+def is_within(intervals: tuple[WeeklyInterval, ...], now: datetime, zone: ZoneInfo) -> bool:
+    """Whether `now`, an aware datetime, is in one of some intervals of the week of a time zone."""
+    local = _local(now, zone)
+    minute = local.hour * 60 + local.minute
+    return any(_holds(weekly, local.weekday(), minute) for weekly in intervals)
+
+
 def boundaries(schedule: Schedule, around: datetime) -> tuple[datetime, ...]:
     """Every instant where the schedule may change, and the second before it, as aware datetimes.
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo, available_timezones
 
 from dialplan.budgets import EACH, PERIODS, Budget
-from dialplan.country import RIGHTS, Country, EmergencyNumber
+from dialplan.country import OVERRIDE, RIGHTS, Country, EmergencyNumber
 from dialplan.decision import Forwards
 from dialplan.document import Node, did_you_mean, shortened
 from dialplan.plan import (
@@ -54,7 +54,9 @@ from dialplan.values import (
     read_texts,
 )
 
-_FEATURE = re.compile(r"([0-9*#]{0,15})(?:\{(extension|number)\}([0-9*#]{0,15}))?")
+LANGUAGES = ("fr", "en")
+_ARGUMENT = r"\{(extension|number|service|time|seconds)\}"
+_FEATURE = re.compile(rf"([0-9*#]{{0,15}})(?:{_ARGUMENT}((?:\*{_ARGUMENT})*)([0-9*#]{{0,15}}))?")
 _DURATION = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _DAYS_OF = {"day": 1, "week": 7, "month": 30, "year": 365}
@@ -69,13 +71,24 @@ SITE = (
     "notified",
     "direct_media",
 )
+_OF_SEVERAL_ARGUMENTS = ("forward_no_answer", "service_close", "service_send", "service_open")
 FEATURE_NAMES = (
     "pickup_group",
     "pickup",
     "forward_always",
     "forward_busy",
     "forward_no_answer",
+    "forward_unreachable",
     "forward_off",
+    "forward_always_off",
+    "forward_busy_off",
+    "forward_no_answer_off",
+    "forward_unreachable_off",
+    "forward_status",
+    "service_close",
+    "service_send",
+    "service_open",
+    "service_as_planned",
     "do_not_disturb",
     "do_not_disturb_off",
     "voicemail",
@@ -122,7 +135,7 @@ def read_class(name: str, node: Node) -> ClassOfRights:
         if item.value == "emergency":
             item.error("emergency_right", "emergency calls are always allowed", "remove it from the class")
         else:
-            rights.add(item.choice(RIGHTS, "right"))
+            rights.add(item.choice((*RIGHTS, OVERRIDE), "right"))
     srtp: Srtp = read_srtp(fields["srtp"]) if "srtp" in fields else ""
     return ClassOfRights(read_name(name, node), frozenset(rights), node.line, node.column, srtp)
 
@@ -407,13 +420,28 @@ def read_features(node: Node) -> tuple[Feature, ...]:
                 hint = 'write "*21#" or "*21*{number}"'
                 item.error("bad_feature", f'"{shortened(text)}" is no code', hint)
             continue
-        features.append(Feature(name, match[1], match[2] or "", match[3] or "", item.line, item.column))
+        further = tuple(re.findall(r"\w+", match[3] or ""))
+        if further and name not in _OF_SEVERAL_ARGUMENTS:
+            item.error("bad_feature", f"{name} has one argument at the most", 'write "*21*{number}"')
+        after = match[5] or ""
+        features.append(Feature(name, match[1], match[2] or "", after, item.line, item.column, further))
     return tuple(features)
 
 
 def read_person(node: Node, references: References) -> Person:
     fields = node.mapping(
-        {"extension", "name", "password", "site", "class", "groups", "mobile", "caller_id", "forward"},
+        {
+            "extension",
+            "name",
+            "password",
+            "site",
+            "class",
+            "groups",
+            "mobile",
+            "caller_id",
+            "forward",
+            "language",
+        },
         required=("extension", "name"),
     )
     extension = read_digits(fields["extension"]) if "extension" in fields else ""
@@ -431,6 +459,7 @@ def read_person(node: Node, references: References) -> Person:
         column=node.column,
         caller_id=_read_caller_id(fields["caller_id"]) if "caller_id" in fields else "",
         forwards=_read_forwards(fields["forward"]) if "forward" in fields else None,
+        language=fields["language"].choice(LANGUAGES, "language") if "language" in fields else "",
     )
 
 
@@ -441,7 +470,7 @@ def _read_caller_id(node: Node) -> str:
 
 def _read_forwards(node: Node) -> Forwards:
     """Where somebody's calls go on: numbers inside, or public ones whole with +."""
-    fields = node.mapping({"always", "busy", "no_answer", "after_seconds"})
+    fields = node.mapping({"always", "busy", "no_answer", "unreachable", "after_seconds"})
 
     def number(key: str) -> str:
         if key not in fields:
@@ -450,7 +479,9 @@ def _read_forwards(node: Node) -> Forwards:
         return (read_e164(fields[key]) or "") if outside else read_digits(fields[key])
 
     seconds = fields["after_seconds"].integer(1, 3600) if "after_seconds" in fields else 20
-    return Forwards(number("always"), number("busy"), number("no_answer"), seconds)
+    return Forwards(
+        number("always"), number("busy"), number("no_answer"), seconds, unreachable=number("unreachable")
+    )
 
 
 def read_test(node: Node, references: References, zone: ZoneInfo) -> PlanTest:

@@ -149,16 +149,24 @@ class Tables:
 
 
 def coded(codes: tuple[Feature, ...], dialled: str) -> Iterator[tuple[Feature, str]]:
-    """The first of these codes that was dialled, with its argument; nothing when none was."""
+    """The first of these codes that was dialled, with its argument; nothing when none was.
+
+    Several arguments are given as they were dialled, with `*` between them.
+    """
     for code in codes:
         if dialled.startswith(code.before) and dialled.endswith(code.after):
             argument = dialled[len(code.before) : len(dialled) - len(code.after)]
             # The # that ends *21*0612345678# on other networks is accepted where the plan has none.
             argument = argument if code.after else argument.removesuffix("#")
-            digits = argument.removeprefix("+") if code.argument == "number" else argument
-            if digits.isascii() and digits.isdigit():
+            given, names = argument.split("*"), (code.argument, *code.further)
+            if len(given) == len(names) and all(map(_is_argument, names, given)):
                 yield code, argument
                 return
+
+
+def _is_argument(name: str, given: str) -> bool:
+    digits = given.removeprefix("+") if name == "number" else given
+    return digits.isascii() and digits.isdigit()
 
 
 def emergency_forms(number: str, plan: Plan) -> tuple[str, ...]:

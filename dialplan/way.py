@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from dialplan.decision import Callback, Decision, Diversion, Facts, Step, Target, ToTrunks
+from dialplan.decision import Callback, Decision, Diversion, Facts, Origin, Override, Step, Target, ToTrunks
 from dialplan.plan import Plan
 from dialplan.schedule import Opening, opening
 from dialplan.tables import Caller
@@ -51,10 +52,7 @@ class Way:
         hours = opening(self.plan.schedules[name], self.now)
         override = self.facts.conditions.schedules.get(name)
         if override is not None and self.now < override.until:
-            word = "open" if override.is_open else "closed"
-            hours = Opening(
-                override.is_open, f"{word} by hand until {override.until:%Y-%m-%d %H:%M %Z}", hours.line
-            )
+            hours = Opening(override.is_open, by_hand(self.plan, override), hours.line)
         self.trace.append(Step(hours.line, f"schedule {name}", hours.why))
         return hours
 
@@ -75,3 +73,18 @@ class Way:
             None,
             self.callback,
         )
+
+
+def by_hand(plan: Plan, override: Override) -> str:
+    """What an override does, until when, and who set it."""
+    word = "open" if override.is_open else "closed"
+    return f"{word} by hand until {override.until:%Y-%m-%d %H:%M %Z}{because(plan, override.origin)}"
+
+
+def because(plan: Plan, origin: Origin | None) -> str:
+    """The end of a sentence that says who set something by hand, and when; "" for what the plan says."""
+    if origin is None:
+        return ""
+    return (
+        f", because {origin.by} set it on {origin.at.astimezone(ZoneInfo(plan.timezone)):%Y-%m-%d at %H:%M}"
+    )

@@ -1,7 +1,8 @@
 """What is unusual at this node now, for the plan's decisions (`dialplan.decision.Conditions`).
 
-Lines that supervision says are down, and emergency calls of the last hour that may be called back. The value
-that calls share is made anew when something changes, and is NORMAL, at no cost to a call, while nothing is.
+Lines that supervision says are down, emergency calls of the last hour that may be called back, and what
+people and operators set by hand (`pbx.settings`). The value that calls share is made anew when something
+changes, and is NORMAL, at no cost to a call, while nothing is.
 """
 
 from __future__ import annotations
@@ -84,16 +85,25 @@ class NodeConditions:
         for number in over:
             del self._callbacks[number]
             self.changed = True
+        settings = self._exchange.settings
         self._expires = min((kept.until for kept in self._callbacks.values()), default=NEVER)
+        self._expires = min(self._expires, settings.expires)
         down = self._exchange.trunks.down()
-        if not down and not self._callbacks:
+        forwards = settings.forwards()
+        if not down and not self._callbacks and not forwards and self._expires == NEVER:
             self._value = NORMAL
             return
         callbacks = {
             number: Callback(kept.device, kept.extension, datetime.fromtimestamp(kept.at, UTC))
             for number, kept in self._callbacks.items()
         }
-        self._value = Conditions(trunks_down=down, callbacks=callbacks)
+        self._value = Conditions(
+            trunks_down=down,
+            forwards=forwards,
+            services=settings.in_force("service"),
+            schedules=settings.in_force("schedule"),
+            callbacks=callbacks,
+        )
 
     def _trunk_changed(self, _: TrunkChanged) -> None:
         self.refresh()

@@ -19,7 +19,7 @@ import msgspec
 from media.engines.daemons import DaemonStatus
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
-from pbx.records import rfc3339
+from pbx.records import OverrideRecord, PersonSettings, rfc3339
 from pbx.tasks import Tasks
 
 MAX_LINE_BYTES = 1 << 20
@@ -71,6 +71,65 @@ class DrainDaemon(msgspec.Struct, frozen=True, tag=True):
 
     name: str
     draining: bool
+
+
+class ListSettings(msgspec.Struct, frozen=True, tag=True):
+    """Ask what people and operators have set by hand. extension: of one person, "" for all."""
+
+    extension: str = ""
+
+
+class SetForward(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a person's calls be sent on; as in pbx.records.ForwardSetting. by: who asks."""
+
+    extension: str
+    when: str
+    to: str
+    by: str
+    seconds: int = 0
+    callers: tuple[str, ...] = ()
+    hours: tuple[str, ...] = ()
+
+
+class StopForwarding(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a person's calls be sent on no more, whatever the plan says. when: "" for all forwards."""
+
+    extension: str
+    by: str
+    when: str = ""
+
+
+class SetDoNotDisturb(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a person's devices ring, or don't."""
+
+    extension: str
+    on: bool
+    by: str
+
+
+class ClearSettings(msgspec.Struct, frozen=True, tag=True):
+    """Ask to forget what a person has set. when: their forwards of this kind alone, "" for everything."""
+
+    extension: str
+    by: str
+    when: str = ""
+
+
+class AddOverride(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a service or a schedule be open or closed until an instant (Unix seconds)."""
+
+    name: str
+    is_open: bool
+    until: float
+    by: str
+    to: str = ""
+
+
+class RemoveOverride(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a service or a schedule be as planned again."""
+
+    name: str
+    by: str
 
 
 class FollowEvents(msgspec.Struct, frozen=True, tag=True):
@@ -138,14 +197,41 @@ class DaemonList(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class SettingsInForce(msgspec.Struct, frozen=True, tag=True):
+    """What is set by hand after what was asked. problem: why it wasn't done, empty when it was."""
+
+    people: list[PersonSettings]
+    overrides: list[OverrideRecord]
+    problem: str = ""
+
+
 class Following(msgspec.Struct, frozen=True, tag=True):
     """The answer to FollowEvents; events come after it, of these kinds."""
 
     kinds: list[str]
 
 
-Question = Status | ReloadPlan | ListBans | AddBan | RemoveBan | ListTrunks | ListDaemons | DrainDaemon
-Answer = Counters | Reloaded | BanList | TrunkList | DaemonList
+SettingsQuestion = (
+    ListSettings
+    | SetForward
+    | StopForwarding
+    | SetDoNotDisturb
+    | ClearSettings
+    | AddOverride
+    | RemoveOverride
+)
+Question = (
+    Status
+    | ReloadPlan
+    | ListBans
+    | AddBan
+    | RemoveBan
+    | ListTrunks
+    | ListDaemons
+    | DrainDaemon
+    | SettingsQuestion
+)
+Answer = Counters | Reloaded | BanList | TrunkList | DaemonList | SettingsInForce
 
 _question = msgspec.json.Decoder(Question | FollowEvents)
 _answer = msgspec.json.Decoder(Answer | Following)

@@ -199,6 +199,30 @@ class EmergencyTestFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged(Event):
+    """A person's forwards or do not disturb were set or cleared. by: an extension, or who typed a command."""
+
+    extension: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideChanged(Event):
+    """A service or a schedule was opened or closed by hand, or set back.
+
+    kind: `service` or `schedule`; state: `open`, `closed` or `as planned`; until: Unix seconds; to: where its
+    calls go, "" for as planned; by: an extension, or who typed a command.
+    """
+
+    kind: str
+    name: str
+    state: str
+    until: float
+    to: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFailed(Event):
     """Records can't be written to the disk: they wait in the reserve until JournalWorks, and calls go on."""
 
@@ -230,6 +254,8 @@ _ALL: tuple[type[Event], ...] = (
     EmergencyCallMade,
     CallPreempted,
     EmergencyTestFailed,
+    SettingsChanged,
+    OverrideChanged,
     JournalFailed,
     JournalWorks,
 )

@@ -55,6 +55,7 @@ from pbx.people import Directory
 from pbx.records import CallRecord, Record
 from pbx.registrations import Registrations
 from pbx.services.subscriptions import Subscriptions
+from pbx.settings import NodeSettings
 from pbx.tasks import Tasks
 from pbx.trunks import Trunks
 from sip.core.errors import ParseError, RemoteProtocolError
@@ -175,6 +176,7 @@ class Exchange:
         self.devices = Devices(domain)
         self.resolver = Resolver(names or Dns(), asyncio.get_running_loop().time, self.chance)
         self.trunks = Trunks(self, secret)
+        self.settings = NodeSettings(self)
         self.conditions = NodeConditions(self, kept_callbacks)
         self.guard = Guard(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)

@@ -205,6 +205,16 @@ classes:                        # rights to call; emergency is always allowed
   international: [internal, national, mobile, toll_free, shared_cost, short, international]
 
 {_trunks_text(answers)}
+features:                       # codes that people dial
+  forward_always: "*21*{{number}}"
+  forward_busy: "*67*{{number}}"
+  forward_no_answer: "*61*{{number}}*{{seconds}}"
+  forward_unreachable: "*62*{{number}}"
+  forward_off: "#21#"
+  forward_status: "*#21#"       # says what is set
+  do_not_disturb: "*78"
+  do_not_disturb_off: "#78#"
+
 services:
   echo: {{number: "{ECHO_NUMBER}", type: echo}}   # repeats what it hears: the first call to try
   # reception: {{number: "9", type: group, members: ["{answers.first}"], seconds: 30}}

@@ -1,11 +1,11 @@
 """The journal: what was acknowledged, on disk before the answer left.
 
-Two chains of append-only segments live in one directory, `calls-N.seg` and `bindings-N.seg`. The signalling
-process alone writes them (a lock on the directory says so). `append` only encodes; `flush`, called by the
-driver before a batch's answers leave, is one `write` for each chain that has something to say: from there on
-the records outlive the process. What makes them outlive a power cut is `sync_segments`, which another
-process, the worker, calls about once a second: fdatasync works on the file, whoever calls it, so that
-signalling never waits for a disk.
+Two chains of append-only segments live in one directory, `calls-N.seg` and `bindings-N.seg`, which also has
+what people and operators set by hand. The signalling process alone writes them (a lock on the directory says
+so). `append` only encodes; `flush`, called by the driver before a batch's answers leave, is one `write` for
+each chain that has something to say: from there on the records outlive the process. What makes them outlive a
+power cut is `sync_segments`, which another process, the worker, calls about once a second: fdatasync works on
+the file, whoever calls it, so that signalling never waits for a disk.
 
     segment = "beffroi" 0x01, 16 random bytes (its identity), frame*
     frame   = length (32 bits, little-endian), CRC-32 of the payload (32 bits), payload (MessagePack)
@@ -16,9 +16,9 @@ reached the disk), which is cut off; or damage, a frame that fails its CRC with 
 reported and ends that segment only.
 
 The worker deletes a segment of calls when the database has it for good, and folds closed segments of bindings
-into a snapshot, `bindings-N.snap`, that stands for all segments up to N. The newest segment of a chain is
-never deleted, so that numbers never come again while somebody remembers them. Calls in progress are in a file
-of another kind beside: see `ongoing`.
+into a snapshot, `bindings-N.snap`, that stands for all segments up to N: of each AOR, person and override,
+what was said last. The newest segment of a chain is never deleted, so that numbers never come again while
+somebody remembers them. Calls in progress are in a file of another kind beside: see `ongoing`.
 
 A disk that is full or dying raises nothing into a call: records wait in the reserve (see `reserve`), where
 they outlive the process, and in memory, up to a limit beyond which they are counted as lost. Every flush
@@ -42,7 +42,7 @@ import msgspec
 
 from pbx.events import Events, JournalFailed, JournalWorks
 from pbx.ongoing import Ongoing, OngoingCall, read_ongoing
-from pbx.records import Binding, BindingsRecord, CallRecord, Record
+from pbx.records import Binding, BindingsRecord, CallRecord, OverrideRecord, PersonSettings, Record
 from pbx.reserve import FILE_NAME as RESERVE_NAME
 from pbx.reserve import MOST_FRAME_BYTES, Reserve, read_reserve
 
@@ -106,10 +106,13 @@ class Segment:
 class Recovered:
     """What a start finds: every AOR's bindings (expired ones too), and what was wrong, in words.
 
-    calls: those that were in progress, oldest first.
+    settings: by extension. overrides: by kind and name (past ones too). calls: those that were in progress,
+    oldest first.
     """
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    settings: dict[str, PersonSettings] = field(default_factory=dict)
+    overrides: dict[tuple[str, str], OverrideRecord] = field(default_factory=dict)
     calls: list[OngoingCall] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -402,18 +405,35 @@ def recover(directory: Path) -> Recovered:
     for _ in range(MOST_RESTARTS):
         # The worker may fold segments while they are read here: what they say is then in a newer snapshot.
         with contextlib.suppress(FileNotFoundError):
-            recovered = Recovered()
-            for segment in live(segments(directory, BINDINGS)):
-                _replay(segment, recovered)
-            for payload in read_reserve(directory):
-                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                    _apply(_decoder.decode(payload), recovered)
+            recovered = _read_all(directory)
             for chain in (BINDINGS, CALLS):
                 for segment in segments(directory, chain)[-1:]:
                     _cut_torn_tail(segment, recovered)
             recovered.calls.extend(read_ongoing(directory))
             return recovered
     raise OSError(0, f"{directory}: the segments change faster than they can be read")
+
+
+def read_state(directory: Path) -> Recovered:
+    """Return what a start would find but the calls, and change nothing: for a command beside the node.
+
+    Raises OSError if the disk can't be read.
+    """
+    for _ in range(MOST_RESTARTS):
+        with contextlib.suppress(FileNotFoundError):
+            return _read_all(directory)
+    raise OSError(0, f"{directory}: the segments change faster than they can be read")
+
+
+def _read_all(directory: Path) -> Recovered:
+    """Raises FileNotFoundError when the worker folds a segment meanwhile."""
+    recovered = Recovered()
+    for segment in live(segments(directory, BINDINGS)):
+        _replay(segment, recovered)
+    for payload in read_reserve(directory):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            _apply(_decoder.decode(payload), recovered)
+    return recovered
 
 
 def live(files: list[Segment]) -> list[Segment]:
@@ -435,12 +455,19 @@ def _replay(segment: Segment, into: Recovered) -> None:
 
 
 def _apply(record: Record, into: Recovered) -> None:
-    """The last record of an AOR holds."""
+    """The last record of an AOR, a person or a service holds."""
     if type(record) is BindingsRecord:
         if record.bindings:
             into.bindings[record.aor] = record.bindings
         else:
             into.bindings.pop(record.aor, None)
+    elif type(record) is PersonSettings:
+        if record:
+            into.settings[record.extension] = record
+        else:
+            into.settings.pop(record.extension, None)
+    elif type(record) is OverrideRecord:
+        into.overrides[record.kind, record.name] = record
 
 
 def _cut_torn_tail(segment: Segment, into: Recovered) -> None:
@@ -456,7 +483,8 @@ def _cut_torn_tail(segment: Segment, into: Recovered) -> None:
 def fold_bindings(directory: Path, now: float) -> int:
     """Fold the closed segments of bindings into a snapshot and return how many there were (for the worker).
 
-    now: Unix seconds; bindings that expired before are left out. Raises OSError, with nothing lost.
+    now: Unix seconds; bindings that expired before are left out, and so are overrides that ended. Raises
+    OSError, with nothing lost.
     """
     files = segments(directory, BINDINGS)
     closed = [file for file in live(files)[:-1] if not file.snapshot]
@@ -468,7 +496,7 @@ def fold_bindings(directory: Path, now: float) -> int:
     for problem in recovered.problems:
         log.error("journal %s", problem)
     snapshot = directory / f"{BINDINGS}-{closed[-1].number:012d}.snap"
-    _write_snapshot(snapshot, recovered.bindings, now)
+    _write_snapshot(snapshot, _lasting(recovered, now))
     # Only now, with the snapshot's name on the disk, may what it stands for go.
     for file in files:
         if file.number <= closed[-1].number and file.path != snapshot:
@@ -476,14 +504,22 @@ def fold_bindings(directory: Path, now: float) -> int:
     return len(closed)
 
 
-def _write_snapshot(path: Path, bindings: dict[str, list[Binding]], now: float) -> None:
+def _lasting(recovered: Recovered, now: float) -> Iterator[Record]:
+    """What still holds at an instant."""
+    for aor, held in recovered.bindings.items():
+        if kept := [binding for binding in held if binding.expires_at > now]:
+            yield BindingsRecord(aor, kept)
+    yield from recovered.settings.values()
+    yield from (override for override in recovered.overrides.values() if override.until > now)
+
+
+def _write_snapshot(path: Path, records: Iterator[Record]) -> None:
     unfinished = path.with_suffix(".new")
     with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(MAGIC + os.urandom(16))
-        for aor, held in bindings.items():
-            if kept := [binding for binding in held if binding.expires_at > now]:
-                payload = _encoder.encode(BindingsRecord(aor, kept))
-                file.write(FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+        for record in records:
+            payload = _encoder.encode(record)
+            file.write(FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)

@@ -1,5 +1,5 @@
-"""What is written down: call records and bindings, as the journal, the database and the command line know
-them.
+"""What is written down: call records, bindings and what people set, as the journal, the database and the
+command line know them.
 
 Times are Unix seconds (float). They are values given by the caller: nothing here reads a clock.
 The structs are written as arrays, in the order of their fields, so a field may only be added at the end and
@@ -78,7 +78,57 @@ class BindingsRecord(Struct, array_like=True, frozen=True, gc=False, tag="bindin
     bindings: list[Binding]
 
 
-Record: TypeAlias = CallRecord | BindingsRecord
+class SetBy(Struct, array_like=True, frozen=True, gc=False):
+    """Who set something by hand (an extension, or the name of who typed a command), and when."""
+
+    by: str
+    at: float
+
+
+class ForwardSetting(Struct, array_like=True, frozen=True, gc=False):
+    """One forward that somebody set: `when` is one of dialplan.forwarding.WHENS; to "" cancels the plan's.
+
+    seconds: before `no_answer`, 0 for the usual. callers, hours: as in dialplan.decision.ForwardRule, hours
+    as a plan writes them (`mon-fri 12:00-14:00`).
+    """
+
+    when: str
+    to: str
+    set_by: SetBy
+    seconds: int = 0
+    callers: tuple[str, ...] = ()
+    hours: tuple[str, ...] = ()
+
+
+class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settings"):
+    """All that a person has set from now on: the last record of an extension is the one that holds.
+
+    forwards: the first that holds for a call decides. do_not_disturb: None for not set.
+    """
+
+    extension: str
+    forwards: tuple[ForwardSetting, ...] = ()
+    do_not_disturb: SetBy | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.forwards) or self.do_not_disturb is not None
+
+
+class OverrideRecord(Struct, array_like=True, frozen=True, gc=False, tag="override"):
+    """A service or a schedule is open or closed by hand until an instant; one that is past ends it.
+
+    kind: `service` or `schedule`. to: where a closed service's calls go, "" for its own `when_closed:`.
+    """
+
+    kind: str
+    name: str
+    is_open: bool
+    until: float
+    to: str
+    set_by: SetBy
+
+
+Record: TypeAlias = CallRecord | BindingsRecord | PersonSettings | OverrideRecord
 
 
 def rfc3339(seconds: float | None) -> str | None:

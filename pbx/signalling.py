@@ -37,6 +37,7 @@ from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of
 from pbx.plan_in_force import PlanInForce
 from pbx.reserve import RESERVE_BYTES
 from pbx.self_test import SelfTest
+from pbx.settings_answers import answer_about_settings
 from pbx.sockets import Sockets
 from pbx.tasks import Tasks
 from pbx.transports import Transports
@@ -139,12 +140,14 @@ class _Signalling:
         if recovered is not None:
             for problem in recovered.problems:
                 log.error("journal: %s", problem)
+            set_by_hand = exchange.settings.restore(recovered.settings.values(), recovered.overrides.values())
             held = exchange.registrations.restore(recovered.bindings, loop.time())
             for device in exchange.devices:
                 for binding in device.bindings:
                     exchange.gate.welcome(binding.flow.remote[0])
             parties = exchange.restore(recovered.calls)
             log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
+            log.info("settings=%d restored", set_by_hand)
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer, events)
         await exchange.trunks.start()
@@ -334,6 +337,16 @@ class _Signalling:
                 return answer_about_bans(self._exchange.gate, question)
             case control.ListDaemons() | control.DrainDaemon():
                 return media_daemons.answer_about_daemons(self._exchange.engine, question)
+            case (
+                control.ListSettings()
+                | control.SetForward()
+                | control.StopForwarding()
+                | control.SetDoNotDisturb()
+                | control.ClearSettings()
+                | control.AddOverride()
+                | control.RemoveOverride()
+            ):
+                return answer_about_settings(self._exchange.settings, question)
 
     async def _reload(self, author: str) -> control.Reloaded:
         """Load the plan beside the calls, and put it in force only if it has no error."""

@@ -212,11 +212,7 @@ def _outside_destinations(plan: Plan) -> Iterator[Finding]:
 def _forwards(plan: Plan) -> Iterator[Finding]:
     """Forwards that come back to whom they left, or that lead to nobody."""
     onward = {
-        person.extension: tuple(
-            to
-            for to in (person.forwards.always, person.forwards.busy, person.forwards.no_answer)
-            if to in plan.people
-        )
+        person.extension: tuple(to for to in person.forwards.destinations if to in plan.people)
         if person.forwards is not None
         else ()
         for person in plan.people.values()
@@ -231,8 +227,8 @@ def _forwards(plan: Plan) -> Iterator[Finding]:
             message = f"forwards go in a circle: {' -> '.join(way)}"
             hint = "the call ends there; let one of them end elsewhere"
             yield finding_at(plan, "loop", "error", person, message, hint)
-        for to in dict.fromkeys((person.forwards.always, person.forwards.busy, person.forwards.no_answer)):
-            if to and not to.startswith("+") and to not in plan.people and not plan.tables.holder_of(to):
+        for to in person.forwards.destinations:
+            if not to.startswith("+") and to not in plan.people and not plan.tables.holder_of(to):
                 message = f"user {person.extension} forwards to {to}, which nobody has"
                 hint = "an outside number is written whole, with + and the country code"
                 yield finding_at(plan, "unknown_number", "error", person, message, hint)
@@ -256,7 +252,7 @@ def _outside_numbers(plan: Plan) -> Iterator[tuple[str, Placed, str]]:
                             yield number, members, f"whom service {service.name} rings"
     for person in plan.people.values():
         if person.forwards is not None:
-            for number in (person.forwards.always, person.forwards.busy, person.forwards.no_answer):
+            for number in person.forwards.destinations:
                 if number.startswith("+"):
                     yield number, person, f"where user {person.extension} forwards calls"
     if plan.screening is not None and isinstance(plan.screening.anonymous, Destination):

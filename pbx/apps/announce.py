@@ -17,15 +17,25 @@ CONTEXT_LANGUAGE = "en"
 async def announce(
     call: Call, text: Mapping[str, str], *, status: int, cause: str, reason: Reason | None = None
 ) -> None:
-    """Speak `text` (by language) in early media, in the plan's language, then end with `status`.
+    """Speak `text` (by language) in early media, in the caller's language, then end with `status`.
 
     A caller whose media we can't speak to is refused at once, with the same status.
     """
     call.cause = cause
-    language = call.plan.language if call.plan.language in text else CONTEXT_LANGUAGE
+    language = language_of(call, text)
     if call.offer and text.get(language) and call.caller.hears_early:
         await _speak(call, text[language], language)
     call.caller.refuse(status, cause, reason=reason)
+
+
+def language_of(call: Call, text: Mapping[str, str]) -> str:
+    """The language to speak a text in: of the person who calls, else of the plan, else English."""
+    facts = call.facts
+    person = call.plan.people.get(facts.caller or "") if facts is not None else None
+    for language in (person.language if person is not None else "", call.plan.language):
+        if language in text:
+            return language
+    return CONTEXT_LANGUAGE
 
 
 async def _speak(call: Call, text: str, language: str) -> None:

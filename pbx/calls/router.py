@@ -20,9 +20,10 @@ from dialplan.decision import (
     ToTrunks,
 )
 from dialplan.plan import Destination
-from dialplan.routing import forwards_of, route, route_forward, route_onward
+from dialplan.routing import forwards_of, no_answer_seconds, route, route_forward, route_onward
 from pbx.apps.announce import announce
 from pbx.apps.dial import RING_SECONDS, dial, ring_first
+from pbx.apps.feature_codes import CODES
 from pbx.apps.outside import outside
 from pbx.apps.services import SERVICES
 from pbx.calls.app import App, ServiceApp
@@ -182,7 +183,7 @@ class Router:
         unix_now = exchange.clock()
         conditions = exchange.conditions.at(unix_now)
         forwards = forwards_of(call.plan, conditions, extension)
-        if facts is None or not (forwards.busy or forwards.no_answer):
+        if facts is None or not (forwards.destinations or forwards.rules):
             return ()
         facts = replace(facts, conditions=conditions, diversions=call.decision.diversions)
         now = datetime.fromtimestamp(unix_now, UTC)
@@ -201,8 +202,13 @@ class Router:
 
     def ring_seconds(self, call: Call, extension: str) -> float:
         """How long somebody's devices ring: less than RING_SECONDS where the call goes on afterwards."""
-        forwards = forwards_of(call.plan, self._exchange.conditions.at(call.started_at), extension)
-        return float(forwards.no_answer_seconds) if forwards.no_answer else RING_SECONDS
+        conditions = self._exchange.conditions.at(call.started_at)
+        forwards = forwards_of(call.plan, conditions, extension)
+        if not forwards.rules or call.facts is None:
+            return float(forwards.no_answer_seconds) if forwards.no_answer else RING_SECONDS
+        facts = replace(call.facts, conditions=conditions)
+        now = datetime.fromtimestamp(call.started_at, UTC)
+        return float(no_answer_seconds(call.plan, facts, now, extension) or RING_SECONDS)
 
     def decide_for(self, referrer: Leg, dialled: str) -> Decision:
         """Where a number leads for a party that transfers to it: its rights count.
@@ -291,6 +297,8 @@ def _app_to(decision: Decision, request: Request | None) -> App:
             return partial(
                 announce, text=text, status=status, cause=f"rejected: {reason}", reason=REJECTED.get(status)
             )
+        case ToFeature(name, argument) if name in CODES:
+            return partial(_named, name=name, app=partial(CODES[name], argument=argument))
         case ToService(name, _) | ToFeature(name, _):
             return partial(
                 _named,

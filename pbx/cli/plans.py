@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -11,17 +10,24 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
 from pbx.cli.printing import clean, print_findings, print_json, print_table, printable_findings, tally
-from pbx.cli.reading import configured, fail, misused, now, plan_or_complain, plan_to_check, why_silent
+from pbx.cli.reading import (
+    configured,
+    fail,
+    misused,
+    now,
+    plan_or_complain,
+    plan_to_check,
+    read_instant,
+    settings_in_force,
+    why_silent,
+)
 
 if TYPE_CHECKING:
     from dialplan.budgets import Spending
     from dialplan.checking import TestResult
-    from dialplan.decision import Decision, Facts, Target
+    from dialplan.decision import Conditions, Decision, Facts, Target
     from dialplan.finding import Finding
     from dialplan.plan import Plan
-
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY_AND_TIME = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]* ([0-9]{1,2}):([0-9]{2})")
 
 FileArgument = Annotated[
     Path | None,
@@ -118,8 +124,10 @@ def explain(
     from dialplan.routing import route_thoroughly
 
     asked = plan_or_complain(file, configuration)
-    instant = _instant(asked, at)
+    instant = read_instant(asked, at, "--at") if at is not None else now()
     facts = _with_trunks_down(asked, _facts(asked, number, caller, at_site), trunk_down or [])
+    if file is None:
+        facts = replace(facts, conditions=_with_settings(asked, configuration, facts.conditions))
     if asked.budgets and file is None:
         facts = replace(facts, spending=_spent(configuration, instant))
     decision = route_thoroughly(asked, facts, instant)
@@ -267,31 +275,6 @@ def _explain_past(call_id: str, configuration: Path | None, *, as_json: bool) ->
     typer.echo(f"not in the record: {'; '.join(past.unknown)}")
 
 
-def _instant(asked: Plan, text: str | None) -> datetime:
-    """The instant of --at, in the plan's time zone."""
-    from zoneinfo import ZoneInfo
-
-    zone = ZoneInfo(asked.timezone)
-    if text is None:
-        return now()
-    weekly = _DAY_AND_TIME.fullmatch(text.strip().lower())
-    try:
-        if weekly is not None:
-            return _next(now().astimezone(zone), weekly[1], int(weekly[2]), int(weekly[3]))
-        instant = datetime.fromisoformat(text)
-        return (instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = f'"{text[:60]}" is no time; write "2026-12-25 10:00" or "sun 03:00"'
-        misused("--at", message)
-
-
-def _next(start: datetime, day: str, hour: int, minute: int) -> datetime:
-    """The first such time of the week from `start` on. Raises ValueError for an hour that can't be."""
-    found = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    found += timedelta(days=(_DAYS.index(day) - found.weekday()) % 7)
-    return found if found >= start else found + timedelta(days=7)
-
-
 def _facts(asked: Plan, number: str, caller: str, at_site: str | None) -> Facts:
     from dialplan.decision import Facts
     from dialplan.document import did_you_mean
@@ -320,6 +303,25 @@ def _spent(configuration: Path | None, instant: datetime) -> Spending:
     except KeptError as error:
         fail(error)
     return Spent(instant.timestamp, kept)
+
+
+def _with_settings(asked: Plan, configuration: Path | None, conditions: Conditions) -> Conditions:
+    """The conditions with what people and operators have set by hand on this node."""
+    from dataclasses import replace
+
+    from pbx.settings import forwards_in_force, override_of
+
+    kept = settings_in_force(configured(configuration))
+    return replace(
+        conditions,
+        forwards={
+            one.extension: forwards_in_force(asked, asked.people[one.extension], one)
+            for one in kept.people
+            if one.extension in asked.people
+        },
+        services={one.name: override_of(asked, one) for one in kept.overrides if one.kind == "service"},
+        schedules={one.name: override_of(asked, one) for one in kept.overrides if one.kind == "schedule"},
+    )
 
 
 def _with_trunks_down(asked: Plan, facts: Facts, names: list[str]) -> Facts:

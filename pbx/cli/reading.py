@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
     from dialplan.finding import Finding
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
-    from pbx.control import NotRunningError
+    from pbx.control import NotRunningError, SettingsInForce
     from pbx.people import Directory
     from pbx.store.database import Database
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NEXT_TIME = re.compile(r"(?:(mon|tue|wed|thu|fri|sat|sun)[a-z]* )?([0-9]{1,2}):([0-9]{2})")
 
 
 def fail(message: object) -> NoReturn:
@@ -44,6 +49,53 @@ def complain(findings: Sequence[Finding]) -> NoReturn:
 def now() -> datetime:
     """The instant of the command: nothing below the command line reads a clock."""
     return datetime.now(UTC)  # noqa: TID251
+
+
+def read_instant(plan: Plan, text: str, option: str) -> datetime:
+    """The instant that an option names, in the plan's time zone: `2026-12-25 10:00`, or the next `sun 03:00`
+    or `14:00`. What is none of these ends the command."""
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo(plan.timezone)
+    following = _NEXT_TIME.fullmatch(text.strip().lower())
+    try:
+        if following is not None:
+            day, hour, minute = following[1] or "", int(following[2]), int(following[3])
+            return _next(now().astimezone(zone), day, hour, minute)
+        instant = datetime.fromisoformat(text)
+        return (instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = f'"{text[:60]}" is no time; write "2026-12-25 10:00" or "sun 03:00"'
+        misused(option, message)
+
+
+def _next(start: datetime, day: str, hour: int, minute: int) -> datetime:
+    """The first such time from `start` on, on a day of the week or (for "") on any. Raises ValueError."""
+    found = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if day:
+        found += timedelta(days=(_DAYS.index(day) - found.weekday()) % 7)
+    return found if found >= start else found + timedelta(days=7 if day else 1)
+
+
+def settings_in_force(settings: Configuration) -> SettingsInForce:
+    """What people and operators have set by hand: as the node says, or its journal where none runs."""
+    from pbx.control import ListSettings, NotRunningError, SettingsInForce, ask
+    from pbx.journal import read_state
+
+    try:
+        answer = ask(settings.data_dir, ListSettings())
+        assert isinstance(answer, SettingsInForce)
+        return answer
+    except NotRunningError as error:
+        if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
+            fail(why_silent(error, settings.data_dir, ""))
+    try:
+        kept = read_state(settings.journal_dir)
+    except OSError as error:
+        fail(f"{settings.journal_dir}: the journal can't be read: {error.strerror or error}")
+    instant = now().timestamp()
+    people = [kept.settings[extension] for extension in sorted(kept.settings)]
+    return SettingsInForce(people, [one for one in kept.overrides.values() if one.until > instant])
 
 
 def why_silent(error: NotRunningError, data_dir: Path, mend: str) -> str:

@@ -1,5 +1,8 @@
 """Busy lamps: who is in a call, for the telephones that watch them (the `dialog` event, RFC 4235).
 
+Somebody who isn't to be disturbed, or whose calls are all forwarded, is shown as in a call of their own: RFC
+4235 has no other word for it, and a lamp that is lit says what counts, that their telephone won't ring.
+
 It costs a call nothing while nobody watches: only with the first watcher does it listen to the events of
 legs, and it keeps those of watched people only.
 """
@@ -10,8 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pbx.devices import is_near
-from pbx.events import LEG_CHANGES, LegChanged, Subscription
+from pbx.events import LEG_CHANGES, LegChanged, SettingsChanged, Subscription
 from pbx.services.addressee import addressee
+from pbx.services.availability import availability_of
 from sip.core import dialog_info
 from sip.core.dialog_info import CONFIRMED, EARLY, TRYING, DialogInfo, WatchedDialog
 from sip.core.message import Request
@@ -65,6 +69,7 @@ class Lamps:
             Leg, str
         ] = {}  # whose each was: its device may be gone from the plan by its end
         self._subscription: Subscription | None = None
+        exchange.events.subscribe(self._settings_changed, SettingsChanged)
 
     def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Lamp:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
@@ -111,13 +116,21 @@ class Lamps:
             del self._extensions[leg]
         elif leg not in legs:
             self._add(leg, extension)
+        self._tell(extension)
+
+    def _settings_changed(self, event: SettingsChanged) -> None:
+        self._tell(event.extension)
+
+    def _tell(self, extension: str) -> None:
         now = self._exchange.driver.now
-        for lamp in list(self._lamps[extension].values()):
+        for lamp in list(self._lamps.get(extension, {}).values()):
             lamp.changed(now)
         self._exchange.driver.wake()
 
     def dialogs(self, extension: str, *, whole: bool) -> Iterator[WatchedDialog]:
-        """The calls that a watched person's telephones are in."""
+        """The calls that a watched person's telephones are in, and what keeps them from ringing."""
+        for word, name in availability_of(self._exchange, extension).items():
+            yield WatchedDialog(word, CONFIRMED, initiator=False, local_name=name)
         for leg, name in self._legs.get(extension, {}).items():
             call = leg.call
             initiator = leg is call.caller

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pbx.events import SettingsChanged
 from pbx.services.addressee import addressee
+from pbx.services.availability import availability_of
 from sip.core import presence_document
 from sip.core.errors import RemoteProtocolError
 from sip.core.message import Request
@@ -55,14 +57,22 @@ class Presences:
         stack = exchange.core.stack
         self._published: Publications[Presence] = Publications(stack.identifiers, stack.timers, self._changed)
         self._buddies: dict[str, dict[int, Buddy]] = {}
+        exchange.events.subscribe(self._settings_changed, SettingsChanged)
 
     def of(self, extension: str) -> Presence:
-        """Open when one of the person's devices says so; where none says anything, when one is registered."""
+        """Open when one of the person's devices says so; where none says anything, when one is registered.
+
+        Who isn't to be disturbed is closed, whatever their devices say; a forward is told in the note.
+        """
         published = self._published.of(extension)
+        told = availability_of(self._exchange, extension)
         if not published:
-            return Presence(bool(self._exchange.devices.bindings_of(extension)))
-        note = next((presence.note for presence in reversed(published) if presence.note), "")
-        return Presence(any(presence.open for presence in published), note)
+            is_open = bool(self._exchange.devices.bindings_of(extension))
+            note = ""
+        else:
+            is_open = any(presence.open for presence in published)
+            note = next((presence.note for presence in reversed(published) if presence.note), "")
+        return Presence(is_open and "do-not-disturb" not in told, next(iter(told.values()), note))
 
     def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Buddy:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
@@ -94,6 +104,9 @@ class Presences:
             raise RemoteProtocolError(415, "Unsupported Media Type", (("Accept", self.content_type),))
         published = self._published.publish(request, device.extension, parse_presence, now)
         exchange.core.stack.respond(transaction, 200, now, headers=published.headers)
+
+    def _settings_changed(self, event: SettingsChanged) -> None:
+        self.bindings_changed(event.extension)
 
     def bindings_changed(self, extension: str) -> None:
         """A device of a person registered, again or no more."""

@@ -24,6 +24,7 @@ class WatchedDialog:
     id: unique among its dialogs. state: trying, early or confirmed. initiator: whether it called.
     remote, remote_name: who is at the other end, a URI; empty where it isn't to be told. call_id,
     local_tag (the telephone's) and remote_tag (ours): for a Replaces; empty where they aren't to be told.
+    local_name: what is told beside the telephone's own URI (RFC 4235 section 4.1.6.1).
     """
 
     id: str
@@ -34,6 +35,7 @@ class WatchedDialog:
     call_id: str = ""
     local_tag: str = ""
     remote_tag: str = ""
+    local_name: str = ""
 
 
 class DialogInfo:
@@ -86,8 +88,9 @@ def _element(dialog: WatchedDialog, entity: str, state: str = "") -> str:
         uri = xml_text(dialog.remote)
         remote = f'<remote><identity{display}>{uri}</identity><target uri="{uri}"/></remote>\n'
     uri = xml_text(entity)
+    shown = f' display="{xml_text(dialog.local_name)}"' if dialog.local_name else ""
     return (
         f'<dialog id="{xml_text(dialog.id)}"{attributes} direction="{direction}">\n'
         f"<state>{state or dialog.state}</state>\n"
-        f'<local><identity>{uri}</identity><target uri="{uri}"/></local>\n{remote}</dialog>\n'
+        f'<local><identity{shown}>{uri}</identity><target uri="{uri}"/></local>\n{remote}</dialog>\n'
     )

@@ -22,7 +22,7 @@ from pbx.devices import with_directory
 from pbx.exchange import Exchange
 from pbx.ongoing import OngoingCall
 from pbx.people import Directory, Person, device_credentials
-from pbx.records import BindingsRecord, CallRecord, Record
+from pbx.records import BindingsRecord, CallRecord, OverrideRecord, PersonSettings, Record
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from sip.net.resolver import Kind, Records
@@ -105,11 +105,15 @@ class Journal:
 
 
 def name_of(record: Record | OngoingCall) -> str:
-    """A record in few words: `call completed`, `bindings of 1001: 1` or `ongoing call`."""
+    """A record in few words: `call completed`, `bindings of 1001: 1`, `settings of 1001`, `ongoing call`."""
     if isinstance(record, OngoingCall):
         return "ongoing call"
     if isinstance(record, CallRecord):
         return f"call {record.cause}"
+    if isinstance(record, PersonSettings):
+        return f"settings of {record.extension}"
+    if isinstance(record, OverrideRecord):
+        return f"override of {record.name}"
     return f"bindings of {record.aor}: {len(record.bindings)}"
 
 
@@ -208,6 +212,9 @@ class Town:
         self.world.watch("engine", self.engine)
         self.exchange, self.node = self._open(self.exchange.plan, b"another process")
         recovered = {record.aor: record.bindings for record in self.bindings}
+        people = {kept.extension: kept for kept in self.journal.written if isinstance(kept, PersonSettings)}
+        overrides = {one.name: one for one in self.journal.written if isinstance(one, OverrideRecord)}
+        self.exchange.settings.restore(people.values(), overrides.values())
         held = self.exchange.registrations.restore(recovered, self.exchange.driver.now)
         self.exchange.restore(self.ongoing)
         return held

@@ -1,0 +1,40 @@
+"""Which app a feature code starts, of those that are built."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from functools import partial
+from typing import Protocol
+
+from pbx.apps.do_not_disturb import do_not_disturb
+from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
+from pbx.apps.service_override import override_service
+from pbx.calls.call import Call
+
+
+class CodeApp(Protocol):
+    """An app that takes a code's argument as well."""
+
+    def __call__(self, call: Call, /, argument: str) -> Awaitable[None]:
+        """Carry the code out; several arguments have `*` between them."""
+
+
+CODES: Mapping[str, CodeApp] = {
+    "forward_always": partial(set_forward, when="always"),
+    "forward_busy": partial(set_forward, when="busy"),
+    "forward_no_answer": partial(set_forward, when="no_answer"),
+    "forward_unreachable": partial(set_forward, when="unreachable"),
+    "forward_off": partial(stop_forward, when=""),
+    "forward_always_off": partial(stop_forward, when="always"),
+    "forward_busy_off": partial(stop_forward, when="busy"),
+    "forward_no_answer_off": partial(stop_forward, when="no_answer"),
+    "forward_unreachable_off": partial(stop_forward, when="unreachable"),
+    "forward_status": tell_forwards,
+    "do_not_disturb": partial(do_not_disturb, on=True),
+    "do_not_disturb_off": partial(do_not_disturb, on=False),
+    **{
+        name: partial(override_service, feature=name)
+        for name in ("service_close", "service_send", "service_open", "service_as_planned")
+    },
+}
+"""By the plan's name of the feature."""
