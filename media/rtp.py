@@ -172,6 +172,11 @@ class Outgoing:
         self.sequence_shift, self.timestamp_shift = state.sequence_shift, state.timestamp_shift
         self.packets, self.octets = state.packets, state.octets
 
+    def leap(self, index: int) -> None:
+        """Go on behind this number, whoever spoke before. index: with its rollover counter (RFC 3711)."""
+        self.sequence = index & 0xFFFF
+        self.source = _ANOTHER_PROCESS
+
     def relay(
         self, buffer: bytearray, header: Header, length: int, payload_type: int, clock_rate: int, now: float
     ) -> None:

@@ -72,7 +72,7 @@ class Sender:
     packets with one key stream.
     """
 
-    __slots__ = ("_crypto", "_indexes", "_rtcp_indexes", "_session")
+    __slots__ = ("_crypto", "_floors", "_indexes", "_rtcp_indexes", "_session")
 
     def __init__(self, crypto: Crypto, state: SrtpState | None = None) -> None:
         """state: of the process before; goes on behind it, RTCP by RTCP_MARGIN reports."""
@@ -80,10 +80,12 @@ class Sender:
         self._session = _Session(crypto, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
         self._indexes: dict[int, int] = {}
         self._rtcp_indexes: dict[int, int] = {}
+        self._floors: dict[int, int] = {}  # of each SSRC what a process before us may have sent
         if state is not None:
             for ssrc, index in state.indexes.items():
                 for step in _steps(index):
                     self.protect(_empty_packet(ssrc, step))
+                self._floors[ssrc] = index
             for ssrc, index in state.rtcp_indexes.items():
                 for _ in range(index + RTCP_MARGIN):
                     self.protect_rtcp(_EMPTY_REPORT.pack(0x80, 201, 1, ssrc))
@@ -93,7 +95,10 @@ class Sender:
         protected = self._session.call(_LIB.srtp_protect, packet)
         _, _, sequence, _, ssrc = _RTP.unpack_from(packet)
         before = self._indexes.get(ssrc, -1)
-        self._indexes[ssrc] = max(before, _index_of(before, sequence))
+        index = _index_of(before, sequence)
+        if self._floors and index <= self._floors.get(ssrc, -1):
+            raise SrtpError("a number that a process before this one may have used")
+        self._indexes[ssrc] = max(before, index)
         mki = self._crypto.mki
         return _with_mki(protected, mki, _RTP_TAG_BYTES[self._crypto.suite]) if mki else protected
 

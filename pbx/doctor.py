@@ -26,6 +26,8 @@ from dialplan.checking import check
 from dialplan.finding import Finding, PlanError, Severity
 from dialplan.loading import load_plan
 from dialplan.plan import Placed, Plan, SecretRef
+from media.engines import native
+from media.sdes import SUITES
 from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.devices import with_directory
@@ -535,6 +537,14 @@ def _examine_media(settings: Configuration) -> Examination:
             settings.path,
             "the native media engine isn't compiled here: python relays sound, at more cost",
             "install gcc, libc6-dev and python3-dev, then install Beffroi again",
+        )
+    elif plane == "native" and native.suites() != frozenset(SUITES):
+        findings = _finding(
+            "no_native_srtp",
+            "note",
+            settings.path,
+            "the native media engine is compiled without SRTP: python encrypts sound, at more cost",
+            "install libsrtp2-dev, then install Beffroi again",
         )
     return Examination("media", f"{plane}, {ports} of {addresses}", findings)
 

@@ -15,6 +15,7 @@ A process can die between any two instructions: a record counts when its length 
 written last. What a stream did since its last record is made good by `rtp.Outgoing.resume`.
 """
 
+import hashlib
 import mmap
 import socket
 import struct
@@ -24,6 +25,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from media.rtp import IncomingState, OutgoingState
+from media.sdes import Crypto
 
 STREAMS: Final = 0x10000  # an even port each, of IPv4 and of IPv6
 RECORD_BYTES: Final = 256  # pages that no stream uses take no memory
@@ -36,13 +38,38 @@ class NoRecord(Exception):
     """The stream wasn't there when the last process died, or its record wasn't finished."""
 
 
+class KeyState(msgspec.Struct, frozen=True, array_like=True):
+    """How far the keys of a leg were used (RFC 3711 section 3.2.1).
+
+    ours, theirs: which keys, see `fingerprint`. sent: index of our newest packet, -1 for none; reports:
+    number of our newest report. heard: index of the newest packet from heard_ssrc, -1 for none.
+    """
+
+    ours: int
+    theirs: int
+    sent: int
+    reports: int
+    heard_ssrc: int
+    heard: int
+
+
+def fingerprint(crypto: Crypto) -> int:
+    """Return a number of 64 bits that says which key it is, and nothing about the key."""
+    said = crypto.suite.encode() + crypto.key + crypto.mki
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest())
+
+
 class StreamRecord(msgspec.Struct, array_like=True):
-    """Where a stream was. host, port: where the leg was heard from, "" and 0 for a leg not heard yet."""
+    """Where a stream was. host, port: where the leg was heard from, "" and 0 for a leg not heard yet.
+
+    keys: None for a leg that speaks in clear.
+    """
 
     host: str
     port: int
     outgoing: OutgoingState
     incoming: IncomingState
+    keys: KeyState | None = None
 
 
 class Pair(NamedTuple):

@@ -3,21 +3,29 @@
 The C code is compiled when Beffroi is installed on a machine with a compiler; `is_built` says whether.
 Python says what each stream does, plays to legs, and is told of keys and of legs that are heard again.
 A stream's state lies in the memory of `Inheritance` all the time: nothing has to be written down.
+
+What the loop is to hear comes through a ring of the C code. So do the packets of a leg whose suite the C
+code can't encrypt with, where libsrtp2 is missing or is without AES-GCM: pylibsrtp opens and seals them here.
 """
 
+import logging
 import mmap
 import os
 import socket
 from collections.abc import Callable
 from functools import lru_cache, partial
 from secrets import randbits
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from media import dtmf
 from media.engines import wire
-from media.engines.inheritance import RECORD_BYTES, STREAMS, Inheritance
-from media.engines.stream import Player, Range, Stream, Watch
+from media.engines.inheritance import RECORD_BYTES, STREAMS, Inheritance, KeyState, fingerprint
+from media.engines.stream import Heard, Hearing, Player, Range, Stream, Watch
 from media.rtp import Frame
+from media.sdes import Crypto, Security, Suite
+
+if TYPE_CHECKING:
+    from media.engines.leg_keys import LegKeys
 
 try:
     from beffroi_plane import ffi as ffi  # for the tests as well
@@ -25,7 +33,18 @@ try:
 except ImportError:
     lib = None
 
+_log = logging.getLogger(__name__)
+
 THREADS: Final = 1
+MOST_HEARD: Final = 512  # packets in one turn of the loop
+
+# The places of `plane.h`.
+_SUITES: Final[dict[Suite, int]] = {
+    "AES_CM_128_HMAC_SHA1_80": 0,
+    "AES_CM_128_HMAC_SHA1_32": 1,
+    "AEAD_AES_128_GCM": 2,
+    "AEAD_AES_256_GCM": 3,
+}
 
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -39,8 +58,14 @@ def is_built() -> bool:
     return lib is not None
 
 
+def suites() -> frozenset[Suite]:
+    """Return the suites that the C code itself encrypts with; none where libsrtp2 wasn't there."""
+    works = lib.plane_suites() if lib is not None else 0
+    return frozenset(suite for suite, place in _SUITES.items() if works >> place & 1)
+
+
 class NativePlane:
-    """See `stream.Plane`. threads: that move packets, at least one.
+    """See `stream.Plane`, and `PythonPlane` for the arguments. threads: that move packets, at least one.
 
     Raises NotBuilt, and OSError when the system has no thread or no descriptor left.
     """
@@ -50,6 +75,7 @@ class NativePlane:
         watch: Watch,
         reports: list[wire.Report],
         inheritance: Inheritance | None,
+        heard: Heard,
         threads: int = THREADS,
     ) -> None:
         if lib is None:
@@ -60,9 +86,13 @@ class NativePlane:
         if self.plane == ffi.NULL:
             raise OSError(ffi.errno, os.strerror(ffi.errno))
         self.reports = reports
+        self.heard = heard
         self.packet: Any = ffi.new("plane_packet *")
         self.counts: Any = ffi.new("plane_counts_t *")
+        self.suites = suites()
         self._event: Any = ffi.new("plane_event *")
+        self._heard: Any = ffi.new("plane_heard_t *")
+        self._lost = 0
         self._streams: dict[int, NativeStream] = {}
         self._sockets: list[socket.socket] = []
         watch(lib.plane_events_fd(self.plane), self._told)
@@ -85,6 +115,10 @@ class NativePlane:
         stream = self._streams[number] = NativeStream(self, made, number, ports)
         return stream
 
+    def stream(self, number: int) -> "NativeStream":
+        """Return the stream of this number."""
+        return self._streams[number]
+
     def close(self) -> None:
         """See Plane."""
         lib.plane_free(self.plane)  # ends the threads: only then can a descriptor be another one's
@@ -103,16 +137,42 @@ class NativePlane:
                 self.reports.append(wire.Digit(event.number, dtmf.DIGITS[event.digit]))
             else:
                 self.reports.append(wire.Heard(event.number))
+        self._hear()
+
+    def _hear(self) -> None:
+        """Take the packets that are for the loop, not too many at once, but of a leg that has gone."""
+        packet = self._heard
+        for _ in range(MOST_HEARD):
+            if not lib.plane_next_heard(self.plane, packet):
+                break
+            stream = self._streams[packet.number]
+            if packet.generation != stream.generation:
+                continue
+            data = ffi.buffer(packet.data, packet.length)[:]
+            if packet.kind == lib.PLANE_TO_HEAR:
+                self.heard(stream, data, packet.at)
+            elif packet.kind == lib.PLANE_TO_OPEN:
+                stream.open(data, packet)
+            else:
+                stream.seal(data, packet)
+        else:
+            lib.plane_wake(self.plane)
+        lost = lib.plane_lost(self.plane)
+        if lost != self._lost:
+            _log.warning("packets=%d were lost: the loop can't follow what it is to hear", lost - self._lost)
+            self._lost = lost
 
 
 class NativeStream(Stream):
     """A stream of a `NativePlane`. made: what the C code calls it; generation: which of its legs it has."""
 
-    __slots__ = ("_clock_rate", "_plane", "generation", "made", "transmit")
+    __slots__ = ("_clock_rate", "_kept_keys", "_keys", "_plane", "generation", "made", "transmit")
 
     def __init__(self, plane: NativePlane, made: Any, port: int, ports: Range) -> None:
         self._plane = plane
         self._clock_rate = 8000
+        self._keys: LegKeys | None = None  # in force here: the C code can't encrypt with them
+        self._kept_keys: LegKeys | None = None
         self.made = made
         # Sends what the C code made (a packet, 1 for RTCP); what can't be sent is lost.
         self.transmit: Callable[[Any, int], object] = partial(lib.plane_transmit, made)
@@ -130,6 +190,8 @@ class NativeStream(Stream):
         """See Stream."""
         super().release()
         lib.plane_release(self.made)
+        self.generation = 0
+        self._keys = self._kept_keys = None
 
     def route(self, route: wire.Route, peer: Stream | None, now: float) -> None:
         """See Stream."""
@@ -144,7 +206,55 @@ class NativeStream(Stream):
         ffi.buffer(said.payload_types)[:] = _numbers(tuple(route.payload_types.items()))
         for number in route.event_types:
             said.events[number] = 1
-        lib.plane_route(self.made, said, peer.made if isinstance(peer, NativeStream) else ffi.NULL, now)
+        said.mux, said.datagrams = route.mux, route.kind == "datagrams"
+        said.security = self._secure(said, route.security)
+        if not lib.plane_route(
+            self.made, said, peer.made if isinstance(peer, NativeStream) else ffi.NULL, now
+        ):
+            _log.error("port=%d the leg's keys can't be used: nothing passes", self.port & 0xFFFF)
+
+    def _secure(self, said: Any, security: Security | None) -> int:
+        """Say which keys are in force, and return who encrypts with them."""
+        self._keys = None
+        if security is None:
+            return int(lib.PLANE_CLEAR)
+        said.ours, said.theirs = _key(security.ours), _key(security.theirs)
+        if {security.ours.suite, security.theirs.suite} <= self._plane.suites:
+            return int(lib.PLANE_SECURED)
+        from media.engines.leg_keys import LegKeys  # libsrtp is for those who need it
+
+        if self._kept_keys is None:
+            used = ffi.new("plane_keys_used_t *")
+            lib.plane_keys_used(self.made, used)
+            left = KeyState(used.ours, used.theirs, used.sent, used.reports, used.heard_ssrc, used.heard)
+            self._kept_keys = LegKeys(used.ssrc, security, left)
+        else:
+            self._kept_keys.use(security)
+        self._keys = self._kept_keys
+        return int(lib.PLANE_SEALED)
+
+    def open(self, data: bytes, heard: Any) -> None:
+        """Decrypt a packet of the leg, and let it go on from there."""
+        clear = self._keys.unprotect(data) if self._keys is not None else b""
+        packet = self._plane.packet
+        peer = lib.plane_receive(
+            self.made, clear, len(clear), ffi.addressof(heard, "address"), heard.at, 1, packet
+        )
+        if peer >= 0:
+            self._plane.stream(peer).transmit(packet, 0)
+
+    def seal(self, data: bytes, heard: Any) -> None:
+        """Encrypt a packet for the leg, and send it."""
+        protected = self._keys.protect(data) if self._keys is not None else b""
+        if protected:
+            packet = self._plane.packet
+            ffi.memmove(packet.data, protected, len(protected))
+            packet.length, packet.to = len(protected), heard.address
+            self.transmit(packet, 0)
+
+    def hear(self, hearing: Hearing) -> None:
+        """See Stream."""
+        lib.plane_hear(self.made, hearing.value)
 
     def echo(self, on: bool) -> None:
         """See Stream."""
@@ -169,8 +279,13 @@ class NativeStream(Stream):
         silent = lib.plane_silence(self.made, silence_seconds, now)
         if silent >= 0:
             self._plane.reports.append(wire.Silent(self.port, round(silent, 1)))
-        if report and lib.plane_report(self.made, now, self._plane.packet):
-            self.transmit(self._plane.packet, 1)
+        packet = self._plane.packet
+        if report and lib.plane_report(self.made, now, packet):
+            if self._keys is not None:
+                protected = self._keys.protect_report(ffi.buffer(packet.data, packet.length)[:])
+                ffi.memmove(packet.data, protected, len(protected))
+                packet.length = len(protected)
+            self.transmit(packet, 1)
 
     def counts(self, now: float) -> wire.StreamCounts:
         """See Stream."""
@@ -204,6 +319,17 @@ def _plain(host: str, port: int) -> dict[str, object]:
     except OSError:
         return {"family": 0}
     return {"host": packed, "port": port, "family": family}
+
+
+def _key(crypto: Crypto) -> dict[str, object]:
+    """Return a key as the C code takes it."""
+    return {
+        "fingerprint": fingerprint(crypto),
+        "suite": _SUITES[crypto.suite],
+        "mki_bytes": len(crypto.mki),
+        "mki": crypto.mki,
+        "key": crypto.key,
+    }
 
 
 def _host_bytes(address: Any) -> bytes:

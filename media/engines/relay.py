@@ -119,10 +119,13 @@ class Relay:
         """Return what moves packets; Python where C can't."""
         if plane == "native" or (plane == "auto" and native.is_built()):
             try:
-                return native.NativePlane(self._watch, self._reports, self._inheritance, threads)
+                return native.NativePlane(self._watch, self._reports, self._inheritance, self._heard, threads)
             except (native.NotBuilt, OSError) as error:
                 _log.warning("packets are moved by Python: %s", error)
-        return PythonPlane(self._watch, self._reports, self._inheritance)
+        return PythonPlane(self._watch, self._reports, self._inheritance, self._heard)
+
+    def _heard(self, stream: Stream, packet: bytes, now: float) -> None:
+        """Take a packet of a leg that is to be heard: none is yet."""
 
     def _watch(self, descriptor: int, readable: Callable[[float], None]) -> None:
         """Call `readable` with the time whenever the descriptor is."""

@@ -8,8 +8,12 @@
 
 Whose packets count: those from the address of the leg's SDP. A leg behind NAT is latched: the first
 valid packet within LATCH_SECONDS of each answer shows where it is, and there it stays until the next
-answer. RTCP is regenerated, not relayed (`media/rtcp.py`). A leg that sends more than
-MOST_PACKETS_A_SECOND isn't a telephone any more: the rest of the second is dropped and counted.
+answer; of a leg with keys a packet is valid when it is authentic. RTCP is regenerated, not relayed
+(`media/rtcp.py`). A leg that sends more than MOST_PACKETS_A_SECOND isn't a telephone any more: the rest of
+the second is dropped and counted.
+
+Between the legs everything is in clear: a packet is decrypted when it comes, and encrypted for the leg that
+it goes to. What the loop is to hear of a leg (`Hearing`) is in clear as well.
 
 `Stream` is what the relay's loop (`engines/relay.py`) needs of a pair, and a `Plane` opens them. Here are
 those that move packets in the loop itself; those of `engines/native.py` do it in threads of C.
@@ -20,20 +24,37 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from enum import Enum
 from secrets import randbits
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from media import dtmf, rtcp, rtp
 from media.engines import wire
-from media.engines.inheritance import Inheritance, NoRecord, StreamRecord
+from media.engines.inheritance import Inheritance, KeyState, NoRecord, StreamRecord
 from media.rtp import Frame, read_header
+from media.sdes import Security
+
+if TYPE_CHECKING:
+    from media.engines.leg_keys import LegKeys
 
 LATCH_SECONDS: Final = 10.0
 MOST_PACKETS_A_SECOND: Final = 500  # ten times what a telephone sends
 MAX_DATAGRAM_BYTES: Final = 4096
+SHORTEST_REPORT_BYTES: Final = 8
+RESUME_INDEXES: Final = 1024  # more than a leg may be sent between two records of its stream
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 Watch = Callable[[int, Callable[[float], None]], None]  # a descriptor, and whom to call when it is readable
+
+
+class Hearing(Enum):
+    """What becomes of a leg's packets: relayed, relayed with a copy to the loop, or only given to it."""
+
+    NOTHING = 0
+    COPY = 1
+    TAKE = 2
 
 
 class Range:
@@ -113,6 +134,10 @@ class Stream(ABC):
         self.codec, self.payload_type, self.event_type = route.codec, route.payload_type, route.event_type
 
     @abstractmethod
+    def hear(self, hearing: Hearing) -> None:
+        """Give the leg's packets to the loop from here on, beside its peer or in its place, or no longer."""
+
+    @abstractmethod
     def echo(self, on: bool) -> None:
         """Send the leg's sound back to it, or no longer."""
 
@@ -131,6 +156,10 @@ class Stream(ABC):
     @abstractmethod
     def counts(self, now: float) -> wire.StreamCounts:
         """Return what the stream has done so far."""
+
+
+# A stream of which the loop is to hear, a packet as its leg sent it, in clear, and when it came.
+Heard = Callable[[Stream, bytes, float], None]
 
 
 class Plane(Protocol):
@@ -152,10 +181,14 @@ class Plane(Protocol):
 class PythonPlane:
     """Streams whose packets move when `watch` says that their sockets are readable.
 
-    reports: where events are added; inheritance: where streams keep their records.
+    reports: where events are added; inheritance: where streams keep their records; heard: called with the
+    packets of a leg that the loop is to `hear`.
     """
 
-    def __init__(self, watch: Watch, reports: list[wire.Report], inheritance: Inheritance | None) -> None:
+    def __init__(
+        self, watch: Watch, reports: list[wire.Report], inheritance: Inheritance | None, heard: Heard
+    ) -> None:
+        self.heard = heard
         self.reports = reports
         self.inheritance = inheritance
         self.buffer = bytearray(MAX_DATAGRAM_BYTES)
@@ -184,9 +217,10 @@ class PythonStream(Stream):
     """A stream whose packets move in the loop."""
 
     __slots__ = (
-        "_buffer", "_inheritance", "_plane", "_reports", "budget", "clock_rate", "destination", "detector",
-        "echoes", "event_types", "heard_at", "incoming", "invalid", "latch_until", "limited", "outgoing",
-        "payload_types", "receive_into", "recorded", "report_to", "rtcp_destination", "rtcp_socket",
+        "_buffer", "_inheritance", "_left", "_plane", "_reports", "budget", "clock_rate", "datagrams",
+        "destination", "detector", "echoes", "event_types", "heard_at", "hearing", "incoming", "invalid",
+        "kept_keys", "keys", "latch_until", "limited", "mux", "outgoing", "payload_types", "receive_into",
+        "recorded", "recorded_source", "recorded_turn", "report_to", "rtcp_destination", "rtcp_socket",
         "second_ends", "send_to", "silence_told", "source", "third_party", "watched_since",
     )  # fmt: skip
 
@@ -211,6 +245,14 @@ class PythonStream(Stream):
     def _forget_leg(self) -> None:
         super()._forget_leg()
         self.echoes = False
+        self.hearing = Hearing.NOTHING
+        self.datagrams = False
+        self.mux = False
+        self.keys: LegKeys | None = None  # None: the leg speaks in clear
+        self.kept_keys: LegKeys | None = None  # also while it does
+        self._left: KeyState | None = None
+        self.recorded_source = -1
+        self.recorded_turn = (-1, 0)  # SSRC and half of the numbers heard when its record was written
         self.source: Address | None = None
         self.destination: Address | None = None
         self.rtcp_destination: Address | None = None
@@ -229,7 +271,8 @@ class PythonStream(Stream):
         self.recorded = -1  # packets in and out when its record was written
         self.incoming = rtp.Incoming()
         chance = randbits(80)  # asked once: each time is a system call
-        self.outgoing = rtp.Outgoing(chance & 0xFFFFFFFF, chance >> 32 & 0xFFFF, chance >> 48)
+        # RFC 3711 section 3.3.1: a receiver that misses the first packets must not miss a rollover.
+        self.outgoing = rtp.Outgoing(chance & 0xFFFFFFFF, chance >> 32 & 0x7FFF, chance >> 48)
         self.detector = dtmf.DigitDetector()
 
     def claim(self, *, again: bool) -> None:
@@ -254,6 +297,7 @@ class PythonStream(Stream):
             return
         self.outgoing.resume(record.outgoing)
         self.incoming.resume(record.incoming)
+        self._left = record.keys
         if record.host:
             self.source = self.range.sockaddr(record.host, record.port)
 
@@ -264,6 +308,16 @@ class PythonStream(Stream):
         self.payload_types = route.payload_types
         self.event_types = route.event_types
         self.clock_rate = route.clock_rate
+        self.mux, self.datagrams = route.mux, route.kind == "datagrams"
+        if self.mux:
+            # RFC 5761 section 4: these numbers are RTCP's then.
+            self.rtcp_destination = self.destination
+            self.payload_types = {
+                number: known
+                for number, known in route.payload_types.items()
+                if number not in rtp.RTCP_PAYLOAD_TYPES
+            }
+        self._secure(route.security)
         if not route.watch:
             self.watched_since, self.silence_told = -1.0, False
         elif self.watched_since < 0:
@@ -287,6 +341,24 @@ class PythonStream(Stream):
         if route.latch and not (route.again and found):
             self.source, self.latch_until = None, now + LATCH_SECONDS
 
+    def _secure(self, security: Security | None) -> None:
+        """Let the leg's keys be in force."""
+        if security is None:
+            self.keys = None
+            return
+        from media.engines.leg_keys import LegKeys  # libsrtp is for those who need it
+
+        left, self._left = self._left, None
+        if left is not None:
+            # What was sent since the record was written is not known: no index may be used again.
+            left = msgspec.structs.replace(left, sent=left.sent + RESUME_INDEXES)
+            self.outgoing.leap(left.sent)
+        if self.kept_keys is None:
+            self.kept_keys = LegKeys(self.outgoing.ssrc, security, left)
+        else:
+            self.kept_keys.use(security, left)
+        self.keys = self.kept_keys
+
     def receive(self, now: float) -> None:
         """Take one datagram: a flood on one port delays no other, and what is left is reported again."""
         buffer = self._buffer
@@ -294,61 +366,123 @@ class PythonStream(Stream):
             length, source = self.receive_into(buffer)
         except OSError:
             return
-        if source != self.source and not self._accept(source, length, now):
+        if source != self.source and self._is_third_party(source, now):
+            self.third_party += 1
+            return
+        if self.datagrams:
+            self._receive_datagram(length, source, now)
             return
         header = read_header(buffer)
         number = header[1] & 0x7F
         peer_number = self.payload_types.get(number)
+        if self.keys is not None and peer_number is not None:
+            length = self._decrypt(self.keys, length)
         if peer_number is None or not is_rtp(buffer, length):
+            # RFC 5761 section 4: a report of the leg is thrown away, as it is on a port of its own.
+            if not (self.mux and number in rtp.RTCP_PAYLOAD_TYPES and length >= SHORTEST_REPORT_BYTES):
+                self.invalid += 1
+            return
+        if source != self.source:
+            self._latch(source)
+        if not self._is_within_rate(now):
+            return
+        self.incoming.count(header, length, int(now * self.clock_rate))
+        if self.keys is not None and (header[4], header[2] & 0x8000) != self.recorded_turn:
+            # RFC 3711 section 3.3.1: who resumes must not be half a turn of the numbers behind.
+            self.recorded_turn = header[4], header[2] & 0x8000
+            self._record(now)
+        if number in self.event_types:
+            self._hear_event(header, length)
+        if self._is_for_peer(length, now) and peer_number != wire.NOT_RELAYED:
+            peer = self if self.echoes else self.peer
+            if peer is not None and peer.player is None:
+                assert isinstance(peer, PythonStream)
+                peer.relay(header, length, peer_number, now)
+
+    def _receive_datagram(self, length: int, source: Address, now: float) -> None:
+        """Pass on what isn't RTP as it is."""
+        if not 0 < length < MAX_DATAGRAM_BYTES:
             self.invalid += 1
             return
+        if source != self.source:
+            self._latch(source)
+        if not self._is_within_rate(now):
+            return
+        self.incoming.packets += 1
+        self.incoming.octets += length
+        peer = self if self.echoes else self.peer
+        if self._is_for_peer(length, now) and isinstance(peer, PythonStream) and peer.datagrams:
+            peer.pass_on(length)
+
+    def _is_within_rate(self, now: float) -> bool:
+        """Say whether the leg may send one more packet in this second, and note that it was heard."""
         if now >= self.second_ends:
             self.second_ends, self.budget = now + 1.0, MOST_PACKETS_A_SECOND
         if not self.budget:
             self.limited += 1
-            return
+            return False
         self.budget -= 1
         self.heard_at = now
-        self.incoming.count(header, length, int(now * self.clock_rate))
-        if number in self.event_types:
-            self._hear_event(header, length)
+        return True
+
+    def _is_for_peer(self, length: int, now: float) -> bool:
+        """Say whether the packet is to be relayed, and let the loop hear it."""
         if self.silence_told:
             self.silence_told = False
             self._reports.append(wire.Heard(self.port))
-        peer = self if self.echoes else self.peer
-        if peer is not None and peer.player is None:
-            assert isinstance(peer, PythonStream)
-            peer.relay(header, length, peer_number, now)
+        if self.hearing is Hearing.NOTHING:
+            return True
+        self._plane.heard(self, bytes(self._plane.view[:length]), now)
+        return self.hearing is not Hearing.TAKE
 
     def relay(self, header: rtp.Header, length: int, payload_type: int, now: float) -> None:
         """Send on the packet that the peer has just received, unless nothing is sent to the leg."""
-        if self.destination is None:
+        if self.destination is None or self.datagrams:
             return
         self.outgoing.relay(self._buffer, header, length, payload_type, self.clock_rate, now)
-        self._send(self._plane.view[:length])
+        self._send(self._plane.view[:length], now)
 
-    def _send(self, packet: bytes | memoryview) -> None:
+    def pass_on(self, length: int) -> None:
+        """Send on the datagram that the peer has just received, unless nothing is sent to the leg."""
+        if self.destination is None or self.player is not None:
+            return
+        self.outgoing.packets += 1
+        self.outgoing.octets += length
+        with suppress(OSError):
+            self.send_to(self._plane.view[:length], self.destination)
+
+    def _send(self, packet: bytes | memoryview, now: float) -> None:
         assert self.destination is not None
+        if self.keys is not None:
+            if self.recorded_source != self.outgoing.source:
+                self._record(now)  # who speaks after a death must know whose numbers were used
+            packet = self.keys.protect(bytes(packet))
+            if not packet:
+                return
         try:
             self.send_to(packet, self.destination)
         except OSError:
             return  # a full buffer or an address without a route: RTP loses packets
 
-    def _accept(self, source: Address, length: int, now: float) -> bool:
-        """Say whether a datagram from another address than the leg's is the leg's, and latch it."""
-        if now > self.latch_until and (self.source is not None or source != self.destination):
-            # Also when the window closed unused: then the leg is where its SDP says, or nowhere.
-            self.third_party += 1
-            return False
-        if not is_rtp(self._buffer, length) or self._buffer[1] & 0x7F not in self.payload_types:
-            self.invalid += 1
-            return False
+    def _decrypt(self, keys: "LegKeys", length: int) -> int:
+        """Decrypt buffer[:length] in place and return the new length, 0 when it isn't the leg's."""
+        clear = keys.unprotect(bytes(self._plane.view[:length]))
+        self._buffer[: len(clear)] = clear
+        return len(clear)
+
+    def _is_third_party(self, source: Address, now: float) -> bool:
+        """Say whether a datagram from another address than the leg's can't be the leg's."""
+        # Also when the window closed unused: then the leg is where its SDP says, or nowhere.
+        return now > self.latch_until and (self.source is not None or source != self.destination)
+
+    def _latch(self, source: Address) -> None:
+        """Remember where the leg is."""
         self.latch_until = -1.0
         self.source = source
         if self.destination is not None and self.destination != source:
             # A NAT gives RTCP a port of its own that we can't know: the one beside is a guess.
-            self.destination, self.rtcp_destination = source, _beside(source)
-        return True
+            self.destination = source
+            self.rtcp_destination = source if self.mux else _beside(source)
 
     def _hear_event(self, header: rtp.Header, length: int) -> None:
         start, end = rtp.payload_bounds(self._buffer, length)
@@ -364,16 +498,20 @@ class PythonStream(Stream):
         except OSError:
             return
 
+    def hear(self, hearing: Hearing) -> None:
+        """See Stream."""
+        self.hearing = hearing
+
     def echo(self, on: bool) -> None:
         """See Stream."""
         self.echoes = on
 
     def speak(self, frame: Frame, payload_type: int, now: float) -> None:
         """See Stream."""
-        if self.destination is None:
+        if self.destination is None or self.datagrams:
             return
         if packet := self.outgoing.speak(frame, payload_type, now, self.clock_rate):
-            self._send(packet)
+            self._send(packet, now)
 
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:
         """See Stream."""
@@ -382,22 +520,28 @@ class PythonStream(Stream):
             if silent >= silence_seconds:
                 self.silence_told = True
                 self._reports.append(wire.Silent(self.port, round(silent, 1)))
-        if report and self.rtcp_destination is not None:
-            packet = rtcp.report(self.outgoing, self.incoming, self.range.cname, now)
-            with suppress(OSError):
-                self.report_to(packet, self.rtcp_destination)
+        if report and self.rtcp_destination is not None and not self.datagrams:
+            self._report(self.rtcp_destination, now)
         self._record(now)
+
+    def _report(self, to: Address, now: float) -> None:
+        packet = rtcp.report(self.outgoing, self.incoming, self.range.cname, now)
+        if self.keys is not None:
+            packet = self.keys.protect_report(packet)
+        with suppress(OSError):
+            (self.send_to if self.mux else self.report_to)(packet, to)
 
     def _record(self, now: float) -> None:
         """Write down where the stream is, unless nothing has moved."""
         moved = self.incoming.packets + self.outgoing.packets
         if moved == self.recorded or self._inheritance is None:
             return
-        self.recorded = moved
+        self.recorded, self.recorded_source = moved, self.outgoing.source
         heard = self.source or ("", 0)
-        self._inheritance.write(
-            self.port, StreamRecord(heard[0], heard[1], self.outgoing.state(now), self.incoming.state())
-        )
+        record = StreamRecord(heard[0], heard[1], self.outgoing.state(now), self.incoming.state())
+        if self.keys is not None:
+            record.keys = self.keys.state(self.outgoing.sequence, self.incoming.ssrc)
+        self._inheritance.write(self.port, record)
 
     def counts(self, now: float) -> wire.StreamCounts:
         """See Stream."""

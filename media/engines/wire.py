@@ -19,6 +19,7 @@ from typing import Final, Literal
 import msgspec
 
 from media.engine import Source
+from media.sdes import Security
 from media.sdp import Codec
 
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
@@ -58,6 +59,9 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     packets do. "tones": it sends events and its peer has none: the peer is played each key as a tone.
     "listen": it has no events and a codec of ours: its keys are found in its sound, and sent to the peer
     as events where that has an `event_type` (otherwise they are in the sound that the peer hears).
+    security: what the leg encrypts with, and what it expects; None: it speaks in clear.
+    mux: RTCP comes and goes on the RTP port (RFC 5761).
+    kind: "datagrams" (T.38 over UDPTL) are passed on as they are, only to a peer of the same kind.
     """
 
     port: int
@@ -78,6 +82,9 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     converts: tuple[Codec, ...] = ()
     fmtp: str = ""
     digits: DigitPath = "relay"
+    security: Security | None = None
+    mux: bool = False
+    kind: Literal["rtp", "datagrams"] = "rtp"
 
 
 class Close(msgspec.Struct, tag="close", array_like=True):

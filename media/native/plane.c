@@ -10,11 +10,18 @@
  * thread and never freed while threads run: ending a call changes what it does, not where it is. So a thread
  * that read a packet just before the end finds a stream without a leg, and drops the packet.
  *
+ * Between the legs everything is in clear. What the loop is to hear of a leg goes into a ring (ring.h), as does
+ * what only the loop can encrypt: a leg whose suite libsrtp2 doesn't have here is PLANE_SEALED, and its packets
+ * come through the loop in both directions.
+ *
  * A stream's record lies in memory that outlives the process. The process may be killed between any two
  * instructions; `settle` keeps the compiler from moving the write that makes the others count.
  */
 #define _GNU_SOURCE
 #include "plane.h"
+
+#include "keys.h"
+#include "ring.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +33,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -41,6 +49,8 @@ enum {
     PAUSE_NS = 250000,      /* between turns of a thread that is busy */
     MOST_PACKETS = 500,     /* of one leg in a second: ten times what a telephone sends */
     CNAME_BYTES = 64,
+    RING_BYTES = 1 << 20,   /* for the loop: a tenth of a second of 1,000 legs; a power of two */
+    SHORTEST_REPORT = 8,
     WE_SPEAK = -1,          /* the source of what a leg hears, beside SSRCs */
     ANOTHER_PROCESS = -2,
 };
@@ -73,6 +83,10 @@ typedef struct {
     double jitter_ticks, heard_at;
     uint64_t third_party, invalid, limited;
     address heard_from;
+    /* RFC 3711 section 3.2.1: which keys, the newest index of each, and how many reports were sent */
+    uint64_t our_key, their_key;
+    int64_t sent_index, heard_index;
+    uint32_t reports;
 } record;
 
 _Static_assert(sizeof(record) <= PLANE_RECORD_BYTES, "a record has its place in media/engines/inheritance.py");
@@ -99,6 +113,9 @@ struct plane_stream {
     double latch_until;
     uint8_t payload_types[128], events[128];
     uint32_t clock_rate;
+    int hearing, mux, datagrams, security;
+    session *out, *in;                     /* in force */
+    session *kept_outgoing, *kept_incoming; /* all that the leg has had */
     double watched_since;
     int silence_told;
     key_event key;
@@ -127,7 +144,9 @@ struct plane {
     plane_stream *streams[PLANE_RECORDS];
     plane_event events[EVENTS];
     uint32_t first_event, last_event;
-    int untold; /* events were added since `told` was written */
+    ring heard;
+    int in_hand; /* the reader has the oldest packet of the ring */
+    int untold;  /* events or packets were added since `told` was written */
 };
 
 static void settle(void)
@@ -336,20 +355,17 @@ static void count(record *record, const uint8_t *data, uint32_t length, uint32_t
         record->jitter_ticks += (difference - record->jitter_ticks) / 16;
 }
 
-/* Say whether a datagram from another address than the leg's is the leg's, and latch it. */
-static int accept_source(plane_stream *stream, const uint8_t *data, uint32_t length, const address *from,
-                         double now)
+/* Say whether a datagram from another address than the leg's can't be the leg's. */
+static int is_third_party(const plane_stream *stream, const address *from, double now)
+{
+    /* Also when the window closed unused: then the leg is where its SDP says, or nowhere. */
+    return now > stream->latch_until && (stream->record->heard_from.length || !same(from, &stream->destination));
+}
+
+/* Remember where the leg is. */
+static void latch(plane_stream *stream, const address *from)
 {
     record *record = stream->record;
-    if (now > stream->latch_until && (record->heard_from.length || !same(from, &stream->destination))) {
-        /* Also when the window closed unused: then the leg is where its SDP says, or nowhere. */
-        record->third_party++;
-        return 0;
-    }
-    if (!is_rtp(data, length) || stream->payload_types[data[1] & 0x7F] == PLANE_NO_TYPE) {
-        record->invalid++;
-        return 0;
-    }
     stream->latch_until = -1.0;
     record->heard_from.length = 0;
     settle();
@@ -359,9 +375,52 @@ static int accept_source(plane_stream *stream, const uint8_t *data, uint32_t len
     if (stream->destination.length && !same(&stream->destination, from)) {
         /* A NAT gives RTCP a port of its own that we can't know: the one beside is a guess. */
         stream->destination = *from;
-        stream->rtcp_destination = beside(*from);
+        stream->rtcp_destination = stream->mux ? *from : beside(*from);
     }
+}
+
+/* Say whether the leg may send one more packet in this second, and note that it was heard. */
+static int is_within_rate(plane_stream *stream, double now)
+{
+    if (now >= stream->second_ends) {
+        stream->second_ends = now + 1.0;
+        stream->budget = MOST_PACKETS;
+    }
+    if (!stream->budget) {
+        stream->record->limited++;
+        return 0;
+    }
+    stream->budget--;
+    stream->record->heard_at = now;
     return 1;
+}
+
+/* Give the loop a packet of a stream, or one that it is to send to `place`. */
+static void give(plane_stream *stream, uint32_t kind, const uint8_t *data, uint32_t length, const address *place,
+                 double now)
+{
+    plane_heard_t packet = {
+        .number = stream->number, .generation = stream->generation, .length = length, .kind = kind, .at = now,
+        .data = data};
+    to_plain(place, &packet.address);
+    if (ring_put(&stream->plane->heard, &packet))
+        stream->plane->untold = 1;
+}
+
+/* Count a packet that was encrypted. RFC 3711 section 3.3.1: its index is its source's, also for who is killed
+ * in between. index: -1 where the loop has decrypted it. */
+static void count_secured(record *record, const uint8_t *data, uint32_t length, int64_t index, uint32_t arrival)
+{
+    int64_t newest = record->heard_ssrc == (int64_t)get32(data + 8) ? record->heard_index : -1;
+    if (index < 0)
+        index = keys_index(newest, get16(data + 2));
+    if (newest < 0)
+        record->heard_index = -1;
+    settle();
+    count(record, data, length, arrival);
+    settle();
+    if (index > newest)
+        record->heard_index = index;
 }
 
 /* -- what a leg hears --------------------------------------------------------------------------- */
@@ -403,6 +462,19 @@ static void rewrite(record *record, uint8_t *data, uint32_t length, uint8_t payl
     put32(put32(put16(data + 2, sequence), timestamp), record->ssrc);
 }
 
+/* Say whether a packet is to be relayed, and let the loop hear it. */
+static int is_for_peer(plane_stream *stream, const uint8_t *data, uint32_t length, double now)
+{
+    if (stream->silence_told) {
+        stream->silence_told = 0;
+        tell(stream->plane, stream, PLANE_HEARD, 0);
+    }
+    if (stream->hearing == PLANE_HEAR_NOTHING)
+        return 1;
+    give(stream, PLANE_TO_HEAR, data, length, &stream->record->heard_from, now);
+    return stream->hearing != PLANE_HEAR_TAKE;
+}
+
 /* Who hears the leg now, NULL for nobody. */
 static plane_stream *listener(plane_stream *stream)
 {
@@ -413,45 +485,101 @@ static plane_stream *listener(plane_stream *stream)
     return peer == stream || peer->generation == stream->peer_generation ? peer : NULL;
 }
 
-/* One datagram of a leg, the lock held. Returns the stream whose leg is to get it, rewritten, at `to`. */
-static plane_stream *relay(plane_stream *stream, uint8_t *data, uint32_t length, const address *from, double now,
-                           address *to)
+/* The next packet of the leg's stream is rewritten: encrypt it as the leg expects it. Returns 0 when it isn't
+ * to be sent, or not from here. */
+static int seal(plane_stream *stream, uint8_t *data, uint32_t *length, double now)
+{
+    record *record = stream->record;
+    int64_t index;
+    if (stream->security == PLANE_CLEAR)
+        return 1;
+    index = keys_index(record->sent_index, get16(data + 2));
+    if (index > record->sent_index)
+        record->sent_index = index;
+    if (stream->security == PLANE_SECURED)
+        return keys_seal(stream->out, data, length);
+    give(stream, PLANE_TO_SEAL, data, *length, &stream->destination, now);
+    return 0;
+}
+
+/* What isn't RTP is passed on as it is, to who speaks the same. */
+static plane_stream *pass_on(plane_stream *stream, uint8_t *data, uint32_t length, const address *from, int known,
+                             double now)
+{
+    record *record = stream->record;
+    plane_stream *peer;
+    if (!length || length >= PLANE_DATAGRAM_BYTES) {
+        record->invalid++;
+        return NULL;
+    }
+    if (!known)
+        latch(stream, from);
+    if (!is_within_rate(stream, now))
+        return NULL;
+    record->packets++;
+    record->octets += length;
+    if (!is_for_peer(stream, data, length, now) || !(peer = listener(stream)) || !peer->datagrams)
+        return NULL;
+    peer->record->packets_sent++;
+    peer->record->octets_sent += length;
+    return peer;
+}
+
+/* One datagram of a leg, the lock held. Returns the stream whose leg is to get it, rewritten, at `to`.
+ * opened: it was encrypted, and no longer is. */
+static plane_stream *relay(plane_stream *stream, uint8_t *data, uint32_t *length, const address *from, double now,
+                           int opened, address *to)
 {
     record *record = stream->record;
     plane_stream *peer;
     uint8_t number, payload_type;
+    int known = same(from, &record->heard_from), authentic = 1;
+    int64_t index = -1;
+    uint32_t arrival;
     if (!stream->claimed)
         return NULL; /* a new call never hears the end of an old one */
-    if (!same(from, &record->heard_from) && !accept_source(stream, data, length, from, now))
-        return NULL;
-    if (!is_rtp(data, length) ||
-        (payload_type = stream->payload_types[number = data[1] & 0x7F]) == PLANE_NO_TYPE) {
-        record->invalid++;
+    if (!known && is_third_party(stream, from, now)) {
+        record->third_party++;
         return NULL;
     }
-    if (now >= stream->second_ends) {
-        stream->second_ends = now + 1.0;
-        stream->budget = MOST_PACKETS;
+    if (stream->datagrams) {
+        peer = pass_on(stream, data, *length, from, known, now);
+        if (peer)
+            *to = peer->destination;
+        return peer;
     }
-    if (!stream->budget) {
-        record->limited++;
+    number = data[1] & 0x7F;
+    payload_type = stream->payload_types[number];
+    if (stream->security != PLANE_CLEAR && payload_type != PLANE_NO_TYPE && !opened) {
+        if (stream->security == PLANE_SEALED) {
+            give(stream, PLANE_TO_OPEN, data, *length, from, now);
+            return NULL;
+        }
+        authentic = keys_open(stream->in, data, length, &index);
+    }
+    if (!authentic || payload_type == PLANE_NO_TYPE || !is_rtp(data, *length)) {
+        /* RFC 5761 section 4: a report of the leg is thrown away, as it is on a port of its own. */
+        if (!stream->mux || number < 64 || number > 95 || *length < SHORTEST_REPORT)
+            record->invalid++;
         return NULL;
     }
-    stream->budget--;
-    record->heard_at = now;
-    count(record, data, length, (uint32_t)(uint64_t)(now * stream->clock_rate));
+    if (!known)
+        latch(stream, from);
+    if (!is_within_rate(stream, now))
+        return NULL;
+    arrival = (uint32_t)(uint64_t)(now * stream->clock_rate);
+    if (stream->security == PLANE_CLEAR)
+        count(record, data, *length, arrival);
+    else
+        count_secured(record, data, *length, index, arrival);
     if (stream->events[number])
-        hear_event(stream->plane, stream, data, length);
-    if (stream->silence_told) {
-        stream->silence_told = 0;
-        tell(stream->plane, stream, PLANE_HEARD, 0);
-    }
-    peer = listener(stream);
-    if (!peer)
+        hear_event(stream->plane, stream, data, *length);
+    if (!is_for_peer(stream, data, *length, now) || payload_type == PLANE_NOT_RELAYED ||
+        !(peer = listener(stream)) || peer->datagrams)
         return NULL;
-    rewrite(peer->record, data, length, payload_type, peer->clock_rate, now);
+    rewrite(peer->record, data, *length, payload_type, peer->clock_rate, now);
     *to = peer->destination;
-    return peer;
+    return seal(peer, data, length, now) ? peer : NULL;
 }
 
 /* -- threads ------------------------------------------------------------------------------------ */
@@ -496,7 +624,7 @@ static void serve(worker *worker, plane_stream *stream, int got, double now)
         uint32_t length = worker->received[i].msg_len;
         plane_stream *peer;
         worker->from[i].length = worker->received[i].msg_hdr.msg_namelen;
-        peer = relay(stream, worker->data[i], length, &worker->from[i], now, &worker->to[i]);
+        peer = relay(stream, worker->data[i], &length, &worker->from[i], now, 0, &worker->to[i]);
         if (!peer)
             continue;
         rtp = peer->rtp; /* one for all: who hears the leg doesn't change under the lock */
@@ -594,9 +722,16 @@ static worker *new_worker(plane *plane)
 plane *plane_new(uint8_t *memory, int threads)
 {
     plane *made = calloc(1, sizeof *made);
+    uint8_t *heard;
     if (!made)
         return NULL;
+    heard = mmap(NULL, ring_memory(RING_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (heard == MAP_FAILED) {
+        free(made);
+        return NULL;
+    }
     pthread_mutex_init(&made->lock, NULL);
+    made->heard = ring_in(heard, RING_BYTES);
     made->memory = memory;
     made->stop = eventfd(0, EFD_CLOEXEC);
     made->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -639,7 +774,12 @@ void plane_free(plane *plane)
         free(plane->workers[i]);
     }
     for (int i = 0; i < PLANE_RECORDS; i++)
-        free(plane->streams[i]);
+        if (plane->streams[i]) {
+            keys_forget(&plane->streams[i]->kept_outgoing);
+            keys_forget(&plane->streams[i]->kept_incoming);
+            free(plane->streams[i]);
+        }
+    munmap(plane->heard.counts, ring_memory(RING_BYTES));
     if (plane->stop >= 0)
         close(plane->stop);
     if (plane->told >= 0)
@@ -665,6 +805,28 @@ int plane_next_event(plane *plane, plane_event *event)
     if (!found && read(plane->told, &told, sizeof told) > 0)
         return plane_next_event(plane, event); /* one may have come just before the read */
     return found;
+}
+
+int plane_next_heard(plane *plane, plane_heard_t *packet)
+{
+    if (plane->in_hand)
+        ring_done(&plane->heard);
+    return plane->in_hand = ring_next(&plane->heard, packet);
+}
+
+void plane_wake(const plane *plane)
+{
+    wake(plane);
+}
+
+uint64_t plane_lost(const plane *plane)
+{
+    return atomic_load_explicit(&plane->heard.counts->lost, memory_order_relaxed);
+}
+
+unsigned plane_suites(void)
+{
+    return keys_suites();
 }
 
 /* -- streams ------------------------------------------------------------------------------------ */
@@ -712,14 +874,24 @@ static void begin_record(record *record, uint32_t ssrc, uint32_t sequence, uint3
     record->source = WE_SPEAK;
     record->heard_ssrc = -1;
     record->sent_at = record->heard_at = -1.0;
+    record->sent_index = record->heard_index = -1;
     settle();
     record->alive = ALIVE;
+}
+
+static void forget_keys(plane_stream *stream)
+{
+    stream->security = PLANE_CLEAR;
+    stream->out = stream->in = NULL;
+    keys_forget(&stream->kept_outgoing);
+    keys_forget(&stream->kept_incoming);
 }
 
 uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t sequence, uint32_t timestamp)
 {
     record *record = stream->record;
     pthread_mutex_lock(&stream->plane->lock);
+    forget_keys(stream);
     if (again && record->alive == ALIVE) {
         /* What spoke then goes on by its own numbers; for us it is as if another one had spoken. */
         if (record->source == WE_SPEAK)
@@ -732,6 +904,7 @@ uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t se
     stream->generation++;
     stream->claimed = 1;
     stream->echoes = stream->plays = stream->silence_told = 0;
+    stream->hearing = stream->mux = stream->datagrams = 0;
     stream->peer = NULL;
     stream->destination.length = stream->rtcp_destination.length = 0;
     stream->latch_until = stream->watched_since = -1.0;
@@ -749,6 +922,7 @@ void plane_release(plane_stream *stream)
     stream->claimed = 0;
     stream->generation++;
     stream->record->alive = 0;
+    forget_keys(stream);
     pthread_mutex_unlock(&stream->plane->lock);
 }
 
@@ -763,10 +937,10 @@ static void place(plane_stream *stream, const plane_route_t *route, double now)
         stream->destination.length = stream->rtcp_destination.length = 0;
     } else if (route->nat && known.length) {
         stream->destination = known;
-        stream->rtcp_destination = beside(known);
+        stream->rtcp_destination = stream->mux ? known : beside(known);
     } else {
         stream->destination = from_plain(&route->rtp);
-        stream->rtcp_destination = from_plain(&route->rtcp);
+        stream->rtcp_destination = from_plain(stream->mux ? &route->rtp : &route->rtcp);
         *heard_from = stream->destination;
     }
     if (route->latch && !(route->again && found)) {
@@ -775,13 +949,53 @@ static void place(plane_stream *stream, const plane_route_t *route, double now)
     }
 }
 
-void plane_route(plane_stream *stream, const plane_route_t *route, plane_stream *peer, double now)
+/* Let a leg's keys be in force, going on where a process before this one left them. Returns 0 when they can't
+ * be: then nothing passes. */
+static int secure(plane_stream *stream, const plane_route_t *route)
 {
+    record *record = stream->record;
+    keys_place sent = {record->ssrc, record->sent_index, record->reports};
+    keys_place heard = {(uint32_t)record->heard_ssrc, record->heard_index, 0};
+    int went_on = record->our_key == route->ours.fingerprint, goes_on = record->their_key == route->theirs.fingerprint;
+    stream->security = route->security;
+    stream->out = stream->in = NULL;
+    if (route->security == PLANE_CLEAR)
+        return 1;
+    if (route->security == PLANE_SECURED) {
+        stream->out = keys_outgoing(&stream->kept_outgoing, &route->ours, record->ssrc, went_on ? &sent : NULL);
+        stream->in = keys_incoming(&stream->kept_incoming, &route->theirs, goes_on ? &heard : NULL);
+    }
+    if (!went_on) {
+        record->our_key = 0;
+        settle();
+        record->sent_index = stream->out ? keys_newest(stream->out) : -1;
+        record->reports = 0;
+        settle();
+        record->our_key = route->ours.fingerprint;
+    }
+    if (!goes_on) {
+        record->their_key = 0;
+        settle();
+        record->heard_index = -1;
+        settle();
+        record->their_key = route->theirs.fingerprint;
+    }
+    return route->security == PLANE_SEALED || (stream->out && stream->in);
+}
+
+int plane_route(plane_stream *stream, const plane_route_t *route, plane_stream *peer, double now)
+{
+    int secured;
     pthread_mutex_lock(&stream->plane->lock);
     stream->peer = peer;
     stream->peer_generation = peer ? peer->generation : 0;
+    stream->mux = route->mux;
+    stream->datagrams = route->datagrams;
     place(stream, route, now);
+    secured = secure(stream, route);
     memcpy(stream->payload_types, route->payload_types, sizeof stream->payload_types);
+    if (route->mux)
+        memset(stream->payload_types + 64, PLANE_NO_TYPE, 32); /* RFC 5761 section 4: these are RTCP's then */
     memcpy(stream->events, route->events, sizeof stream->events);
     stream->clock_rate = route->clock_rate;
     if (!route->watch) {
@@ -790,6 +1004,24 @@ void plane_route(plane_stream *stream, const plane_route_t *route, plane_stream 
     } else if (stream->watched_since < 0) {
         stream->watched_since = now;
     }
+    pthread_mutex_unlock(&stream->plane->lock);
+    return secured;
+}
+
+void plane_keys_used(plane_stream *stream, plane_keys_used_t *used)
+{
+    const record *record = stream->record;
+    pthread_mutex_lock(&stream->plane->lock);
+    *used = (plane_keys_used_t){record->our_key,     record->their_key,
+                                record->sent_index,  record->heard_ssrc < 0 ? -1 : record->heard_index,
+                                (uint32_t)record->heard_ssrc, record->reports, record->ssrc};
+    pthread_mutex_unlock(&stream->plane->lock);
+}
+
+void plane_hear(plane_stream *stream, int hearing)
+{
+    pthread_mutex_lock(&stream->plane->lock);
+    stream->hearing = hearing;
     pthread_mutex_unlock(&stream->plane->lock);
 }
 
@@ -811,11 +1043,14 @@ uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t leng
                      uint32_t advance_ticks, int payload_type, double now, plane_packet *packet)
 {
     record *record = stream->record;
+    int untold;
     packet->length = 0;
     if (length > PLANE_DATAGRAM_BYTES - HEADER_BYTES)
         return 0;
     pthread_mutex_lock(&stream->plane->lock);
-    if (stream->destination.length && !length) {
+    if (stream->datagrams) {
+        /* who speaks no RTP isn't spoken to */
+    } else if (stream->destination.length && !length) {
         record->timestamp += advance_ticks;
     } else if (stream->destination.length) {
         if (record->source != WE_SPEAK || record->sent_at < 0 || advance_ticks == UINT32_MAX) {
@@ -835,8 +1070,14 @@ uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t leng
         memcpy(packet->data + HEADER_BYTES, payload, length);
         packet->length = HEADER_BYTES + length;
         to_plain(&stream->destination, &packet->to);
+        if (!seal(stream, packet->data, &packet->length, now))
+            packet->length = 0;
     }
+    untold = stream->plane->untold;
+    stream->plane->untold = 0;
     pthread_mutex_unlock(&stream->plane->lock);
+    if (untold)
+        wake(stream->plane);
     return packet->length;
 }
 
@@ -857,12 +1098,12 @@ static uint8_t *describe(uint8_t *at, uint32_t ssrc, const char *cname)
 /* RFC 3550 section 6.4: see `media/rtcp.py` for what is left at zero and why. */
 uint32_t plane_report(plane_stream *stream, double now, plane_packet *packet)
 {
-    const record *record = stream->record;
+    record *record = stream->record;
     uint8_t *start = packet->data, *at = start + 4;
     uint64_t lost, clock = (uint64_t)(now * 4294967296.0);
     packet->length = 0;
     pthread_mutex_lock(&stream->plane->lock);
-    if (stream->rtcp_destination.length) {
+    if (stream->rtcp_destination.length && !stream->datagrams) {
         start[0] = record->heard_ssrc < 0 ? 0x80 : 0x81;
         start[1] = record->packets_sent ? 200 : 201;
         at = put32(at, record->ssrc);
@@ -881,6 +1122,10 @@ uint32_t plane_report(plane_stream *stream, double now, plane_packet *packet)
         at = describe(at, record->ssrc, stream->cname);
         packet->length = (uint32_t)(at - start);
         to_plain(&stream->rtcp_destination, &packet->to);
+        if (stream->security != PLANE_CLEAR)
+            record->reports++;
+        if (stream->security == PLANE_SECURED && !keys_seal_report(stream->out, start, &packet->length))
+            packet->length = 0;
     }
     pthread_mutex_unlock(&stream->plane->lock);
     return packet->length;
@@ -891,7 +1136,7 @@ int plane_transmit(plane_stream *stream, const plane_packet *packet, int rtcp)
     address to = from_plain(&packet->to);
     if (packet->length > PLANE_DATAGRAM_BYTES)
         return EMSGSIZE;
-    if (sendto(rtcp ? stream->rtcp : stream->rtp, packet->data, packet->length, MSG_DONTWAIT, &to.at.any,
+    if (sendto(rtcp && !stream->mux ? stream->rtcp : stream->rtp, packet->data, packet->length, MSG_DONTWAIT, &to.at.any,
                to.length) < 0)
         return errno;
     return 0;
@@ -931,7 +1176,7 @@ void plane_read(plane_stream *stream, plane_counts_t *counts, double now)
 }
 
 int64_t plane_receive(plane_stream *stream, const uint8_t *data, uint32_t length, const plane_address *from,
-                      double now, plane_packet *packet)
+                      double now, int opened, plane_packet *packet)
 {
     address source = from_plain(from), to = {.length = 0};
     plane_stream *peer;
@@ -941,7 +1186,7 @@ int64_t plane_receive(plane_stream *stream, const uint8_t *data, uint32_t length
     memcpy(packet->data, data, length);
     packet->length = length;
     pthread_mutex_lock(&stream->plane->lock);
-    peer = relay(stream, packet->data, length, &source, now, &to);
+    peer = relay(stream, packet->data, &packet->length, &source, now, opened, &to);
     untold = stream->plane->untold;
     stream->plane->untold = 0;
     pthread_mutex_unlock(&stream->plane->lock);

@@ -11,8 +11,17 @@
 typedef struct plane plane;
 typedef struct plane_stream plane_stream;
 
-enum { PLANE_RECORD_BYTES = 256, PLANE_RECORDS = 65536, PLANE_DATAGRAM_BYTES = 4096, PLANE_NO_TYPE = 255 };
+enum { PLANE_RECORD_BYTES = 256, PLANE_RECORDS = 65536, PLANE_DATAGRAM_BYTES = 4096 };
+enum { PLANE_NOT_RELAYED = 128, PLANE_NO_TYPE = 255 };
 enum { PLANE_DIGIT = 1, PLANE_HEARD = 2 };
+enum { PLANE_HEAR_NOTHING, PLANE_HEAR_COPY, PLANE_HEAR_TAKE };
+/* How a leg speaks: in clear, encrypted by the plane, or encrypted by who reads `plane_next_heard`. */
+enum { PLANE_CLEAR, PLANE_SECURED, PLANE_SEALED };
+/* What a packet is that the loop is given: for it to hear, to be opened, or to be sealed and sent. */
+enum { PLANE_TO_HEAR, PLANE_TO_OPEN, PLANE_TO_SEAL };
+/* The suites of RFC 4568 and 7714, which `plane_suites` has a bit for each. */
+enum { PLANE_AES_CM_80, PLANE_AES_CM_32, PLANE_AES_128_GCM, PLANE_AES_256_GCM };
+enum { PLANE_KEY_BYTES = 46, PLANE_MKI_BYTES = 128 };
 
 /* host: network order, 4 or 16 bytes of it used; family: 4 or 6, 0 for no address. */
 typedef struct {
@@ -21,8 +30,18 @@ typedef struct {
     uint16_t family;
 } plane_address;
 
+/* What one side encrypts with. fingerprint: says which key it is; key: master key and salt; mki: in each packet. */
+typedef struct {
+    uint64_t fingerprint;
+    uint32_t suite;
+    uint32_t mki_bytes;
+    uint8_t mki[128];
+    uint8_t key[46];
+} plane_key;
+
 /* What a stream does from now on. payload_types: what its peer knows each number by, PLANE_NO_TYPE for a
- * number that the leg doesn't send; events: 1 for each number of a telephone-event. The rest as in `wire`. */
+ * number that the leg doesn't send, PLANE_NOT_RELAYED for one that only the loop hears; events: 1 for each number of a telephone-event. security: PLANE_CLEAR,
+ * PLANE_SECURED or PLANE_SEALED, the last two with keys. The rest as in `wire`. */
 typedef struct {
     plane_address rtp;
     plane_address rtcp;
@@ -30,10 +49,26 @@ typedef struct {
     int latch;
     int again;
     int watch;
+    int mux;
+    int datagrams;
+    int security;
     uint32_t clock_rate;
     uint8_t payload_types[128];
     uint8_t events[128];
+    plane_key ours;
+    plane_key theirs;
 } plane_route_t;
+
+/* How far the keys of a sealed stream were used by a process before this one, see `KeyState`. */
+typedef struct {
+    uint64_t ours;
+    uint64_t theirs;
+    int64_t sent;
+    int64_t heard;
+    uint32_t heard_ssrc;
+    uint32_t reports;
+    uint32_t ssrc;
+} plane_keys_used_t;
 
 /* One datagram to be sent. */
 typedef struct {
@@ -64,6 +99,20 @@ typedef struct {
     uint8_t digit;
 } plane_event;
 
+/* A packet for the loop. kind: PLANE_TO_HEAR …; address: where it came from, or where it is to go; data: there
+ * until the next one is asked for. */
+typedef struct {
+    uint32_t number;
+    uint32_t generation;
+    uint32_t length;
+    uint32_t kind;
+    double at;
+    plane_address address;
+    const uint8_t *data;
+} plane_heard_t;
+
+/* The suites that this plane encrypts with, as bits; 0 where it was compiled without libsrtp2. */
+unsigned plane_suites(void);
 /* A plane over PLANE_RECORDS records of memory that may outlive the process; NULL and errno. */
 plane *plane_new(uint8_t *memory, int threads);
 /* Start the threads; 0, or an errno. */
@@ -73,6 +122,12 @@ void plane_free(plane *plane);
 /* The descriptor that is readable when there are events, and the next one of them: 0 when there is none. */
 int plane_events_fd(const plane *plane);
 int plane_next_event(plane *plane, plane_event *event);
+/* The next packet for the loop, 0 when there is none; `plane_events_fd` tells of these as well. */
+int plane_next_heard(plane *plane, plane_heard_t *packet);
+/* Have `plane_events_fd` readable again: what there is wasn't all read. */
+void plane_wake(const plane *plane);
+/* How many packets for the loop were lost because it didn't read. */
+uint64_t plane_lost(const plane *plane);
 
 /* Watch a pair of bound, non-blocking sockets; NULL and errno. cname: for RTCP, at most 63 bytes are used. */
 plane_stream *plane_add(plane *plane, uint32_t number, int rtp, int rtcp, const char *cname);
@@ -80,8 +135,13 @@ plane_stream *plane_add(plane *plane, uint32_t number, int rtp, int rtcp, const 
  * these numbers. Returns its generation, which its events carry. */
 uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t sequence, uint32_t timestamp);
 void plane_release(plane_stream *stream);
-/* peer: who hears the leg, NULL for nobody. */
-void plane_route(plane_stream *stream, const plane_route_t *route, plane_stream *peer, double now);
+/* peer: who hears the leg, NULL for nobody. Returns 0 when its keys can't be used: then it is neither heard
+ * nor spoken to. */
+int plane_route(plane_stream *stream, const plane_route_t *route, plane_stream *peer, double now);
+/* How far the keys of the stream were used, as the record says. */
+void plane_keys_used(plane_stream *stream, plane_keys_used_t *used);
+/* Give the leg's packets to the loop as well, or only to the loop. */
+void plane_hear(plane_stream *stream, int hearing);
 void plane_echo(plane_stream *stream, int on);
 /* While it is on, the leg hears only what `plane_speak` says. */
 void plane_play(plane_stream *stream, int on);
@@ -97,7 +157,7 @@ int plane_transmit(plane_stream *stream, const plane_packet *packet, int rtcp);
 double plane_silence(plane_stream *stream, double silence_seconds, double now);
 void plane_read(plane_stream *stream, plane_counts_t *counts, double now);
 /* Do what a thread does with one datagram, but for the sending: the number of the stream whose leg is to get
- * `packet` from its port, -1 when nobody is. For tests, where time is a value. */
+ * `packet` from its port, -1 when nobody is. opened: it was encrypted, and is what PLANE_TO_OPEN has become. */
 int64_t plane_receive(plane_stream *stream, const uint8_t *data, uint32_t length, const plane_address *from,
-                      double now, plane_packet *packet);
+                      double now, int opened, plane_packet *packet);
 #endif

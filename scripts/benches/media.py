@@ -3,6 +3,7 @@
 1,000 phones that only send and receive sound (rtpload.c, on the load's core) talk in pairs through one
 relay on the programs' core, where a Beffroi that sets up 100 calls a second runs beside it. The relays are
 ours with its packets moved by C and by Python, and Debian's rtpengine in user space; one after the other.
+Last come phones with keys (SRTP), on our relay with its packets moved by C.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from benches import beffroi, plane_fuzz, process
 from benches.figure import BEFFROI, Figure, Meaning
@@ -56,6 +57,9 @@ MEANINGS = {
             ),
         }.items()
     },
+    f"packet_cpu_srtp_{MOST}": Meaning(f"CPU of a packet, SRTP on both legs, {MOST} streams", "us", "lower"),
+    f"srtp_cost_{MOST}": Meaning("of it what SRTP adds", "us", "lower", 5),
+    f"lost_srtp_{MOST}": Meaning(f"packets lost, SRTP on both legs, {MOST} streams", "%", "lower", 0),
     "share_of_rtpengine": Meaning("CPU of a packet, of rtpengine's in this run", "%", "lower", 65),
     "memory_a_call": Meaning("memory of the relay for a call (PSS)", "kB", "lower", 20),
     **plane_fuzz.MEANINGS,
@@ -76,6 +80,11 @@ class Talk(NamedTuple):
 
     cpu_us: float
     report: dict[str, float]
+
+
+# What the phones encrypt with, and what they are sent with: AES_CM_128_HMAC_SHA1_80 (rtpload.c has them too).
+PHONES_KEY = bytes(range(30))
+OUR_KEY = bytes(range(30, 60))
 
 
 def _body(port: int) -> bytes:
@@ -101,14 +110,8 @@ def ours(plane: str, core: int) -> Iterator[Relay]:
 
     ours, theirs = socket.socketpair()
     with TemporaryDirectory(prefix="bench-") as directory:
-        command = [sys.executable, "-m", "media.engines.relay", f"--control={theirs.fileno()}"]
-        command += ["--ports", "-".join(map(str, RELAY_PORTS)), "--prompts", directory, "--plane", plane]
         with theirs:
-            child = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(core), *command],
-                pass_fds=[theirs.fileno()],
-                cwd=ROOT,
-            )
+            child = _media_process(theirs, plane, core, directory)
         with asyncio.Runner() as runner:
             engine = PythonEngine(ours, ["127.0.0.1"])
 
@@ -132,6 +135,54 @@ def ours(plane: str, core: int) -> Iterator[Relay]:
             finally:
                 runner.run(close())
                 child.wait(10)
+
+
+@contextmanager
+def secured(core: int) -> Iterator[Relay]:
+    """Our media process with its packets moved by C, told by this process that all legs have keys."""
+    sys.path.insert(0, str(ROOT))
+    from media.engines import wire
+    from media.sdes import Crypto, Security
+
+    suite: Final = "AES_CM_128_HMAC_SHA1_80"
+    security = Security(Crypto(1, suite, OUR_KEY), Crypto(1, suite, PHONES_KEY))
+    ours, theirs = socket.socketpair()
+
+    def join(phones: int) -> list[int]:
+        ours.sendall(wire.frame([wire.Grow(phones)]))
+        reader, ports = wire.FrameReader(), list[int]()
+        while len(ports) < phones:
+            for body in reader.receive(ours.recv(wire.READ_BYTES)):
+                for report in wire.reports(body):
+                    ports += report.ports if isinstance(report, wire.Ports) else ()
+        for number, port in enumerate(ports):
+            at = PHONE_PORT + 2 * number
+            route = wire.Route(
+                port, ports[number ^ 1], "127.0.0.1", at, at + 1, False, False, False, {8: 8}, (), "PCMA", 8,
+                8000, -1, security=security,
+            )  # fmt: skip
+            ours.sendall(wire.frame([route]))
+        return ports
+
+    with ours, TemporaryDirectory(prefix="bench-") as directory:
+        with theirs:
+            child = _media_process(theirs, "native", core, directory)
+        ours.settimeout(10)
+        try:
+            yield Relay(child.pid, join)
+        finally:
+            ours.close()
+            child.wait(10)
+
+
+def _media_process(control: socket.socket, plane: str, core: int, prompts: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "media.engines.relay", f"--control={control.fileno()}"]
+    command += ["--ports", "-".join(map(str, RELAY_PORTS)), "--prompts", prompts, "--plane", plane]
+    return subprocess.Popen(
+        ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(core), *command],
+        pass_fds=[control.fileno()],
+        cwd=ROOT,
+    )
 
 
 @contextmanager
@@ -233,9 +284,10 @@ def _cpu_us(pid: int) -> float:
     )
 
 
-def _talk(program: Path, core: int, relay: Relay, ports: Sequence[int]) -> Talk:
-    """Let phones talk for SECONDS. Raises BenchError when the load fails."""
+def _talk(program: Path, core: int, relay: Relay, ports: Sequence[int], keys: Sequence[bytes] = ()) -> Talk:
+    """Let phones talk for SECONDS. keys: theirs and ours. Raises BenchError when the load fails."""
     command = ["taskset", "-c", str(core), str(program), str(PHONE_PORT), str(SECONDS)]
+    command += [key.hex() for key in keys]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         assert load.stdin is not None and load.stdout is not None
         load.stdin.write("".join(f"{number} {port}\n" for number, port in enumerate(ports)))
@@ -265,6 +317,25 @@ def _calls(bench: Bench, roles: Sequence[int], seconds: float) -> Iterator[None]
             bench.say(f"the calls beside it: {report.in_words()}")
 
 
+def _phones() -> Path:
+    return compiled(SOURCE, ROOT / ".venv" / "cache", "-lsrtp2")
+
+
+def _srtp_weighed(bench: Bench, busy: Sequence[int], plain_us: float) -> Iterator[Figure]:
+    """The figures of SRTP on both legs. plain_us: what a packet in clear costs."""
+    with secured(bench.core) as relay, _calls(bench, busy, SECONDS + 4):
+        talk = _talk(_phones(), bench.load.core, relay, relay.join(MOST), (PHONES_KEY, OUR_KEY))
+    sent, received = talk.report["sent"], talk.report["received"]
+    cost = talk.cpu_us / max(received, 1)
+    bench.say(f"SRTP: {MOST} streams: {cost:.2f} us a packet, {sent - received:.0f} of {sent:.0f} lost")
+    for name, value in (
+        (f"packet_cpu_srtp_{MOST}", cost),
+        (f"srtp_cost_{MOST}", cost - plain_us),
+        (f"lost_srtp_{MOST}", 100 * (sent - received) / max(sent, 1)),
+    ):
+        yield Figure(name, value, MEANINGS[name])
+
+
 def _weighed(
     bench: Bench, name: str, start: Callable[[], AbstractContextManager[Relay]], busy: Sequence[int]
 ) -> list[Figure]:
@@ -274,7 +345,7 @@ def _weighed(
     def note(key: str, value: float) -> None:
         figures.append(Figure(key, value, MEANINGS[key], name))
 
-    program = compiled(SOURCE, ROOT / ".venv" / "cache")
+    program = _phones()
     for streams in STREAMS:
         with start() as relay, _calls(bench, busy, SECONDS + 4):
             before = process.memory([relay.pid]).pss_mb
@@ -312,6 +383,8 @@ def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
                 "rtpengine": partial(rtpengine, bench.core),
             }
             found = [one for name, start in relays.items() for one in _weighed(bench, name, start, busy)]
+            plain = next(one for one in found if one.name == f"packet_cpu_{MOST}" and one.peer == BEFFROI)
+            found += _srtp_weighed(bench, busy, plain.value or 0.0)
     costs = {one.peer: one.value or 0.0 for one in found if one.name == f"packet_cpu_{MOST}"}
     share = 100 * costs[BEFFROI] / costs["rtpengine"] if costs["rtpengine"] else None
     yield from found

@@ -1,4 +1,4 @@
-/* The C data plane (media/native/plane.c) beset: compiled with sanitizers by plane_fuzz.py.
+/* The C data plane (media/native) beset: compiled with sanitizers by plane_fuzz.py.
  *
  *     plane_fuzz packets COUNT      strange datagrams and routes, given one by one; prints how many
  *     plane_fuzz threads SECONDS    four threads relay what four others send, while calls begin and end;
@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { STREAMS = 16, SENDERS = 4, FIRST = 20000 };
+enum { STREAMS = 16, SENDERS = 4, FIRST = 20000, KEYS = 5 };
+static const uint32_t SSRC = 0x01010101; /* of those who encrypt */
 
 static uint64_t state = 20261122;
 static plane_stream *streams[STREAMS];
 static struct sockaddr_in places[STREAMS];
 static atomic_int over;
+static session *phones; /* with each of the keys */
 
 static uint64_t chance(uint64_t most)
 {
@@ -68,13 +70,26 @@ static plane_address somewhere(void)
     return made;
 }
 
+/* One of few keys, so that legs meet their own again. */
+static plane_key some_key(void)
+{
+    uint64_t number = 1 + chance(KEYS);
+    plane_key made = {.fingerprint = number, .suite = (uint32_t)(number % 4)};
+    memset(made.key, (int)number, sizeof made.key);
+    if (number == KEYS) {
+        made.mki_bytes = 3;
+        memcpy(made.mki, "key", 3);
+    }
+    return made;
+}
+
 /* One of the things that Python may say of a stream. */
 static void change(plane_stream *stream, double now, plane_packet *packet)
 {
     plane_route_t route = {.nat = (int)chance(2), .latch = (int)chance(2), .again = (int)chance(2)};
     plane_counts_t counts;
     uint8_t payload[160] = {0};
-    switch (chance(8)) {
+    switch (chance(9)) {
     case 0:
         plane_release(stream);
         break;
@@ -95,9 +110,17 @@ static void change(plane_stream *stream, double now, plane_packet *packet)
     case 5:
         plane_read(stream, &counts, now);
         break;
+    case 6:
+        plane_hear(stream, (int)chance(3));
+        break;
     default:
         route.rtp = route.rtcp = somewhere();
         route.watch = (int)chance(2);
+        route.mux = !chance(4);
+        route.datagrams = !chance(8);
+        route.security = chance(2) ? PLANE_SECURED : (int)chance(3);
+        route.ours = some_key();
+        route.theirs = some_key();
         route.clock_rate = chance(2) ? 8000 : 48000;
         for (int i = 0; i < 128; i++)
             route.payload_types[i] = (uint8_t)(chance(3) ? i : PLANE_NO_TYPE);
@@ -115,10 +138,29 @@ static uint32_t datagram(uint8_t *data)
         data[0] = (uint8_t)(chance(4) ? 0x80 : 0x80 | chance(64));
         data[1] = (uint8_t)(chance(2) ? 8 : 101);
         memset(data + 4, (int)chance(2), 8);
+        if (chance(2) && length < KEYS_MOST_BYTES) {
+            plane_key key = some_key();
+            keys_seal(keys_outgoing(&phones, &key, SSRC, NULL), data, &length);
+        }
     }
     if (length)
         data[length - 1] = (uint8_t)chance(256);
     return length;
+}
+
+/* Read what is for the loop, which opens one half of what it is to open. */
+static void listen_some(plane *plane, double now, plane_packet *packet)
+{
+    plane_heard_t heard;
+    while (plane_next_heard(plane, &heard)) {
+        uint32_t sum = 0;
+        for (uint32_t i = 0; i < heard.length; i++)
+            sum += heard.data[i];
+        if (heard.kind == PLANE_TO_OPEN && sum % 2)
+            plane_receive(plane->streams[heard.number / 2], heard.data, heard.length, &heard.address, now, 1, packet);
+        if (!chance(10))
+            return;
+    }
 }
 
 static uint64_t packets(uint64_t wanted)
@@ -131,7 +173,7 @@ static uint64_t packets(uint64_t wanted)
         plane_address from = somewhere();
         uint32_t length;
         uint8_t *exact;
-        uint8_t data[PLANE_DATAGRAM_BYTES] = {0};
+        uint8_t data[PLANE_DATAGRAM_BYTES + KEYS_MOST_GROWTH] = {0};
         now += 0.001 * (double)chance(30);
         if (!chance(20))
             change(streams[chance(STREAMS)], now, &packet);
@@ -140,12 +182,15 @@ static uint64_t packets(uint64_t wanted)
         if (!exact && length)
             stop("malloc");
         memcpy(exact, data, length);
-        plane_receive(streams[chance(STREAMS)], exact, length, &from, now, &packet);
+        plane_receive(streams[chance(STREAMS)], exact, length, &from, now, 0, &packet);
         free(exact);
+        if (!chance(4))
+            listen_some(plane, now, &packet);
         while (!chance(4) && plane_next_event(plane, &event))
             continue;
     }
     plane_free(plane);
+    keys_forget(&phones);
     return wanted;
 }
 
@@ -190,6 +235,7 @@ static uint64_t threads(int seconds)
         }
         while (plane_next_event(plane, &event))
             continue;
+        listen_some(plane, now_seconds(), &packet);
     }
     atomic_store(&over, 1);
     for (int i = 0; i < SENDERS; i++)

@@ -32,9 +32,8 @@ def figures(bench: Bench) -> Iterator[Figure]:
     """What each run came to. Raises BenchError when it doesn't compile."""
     for name, (sanitizer, short, long) in RUNS.items():
         flags = (f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-g", f"-I{PLANE}", "-pthread")
-        program = compiled(
-            SOURCE, ROOT / ".venv" / "cache", *flags, also=(PLANE / "plane.c", PLANE / "plane.h")
-        )
+        rest = (str(PLANE / "keys.c"), str(PLANE / "ring.c"), "-DPLANE_SRTP", "-lsrtp2")
+        program = compiled(SOURCE, ROOT / ".venv" / "cache", *flags, *rest, also=sorted(PLANE.glob("*.[ch]")))
         arguments = long if bench.soak else short
         bench.say(f"{program.name} {' '.join(arguments)}, {sanitizer} sanitizer")
         done = subprocess.run(

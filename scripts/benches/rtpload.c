@@ -1,15 +1,17 @@
 /* Phones that only send and receive RTP: the load of `scripts/bench media`.
  *
- *     rtpload FIRST_PORT SECONDS < lines of "PHONE PORT"
+ *     rtpload FIRST_PORT SECONDS [THEIR_KEY OUR_KEY] < lines of "PHONE PORT"
  *
  * Phone N is at 127.0.0.1:FIRST_PORT + 2 N and sends 172 bytes each 20 ms to PORT, also on 127.0.0.1. Every
  * payload carries the instant at which it was sent; the kernel says when a packet reached the socket of the
  * phone that hears it, so that our own turns are not in the delay. The first second is not counted.
+ * With keys (hexadecimal, AES_CM_128_HMAC_SHA1_80) phones encrypt with the first and expect the second.
  * Prints one JSON object: packets sent, received, delays in microseconds, and the longest stall of ours.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <srtp2/srtp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #include <time.h>
 
 enum { MOST_PHONES = 8192, PACKET = 172, HEADER = 12, PERIOD_NS = 20000000, BATCH = 8, RECEIVE_BUFFER = 1 << 20 };
+enum { KEY_BYTES = 30, TAG_ROOM = SRTP_MAX_TRAILER_LEN };
 static const int64_t SECOND = 1000000000;
 static const uint64_t OURS = 0x72747021;
 
@@ -28,6 +31,7 @@ typedef struct {
     int64_t due;
     uint16_t sequence;
     uint32_t timestamp;
+    srtp_t speaks, hears; /* NULL in clear */
 } phone;
 
 static phone phones[MOST_PHONES];
@@ -52,7 +56,8 @@ static void stop(const char *why)
 
 static void send_packet(phone *from)
 {
-    uint8_t packet[PACKET] = {0x80, 8};
+    uint8_t packet[PACKET + TAG_ROOM] = {0x80, 8};
+    int length = PACKET;
     int64_t now = now_ns(CLOCK_REALTIME);
     uint16_t sequence = htons(from->sequence++);
     uint32_t timestamp = htonl(from->timestamp), ssrc = htonl((uint32_t)(from - phones) + 1);
@@ -62,16 +67,19 @@ static void send_packet(phone *from)
     memcpy(packet + 8, &ssrc, 4);
     memcpy(packet + HEADER, &OURS, 8);
     memcpy(packet + HEADER + 8, &now, 8);
-    if (sendto(from->socket, packet, PACKET, 0, (void *)&from->to, sizeof from->to) == PACKET &&
+    if (from->speaks && srtp_protect(from->speaks, packet, &length))
+        stop("srtp_protect");
+    if (sendto(from->socket, packet, (size_t)length, 0, (void *)&from->to, sizeof from->to) == length &&
         now >= counted_from && now < counted_to)
         sent++;
 }
 
-static void take(const struct msghdr *message, const uint8_t *packet, unsigned length)
+static void take(const phone *by, const struct msghdr *message, uint8_t *packet, unsigned length)
 {
     int64_t at = 0, arrived = 0;
     uint64_t mark = 0;
-    if (length != PACKET)
+    int clear = (int)length;
+    if ((by->hears && srtp_unprotect(by->hears, packet, &clear)) || clear != PACKET)
         return;
     memcpy(&mark, packet + HEADER, 8);
     memcpy(&at, packet + HEADER + 8, 8);
@@ -103,7 +111,7 @@ static void receive(const phone *at)
     }
     got = recvmmsg(at->socket, messages, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < got; i++)
-        take(&messages[i].msg_hdr, data[i], messages[i].msg_len);
+        take(at, &messages[i].msg_hdr, data[i], messages[i].msg_len);
 }
 
 static int by_size(const void *one, const void *other)
@@ -117,6 +125,25 @@ static double share(double part)
     return measured ? delays[(size_t)(part * (double)(measured - 1))] / 10.0 : -1.0;
 }
 
+/* A session of one key, written in hexadecimal. */
+static srtp_t session(const char *key, srtp_ssrc_type_t direction)
+{
+    uint8_t bytes[KEY_BYTES];
+    srtp_policy_t policy;
+    srtp_t made;
+    for (int i = 0; i < KEY_BYTES; i++)
+        if (sscanf(key + 2 * i, "%2hhx", &bytes[i]) != 1)
+            stop("a key");
+    memset(&policy, 0, sizeof policy);
+    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
+    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
+    policy.ssrc.type = direction;
+    policy.key = bytes;
+    if (srtp_create(&made, &policy))
+        stop("srtp_create");
+    return made;
+}
+
 int main(int argc, char **argv)
 {
     int first = argc > 1 ? atoi(argv[1]) : 0, seconds = argc > 2 ? atoi(argv[2]) : 0, epoll, next = 0;
@@ -124,7 +151,9 @@ int main(int argc, char **argv)
     int64_t begun, ends, turn, stall = 0;
     struct epoll_event ready[256];
     if (first < 1024 || seconds < 1 || (epoll = epoll_create1(0)) < 0)
-        return fprintf(stderr, "usage: rtpload FIRST_PORT SECONDS < lines of \"PHONE PORT\"\n"), 2;
+        return fprintf(stderr, "usage: rtpload FIRST_PORT SECONDS [KEYS] < lines of \"PHONE PORT\"\n"), 2;
+    if (srtp_init())
+        stop("srtp_init");
     while (scanf("%d %d", &number, &port) == 2) {
         phone *made = &phones[count];
         struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(first + 2 * number))};
@@ -136,6 +165,10 @@ int main(int argc, char **argv)
         made->to.sin_family = AF_INET;
         made->to.sin_port = htons((uint16_t)port);
         made->timestamp = (uint32_t)number * 12345;
+        if (argc == 5) {
+            made->speaks = session(argv[3], ssrc_any_outbound);
+            made->hears = session(argv[4], ssrc_any_inbound);
+        }
         made->socket = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (made->socket < 0 || bind(made->socket, (void *)&local, sizeof local))
             stop("bind");

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from media.engines import native
+from media.sdes import SUITES
 from pbx.configuration import Listen
 from pbx.doctor import examine, holder_of
 from pbx.journal import Journal
@@ -122,6 +123,15 @@ def test_a_native_engine_that_was_not_compiled_is_told(
     town.configuration_file.write_text(f"media: {{engine: {engine}}}\n")
     assert codes(town)["no_native_engine"] == severity
     assert any(one.state.startswith("python, ports") for one in examine(town.settings, {}, NOW))
+
+
+def test_a_native_engine_without_srtp_is_told(town: Town, monkeypatch: pytest.MonkeyPatch):
+    # Needs the C plane; without it the finding above is told in its place.
+    monkeypatch.setattr(native, "is_built", lambda: True)
+    monkeypatch.setattr(native, "suites", frozenset)
+    assert codes(town)["no_native_srtp"] == "note"
+    monkeypatch.setattr(native, "suites", lambda: frozenset(SUITES))
+    assert "no_native_srtp" not in codes(town)
 
 
 def test_python_engine_that_was_chosen_is_not_worth_a_word(town: Town, monkeypatch: pytest.MonkeyPatch):

@@ -8,6 +8,8 @@ from media.engines import native, wire
 from media.engines.native import NativePlane, NativeStream
 from media.engines.relay import PlaneName, Relay
 from media.engines.stream import Address, PythonStream
+from media.sdes import Security
+from media.srtp import Receiver, Sender
 
 LEG: Address = ("127.0.0.1", 9000)
 # The C plane is tested wherever it was compiled; tests/media/test_native.py says where it must be.
@@ -17,11 +19,16 @@ PLANES: list[PlaneName] = ["python", "native"] if native.is_built() else ["pytho
 class Line:
     """One leg, over the lives of the processes that it meets.
 
-    sent, destinations: what it was sent, and where; reports: RTCP, and where.
+    sent, destinations: what it was sent, and where; reports: RTCP, and where. Of a leg with keys these are
+    decrypted by it; raw: its packets as they were sent.
     """
 
-    def __init__(self, sequence: int = 100, timestamp: int = 16000, ssrc: int = 7) -> None:
+    def __init__(
+        self, sequence: int = 100, timestamp: int = 16000, ssrc: int = 7, security: Security | None = None
+    ) -> None:
         self.sequence, self.timestamp, self.ssrc = sequence, timestamp, ssrc
+        self.keys = (Sender(security.theirs), Receiver(security.ours)) if security is not None else None
+        self.raw: list[bytes] = []
         self.sent: list[rtp.Packet] = []
         self.destinations: list[Address] = []
         self.reports: list[tuple[bytes, Address]] = []
@@ -45,7 +52,8 @@ class Line:
             sequence, timestamp = self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF
             packet = rtp.Packet(payload_type, sequence, timestamp, self.ssrc, bytes(160))
             self.sequence, self.timestamp = self.sequence + 1, self.timestamp + 160
-            self.give(rtp.build(packet), source, now)
+            datagram = rtp.build(packet)
+            self.give(self.keys[0].protect(datagram) if self.keys else datagram, source, now)
             now += 0.02
 
     def give(self, datagram: bytes, source: Address, now: float) -> None:
@@ -58,15 +66,24 @@ class Line:
         packet = native.ffi.new("plane_packet *")
         place = native._plain(source[0], source[1])
         heard = native.lib.plane_receive(
-            self.stream.made, datagram, len(datagram), native.ffi.new("plane_address *", place), now, packet
+            self.stream.made,
+            datagram,
+            len(datagram),
+            native.ffi.new("plane_address *", place),
+            now,
+            0,
+            packet,
         )
         if heard >= 0:
             _lines[heard]._transmit(packet, 0)
-        assert isinstance(self.media._plane, NativePlane)
-        self.media._plane._told(now)
+        take_turn(self.media, now)
 
     def counts(self, now: float = 0.0) -> wire.StreamCounts:
         return self.stream.counts(now)
+
+    def raw_and_places(self) -> list[tuple[bytes, Address]]:
+        """Return what the leg was sent, undecrypted, and where."""
+        return list(zip(self.raw, self.destinations, strict=True))
 
     def our_ssrc(self) -> int:
         """Return the SSRC that the leg hears, or will hear, from us."""
@@ -82,12 +99,17 @@ class Line:
         return length, source
 
     def _send_to(self, data: bytes | memoryview, destination: Address) -> int:
-        self.sent.append(rtp.parse(data))
+        if data[1] & 0x7F in rtp.RTCP_PAYLOAD_TYPES:
+            return self._report_to(bytes(data), destination)
+        self.raw.append(bytes(data))
+        clear = self.keys[1].unprotect(bytes(data)) if self.keys else data
+        self.sent.append(rtp.parse(clear))
         self.destinations.append(destination)
         return len(data)
 
     def _report_to(self, data: bytes, destination: Address) -> int:
-        self.reports.append((data, destination))
+        clear = self.keys[1].unprotect_rtcp(data) if self.keys else data
+        self.reports.append((clear, destination))
         return len(data)
 
     def _transmit(self, packet: Any, rtcp: int) -> None:
@@ -98,6 +120,12 @@ class Line:
             self._report_to(data, to)
         else:
             self._send_to(data, to)
+
+
+def take_turn(media: Relay, now: float) -> None:
+    """Let the loop take what threads have left for it; in Python there is none."""
+    if isinstance(media._plane, NativePlane):
+        media._plane._told(now)
 
 
 _lines: dict[int, Line] = {}  # by the number of the stream of C that each has taken last

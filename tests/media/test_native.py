@@ -173,6 +173,7 @@ def test_a_key_of_a_leg_that_has_gone_is_nobodys(calls: list[Call]):
             len(event),
             native.ffi.new("plane_address *", native._plain(*LEG[:2])),
             0.1,
+            0,
             native.ffi.new("plane_packet *"),
         )
         call.media._do(wire.Close((PORT,)), 0.2)

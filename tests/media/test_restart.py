@@ -29,8 +29,9 @@ ROUTE = wire.Route(
 class Lineage:
     """Media processes one after the other, on the sockets and records that a supervisor keeps."""
 
-    def __init__(self, prompts: Path, plane: PlaneName) -> None:
+    def __init__(self, prompts: Path, plane: PlaneName, address: str = "127.0.0.1") -> None:
         self.inheritance = Inheritance()
+        self._address = address
         self._plane = plane
         self._prompts = prompts
         self._ours: list[socket.socket] = []
@@ -41,7 +42,7 @@ class Lineage:
         self._ours.append(ours)
         return Relay(
             theirs,
-            ["127.0.0.1", "::1"],
+            [self._address, "::1"],
             port_range(),
             prompts=self._prompts,
             inheritance=self.inheritance,

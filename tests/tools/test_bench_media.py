@@ -72,9 +72,12 @@ def test_the_time_of_every_thread_is_counted():
 def test_the_load_talks_to_itself_without_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Needs gcc, which scripts/setup test installs.
     monkeypatch.setattr(media, "SECONDS", 1)
-    program = compiled(media.SOURCE, tmp_path)
+    program = compiled(media.SOURCE, tmp_path, "-lsrtp2")
     ports = [media.PHONE_PORT + 2 * (number ^ 1) for number in range(10)]
     talk = media._talk(program, 0, media.Relay(os.getpid(), lambda phones: ports), ports)
+    assert talk.report["sent"] == talk.report["received"] > 0
+    keys = (media.PHONES_KEY, media.PHONES_KEY)
+    talk = media._talk(program, 0, media.Relay(os.getpid(), lambda phones: ports), ports, keys)
     assert talk.report["sent"] == talk.report["received"] > 0
 
 
