@@ -58,6 +58,7 @@ from pbx.services.subscriptions import Subscriptions
 from pbx.settings import NodeSettings
 from pbx.tasks import Tasks
 from pbx.trunks import Trunks
+from pbx.turns import Turns
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
@@ -182,6 +183,7 @@ class Exchange:
         self.registrations = Registrations(self, keep_alive_seconds)
         self.driver.on_flow_failed = self.registrations.flow_failed
         self.router = Router(self)
+        self.turns = Turns(self.chance, self._person_of)
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)
         self.draining = False
@@ -308,10 +310,15 @@ class Exchange:
                         f"{call.id} {leg.name}", leg.device, (record.ended - leg.answered_at) / 60
                     )
         self.write(record)
+        self.turns.ended(record)
         answered = record.answered is not None
         self.events.publish(CallEnded, call.id, record.direction, record.to, answered, record.cause)
         log.debug("call=%s ended cause=%s", call.id, record.cause)
         self.driver.wake()
+
+    def _person_of(self, device: str) -> str:
+        known = self.devices.find(device)
+        return known.extension if known is not None else ""
 
     def _spend(self, call: Call) -> None:
         """Count a call on the plan's budgets, or tell that one of them refused it."""

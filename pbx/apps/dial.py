@@ -66,6 +66,16 @@ async def dial(call: Call, extension: str, instance: str = "", beside: str = "")
     caller.refuse(vain.status, vain.cause, reason=vain.reason)
 
 
+async def ring(call: Call, extension: str) -> None:
+    """Ring the extension's devices as one of several; where it sends its own calls means nothing here."""
+    call.to = extension
+    exchange = call.exchange
+    ways = exchange.devices.ways_to(extension, exchange.registrations.reachable)
+    vain = await _ring(call, extension, ways, RING_SECONDS)
+    call.cause = vain.cause
+    call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
+
+
 async def ring_first(call: Call, device: str, otherwise: App) -> None:
     """Ring one device, which made an emergency call, and go on otherwise when nobody answers it."""
     ways = _ways_to_device(call, device)
@@ -271,9 +281,9 @@ async def _first_answer(
                     return RANG_OUT
                 case _:
                     pass
-    except LegEnded:
+    except LegEnded as ended:
         for leg in ringing:
-            leg.hang_up("cancelled")
+            leg.hang_up("cancelled", ended.told_on)
         raise
     if best in {486, 600}:
         return ENGAGED

@@ -201,8 +201,8 @@ async def _over(
         trying_seconds = ORDINARY_TRYING_SECONDS if attempt.last else NEXT_SERVER_SECONDS
     try:
         answered, refusal = await _wait(call, leg, attempt, trying_seconds)
-    except LegEnded:
-        leg.hang_up("cancelled")
+    except LegEnded as ended:
+        leg.hang_up("cancelled", ended.told_on)
         raise
     if leg.cause == RANG_OUT and not target.emergency:
         call.cause = RANG_OUT  # somebody's telephone rang: another trunk would ring the same

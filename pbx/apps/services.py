@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pbx.apps.echo import echo
+from pbx.apps.group import group
+from pbx.apps.hotline import hotline
 from pbx.apps.menu import menu
 from pbx.calls.app import ServiceApp
 
-SERVICES: Mapping[str, ServiceApp] = {"echo": echo, "menu": menu}
+SERVICES: Mapping[str, ServiceApp] = {"echo": echo, "group": group, "hotline": hotline, "menu": menu}

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
+from pbx.calls.confirm import confirm
 from pbx.calls.happenings import Acknowledged, Offered, Referred
 from pbx.calls.leg import Leg
 
@@ -17,6 +18,8 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
     """
     caller = call.caller
     engine = call.engine
+    if call.confirms:
+        await confirm(call, answered, body, call.confirms)
     if call.offer:
         answer = await engine.answer(
             call.id,

@@ -63,6 +63,7 @@ class Call:
         "_waiter",
         "caller",
         "cause",
+        "confirms",
         "decision",
         "direction",
         "engine",
@@ -106,6 +107,7 @@ class Call:
         self.offer = offer
         self.max_forwards = max_forwards
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
+        self.confirms = ""  # for whom it is, where whoever answers must press a key first
         self.kept = False  # whether it goes on after a restart
         self.open_to_pick_up = False  # while an app waits for PickedUp
         self.legs: list[Leg] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sip.core.reason import Reason
+from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 
 if TYPE_CHECKING:
     from pbx.calls.leg import Leg
@@ -19,6 +19,11 @@ class LegEnded(Exception):
         super().__init__(f"{leg.name} ended: {reason.text or reason.cause}")
         self.leg = leg
         self.reason = reason
+
+    @property
+    def told_on(self) -> Reason | None:
+        """What the telephones are told that ring for nothing now: that somebody else has the call, if so."""
+        return self.reason if self.reason is ANSWERED_ELSEWHERE else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dialplan.decision import (
+    LOOP,
     NO_FORWARD,
     Decision,
     Facts,
@@ -233,8 +234,14 @@ class Router:
         return decision
 
     def decide_onward(self, call: Call, to: Destination, rule: str) -> Decision:
-        """Where a service sends a call on; the rights of the plan count, not those of the caller."""
+        """Where a service sends a call on; the rights of the plan count, not those of the caller.
+
+        Max-Forwards (RFC 3261 section 8.1.1.6) is what ends a circle of services, within this node too.
+        """
         exchange = self._exchange
+        if call.max_forwards <= 1:
+            return call.decision._replace(target=LOOP)
+        call.max_forwards -= 1
         unix_now = exchange.clock()
         facts = call.facts or Facts(call.decision.dialled)
         facts = replace(
@@ -246,13 +253,16 @@ class Router:
         """The app that a decision starts."""
         return app_of(decision)
 
-    def onward(self, call: Call, stays: Leg, decision: Decision, *, payer: str) -> Call:
+    def onward(
+        self, call: Call, stays: Leg, decision: Decision, *, payer: str, app: App | None = None
+    ) -> Call:
         """Begin a call of its own, to where the decision leads, for a party of another call.
 
-        payer: the device that transfers it, whose budgets it is on.
+        payer: the device that transfers it, whose budgets it is on. app: in place of the decision's.
         """
         exchange = self._exchange
-        onward = Call(exchange, exchange.plan, decision, stays.remote_sdp)
+        offer = stays.remote_sdp or stays.call.offer  # nobody has answered it yet
+        onward = Call(exchange, exchange.plan, decision, offer, call.max_forwards)
         onward.caller = waiting = Transferee(onward, "a", stays)
         onward.legs.append(waiting)
         onward.from_number, onward.from_name = call.identity_of(stays)
@@ -265,7 +275,7 @@ class Router:
             )
         if stays.device in call.plan.trunks:
             onward.direction = "inbound"
-        exchange.begin(onward, keeping_channel(waiting, app_of(decision)))
+        exchange.begin(onward, keeping_channel(waiting, app or app_of(decision)))
         return onward
 
 

@@ -1,7 +1,8 @@
-"""A party of one call as the caller of another: who is being transferred.
+"""A party of one call as the caller of another: who is being transferred, or whom others are rung for.
 
 It stays in its first call, and hears what that one plays, until somebody takes it in the second one. Then its
-dialog moves, and it is offered its new sound by re-INVITE.
+dialog moves. A party that was answered before is offered its new sound by re-INVITE; a caller that only heard
+it ring is answered there.
 """
 
 from __future__ import annotations
@@ -35,11 +36,23 @@ class Transferee(Leg):
         elif first is not first.call.caller:
             self.toll = first.call.decision, call.exchange.user_of(first.call)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the party is still there, and nobody has taken it."""
+        first = self.first
+        if self.ended_at is not None or self.session is not None or first.ended_at is not None:
+            return False
+        return first.session is not None or (isinstance(first, Transferee) and first.waits)
+
     def take_over(self) -> None:
         """Move the party's dialog into this call, with the trunk's channel that it is on, if any."""
+        if isinstance(self.first, Transferee) and self.first.waits:
+            self.first.take_over()
+            self.first.first.call.post(TransferAnswered(self.first.first))
         session = self.first.session
         assert session is not None
-        self.first.refuse_offer(491)  # what it asks just now, it may ask again here
+        if self.first.confirmed:
+            self.first.refuse_offer(491)  # what it asks just now, it may ask again here
         self.first.leave("transferred")
         session.user = self
         self.session = session
@@ -62,11 +75,14 @@ class Transferee(Leg):
             self.first.call.post(TransferRings(self.first))
 
     def answer(self, body: bytes, name: str = "", number: str = "") -> None:
-        """Take the party over; its sound is to be offered to it. Nothing once it has gone."""
-        if self.ended_at is not None or not self.first.confirmed:
+        """Take the party over, and answer it, or offer it its sound. Nothing once it has gone."""
+        if not self.waits:
             return  # the app is about to hear so
         self.take_over()
         self.first.call.post(TransferAnswered(self.first))
+        if not self.confirmed:
+            super().answer(body, name, number)
+            return
         self.proposal = body
         if number:
             self.show(name, number)

@@ -1,0 +1,91 @@
+"""Several who are rung for one caller, each in a call of its own; the first to answer has it.
+
+    call of the caller ──┬── call to 2201: rings ──────────────> answered: the caller's dialog moves there
+                         ├── call to 2202: rings ── CANCEL (answered elsewhere)
+                         └── call to +336…: over a trunk, with its failover, budget and number shown
+
+The caller may be answered (from a menu) or only hear it ring; what the others are offered is its own offer,
+and it is answered with the winner's answer. A person's own forwards mean nothing here: they would take a
+group's calls from the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dialplan.decision import Decision, ToPerson
+from pbx.apps.dial import ring
+from pbx.calls.happenings import (
+    Happening,
+    LegEnded,
+    Offered,
+    TimeUp,
+    TransferAnswered,
+    TransferFailed,
+    TransferRings,
+)
+from pbx.calls.transferee import Transferee
+from sip.core.reason import ANSWERED_ELSEWHERE, Reason
+from sip.core.session import NORMAL_CLEARING
+
+if TYPE_CHECKING:
+    from pbx.calls.call import Call
+
+Listen = Callable[[float | None], Awaitable[Happening]]
+
+
+class Hunt:
+    """Who is rung for the caller of a call. listen: how the app hears of the caller meanwhile."""
+
+    def __init__(self, call: Call, listen: Listen) -> None:
+        self._call = call
+        self._listen = listen
+        self._ringing: list[Transferee] = []
+
+    def ring(self, decision: Decision, *, confirms: str = "") -> None:
+        """Ring one more, where the decision leads. confirms: see `Call.confirms`."""
+        call, target = self._call, decision.target
+        app = partial(ring, extension=target.extension) if isinstance(target, ToPerson) else None
+        payer = call.payer or call.caller.device
+        onward = call.exchange.router.onward(call, call.caller, decision, payer=payer, app=app)
+        assert isinstance(onward.caller, Transferee)
+        onward.confirms = confirms
+        self._ringing.append(onward.caller)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for somebody to take the caller, which ends this call (LegEnded).
+
+        Returns when nobody rings any more, and after `seconds`; then nobody does.
+        """
+        deadline = self._now + seconds
+        reason = NORMAL_CLEARING
+        try:
+            while self._ringing:
+                match await self._listen(deadline - self._now):
+                    case TransferRings() if not self._call.caller.rang:
+                        self._call.caller.ring()
+                    case TransferAnswered():
+                        reason = ANSWERED_ELSEWHERE
+                        self._call.cause = "transferred"
+                        raise LegEnded(self._call.caller, NORMAL_CLEARING)
+                    case TransferFailed():
+                        self._ringing = [waiting for waiting in self._ringing if waiting.ended_at is None]
+                    case Offered(leg, _) if not leg.confirmed:
+                        leg.refuse_offer(488)  # nobody speaks with it yet
+                    case TimeUp():
+                        return
+                    case _:
+                        pass
+        finally:
+            self._give_up(reason)
+
+    def _give_up(self, reason: Reason) -> None:
+        ringing, self._ringing = self._ringing, []
+        for waiting in ringing:
+            waiting.gone(reason)  # if it still waits
+
+    @property
+    def _now(self) -> float:
+        return self._call.exchange.driver.now
