@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
+from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.service_override import override_service
 from pbx.calls.call import Call
 
@@ -20,6 +21,8 @@ class CodeApp(Protocol):
 
 
 CODES: Mapping[str, CodeApp] = {
+    "pickup": nothing_to_pick_up,
+    "pickup_group": nothing_to_pick_up,
     "forward_always": partial(set_forward, when="always"),
     "forward_busy": partial(set_forward, when="busy"),
     "forward_no_answer": partial(set_forward, when="no_answer"),

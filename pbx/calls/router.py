@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -55,6 +56,7 @@ _NOT_BUILT = {
     "fr": "Ce service n'est pas encore disponible.",
     "en": "This service is not available yet.",
 }
+PICK_UP_CODES = frozenset({"pickup", "pickup_group"})
 NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
 REJECTED = {
     403: Reason("Q.850", 57, "Bearer capability not authorized"),
@@ -116,6 +118,10 @@ class Router:
             return
         plan = exchange.plan
         decision = route(plan, facts, datetime.fromtimestamp(unix_now, UTC))
+        if type(decision.target) is ToFeature and request.body:
+            for rings in self._to_pick_up(decision.target, device):
+                self._pick_up(rings, device, request, transaction)
+                return
         call = Call(exchange, plan, decision, request.body, request.max_forwards - 1)
         call.facts = facts
         behind_nat = is_behind_nat(request, flow.remote[0])
@@ -153,6 +159,21 @@ class Router:
         found = self._exchange.leg_of(replaces)
         check_may_take(self._exchange, device, found)
         return found
+
+    def _to_pick_up(self, code: ToFeature, device: str) -> Iterator[Leg]:
+        """The telephones that ring and that a code picks up for a device, those that ring longest first."""
+        if code.name not in PICK_UP_CODES:
+            return
+        exchange = self._exchange
+        for rings in exchange.legs():
+            if rings.stage is not Stage.EARLY or not (rings.call.open_to_pick_up and rings.call.offer):
+                continue
+            known = exchange.devices.find(rings.device)
+            if known is None or code.argument not in ("", known.extension):
+                continue
+            with suppress(RemoteProtocolError):
+                check_may_take(exchange, device, rings)
+                yield rings
 
     def _pick_up(self, rings: Leg, device: str, request: Request, transaction: InviteServer) -> None:
         """Let the call that rings there be answered here: the INVITE becomes a leg of that call.

@@ -62,9 +62,9 @@ def test_the_services_that_work_are_those_with_an_app() -> None:
     assert types_in(not_yet) == known_types() - built
 
 
-def test_no_feature_code_works_yet_as_the_pages_say() -> None:
-    assert not is_built(ToFeature("pickup_group", ""))
-    assert "`*8`" in row("calls")[1]
+def test_the_code_of_the_mailbox_does_not_work_yet_as_the_page_says() -> None:
+    assert not is_built(ToFeature("voicemail", ""))
+    assert "`*98`" in row("calls")[1]
 
 
 def test_transfer_works_as_the_pages_say() -> None:

@@ -93,7 +93,7 @@ def test_each_decision_starts_its_app(target: Target, function: object) -> None:
     [
         (ToService("echo", "echo"), echo),
         (ToService("standard", "queue"), announce),
-        (ToFeature("pickup", "1002"), announce),
+        (ToFeature("voicemail", ""), announce),
     ],
 )
 def test_a_service_or_a_feature_is_named_in_the_record_and_runs_its_app(

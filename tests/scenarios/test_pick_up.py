@@ -212,3 +212,34 @@ async def test_a_call_for_help_replaces_nothing(world: World) -> None:
     us.caller.cancel(us.theirs.invite)
     await world.sleep(0.5)
     await us.end()
+
+
+@pytest.mark.parametrize("code", ["*8", "**1002", "%2A8"])
+@scenario()
+async def test_a_code_picks_up_what_rings_in_the_group(world: World, code: str) -> None:
+    us = await ringing(world)
+    taken = us.near.dial(code)
+    await world.sleep(1)
+    assert us.rung.over
+    assert taken.established
+    assert_speak(us.town, us.caller, us.near)
+    if code == "*8":
+        assert_golden("picked-up-by-code", us.town.ladder)
+    await us.end()
+
+
+@pytest.mark.parametrize(("who", "code"), [("2010", "*8"), ("2010", "**1002"), ("1001", "**2020")])
+@scenario()
+async def test_a_code_that_finds_nothing_says_so_and_lets_it_ring(world: World, who: str, code: str) -> None:
+    """Of another group, or where nobody calls."""
+    us = await ringing(world)
+    other = us.near if who == "1001" else await party(us.town, who)
+    other.dial(code)
+    await world.sleep(1)
+    assert us.town.spoken() == ["Aucun téléphone que vous pouvez intercepter ne sonne."]
+    us.town.finish_playing()
+    await world.sleep(0.5)
+    assert not us.rung.over
+    us.rings.pick_up(us.rung)
+    await world.sleep(0.5)
+    await us.end()
