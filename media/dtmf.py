@@ -6,14 +6,14 @@ while the key is still down, and any of the packets may be lost.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from media.rtp import Frame
 
 DIGITS: Final = "0123456789*#ABCD"
 MAX_DIGITS: Final = 128  # in one go
-PACKET_TICKS: Final = 160  # 20 ms at 8,000 a second
+CLOCK_RATE: Final = 8000
 VOLUME_DBM0: Final = 10  # below 0 dBm0 (section 2.3.4)
 LONGEST_SEGMENT_TICKS: Final = 0xFFFF
 
@@ -37,21 +37,40 @@ def digits_only(text: str) -> str:
     return text
 
 
-def packets(digits: str, *, digit_ms: int = 100, pause_ms: int = 80) -> Iterator[Frame]:
-    """Yield the packets of several digits, one for each 20 ms. Raises ValueError for another character."""
+def packets(
+    digits: str, *, digit_ms: int = 100, pause_ms: int = 80, clock_rate: int = CLOCK_RATE
+) -> Iterator[Frame]:
+    """Yield the packets of several digits, one for each 20 ms. Raises ValueError for another character.
+
+    clock_rate: of the voice that the events go with (section 2.1).
+    """
+    wanted = max(1, digit_ms // 20)
     for digit in digits_only(digits):
-        event = DIGITS.index(digit)
-        last_ticks = max(1, digit_ms // 20) * PACKET_TICKS
-        for duration in range(PACKET_TICKS, last_ticks + 1, PACKET_TICKS):
-            first = duration == PACKET_TICKS
-            payload = _EVENT.pack(event, VOLUME_DBM0, duration)
-            yield Frame(payload, first, PACKET_TICKS if first else 0)
-        ended = _EVENT.pack(event, 0x80 | VOLUME_DBM0, last_ticks)
-        for _ in range(3):  # 2.5.1.4: the end is sent three times, against loss
-            yield Frame(ended, False, 0)
-        yield Frame(b"", False, last_ticks)
+        yield from _event(digit, clock_rate, lambda sent: sent < wanted)
         for _ in range(1, max(1, pause_ms // 20)):
-            yield Frame(b"", False, PACKET_TICKS)
+            yield Frame(b"", False, clock_rate // 50)
+
+
+def held_key(digit: str, is_down: Callable[[], bool], *, clock_rate: int = CLOCK_RATE) -> Iterator[Frame]:
+    """Yield the packets of a key for as long as it is down, at least 40 ms and at most a segment.
+
+    Raises ValueError for another character. clock_rate: as for `packets`.
+    """
+    return _event(digits_only(digit), clock_rate, lambda sent: sent < 2 or is_down())
+
+
+def _event(digit: str, clock_rate: int, goes_on: Callable[[int], bool]) -> Iterator[Frame]:
+    """Yield one event; goes_on: whether it is longer than so many packets of 20 ms."""
+    event, step = DIGITS.index(digit), clock_rate // 50
+    yield Frame(_EVENT.pack(event, VOLUME_DBM0, step), True, step)
+    sent = 1
+    while goes_on(sent) and (sent + 1) * step <= LONGEST_SEGMENT_TICKS:
+        sent += 1
+        yield Frame(_EVENT.pack(event, VOLUME_DBM0, sent * step), False, 0)
+    ended = _EVENT.pack(event, 0x80 | VOLUME_DBM0, sent * step)
+    for _ in range(3):  # 2.5.1.4: the end is sent three times, against loss
+        yield Frame(ended, False, 0)
+    yield Frame(b"", False, sent * step)
 
 
 class DigitDetector:

@@ -57,7 +57,11 @@ class Wav(msgspec.Struct, frozen=True, tag=True):
     path: str
 
 
-Source = Tone | Wav | Speech
+class Music(msgspec.Struct, frozen=True, tag=True):
+    """The music on hold of the configuration, played with `repeat`."""
+
+
+Source = Tone | Wav | Speech | Music
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,19 @@ class SpeakerChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OneWayAudio:
+    """Nothing comes from a leg while the one that it is joined to is heard, and both should speak.
+
+    Sent once, `seconds` after it was heard last, until it is heard. A leg that may be silent by right
+    (comfort noise, RFC 3389) has half a minute.
+    """
+
+    call: str
+    leg: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLost:
     """The media process is gone. Its streams are silent until the engine is connected again."""
 
@@ -120,7 +137,14 @@ class EngineLost:
 
 
 MediaEvent = (
-    DigitReceived | PlayFinished | MediaSilent | MediaHeard | StreamLost | SpeakerChanged | EngineLost
+    DigitReceived
+    | PlayFinished
+    | MediaSilent
+    | MediaHeard
+    | StreamLost
+    | SpeakerChanged
+    | OneWayAudio
+    | EngineLost
 )
 
 
@@ -134,6 +158,9 @@ class LegMedia:
     silent_seconds: since its last packet, -1.0 before the first one.
     third_party_packets: from another address than the leg's, never relayed; invalid_packets: not RTP,
     or of a payload type that wasn't negotiated; limited_packets: beyond what a telephone sends in a second.
+    round_trip_ms: to the leg and back, far_lost: packets of ours that it says it missed, far_jitter_ms: of
+    ours as it hears them; from its RTCP (RFC 3550 section 6.4), 0 before any. mos: of what comes from it
+    (ITU-T G.107), 1.0 to 4.5, 0.0 before it was measured.
     """
 
     local: tuple[str, int]
@@ -148,6 +175,22 @@ class LegMedia:
     third_party_packets: int
     invalid_packets: int
     limited_packets: int = 0
+    round_trip_ms: float = 0.0
+    far_lost: int = 0
+    far_jitter_ms: float = 0.0
+    mos: float = 0.0
+
+
+class LegQuality(msgspec.Struct, frozen=True, array_like=True):
+    """How one leg was heard over its whole life: its network, and the opinion of ITU-T G.107.
+
+    loss_percent: packets from it that didn't come; round_trip_ms: to it and back, 0.0 when it never said.
+    """
+
+    mos: float
+    loss_percent: float
+    jitter_ms: float
+    round_trip_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +211,7 @@ class MediaEngine(Protocol):
     A leg is on IPv4 or IPv6 for its whole life: as its own first SDP is, or where it is offered
     something first, as `advertise` is, else as the offerer. An `advertise` of the other kind is ignored.
     All raise MediaUnavailable when the engine is gone, except `secure`, `delete`, `stop`, `leave`, `codec`,
-    `snapshot` and `restore`.
+    `quality`, `snapshot` and `restore`.
     """
 
     events: Callable[[MediaEvent], None]
@@ -294,6 +337,10 @@ class MediaEngine(Protocol):
 
     def codec(self, call: str, leg: str) -> str:
         """Return the name of the leg's voice codec ("PCMA"), "" before an answer or without a stream."""
+        ...
+
+    def quality(self, call: str, leg: str) -> LegQuality | None:
+        """Return how the leg was heard, as measured in the last few seconds; None before anything was."""
         ...
 
     def snapshot(self, call: str) -> CallMediaSnapshot:

@@ -281,6 +281,16 @@ class Player:
         self._generator = Generator(noise_seed)
         self._noise: Noise | None = None
 
+    @property
+    def rate(self) -> int:
+        """Samples a second of the frames."""
+        return self._decoder.rate
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing was said in the last frame."""
+        return self._quiet
+
     def put(self, packet: Packet, now: float) -> None:
         """Take a packet of voice or comfort noise that came at `now` (monotonic seconds)."""
         self.buffer.put(packet, now)

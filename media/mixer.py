@@ -53,6 +53,11 @@ class Party:
         self.gain_db = 0.0
         self.whispers_to: Party | None = None
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether what the party says is in the room's sound."""
+        return not self.muted and self.whispers_to is None
+
 
 class Mixer:
     """All rooms whose sound has `rate` samples a second.

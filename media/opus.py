@@ -36,7 +36,7 @@ _SET_INBAND_FEC: Final = 4012
 _SET_PACKET_LOSS: Final = 4014
 
 
-class OpusUnavailable(RuntimeError):
+class OpusUnavailable(CodecError):
     """There is no libopus here."""
 
 
@@ -107,6 +107,12 @@ class Encoder:
     def expect_loss(self, percent: int) -> None:
         """Tell what part of the packets the peer loses: from a few on, each repeats the one before."""
         self._set(_SET_PACKET_LOSS, max(0, min(100, percent)))
+
+    def follow(self, other: "Encoder") -> None:
+        """Go on where another encoder of the same rate is: what it has said so far was ours."""
+        # opus.h: a state is one block of memory, copied by memcpy.
+        size = self._library.opus_encoder_get_size(1)
+        ctypes.memmove(self._state, other._state, size)
 
     def encode(self, samples: Samples) -> bytes:
         """Return one packet. Raises ValueError unless it is 2.5, 5, 10, 20, 40 or 60 ms of sound."""
@@ -184,6 +190,8 @@ def _check_rate(rate: int) -> None:
 def _libopus() -> ctypes.CDLL:
     """Raises OpusUnavailable."""
     path = _library_path()
+    if not path:
+        raise OpusUnavailable("no libopus: install Debian's libopus0")
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
@@ -192,6 +200,7 @@ def _libopus() -> ctypes.CDLL:
     code = ctypes.POINTER(ctypes.c_int)
     library.opus_encoder_create.argtypes = [size, size, size, code]
     library.opus_encoder_create.restype = state
+    library.opus_encoder_get_size.argtypes = [size]
     library.opus_encode.argtypes = [state, ctypes.c_void_p, size, data, size]
     library.opus_encoder_destroy.argtypes = [state]
     library.opus_encoder_destroy.restype = None
@@ -203,14 +212,13 @@ def _libopus() -> ctypes.CDLL:
     return library
 
 
+@cache
 def _library_path() -> str:
-    """Return the path or name of libopus. Raises OpusUnavailable."""
+    """Return the path or name of libopus, "" when there is none: looked for once, it takes a while."""
     av = importlib.util.find_spec("av")  # found, not imported
     for folder in av.submodule_search_locations or () if av else ():
         carried = sorted(Path(folder).parent.glob("av.libs/libopus-*"))
         if carried:
             return str(carried[0])
     name = ctypes.util.find_library("opus")
-    if name is None:
-        raise OpusUnavailable("no libopus: install Debian's libopus0")
-    return name
+    return name or ""

@@ -49,6 +49,10 @@ class Resampler:
         )
         return clipped((windows @ self._filters).reshape(-1))
 
+    def follow(self, other: "Resampler") -> None:
+        """Go on where another one between the same rates is."""
+        self._past = other._past
+
 
 @cache
 def _filters(up: int, down: int) -> npt.NDArray[np.float32]:

@@ -1,12 +1,12 @@
 """RTCP (RFC 3550 section 6): the sender report that each leg gets from us.
 
-We terminate RTCP: what a phone reports about our stream is read no further than its header, and each
-leg gets reports of our own about the stream that we send and the one that we receive. Passing a report
-through would name SSRCs that the other side has never seen.
+We terminate RTCP: each leg gets reports of our own about the stream that we send and the one that we
+receive, and what it reports about ours says how well it hears us. Passing a report through would name
+SSRCs that the other side has never seen.
 """
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from media.rtp import Incoming, Outgoing
 
@@ -17,6 +17,9 @@ SOURCE_DESCRIPTION: Final = 202
 _SENDER: Final = struct.Struct(">BBHIQIII")
 _RECEIVER: Final = struct.Struct(">BBHI")
 _BLOCK: Final = struct.Struct(">IIIIII")
+
+SHORTEST_INTERVAL_SECONDS: Final = 0.5
+_LONGEST_ROUND_TRIP: Final = 10 * 65536  # more is nonsense of the phone's
 
 
 class RtcpError(ValueError):
@@ -58,6 +61,87 @@ def _description(ssrc: int, cname: str) -> bytes:
     chunk = struct.pack(">IBB", ssrc, 1, len(text)) + text
     chunk += bytes(4 - len(chunk) % 4)  # 6.5: ended by one to four zero bytes
     return struct.pack(">BBH", 0x81, SOURCE_DESCRIPTION, len(chunk) // 4) + chunk
+
+
+class ReportBlock(NamedTuple):
+    """What a receiver says of one stream (section 6.4.1).
+
+    ssrc: of the stream; fraction_lost: of the last interval, of 256; lost: since the beginning, below 0
+    when more came than was sent; jitter_ticks: of the stream's clock; last_report: the middle 32 bits of
+    the NTP field of the sender report that it had last, 0 for none; delay: since then, of 65,536 a second.
+    """
+
+    ssrc: int
+    fraction_lost: int
+    lost: int
+    highest: int
+    jitter_ticks: int
+    last_report: int
+    delay: int
+
+    def round_trip_seconds(self, now: float) -> float:
+        """Return how long our report and this one were on their way together, -1.0 when that isn't known.
+
+        now: monotonic seconds, when this report came; our own reports carry the same clock.
+        """
+        if not self.last_report:
+            return -1.0
+        ticks = int(now * 65536) - self.last_report - self.delay & 0xFFFFFFFF
+        return ticks / 65536 if ticks < _LONGEST_ROUND_TRIP else -1.0
+
+
+def report_blocks(datagram: bytes) -> list[ReportBlock]:
+    """Return what the sender and receiver reports of a compound datagram say of streams.
+
+    Raises RtcpError when the lengths don't add up or the version is wrong (appendix A.2).
+    """
+    blocks: list[ReportBlock] = []
+    offset = 0
+    for kind in packet_types(datagram):
+        end = offset + 4 + 4 * int.from_bytes(datagram[offset + 2 : offset + 4])
+        if kind in (SENDER_REPORT, RECEIVER_REPORT):
+            start = offset + (_SENDER.size if kind == SENDER_REPORT else _RECEIVER.size)
+            count = datagram[offset] & 0x1F
+            if start + count * _BLOCK.size > end:
+                raise RtcpError("a report shorter than its blocks")
+            for place in range(start, start + count * _BLOCK.size, _BLOCK.size):
+                ssrc, lost, highest, jitter, last, delay = _BLOCK.unpack_from(datagram, place)
+                signed = (lost & 0xFFFFFF ^ 0x800000) - 0x800000
+                blocks.append(ReportBlock(ssrc, lost >> 24, signed, highest, jitter, last, delay))
+        offset = end
+    return blocks
+
+
+class Reception:
+    """How one leg hears us, as it has reported last. round_trip_ms: 0.0 before it is known.
+
+    lost: packets of ours that it missed; jitter_ticks: of our stream's clock.
+    """
+
+    __slots__ = ("_next_at", "jitter_ticks", "lost", "round_trip_ms")
+
+    def __init__(self) -> None:
+        self.round_trip_ms = 0.0
+        self.lost = self.jitter_ticks = 0
+        self._next_at = -1.0
+
+    def take(self, datagram: bytes, now: float) -> None:
+        """Read a report, two of them in a second at most; what isn't one says nothing. now: monotonic.
+
+        A leg gets one stream of ours, so that its first block is about that one.
+        """
+        if now < self._next_at:
+            return
+        self._next_at = now + SHORTEST_INTERVAL_SECONDS
+        try:
+            blocks = report_blocks(datagram)
+        except RtcpError:
+            return
+        if blocks:
+            self.lost, self.jitter_ticks = max(0, blocks[0].lost), blocks[0].jitter_ticks
+            round_trip = blocks[0].round_trip_seconds(now)
+            if round_trip >= 0:
+                self.round_trip_ms = round(round_trip * 1000, 1)
 
 
 def packet_types(datagram: bytes) -> list[int]:

@@ -11,10 +11,12 @@ and where that fails the caller hears the special information tone; the log says
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -70,6 +72,12 @@ class EspeakNg:
         return _run([self.command, *options], speech.text)
 
 
+def piper_command() -> str:
+    """Return where piper is, beside the interpreter or on the PATH; its mere name when it is nowhere."""
+    beside = Path(sys.executable).with_name("piper")
+    return str(beside) if beside.is_file() else shutil.which("piper") or "piper"
+
+
 @dataclass(frozen=True, slots=True)
 class Piper:
     """PyPI's piper-tts, run as a command, with voice files that the administrator installed.
@@ -78,7 +86,7 @@ class Piper:
     """
 
     voices: Mapping[str, Path]
-    command: str = "piper"
+    command: str = field(default_factory=piper_command)
 
     @property
     def name(self) -> str:

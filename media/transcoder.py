@@ -69,14 +69,18 @@ class Transcoder:
         self._take(self._decoder.decode(payload), self._decoder.ticks(payload))
         return self._frames()
 
-    def event(self, payload: bytes, timestamp: int, *, marker: bool) -> Frame:
-        """Return an event's packet for the other leg. Raises CodecError when it is shorter than an event."""
+    def event(self, payload: bytes, timestamp: int, clock_rate: int = 0, *, marker: bool) -> Frame:
+        """Return an event's packet for the other leg. Raises CodecError when it is shorter than an event.
+
+        clock_rate: of the event's duration, 0 for that of the voice (RFC 4733 section 2.1).
+        """
         if len(payload) < _EVENT.size:
             raise CodecError("an event of less than four bytes")
         position = self._move_to(timestamp) if self._started else self._begin(timestamp)
-        if self._encoder.clock_rate != self._decoder.clock_rate:
+        rate = clock_rate or self._decoder.clock_rate
+        if self._encoder.clock_rate != rate:
             number, flags, ticks = _EVENT.unpack_from(payload)
-            duration = min(0xFFFF, ticks * self._encoder.clock_rate // self._decoder.clock_rate)
+            duration = min(0xFFFF, ticks * self._encoder.clock_rate // rate)
             payload = _EVENT.pack(number, flags, duration) + payload[_EVENT.size :]
         return Frame(payload, marker, self._advance(position))
 

@@ -49,6 +49,9 @@ class VoiceEncoder(Protocol):
     def encode(self, samples: Samples) -> bytes:
         """Return one packet with these samples, 20 ms of them."""
 
+    def follow(self, other: "VoiceEncoder") -> None:
+        """Go on where another encoder of the same codec, rate and fmtp is. Raises CodecError for G.722."""
+
 
 def natural_rate(codec: Codec) -> int:
     """Return the rate at which nothing of the codec's sound is lost. Raises CodecError for another codec."""
@@ -136,6 +139,9 @@ class _G711Encoder:
     def encode(self, samples: Samples) -> bytes:
         return g711.encode(self._law, samples)
 
+    def follow(self, other: VoiceEncoder) -> None:
+        """Each sample stands alone."""
+
 
 class _G722Decoder(_Waveform):
     def __init__(self) -> None:
@@ -161,6 +167,9 @@ class _G722Encoder:
     def encode(self, samples: Samples) -> bytes:
         return self._encoder.encode(samples)
 
+    def follow(self, other: VoiceEncoder) -> None:
+        raise CodecError("FFmpeg's G.722 can't be copied")
+
 
 class _L16Decoder(_Waveform):
     """RFC 3551 section 4.5.11: samples of two bytes, the high one first."""
@@ -183,6 +192,9 @@ class _L16Encoder:
 
     def encode(self, samples: Samples) -> bytes:
         return samples.astype(">i2").tobytes()
+
+    def follow(self, other: VoiceEncoder) -> None:
+        """Each sample stands alone."""
 
 
 class _OpusDecoder:
@@ -231,3 +243,7 @@ class _OpusEncoder:
 
     def encode(self, samples: Samples) -> bytes:
         return self._encoder.encode(samples)
+
+    def follow(self, other: VoiceEncoder) -> None:
+        if isinstance(other, _OpusEncoder):
+            self._encoder.follow(other._encoder)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from dialplan.document import Node, read_document, read_text
 from dialplan.finding import Finding, PlanError
+from media.speech import VOICES as LANGUAGES
 from pbx.defence.bans import FILE_NAME as BANS_FILE_NAME
 from pbx.defence.gate import Settings
 
@@ -54,7 +55,7 @@ PRIVATE_NETWORKS = (
 
 Choice = TypeVar("Choice")
 
-_MEDIA_KEYS = ("engine", "address", "ports", "threads", "rtpengine", "rtpengine_digits")
+_MEDIA_KEYS = ("engine", "address", "ports", "threads", "rtpengine", "rtpengine_digits", "music", "voices")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
@@ -109,6 +110,7 @@ class Media:
     11). threads: that move packets in the native engine; one carries about a thousand calls.
     rtpengine: the ng sockets of the daemons of that engine, which have addresses and ports of their own;
     rtpengine_digits: where they tell the keys that telephones press (their `dtmf-log-dest`).
+    music: a WAV for who is on hold, None for our own melody; voices: piper's voice files, by language.
     """
 
     engine: Engine = "auto"
@@ -118,6 +120,8 @@ class Media:
     threads: int = 1
     rtpengine: tuple[Listen, ...] = (Listen("127.0.0.1", 2223),)
     rtpengine_digits: Listen = Listen("127.0.0.1", 2224)
+    music: Path | None = None
+    voices: tuple[tuple[str, Path], ...] = ()
 
     @property
     def has_process(self) -> bool:
@@ -247,7 +251,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
     )
     folder = path.absolute().parent
     data_dir = _path(keys, "data_dir", folder, "data")
-    sip, media = _sip(keys, folder), _media(keys)
+    sip, media = _sip(keys, folder), _media(keys, folder)
     configuration = Configuration(
         path=path.absolute(),
         data_dir=data_dir,
@@ -456,8 +460,9 @@ def _network_list(listed: Node) -> tuple[IPNetwork, ...]:
     return tuple(networks)
 
 
-def _media(keys: Mapping[str, Node]) -> Media:
+def _media(keys: Mapping[str, Node], folder: Path) -> Media:
     section = _section(keys, "media", _MEDIA_KEYS)
+    voices = _section(section, "voices", LANGUAGES)
     first, last = _ports(section["ports"]) if "ports" in section else (Media().first_port, Media().last_port)
     return Media(
         engine=_choice(section, "engine", ENGINES),
@@ -467,6 +472,8 @@ def _media(keys: Mapping[str, Node]) -> Media:
         threads=section["threads"].integer(1, 64) if "threads" in section else Media().threads,
         rtpengine=_daemons(section, "rtpengine", Media().rtpengine),
         rtpengine_digits=_daemons(section, "rtpengine_digits", (Media().rtpengine_digits,))[0],
+        music=_path(section, "music", folder, "") if "music" in section else None,
+        voices=tuple((name, _path(voices, name, folder, "")) for name in voices),
     )
 
 

@@ -26,10 +26,12 @@ from dialplan.checking import check
 from dialplan.finding import Finding, PlanError, Severity
 from dialplan.loading import load_plan
 from dialplan.plan import Placed, Plan, SecretRef
+from media import wav
 from media.engines import native
 from media.sdes import SUITES
+from media.speech import piper_command
 from pbx import control
-from pbx.configuration import Configuration, Listen
+from pbx.configuration import Configuration, Listen, Media
 from pbx.devices import with_directory
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
 from pbx.media_daemons import look
@@ -80,6 +82,7 @@ def examine(settings: Configuration, environment: Mapping[str, str], now: dateti
     yield from _examine_ports(settings, running=running)
     yield _examine_media(settings)
     yield _examine_speech()
+    yield from _examine_sounds(settings.media)
     yield _examine_descriptors(settings)
     yield _examine_receive_buffer()
     yield _examine_clock(now)
@@ -571,6 +574,31 @@ def _examine_speech() -> Examination:
     return Examination(
         "speech", "none", _finding("no_speech", "warning", "", message, "apt-get install espeak-ng")
     )
+
+
+def _examine_sounds(media: Media) -> Iterator[Examination]:
+    """Music and voices that the configuration names: whoever can't have them hears our own instead."""
+    findings: list[Finding] = []
+    if media.music is not None:
+        try:
+            wav.read_as_is(wav.bytes_of(media.music))
+        except wav.WavError as error:
+            message = f"music on hold is our own melody: {error}"
+            hint = "`media.music`: a WAV of 16-bit PCM, at most 5 minutes"
+            findings += _finding("no_music", "warning", media.music, message, hint)
+    for language, path in media.voices:
+        for file in (path, path.with_name(path.name + ".json")):
+            if not file.is_file():
+                message = f"the voice for {language!r} isn't there: espeak-ng speaks instead"
+                hint = "`media.voices`: a voice file of piper's, with its .json beside it"
+                findings += _finding("no_voice", "warning", file, message, hint)
+    if media.voices and shutil.which(piper_command()) is None:
+        message = "piper isn't installed: espeak-ng speaks instead"
+        findings += _finding("no_piper", "warning", "", message, "pip install piper-tts")
+    if media.music is not None or media.voices:
+        names = [f"music {media.music}"] * (media.music is not None)
+        names += [f"voice {language} {path}" for language, path in media.voices]
+        yield Examination("sounds", ", ".join(names), tuple(findings))
 
 
 # The machine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 
 from media.engines import native, relay
 from media.engines.inheritance import Inheritance
@@ -25,11 +26,14 @@ def run_media(configuration: Configuration, listening: socket.socket, inheritanc
     log.info("packets are moved by the %s engine", plane)
     prompts = configuration.data_dir / "prompts"
     prompts.mkdir(mode=0o700, exist_ok=True)
+    threading.Thread(target=relay.load_codecs, daemon=True).start()
     relay.main(
         None,
         media_addresses(configuration),
         (media.first_port, media.last_port),
         prompts=prompts,
+        voices=dict(media.voices),
+        music=media.music,
         listening=listening,
         inheritance=inheritance,
         plane=plane,

@@ -14,12 +14,14 @@ from media.engine import (
     DigitReceived,
     EngineLost,
     LegMedia,
+    LegQuality,
     MediaEvent,
     MediaHeard,
     MediaMisuse,
     MediaRefused,
     MediaSilent,
     MediaUnavailable,
+    OneWayAudio,
     PlayFinished,
     Source,
     SpeakerChanged,
@@ -68,6 +70,7 @@ class FakeEngine:
         self._calls: dict[str, dict[str, Leg]] = {}
         self._policies: dict[str, dict[str, Policy]] = {}
         self._joined: dict[tuple[str, str], str] = {}
+        self.measured: dict[tuple[str, str], LegQuality] = {}
         self._reserved_pairs = reserved_pairs
         self._reserving: set[str] = set()
         self._session = 1000
@@ -103,6 +106,14 @@ class FakeEngine:
     def be_heard(self, call: str, leg: str) -> None:
         """Let packets come again from a leg."""
         self.events(MediaHeard(call, leg))
+
+    def hear_one_way(self, call: str, leg: str, seconds: float) -> None:
+        """Let nothing come from a leg whose peer is heard."""
+        self.events(OneWayAudio(call, leg, seconds))
+
+    def measure(self, call: str, leg: str, quality: LegQuality) -> None:
+        """Let a leg be heard so well."""
+        self.measured[call, leg] = quality
 
     def speak_in(self, room: str, call: str, leg: str) -> None:
         """Let a leg be the loudest of its room; "" and "": nobody."""
@@ -267,6 +278,10 @@ class FakeEngine:
         """See MediaEngine."""
         stream = self._calls.get(call, {}).get(leg)
         return stream.codec if stream is not None else ""
+
+    def quality(self, call: str, leg: str) -> LegQuality | None:
+        """See MediaEngine."""
+        return self.measured.get((call, leg))
 
     def snapshot(self, call: str) -> CallMediaSnapshot:
         """See MediaEngine."""

@@ -151,6 +151,8 @@ class NativePlane:
             data = ffi.buffer(packet.data, packet.length)[:]
             if packet.kind == lib.PLANE_TO_HEAR:
                 self.heard(stream, data, packet.at)
+            elif packet.kind == lib.PLANE_TO_REPORT:
+                stream.reception.take(data, packet.at)
             elif packet.kind == lib.PLANE_TO_OPEN:
                 stream.open(data, packet)
             else:
@@ -308,7 +310,16 @@ class NativeStream(Stream):
             counts.third_party,
             counts.invalid,
             counts.limited,
+            self.reception.round_trip_ms,
+            self.reception.lost,
+            round(self.reception.jitter_ticks * 1000 / self._clock_rate, 3),
         )
+
+    def silent_seconds(self, now: float) -> float:
+        """See Stream."""
+        counts = self._plane.counts
+        lib.plane_read(self.made, counts, now)
+        return float(counts.silent_seconds)
 
 
 def _plain(host: str, port: int) -> dict[str, object]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from media.engine import CallMedia, MediaEvent, MediaRefused, Source
+from media.engine import CallMedia, LegQuality, MediaEvent, MediaRefused, Source
 from media.sdes import Policy
 from media.sdp import STATIC_ENCODINGS
 from media.snapshot import CallMediaSnapshot
@@ -120,6 +120,10 @@ class PassthroughEngine:
         if named is not None:
             return named[1].decode()
         return STATIC_ENCODINGS.get(payload_type.decode(), "").partition("/")[0]
+
+    def quality(self, call: str, leg: str) -> LegQuality | None:
+        """Return None: no packet is seen."""
+        return None
 
     def snapshot(self, call: str) -> CallMediaSnapshot:
         """Return no legs: nothing is held that sound needs."""

@@ -6,13 +6,14 @@ the other.
 """
 
 import struct
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from media import codecs, speech, tones, wav
 from media.codecs import SAMPLE_RATE, Pcm
-from media.engine import Source, Wav
+from media.engine import Music, Source, Wav
 from media.speech import Speech
 from media.tones import Tone
 
@@ -56,6 +57,10 @@ def _sound(source: Source, prompts: Path) -> Pcm:
             return wav.read_file(Path(source.path))
         case Speech():
             return speech.speak(source, prompts)
+        case Music():
+            from media.music import melody  # numpy: only where music is asked for
+
+            return array("h", melody(SAMPLE_RATE).tolist())
 
 
 def _quietest(pcm: Pcm) -> int:

@@ -26,12 +26,14 @@ from media.engine import (
     DigitReceived,
     EngineLost,
     LegMedia,
+    LegQuality,
     MediaEvent,
     MediaHeard,
     MediaMisuse,
     MediaRefused,
     MediaSilent,
     MediaUnavailable,
+    OneWayAudio,
     PlayFinished,
     Source,
     SpeakerChanged,
@@ -56,9 +58,12 @@ MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 
 
 class _Stream(Leg):
-    """A leg with its stream in the media process. number: in `wire`; play: what it is played now."""
+    """A leg with its stream in the media process. number: in `wire`; play: what it is played now.
 
-    __slots__ = ("echoes", "number", "peer", "play", "route")
+    quality: how it was heard, as last measured.
+    """
+
+    __slots__ = ("echoes", "number", "peer", "play", "quality", "route")
 
     def __init__(self, name: str, address: str, number: int, session: int) -> None:
         super().__init__(name, address, number & 0xFFFF, session)
@@ -67,6 +72,7 @@ class _Stream(Leg):
         self.route: wire.Route | None = None
         self.play: wire.Play | None = None
         self.echoes = False
+        self.quality: LegQuality | None = None
 
 
 class _Ports:
@@ -373,6 +379,11 @@ class PythonEngine:
         stream = self._calls.get(call, {}).get(leg)
         return stream.codec if stream is not None else ""
 
+    def quality(self, call: str, leg: str) -> LegQuality | None:
+        """See MediaEngine."""
+        stream = self._calls.get(call, {}).get(leg)
+        return stream.quality if stream is not None else None
+
     # -- streams and ports -------------------------------------------------------------------------
 
     def _known(self, call: str, leg: str) -> _Stream:
@@ -624,6 +635,10 @@ class PythonEngine:
                 self._tell(port, lambda call, leg: MediaSilent(call, leg, seconds))
             case wire.Heard(port):
                 self._tell(port, MediaHeard)
+            case wire.OneWay(port, seconds):
+                self._tell(port, lambda call, leg: OneWayAudio(call, leg, seconds))
+            case wire.Measured(port):
+                self._measured(port, report)
             case wire.Speaker(room, port):
                 call, stream = self._by_number.get(port, ("", None))
                 self.events(SpeakerChanged(room, call, stream.name if stream is not None else ""))
@@ -642,6 +657,13 @@ class PythonEngine:
         if report.grown:
             ports.growing = False
         ports.wake()
+
+    def _measured(self, number: int, report: wire.Measured) -> None:
+        if number in self._by_number:
+            _, stream = self._by_number[number]
+            stream.quality = LegQuality(
+                report.mos, report.loss_percent, report.jitter_ms, report.round_trip_ms
+            )
 
     def _finished(self, number: int, turn: int) -> None:
         _, stream = self._by_number.get(number, ("", None))
@@ -670,6 +692,10 @@ def _leg_media(stream: _Stream, counts: wire.StreamCounts) -> LegMedia:
         counts.third_party_packets,
         counts.invalid_packets,
         counts.limited_packets,
+        counts.round_trip_ms,
+        counts.far_lost,
+        counts.far_jitter_ms,
+        stream.quality.mos if stream.quality is not None else 0.0,
     )
 
 

@@ -25,27 +25,28 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from media import codecs, dtmf, speech, tones, wav
-from media.engine import Source, Wav
+from media import dtmf, speech, tones
+from media.engine import Source
 from media.engines import native, wire
 from media.engines.inheritance import Inheritance, Pair
+from media.engines.meters import Meters
 from media.engines.stream import Plane, Player, PythonPlane, Range, Stream
-from media.rtp import Frame
-from media.speech import Speech
-from media.tones import Tone
+from media.rtp import BY_THE_CLOCK, Frame
+
+if TYPE_CHECKING:  # they load numpy: only once a leg needs them, and never in the signalling process
+    from media.engines.hearing import Hearers
+    from media.engines.sounds import Sounds
 
 _log = logging.getLogger(__name__)
 
 PACKET_SECONDS: Final = 0.02
-PACKET_TICKS: Final = 160
 REST_SECONDS: Final = 2.0  # before a port is used again: late packets of its last call must be over
 SILENCE_SECONDS: Final = 10.0
 ORPHAN_SECONDS: Final = 30.0
@@ -64,6 +65,7 @@ class Relay:
     control: connected to the signalling process; None when it comes through `listening`, as do those
     after it. Without `listening` the end of control is the end of the loop.
     prompts: folder of spoken prompts; silence_seconds: after how long a leg is reported silent.
+    voices: files of piper's voices, by language; music: a WAV, None for the melody of our own.
     plane: what moves packets, `auto` for C where it was compiled; threads: of C.
     """
 
@@ -74,6 +76,8 @@ class Relay:
         ports: tuple[int, int],
         *,
         prompts: Path,
+        voices: Mapping[str, Path] | None = None,
+        music: Path | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         listening: socket.socket | None = None,
         inheritance: Inheritance | None = None,
@@ -92,21 +96,27 @@ class Relay:
         self._orphans: set[int] = set()  # busy before the control connection that there is now
         self._orphans_end_at = 0.0
         self._silence_seconds = silence_seconds
-        self._prompts = prompts
+        self._prompts, self._music = prompts, music
+        self._engine = speech.Piper(voices) if voices else None
+        self._sounds: Sounds | None = None
+        self._hearers: Hearers | None = None
+        self._routes: dict[int, wire.Route] = {}  # of the streams that are busy
         self._pool: dict[int, Stream] = {}  # every pair that is bound
         self._busy: dict[int, Stream] = {}
         self._readers: dict[int, Callable[[float], None]] = {}  # by file descriptor
         self._reader = wire.FrameReader()
         self._reports: list[wire.Report] = []
+        self._meters = Meters(self._reports)
         self._unsent = bytearray()
         self._epoll = select.epoll()
         self._worker = ThreadPoolExecutor(2, "prompts")
-        self._ready: queue.SimpleQueue[tuple[Stream, wire.Play, bytes]] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[tuple[Stream, _Wanted, tuple[bytes, ...]]] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()
         self._woken.setblocking(False)
         self._watch(self._woken.fileno(), self._start_prepared)
         self._plane = self._open_plane(plane, threads)
         self._players: dict[int, Stream] = {}
+        self._key_turn = 0
         self._next_packet_at = 0.0
         self._next_second_at = _now()
         self._seconds = 0
@@ -124,9 +134,6 @@ class Relay:
                 _log.warning("packets are moved by Python: %s", error)
         return PythonPlane(self._watch, self._reports, self._inheritance, self._heard)
 
-    def _heard(self, stream: Stream, packet: bytes, now: float) -> None:
-        """Take a packet of a leg that is to be heard: none is yet."""
-
     def _watch(self, descriptor: int, readable: Callable[[float], None]) -> None:
         """Call `readable` with the time whenever the descriptor is."""
         self._readers[descriptor] = readable
@@ -143,10 +150,12 @@ class Relay:
                 for descriptor, _ in ready:
                     if descriptor in readers:  # not one that has been closed in this turn
                         readers[descriptor](now)
-                if self._players and now >= self._next_packet_at:
+                if now >= self._next_packet_at and self._speaks():
                     self._play(now)
                 if now >= self._next_second_at:
                     self._each_second(now)
+                if self._reports and self._hearers is not None:
+                    self._hearers.told()
                 if self._reports or self._unsent:
                     self._report()
         finally:
@@ -194,7 +203,7 @@ class Relay:
     def _timeout(self) -> float:
         """Return how many seconds to wait for a packet at most."""
         until = self._next_second_at
-        if self._players and self._next_packet_at < until:
+        if self._next_packet_at < until and self._speaks():
             until = self._next_packet_at
         return max(0.0, until - _now())
 
@@ -211,46 +220,54 @@ class Relay:
 
     # -- playing -----------------------------------------------------------------------------------
 
+    def _speaks(self) -> bool:
+        """Say whether something is to be sent each 20 ms."""
+        return bool(self._players) or (self._hearers is not None and self._hearers.ticks)
+
     def _play(self, now: float) -> None:
         """Send what is due. After a stall of more than 100 ms the time lost isn't played again."""
-        for _ in range(CATCH_UP_PACKETS):
-            if now < self._next_packet_at:
-                return
-            self._next_packet_at += PACKET_SECONDS
+        if self._next_packet_at < now - CATCH_UP_PACKETS * PACKET_SECONDS:
+            self._next_packet_at = now
+        while self._next_packet_at <= now:
             for stream in list(self._players.values()):
                 if stream.player is not None:
                     self._send_frame(stream, stream.player, now)
-        if self._next_packet_at <= now:
-            self._next_packet_at = now + PACKET_SECONDS
+            if self._hearers is not None and self._hearers.ticks:
+                self._hearers.tick(self._next_packet_at)
+            self._next_packet_at += PACKET_SECONDS
 
     def _send_frame(self, stream: Stream, player: Player, now: float) -> None:
         frame = next(player.frames, None)
         if frame is None:
             self._end_player(stream)
-            if player.turn:
+            if player.turn > 0:
                 self._reports.append(wire.Finished(stream.port, player.turn))
             return
         stream.speak(frame, player.payload_type, now)
 
     def _begin_player(self, stream: Stream, player: Player, now: float) -> None:
-        stream.play(player)
-        if not self._players:
+        if not self._speaks():
             self._next_packet_at = now
+        stream.play(player)
         self._players[stream.port] = stream
 
     def _end_player(self, stream: Stream) -> None:
-        if stream.player is not None:
-            stream.play(None)
-            del self._players[stream.port]
+        if self._players.pop(stream.port, None) is not None:
+            stream.play(self._hearers.at_rest(stream.port) if self._hearers is not None else None)
 
-    def _prepare(self, stream: Stream, play: wire.Play, law: codecs.Law) -> None:
+    def _prepare(self, stream: Stream, wanted: "_Wanted", route: wire.Route) -> None:
         """Make the sound (in a worker thread) and hand it to the loop."""
+        from media.engines.sounds import Sounds
+
+        if self._sounds is None:
+            self._sounds = Sounds(self._prompts, self._engine, self._music)
         try:
-            sound = _sound(play.source, law, self._prompts)
+            codec = wire.codec_of(route)
+            payloads = self._sounds.payloads(wanted.source, codec, route.fmtp, repeat=wanted.repeat)
         except (OSError, ValueError) as error:
             _log.warning("not played: %s", error)
-            sound = b""
-        self._ready.put((stream, play, sound))
+            payloads = ()
+        self._ready.put((stream, wanted, payloads))
         try:
             self._wake.send(b"\0")
         except OSError:
@@ -262,15 +279,15 @@ class Relay:
         except BlockingIOError:
             return
         while not self._ready.empty():
-            stream, play, sound = self._ready.get()
-            if stream.turn != play.turn:
+            stream, wanted, payloads = self._ready.get()
+            if stream.turn != wanted.turn:
                 continue  # stopped, closed, or something else is played since
-            if not sound:
-                self._reports.append(wire.Finished(stream.port, play.turn))
+            if not payloads:
+                if wanted.turn > 0:
+                    self._reports.append(wire.Finished(stream.port, wanted.turn))
                 continue
-            law = _law(stream.codec)
-            frames = _voice_frames(sound, play.repeat, codecs.SILENCE[law])
-            self._begin_player(stream, Player(play.turn, stream.payload_type, frames), now)
+            frames = _frames(payloads, wanted.ticks, repeat=wanted.repeat)
+            self._begin_player(stream, Player(wanted.turn, stream.payload_type, frames), now)
 
     # -- each second -------------------------------------------------------------------------------
 
@@ -282,6 +299,8 @@ class Relay:
         for stream in self._busy.values():
             report = (self._seconds + stream.port // 2) % RTCP_SECONDS == 0
             stream.each_second(now, self._silence_seconds, report=report)
+            if stream.port in self._routes:
+                self._meters.each_second(stream, self._routes[stream.port], now, measure=report)
         if self._orphans and self._control is not None and now >= self._orphans_end_at:
             self._end_orphans(now)
         for ports in self._ranges.values():
@@ -396,8 +415,8 @@ class Relay:
                 if ipv6 not in self._ranges:
                     raise wire.WireError("ports of a kind of address that isn't ours")
                 self._grow(self._ranges[ipv6], min(pairs, 4096))
-            case wire.Play(port, turn):
-                self._prepare_play(self._stream(port), turn, command)
+            case wire.Play(port, turn, repeat, source):
+                self._prepare_play(self._stream(port), turn, source, repeat=repeat)
             case wire.Stop(port):
                 stream = self._stream(port)
                 self._silence(stream)
@@ -405,6 +424,11 @@ class Relay:
                 self._stream(port).echo(True)
             case wire.Digits(port, digits):
                 self._send_digits(self._stream(port), digits, now)
+            case wire.Join(port):
+                self._hearers_here(now).join(self._stream(port), command)
+            case wire.Leave(port):
+                if self._hearers is not None:
+                    self._hearers.leave(self._stream(port))
             case wire.Query(number, ports):
                 counts = tuple(self._busy[port].counts(now) for port in ports if port in self._busy)
                 self._reports.append(wire.Statistics(number, counts))
@@ -437,6 +461,24 @@ class Relay:
         if self._is_loop(stream, route):
             route = msgspec.structs.replace(route, host="")
         stream.route(route, peer, now)
+        self._routes[route.port] = route
+        if self._hearers is not None or route.converts or route.digits != "relay":
+            self._hearers_here(now).route(stream)
+
+    def _hearers_here(self, now: float) -> "Hearers":
+        """Return what hears streams, made when the first one is to be heard."""
+        if self._hearers is None:
+            from media.engines.hearing import Hearers
+
+            self._hearers = Hearers(self._routes, self._reports, self._send_events, self._send_tone)
+        if not self._speaks():
+            self._next_packet_at = now
+        return self._hearers
+
+    def _heard(self, stream: Stream, packet: bytes, now: float) -> None:
+        """Take a packet that the plane has taken from a leg, or copied."""
+        if self._hearers is not None:
+            self._hearers.heard(stream, packet, now)
 
     def _silence(self, stream: Stream) -> None:
         """End what a leg is played or is to be played, and its echo."""
@@ -472,28 +514,44 @@ class Relay:
         if self._busy.pop(port, None) is not None:
             self._orphans.discard(port)
             self._end_player(stream)
+            if self._hearers is not None:
+                self._hearers.forget(stream)
+            if self._routes.pop(port, None) is not None:
+                self._meters.forget(port)
             stream.release()
         stream.range.resting.append((now + REST_SECONDS, port))
 
-    def _prepare_play(self, stream: Stream, turn: int, play: wire.Play) -> None:
+    def _prepare_play(self, stream: Stream, turn: int, source: Source, *, repeat: bool) -> None:
+        """Play a sound once it is made. turn: named in `Finished`, below 0 for no word."""
         self._end_player(stream)
         stream.turn = turn
-        if stream.codec.upper() not in codecs.STATIC_PAYLOAD_TYPES:
-            _log.warning("not played: the leg's codec is %r", stream.codec)
-            self._reports.append(wire.Finished(stream.port, turn))
+        route = self._routes.get(stream.port)
+        if route is None or not route.codec:
+            _log.warning("not played: the leg has no codec")
+            if turn > 0:
+                self._reports.append(wire.Finished(stream.port, turn))
             return
-        self._worker.submit(self._prepare, stream, play, _law(stream.codec))
+        wanted = _Wanted(turn, source, repeat, route.clock_rate // 50)
+        self._worker.submit(self._prepare, stream, wanted, route)
 
     def _send_digits(self, stream: Stream, digits: str, now: float) -> None:
         stream.turn = 0
         self._end_player(stream)
-        if stream.event_type >= 0:
-            self._begin_player(stream, Player(0, stream.event_type, dtmf.packets(digits)), now)
-        elif digits and stream.codec.upper() in codecs.STATIC_PAYLOAD_TYPES:
-            law = _law(stream.codec)
-            sound = codecs.encode(law, tones.samples(tones.key_presses(digits)))
-            frames = _voice_frames(sound, False, codecs.SILENCE[law])
-            self._begin_player(stream, Player(0, stream.payload_type, frames), now)
+        route = self._routes.get(stream.port)
+        if route is not None and stream.event_type >= 0:
+            self._send_events(stream, dtmf.packets(digits, clock_rate=route.clock_rate), now)
+        elif digits:
+            self._send_tone(stream, digits)
+
+    def _send_events(self, stream: Stream, events: Iterator[Frame], now: float) -> None:
+        """Send keys as events (RFC 4733), in place of what the leg hears."""
+        self._begin_player(stream, Player(0, stream.event_type, events), now)
+
+    def _send_tone(self, stream: Stream, digits: str) -> None:
+        """Let a leg hear the tones of keys, unless it is played something."""
+        if stream.port not in self._players:
+            self._key_turn -= 1
+            self._prepare_play(stream, self._key_turn, tones.key_presses(digits), repeat=False)
 
     def _report(self) -> None:
         """Send what this turn had to say. Raises WireError when nobody reads it."""
@@ -513,6 +571,15 @@ class Relay:
         del self._unsent[:sent]
         if len(self._unsent) > MAX_UNSENT_BYTES:
             raise wire.WireError("the signalling process doesn't read its reports")
+
+
+class _Wanted(NamedTuple):
+    """A sound to be played. turn: of its stream; ticks: of 20 ms, by the leg's clock."""
+
+    turn: int
+    source: Source
+    repeat: bool
+    ticks: int
 
 
 class PortGone(Exception):
@@ -551,49 +618,17 @@ def _now() -> float:
     return time.monotonic()  # noqa: TID251 - the media process is its own clock, see the module
 
 
-def _law(codec: str) -> codecs.Law:
-    return "PCMA" if codec.upper() == "PCMA" else "PCMU"
+def _frames(payloads: Sequence[bytes], ticks: int, *, repeat: bool) -> Iterator[Frame]:
+    """Yield the packets of a sound, `ticks` after each other, for ever when it is to be repeated."""
+    yield Frame(payloads[0], True, BY_THE_CLOCK)
+    yield from (Frame(payload, False, ticks) for payload in payloads[1:])
+    while repeat:
+        yield from (Frame(payload, False, ticks) for payload in payloads)
 
 
-def _voice_frames(sound: bytes, repeat: bool, silence: int) -> Iterator[Frame]:
-    """Yield 20 ms of sound at a time, the last one filled up with silence."""
-    place = 0
-    first = True
-    while place < len(sound):
-        payload = sound[place : place + PACKET_TICKS]
-        place += PACKET_TICKS
-        if repeat and place >= len(sound):
-            place -= len(sound)
-            payload += sound[: PACKET_TICKS - len(payload)]
-        if len(payload) < PACKET_TICKS:
-            payload += bytes((silence,)) * (PACKET_TICKS - len(payload))
-        yield Frame(payload, first, PACKET_TICKS)
-        first = False
-
-
-def _sound(source: Source, law: codecs.Law, prompts: Path) -> bytes:
-    """Return the source as G.711. Raises WavError, ValueError."""
-    match source:
-        case Wav(path):
-            status = os.stat(path) if os.path.isfile(path) else None
-            if status is None:
-                raise wav.WavError(f"{path}: no such file")
-            return _wav_sound(path, status.st_mtime_ns, status.st_size, law)
-        case Tone():
-            return _tone_sound(source, law)
-        case Speech():
-            return codecs.encode(law, speech.speak(source, prompts))
-
-
-@lru_cache(maxsize=32)
-def _wav_sound(path: str, modified_ns: int, size_bytes: int, law: codecs.Law) -> bytes:
-    """Return the file as G.711; the arguments after path make a changed file another entry."""
-    return codecs.encode(law, wav.read_file(Path(path)))
-
-
-@lru_cache(maxsize=64)
-def _tone_sound(tone: Tone, law: codecs.Law) -> bytes:
-    return codecs.encode(law, tones.samples(tone))
+def load_codecs() -> None:
+    """Load what works on sound, so that the first leg that needs it doesn't wait for it; for a thread."""
+    from media.engines import hearing, sounds  # noqa: F401
 
 
 def main(
@@ -602,6 +637,8 @@ def main(
     ports: tuple[int, int],
     *,
     prompts: Path,
+    voices: Mapping[str, Path] | None = None,
+    music: Path | None = None,
     silence_seconds: float = SILENCE_SECONDS,
     listening: socket.socket | None = None,
     inheritance: Inheritance | None = None,
@@ -618,6 +655,8 @@ def main(
         addresses,
         ports,
         prompts=prompts,
+        voices=voices,
+        music=music,
         silence_seconds=silence_seconds,
         listening=listening,
         inheritance=inheritance,
@@ -640,6 +679,8 @@ def _command_line() -> None:
     parser.add_argument("--plane", choices=("auto", "native", "python"), default="auto")
     parser.add_argument("--threads", type=int, default=native.THREADS)
     parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--voice", action="append", default=[], help="LANGUAGE=FILE.onnx, for piper")
+    parser.add_argument("--music", type=Path, help="a WAV to play to who is on hold")
     parser.add_argument("--silence-seconds", type=float, default=SILENCE_SECONDS)
     options = parser.parse_args()
     first, _, last = options.ports.partition("-")
@@ -648,6 +689,8 @@ def _command_line() -> None:
         options.address or ["127.0.0.1"],
         (int(first), int(last)),
         prompts=options.prompts,
+        voices={name: Path(path) for name, _, path in (voice.partition("=") for voice in options.voice)},
+        music=options.music,
         silence_seconds=options.silence_seconds,
         plane=options.plane,
         threads=options.threads,

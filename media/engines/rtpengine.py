@@ -46,6 +46,7 @@ from media.engine import (
     DigitReceived,
     EngineLost,
     LegMedia,
+    LegQuality,
     MediaEvent,
     MediaHeard,
     MediaMisuse,
@@ -452,6 +453,10 @@ class RtpengineEngine:
         return known.legs[leg].codec if known is not None and leg in known.legs else ""
 
     # -- legs and their ports ------------------------------------------------------------------------
+
+    def quality(self, call: str, leg: str) -> LegQuality | None:
+        """Return None: what the daemons measure of a call is asked by `query` alone."""
+        return None
 
     def _call(self, name: str) -> _Call:
         return self._calls.setdefault(name, _Call(name))

@@ -100,10 +100,13 @@ class Stream(ABC):
 
     peer: the stream that hears the leg; player: what the leg is sent by us, in place of its peer;
     turn: of what is being prepared or played. codec, payload_type, event_type: as its route says.
+    reception: what the leg says of how it hears us.
     now, everywhere: monotonic seconds.
     """
 
-    __slots__ = ("codec", "event_type", "payload_type", "peer", "player", "port", "range", "turn")
+    __slots__ = (
+        "codec", "event_type", "payload_type", "peer", "player", "port", "range", "reception", "turn",
+    )  # fmt: skip
 
     def __init__(self, port: int, ports: Range) -> None:
         self.port = port
@@ -117,6 +120,7 @@ class Stream(ABC):
         self.codec = ""
         self.payload_type = 0
         self.event_type = -1
+        self.reception = rtcp.Reception()
 
     @abstractmethod
     def claim(self, *, again: bool) -> None:
@@ -152,6 +156,10 @@ class Stream(ABC):
     @abstractmethod
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:
         """Say so when the leg falls silent, send it RTCP when `report`, and keep a record."""
+
+    @abstractmethod
+    def silent_seconds(self, now: float) -> float:
+        """Return how long nothing has come from the leg, -1.0 when it was never heard."""
 
     @abstractmethod
     def counts(self, now: float) -> wire.StreamCounts:
@@ -491,12 +499,18 @@ class PythonStream(Stream):
         if digit:
             self._reports.append(wire.Digit(self.port, digit))
 
-    def receive_rtcp(self, _now: float) -> None:
-        """Throw a leg's reports away: it gets ours, and ours count for it."""
+    def receive_rtcp(self, now: float) -> None:
+        """Take what a leg reports of our stream; it goes no further (RFC 3550 section 6.4)."""
         try:
-            self.rtcp_socket.recv_into(self._buffer)
+            length, source = self.rtcp_socket.recvfrom_into(self._buffer)
         except OSError:
             return
+        # Behind a NAT its RTCP may come from any port.
+        if self.source is None or source[0] != self.source[0]:
+            return
+        report = bytes(self._plane.view[:length])
+        if self.keys is None:
+            self.reception.take(report, now)
 
     def hear(self, hearing: Hearing) -> None:
         """See Stream."""
@@ -543,6 +557,10 @@ class PythonStream(Stream):
             record.keys = self.keys.state(self.outgoing.sequence, self.incoming.ssrc)
         self._inheritance.write(self.port, record)
 
+    def silent_seconds(self, now: float) -> float:
+        """See Stream."""
+        return now - self.heard_at if self.heard_at >= 0 else -1.0
+
     def counts(self, now: float) -> wire.StreamCounts:
         """See Stream."""
         source, incoming = self.source or self.destination or ("", 0), self.incoming
@@ -559,6 +577,9 @@ class PythonStream(Stream):
             self.third_party,
             self.invalid,
             self.limited,
+            self.reception.round_trip_ms,
+            self.reception.lost,
+            round(self.reception.jitter_ticks * 1000 / self.clock_rate, 3),
         )
 
 

@@ -87,6 +87,14 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     kind: Literal["rtp", "datagrams"] = "rtp"
 
 
+def codec_of(route: Route) -> Codec:
+    """Return the codec that the leg is sent, by its own number."""
+    name = route.codec.lower()
+    channels = 2 if name == "opus" else 1  # RFC 7587 section 7: in SDP, whatever is sent
+    key = f"{name}/{route.clock_rate}/{channels}"
+    return Codec(route.payload_type, route.codec, route.clock_rate, channels, key)
+
+
 class Close(msgspec.Struct, tag="close", array_like=True):
     """These streams end; their ports rest and are announced again."""
 
@@ -210,6 +218,23 @@ class Speaker(msgspec.Struct, tag="speaker", array_like=True):
     port: int
 
 
+class OneWay(msgspec.Struct, tag="one-way", array_like=True):
+    """Nothing comes from a leg for this long while its peer is heard. Said once, until it is heard."""
+
+    port: int
+    seconds: float
+
+
+class Measured(msgspec.Struct, tag="measured", array_like=True):
+    """How a leg has been heard since its beginning; see `media.engine.LegQuality`."""
+
+    port: int
+    mos: float
+    loss_percent: float
+    jitter_ms: float
+    round_trip_ms: float
+
+
 class StreamCounts(msgspec.Struct, array_like=True):
     """Counters of one stream; see `media.engine.LegMedia`. remote: where the leg is heard from."""
 
@@ -225,6 +250,9 @@ class StreamCounts(msgspec.Struct, array_like=True):
     third_party_packets: int
     invalid_packets: int
     limited_packets: int
+    round_trip_ms: float = 0.0
+    far_lost: int = 0
+    far_jitter_ms: float = 0.0
 
 
 class Statistics(msgspec.Struct, tag="statistics", array_like=True):
@@ -235,7 +263,7 @@ class Statistics(msgspec.Struct, tag="statistics", array_like=True):
 
 
 Command = Route | Close | Grow | Play | Stop | Echo | Digits | Join | Leave | Query
-Report = Ports | Digit | Finished | Silent | Heard | Lost | Speaker | Statistics
+Report = Ports | Digit | Finished | Silent | Heard | Lost | Speaker | OneWay | Measured | Statistics
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[Command])

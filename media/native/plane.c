@@ -55,6 +55,7 @@ enum {
     ANOTHER_PROCESS = -2,
 };
 static const double LATCH_SECONDS = 10.0;
+static const double REPORT_SECONDS = 0.5; /* a leg's reports are not heard more often */
 static const uint32_t ALIVE = 0x70524C59;
 
 typedef struct {
@@ -116,7 +117,7 @@ struct plane_stream {
     int hearing, mux, datagrams, security;
     session *out, *in;                     /* in force */
     session *kept_outgoing, *kept_incoming; /* all that the leg has had */
-    double watched_since;
+    double watched_since, reports_from;
     int silence_told;
     key_event key;
     double second_ends;
@@ -184,6 +185,15 @@ static uint8_t *put32(uint8_t *at, uint32_t value)
 }
 
 /* -- addresses ---------------------------------------------------------------------------------- */
+
+static int same_host(const address *one, const address *other)
+{
+    if (!one->length || !other->length || one->at.any.sa_family != other->at.any.sa_family)
+        return 0;
+    if (one->at.any.sa_family == AF_INET)
+        return one->at.in.sin_addr.s_addr == other->at.in.sin_addr.s_addr;
+    return !memcmp(&one->at.in6.sin6_addr, &other->at.in6.sin6_addr, sizeof one->at.in6.sin6_addr);
+}
 
 static int same(const address *one, const address *other)
 {
@@ -659,12 +669,32 @@ static void drain(worker *worker, plane_stream *stream)
     arm(worker, stream, EPOLL_CTL_MOD); /* what is left is told again, after all others */
 }
 
-/* A leg's reports are thrown away: it gets ours, and ours count for it. */
-static void discard(worker *worker, const plane_stream *stream)
+/* RFC 3550 section 6.4: what a leg reports is for the loop, and goes no further. Behind a NAT its RTCP may
+ * come from any port. */
+static void hear_reports(worker *worker, plane_stream *stream)
 {
-    for (int i = 0; i < BATCH; i++)
-        if (recv(stream->rtcp, worker->data[0], PLANE_DATAGRAM_BYTES, MSG_DONTWAIT) < 0)
+    plane *plane = worker->plane;
+    uint8_t *data = worker->data[0];
+    for (int i = 0; i < BATCH; i++) {
+        address from = {.length = sizeof from.at};
+        ssize_t length =
+            recvfrom(stream->rtcp, data, PLANE_DATAGRAM_BYTES, MSG_DONTWAIT, &from.at.any, &from.length);
+        double now = now_seconds();
+        int untold;
+        if (length < 0)
             return;
+        pthread_mutex_lock(&plane->lock);
+        if (stream->claimed && stream->security == PLANE_CLEAR && now >= stream->reports_from &&
+            length >= SHORTEST_REPORT && same_host(&from, &stream->record->heard_from)) {
+            stream->reports_from = now + REPORT_SECONDS;
+            give(stream, PLANE_TO_REPORT, data, (uint32_t)length, &from, now);
+        }
+        untold = plane->untold;
+        plane->untold = 0;
+        pthread_mutex_unlock(&plane->lock);
+        if (untold)
+            wake(plane);
+    }
 }
 
 static void *work(void *argument)
@@ -690,7 +720,7 @@ static void *work(void *argument)
             if (!stream)
                 return NULL; /* plane_free */
             if (ready[i].data.u64 & 1)
-                discard(worker, stream);
+                hear_reports(worker, stream);
             else
                 drain(worker, stream);
         }
@@ -907,7 +937,7 @@ uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t se
     stream->hearing = stream->mux = stream->datagrams = 0;
     stream->peer = NULL;
     stream->destination.length = stream->rtcp_destination.length = 0;
-    stream->latch_until = stream->watched_since = -1.0;
+    stream->latch_until = stream->watched_since = stream->reports_from = -1.0;
     stream->key.heard = 0;
     stream->second_ends = -1.0;
     memset(stream->payload_types, PLANE_NO_TYPE, sizeof stream->payload_types);

@@ -17,8 +17,9 @@ enum { PLANE_DIGIT = 1, PLANE_HEARD = 2 };
 enum { PLANE_HEAR_NOTHING, PLANE_HEAR_COPY, PLANE_HEAR_TAKE };
 /* How a leg speaks: in clear, encrypted by the plane, or encrypted by who reads `plane_next_heard`. */
 enum { PLANE_CLEAR, PLANE_SECURED, PLANE_SEALED };
-/* What a packet is that the loop is given: for it to hear, to be opened, or to be sealed and sent. */
-enum { PLANE_TO_HEAR, PLANE_TO_OPEN, PLANE_TO_SEAL };
+/* What a packet is that the loop is given: for it to hear, to be opened, to be sealed and sent,
+ * or a report of the leg's (RTCP). */
+enum { PLANE_TO_HEAR, PLANE_TO_OPEN, PLANE_TO_SEAL, PLANE_TO_REPORT };
 /* The suites of RFC 4568 and 7714, which `plane_suites` has a bit for each. */
 enum { PLANE_AES_CM_80, PLANE_AES_CM_32, PLANE_AES_128_GCM, PLANE_AES_256_GCM };
 enum { PLANE_KEY_BYTES = 46, PLANE_MKI_BYTES = 128 };
