@@ -118,7 +118,7 @@ static void change(plane_stream *stream, double now, plane_packet *packet)
         route.watch = (int)chance(2);
         route.mux = !chance(4);
         route.datagrams = !chance(8);
-        route.security = chance(2) ? PLANE_SECURED : (int)chance(3);
+        route.security = chance(2) ? PLANE_CLEAR : chance(4) ? PLANE_SECURED : PLANE_SEALED;
         route.ours = some_key();
         route.theirs = some_key();
         route.clock_rate = chance(2) ? 8000 : 48000;
@@ -138,13 +138,16 @@ static uint32_t datagram(uint8_t *data)
         data[0] = (uint8_t)(chance(4) ? 0x80 : 0x80 | chance(64));
         data[1] = (uint8_t)(chance(2) ? 8 : 101);
         memset(data + 4, (int)chance(2), 8);
+        data[length - 1] = (uint8_t)chance(256);
         if (chance(2) && length < KEYS_MOST_BYTES) {
+            static uint16_t sequence;
             plane_key key = some_key();
+            data[0] = 0x80;
+            put16(data + 2, ++sequence);
+            put32(data + 8, SSRC);
             keys_seal(keys_outgoing(&phones, &key, SSRC, NULL), data, &length);
         }
     }
-    if (length)
-        data[length - 1] = (uint8_t)chance(256);
     return length;
 }
 
