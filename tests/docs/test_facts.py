@@ -67,6 +67,16 @@ def test_the_code_of_the_mailbox_does_not_work_yet_as_the_page_says() -> None:
     assert "`*98`" in row("calls")[1]
 
 
+def test_the_codes_of_the_pages_are_those_of_the_sample_plan_and_work() -> None:
+    plan = load_plan(ROOT / "examples" / "valmont.yaml")
+    codes = {feature.before.strip("*#"): feature.name for feature in plan.features}
+    for page in AGENTS:
+        shown = set(re.findall(r"`[*#]+(\d+)[*#0-9]*`", text_of(page)))
+        assert {"21", "67", "61", "62", "78", "98"} <= shown
+        names = {codes[code] for code in shown & codes.keys()} - router.PICK_UP_CODES
+        assert {name for name in names if not is_built(ToFeature(name, ""))} == {"voicemail"}
+
+
 def test_transfer_works_as_the_pages_say() -> None:
     assert "REFER" in METHODS
     assert "transfer" in row("calls")[0]
