@@ -183,6 +183,7 @@ class Exchange:
         self.registrations = Registrations(self, keep_alive_seconds)
         self.driver.on_flow_failed = self.registrations.flow_failed
         self.router = Router(self)
+        self.parked: dict[str, Call] = {}  # by place
         self.turns = Turns(self.chance, self._person_of)
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)

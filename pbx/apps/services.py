@@ -8,6 +8,13 @@ from pbx.apps.echo import echo
 from pbx.apps.group import group
 from pbx.apps.hotline import hotline
 from pbx.apps.menu import menu
+from pbx.apps.park import park
 from pbx.calls.app import ServiceApp
 
-SERVICES: Mapping[str, ServiceApp] = {"echo": echo, "group": group, "hotline": hotline, "menu": menu}
+SERVICES: Mapping[str, ServiceApp] = {
+    "echo": echo,
+    "group": group,
+    "hotline": hotline,
+    "menu": menu,
+    "park": park,
+}

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from media import tones
 from media.engine import MediaRefused, Source
@@ -121,6 +121,24 @@ class Attendant:
                 case _:
                     pass
 
+    async def wait(self, source: Source, seconds: float) -> Happening:
+        """Play again and again; returns what happens that isn't a key, TimeUp after `seconds`.
+
+        Who took the caller out of this call ends it (LegEnded).
+        """
+        call, name = self.call, self._caller.name
+        await call.engine.play(call.id, name, source, repeat=True)
+        deadline = self._now + seconds
+        while True:
+            match await self.next_happening(deadline - self._now):
+                case Digit():
+                    pass
+                case TransferAnswered():
+                    self._taken()
+                case happening:
+                    await call.engine.stop(call.id, name)
+                    return happening
+
     async def gather(self, most: int, *, seconds: float = KEY_SECONDS, end: str = "#") -> str:
         """Return the keys pressed next: `most` of them, or those before `end`, or before the caller stopped.
 
@@ -159,8 +177,7 @@ class Attendant:
                     case TransferRings():
                         await call.engine.play(call.id, caller.name, tones.RINGBACK, repeat=True)
                     case TransferAnswered():
-                        call.cause = "transferred"
-                        raise LegEnded(caller, NORMAL_CLEARING)
+                        self._taken()
                     case TransferFailed(_, _, cause):
                         await call.engine.stop(call.id, caller.name)
                         return cause
@@ -203,6 +220,11 @@ class Attendant:
                     return happening
                 case _:
                     return happening
+
+    def _taken(self) -> NoReturn:
+        """The caller has gone on in another call."""
+        self.call.cause = "transferred"
+        raise LegEnded(self._caller, NORMAL_CLEARING)
 
     def _waiting(self, wanted: str) -> str:
         """The first key that waits, where it is one of those wanted; others before it were mistaken."""

@@ -17,6 +17,7 @@ who transferred while it is still there, else its telephones ring again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -225,15 +226,28 @@ async def _talk(call: Call, called: Leg) -> None:
 
 async def take(call: Call, replaced: Leg) -> None:
     """The caller takes the place of a party that is in another call (RFC 3891 section 3)."""
-    former, caller = replaced.call, call.caller
+    former = replaced.call
     stays = former.other_party(replaced)
     if stays is None or not call.offer:
-        caller.refuse(481, "nothing to replace")
+        call.caller.refuse(481, "nothing to replace")
         return
-    called = Transferee(call, "b1", stays)
-    called_number, name = former.identity_of(stays)
-    call.to = called_number
     call.hidden = call.hidden or former.hides(replaced)
+
+    def left() -> None:
+        former.cause = "replaced"
+        former.post(LegEnded(replaced, REPLACED))
+
+    await speak_with(call, stays, left, hidden=former.hides(replaced))
+
+
+async def speak_with(call: Call, stays: Leg, left: Callable[[], None], *, hidden: bool = False) -> None:
+    """Connect the caller with a party that is in another call, which it leaves.
+
+    left: tells that call so. hidden: the party isn't told who the caller is.
+    """
+    former, caller = stays.call, call.caller
+    called = Transferee(call, "b1", stays)
+    call.to, _ = former.identity_of(stays)
     told = await call.engine.offer(
         call.id,
         caller.name,
@@ -255,13 +269,12 @@ async def take(call: Call, replaced: Leg) -> None:
         return
     call.legs.append(called)
     called.take_over()
-    former.cause = "replaced"
-    former.post(LegEnded(replaced, REPLACED))
+    left()
     caller.answer(answer)
     call.keep()
     broker = Broker(call, caller, called)
     await broker.propose(called, told)
-    if not former.hides(replaced):
+    if not hidden:
         number, name = call.exchange.identity_of_device(caller.device)
         called.show(name, number)
     await keeping_channel(called, partial(talk, broker=broker))(call)
