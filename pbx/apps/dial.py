@@ -12,7 +12,6 @@ from pbx.calls.broker import take_early
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, PickedUp, Progressed, TimeUp
 from pbx.calls.leg import Leg
-from sip.core.incoming_session import IncomingSession
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
 
@@ -109,29 +108,21 @@ async def _ring(call: Call, extension: str, ways: list[list[Binding]], seconds: 
             ringing.append(await phones.ring(others))
     if not ringing:
         return UNREACHED
-    call.open_to_pick_up = True
-    try:
-        found = await _first_answer(call, ringing, phones, seconds)
-    finally:
-        call.open_to_pick_up = False
+    call.takers = ()
+    found = await _first_answer(call, ringing, phones, seconds)
+    takers = call.close_to_takers()
+    if isinstance(found, Vain):
+        call.drop(takers)
+        return found
     if isinstance(found, PickedUp):
         answered, body = found.taker, found.offer
     else:
-        _turn_away_takers(call)
-        if isinstance(found, Vain):
-            return found
         answered, body = found.leg, found.body
         phones.claim(answered)
+    call.drop(leg for leg in takers if leg is not answered)  # they come too late
     call.drop(ringing)
     await connect(call, answered, body)
     raise AssertionError("a connected call ends in LegEnded")
-
-
-def _turn_away_takers(call: Call) -> None:
-    """Who wanted to pick the call up comes too late."""
-    call.drop(
-        [leg for leg in call.legs if leg is not call.caller and isinstance(leg.session, IncomingSession)]
-    )
 
 
 async def _pick_up(call: Call, picked: PickedUp) -> bool:

@@ -77,11 +77,11 @@ class Call:
         "legs",
         "max_forwards",
         "offer",
-        "open_to_pick_up",
         "payer",
         "plan",
         "plan_version",
         "started_at",
+        "takers",
         "to",
     )
 
@@ -109,7 +109,7 @@ class Call:
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
         self.confirms = ""  # for whom it is, where whoever answers must press a key first
         self.kept = False  # whether it goes on after a restart
-        self.open_to_pick_up = False  # while an app waits for PickedUp
+        self.takers: tuple[Leg, ...] | None = None  # who picked it up; None while no app waits for PickedUp
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -201,6 +201,11 @@ class Call:
             return self.from_number, self.from_name
         number, name = self.exchange.identity_of_device(leg.device)
         return number or self.decision.dialled, name
+
+    def close_to_takers(self) -> tuple[Leg, ...]:
+        """Nobody picks it up from now on; returns who wanted to."""
+        takers, self.takers = self.takers or (), None
+        return takers
 
     def hides(self, leg: Leg) -> bool:
         """Whether nobody of ours is to see who this party is. The call's record tells it all the same."""

@@ -181,7 +181,7 @@ class Router:
         Raises RemoteProtocolError where nobody can be picked up any more, or without an offer on both sides.
         """
         call = rings.call
-        if not call.open_to_pick_up:
+        if call.takers is None:
             raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
         if not call.offer or not request.body:
             raise RemoteProtocolError(488, "Not Acceptable Here")  # each of the two needs our answer
@@ -190,6 +190,7 @@ class Router:
         taker = Leg(call, f"b{len(call.legs)}", device, request.flow, behind_nat=behind_nat)
         taker.session = self._exchange.core.accept(request, transaction, taker)
         call.legs.append(taker)
+        call.takers += (taker,)
         self._exchange.events.publish(LegStarted, call.id, taker.name, device)
         log.debug("call=%s leg=%s user=%s picks up %s", call.id, taker.name, device, rings.device)
         call.post(PickedUp(rings, taker, request.body))

@@ -188,10 +188,9 @@ class Session:
         self.authorize = authorize
         self.state = SessionState.BEGINNING
         self.exchange = OfferAnswer()
-        routes = dialog.route_set
-        # 8.1.1.8, 12.1.1: secure where the target is, or the first proxy on the way there
-        first_hop = routes[0].partition("<")[2] if routes else ""
-        self.contact = contact_uri(dialog.flow, first_hop if _is_secure(first_hop) else dialog.remote_target)
+        self.contact = contact_uri(dialog.flow, dialog.remote_target)
+        if dialog.route_set and "<sips:" in dialog.route_set[0].lower():
+            self.contact = contact_uri(dialog.flow, "sips:")  # 8.1.1.8, 12.1.1: or the first proxy is secure
         self.deadline: float | None = None
         self.armed: float | None = None
         self.local_sdp = b""
@@ -940,10 +939,6 @@ _TRANSPORT_PARAMETERS = {"UDP": "", "TCP": ";transport=tcp", "TLS": ";transport=
 def contact_uri(flow: Flow, peer_uri: str = "") -> str:
     """Our own Contact on a flow; a SIPS URI where `peer_uri` is one and the flow is TLS (8.1.1.8, 12.1.1)."""
     transport = _TRANSPORT_PARAMETERS.get(flow.transport, ";transport=ws")
-    if _is_secure(peer_uri) and flow.transport in {"TLS", "WSS"}:
+    if peer_uri[:5].lower() == "sips:" and flow.transport in {"TLS", "WSS"}:
         return f"sips:{host_port(flow.local)}{'' if flow.transport == 'TLS' else transport}"
     return f"sip:{host_port(flow.local)}{transport}"
-
-
-def _is_secure(uri: str) -> bool:
-    return uri[:5].lower() == "sips:"
