@@ -894,7 +894,9 @@ class Session:
             self.give_up(reinvite.client, now)
         for waiting in (self._invite, self._offering):
             if waiting is not None and waiting.request is not None:
-                self._core.stack.respond(waiting, 487, now, to_tag=self.dialog.local_tag)  # 15.1.2
+                # 15.1.2; but a PRACK has acknowledged something, and gets its 2xx (RFC 3262 section 3)
+                status = 200 if waiting.request.method == "PRACK" else 487
+                self._core.stack.respond(waiting, status, now, to_tag=self.dialog.local_tag)
         self._invite = self._offering = None
 
 

@@ -9,7 +9,7 @@ from sip.core.incoming_session import IncomingSession
 from sip.core.message import Message, Request, Response
 from sip.core.session import SessionState
 from tests.sip.line import Line, core
-from tests.sip.messages import UDP, read_request, read_response, request_bytes, response_bytes
+from tests.sip.messages import UDP, read_request, read_response, request_bytes, response_bytes, take_labels
 from tests.sip.test_ua_core import CONTACT, THEIR_CONTACT, Owner
 
 PLAIN = ("timer",)  # the extensions of a peer that doesn't know 100rel
@@ -354,6 +354,17 @@ def test_an_offer_in_prack_is_answered_in_its_200() -> None:
     response = read_response(owner.sent())
     assert (response.status, response.body) == (200, b"new answer")
     assert (session.local_sdp, session.remote_sdp) == (b"new answer", b"new offer")
+
+
+def test_a_prack_whose_offer_comes_to_nothing_at_the_end_of_the_call_is_good_all_the_same() -> None:
+    """RFC 3262 section 3: what acknowledges is responded to with a 2xx."""
+    owner, number = ringing(b"answer")
+    session = owner.sessions[-1]
+    assert session.must_answer == b""
+    owner.receive(prack(session, number, body=b"new offer"))
+    assert session.must_answer == b"new offer"
+    session.refuse(486, 0.0)
+    assert take_labels(owner.core.stack.outbox) == ["486 INVITE", "200 PRACK"]
 
 
 def test_the_200_to_the_invite_waits_for_our_answer_to_an_offer_in_prack() -> None:
