@@ -166,7 +166,7 @@ class Router:
             return
         exchange = self._exchange
         for rings in exchange.legs():
-            if rings.stage is not Stage.EARLY or not (rings.call.open_to_pick_up and rings.call.offer):
+            if rings.stage is not Stage.EARLY or rings.call.takers is None or not rings.call.offer:
                 continue
             known = exchange.devices.find(rings.device)
             if known is None or code.argument not in ("", known.extension):
