@@ -102,6 +102,15 @@ class LegHeard(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LegNotHeard(Event):
+    """No sound has come from a party for `seconds`, while the party it talks with is heard."""
+
+    call: str
+    leg: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LegDeaf(Event):
     """A party hears nothing until its call ends: its port can't be had again after a restart."""
 
@@ -244,6 +253,7 @@ _ALL: tuple[type[Event], ...] = (
     LegSilent,
     LegHeard,
     LegDeaf,
+    LegNotHeard,
     MediaProcessLost,
     MediaProcessBack,
     DeviceReachable,

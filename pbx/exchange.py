@@ -20,6 +20,7 @@ from media.engine import (
     MediaEvent,
     MediaHeard,
     MediaSilent,
+    OneWayAudio,
     PlayFinished,
     StreamLost,
 )
@@ -43,6 +44,7 @@ from pbx.events import (
     Events,
     LegDeaf,
     LegHeard,
+    LegNotHeard,
     LegSilent,
     LegStarted,
     MediaProcessLost,
@@ -403,6 +405,9 @@ class Exchange:
             case MediaHeard(call_id, leg_name):
                 log.info("call=%s leg=%s heard again", call_id, leg_name)
                 self.events.publish(LegHeard, call_id, leg_name)
+            case OneWayAudio(call_id, leg_name, seconds):
+                log.warning("call=%s leg=%s one_way_seconds=%.0f isn't heard", call_id, leg_name, seconds)
+                self.events.publish(LegNotHeard, call_id, leg_name, seconds)
             case StreamLost(call_id, leg_name, reason):
                 log.error("call=%s leg=%s hears nothing any more: %s", call_id, leg_name, reason)
                 self.events.publish(LegDeaf, call_id, leg_name, reason)

@@ -9,7 +9,9 @@ with a default: a journal written by an older version is then still read after a
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
+
+from media.engine import LegQuality
 
 Address: TypeAlias = tuple[str, int]
 """IP address as text, without brackets, and port."""
@@ -19,6 +21,7 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     """One party of a call: where its device was, what it spoke, and how it ended.
 
     address: "192.0.2.1:5060" or "[2001:db8::1]:5060"; cause: the word or SIP status that ended the leg.
+    quality: how it was heard; None where that wasn't measured, as in a call of a few seconds.
     """
 
     device: str
@@ -29,6 +32,7 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     answered: float | None
     ended: float | None
     cause: str
+    quality: LegQuality | None = None
 
 
 class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
@@ -167,6 +171,7 @@ def printable(call: CallRecord) -> dict[str, Any]:
                 "answered": rfc3339(leg.answered),
                 "ended": rfc3339(leg.ended),
                 "cause": leg.cause,
+                "quality": structs.asdict(leg.quality) if leg.quality is not None else None,
             }
             for leg in call.legs
         ],

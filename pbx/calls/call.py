@@ -259,6 +259,7 @@ class Call:
         """End all sound of the call before its end."""
         for leg in self.legs:
             leg.codec = self.engine.codec(self.id, leg.name)
+            leg.quality = self.engine.quality(self.id, leg.name)
         await self.engine.delete(self.id)
         if self.kept:
             self.keep()
@@ -322,7 +323,13 @@ class Call:
             to=self.to,
             cause=self.cause or "completed",
             plan_version=self.plan_version,
-            legs=[leg.record(leg.codec or engine.codec(self.id, leg.name)) for leg in self.legs],
+            legs=[
+                leg.record(
+                    leg.codec or engine.codec(self.id, leg.name),
+                    leg.quality or engine.quality(self.id, leg.name),
+                )
+                for leg in self.legs
+            ],
         )
 
     def _ongoing(self) -> OngoingCall:

@@ -37,6 +37,7 @@ from sip.core.session import Session, SessionState
 from sip.core.stack import ServerTransaction
 
 if TYPE_CHECKING:
+    from media.engine import LegQuality
     from pbx.calls.call import Call
 
 
@@ -66,6 +67,7 @@ class Leg:
         "flow",
         "name",
         "proposal",
+        "quality",
         "rang",
         "session",
         "started_at",
@@ -85,6 +87,7 @@ class Leg:
         self.rang = False
         self.cause = ""
         self.codec = ""  # for its record, where its sound ended before the call
+        self.quality: LegQuality | None = None  # likewise
         self.proposal = b""  # what it is still to be offered
         self.versions_ahead = 0  # of its descriptions: how many more it was told than the engine made
 
@@ -365,7 +368,7 @@ class Leg:
 
     # For the record
 
-    def record(self, codec: str) -> LegRecord:
+    def record(self, codec: str, quality: LegQuality | None) -> LegRecord:
         """What the call record says of this leg."""
         return LegRecord(
             device=self.device,
@@ -376,6 +379,7 @@ class Leg:
             answered=self.answered_at,
             ended=self.ended_at,
             cause=self.cause,
+            quality=quality,
         )
 
     def ongoing(self) -> OngoingLeg:

@@ -5,13 +5,17 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import structs
 
+from media.engine import LegQuality
 from pbx.records import CallRecord, LegRecord
 from pbx.store.schema import calls, legs
 from pbx.store.statement import statement_text, upsert
 
 MOST_LISTED = 100_000
 _AT_ONCE = 500
+_NOT_MEASURED = (None,) * len(LegQuality.__struct_fields__)
+_QUALITY = -len(_NOT_MEASURED)  # where its columns begin
 
 
 def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> None:
@@ -50,6 +54,7 @@ def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> No
             leg.answered,
             leg.ended,
             leg.cause,
+            *(structs.astuple(leg.quality) if leg.quality is not None else _NOT_MEASURED),
         )
         for call in records
         for position, leg in enumerate(call.legs)
@@ -115,7 +120,9 @@ def list_calls(
             sa.select(legs).where(legs.c.call_id.in_(some)).order_by(legs.c.call_id, legs.c.position)
         )
         for call, _position, *leg in found:
-            legs_of[call].append(LegRecord(*leg))
+            said, measured = leg[:_QUALITY], leg[_QUALITY:]
+            quality = LegQuality(*measured) if measured[0] is not None else None
+            legs_of[call].append(LegRecord(*said, quality=quality))
     return [CallRecord(*[*row, legs_of[row[0]]]) for row in rows]
 
 

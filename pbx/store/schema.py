@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration. Compared before Alembic is imported at all, which most starts then never do."""
 
 metadata = sa.MetaData()
@@ -38,6 +38,11 @@ legs = sa.Table(
     sa.Column("answered", sa.Double),
     sa.Column("ended", sa.Double),
     sa.Column("cause", sa.Text, nullable=False),
+    # How the party was heard; all of them, or none where it wasn't measured.
+    sa.Column("mos", sa.Double),
+    sa.Column("loss_percent", sa.Double),
+    sa.Column("jitter_ms", sa.Double),
+    sa.Column("round_trip_ms", sa.Double),
     sqlite_with_rowid=False,
 )
 

@@ -142,6 +142,7 @@ def test_the_json_of_a_call_has_the_agreed_shape(town: Town):
         "answered",
         "ended",
         "cause",
+        "quality",
     ]
     assert record["started"] == "2023-11-14T22:13:21.000Z"
     assert record["legs"][1]["answered"] is None

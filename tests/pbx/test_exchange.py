@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from media.engine import DigitReceived, MediaHeard, MediaSilent, PlayFinished, StreamLost
-from pbx.events import KINDS, Event, LegDeaf, LegHeard, LegSilent, MediaProcessLost
+from media.engine import DigitReceived, LegQuality, MediaHeard, MediaSilent, PlayFinished, StreamLost
+from pbx.events import KINDS, Event, LegDeaf, LegHeard, LegNotHeard, LegSilent, MediaProcessLost
 from pbx.records import BindingsRecord
 from sip.core.flow import Flow
 from sip.core.registrar import Binding
@@ -65,10 +65,12 @@ async def test_what_the_engine_tells_of_sound_is_published_but_no_keys(world: Wo
     town.engine.events(DigitReceived("1", "a", "5"))
     town.engine.events(MediaSilent("1", "a", 30.0))
     town.engine.events(MediaHeard("1", "a"))
+    town.engine.hear_one_way("1", "a", 4.0)
     town.engine.events(StreamLost("1", "b1", "port 26000 is taken"))
     assert told == [
         LegSilent(now, "1", "a", 30.0),
         LegHeard(now, "1", "a"),
+        LegNotHeard(now, "1", "a", 4.0),
         LegDeaf(now, "1", "b1", "port 26000 is taken"),
     ]
     town.errors.expect("call=1 leg=b1 hears nothing any more: port 26000 is taken")
@@ -93,6 +95,19 @@ async def test_keys_pressed_during_a_conversation_change_nothing(world: World) -
     await world.sleep(1)
     await town.hang_up(alice, bruno)
     assert "completed" in await town.record()
+
+
+@scenario()
+async def test_how_each_party_was_heard_is_in_the_record(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await town.phones("1001", "1002")
+    await town.talk(alice, bruno)
+    ((call, leg), *_) = {(asked.call, asked.leg) for asked in town.engine.asked if asked.leg == "a"}
+    town.engine.measure(call, leg, LegQuality(4.1, 1.5, 12.0, 60.0))
+    await town.hang_up(alice, bruno)
+    await world.sleep(0.1)
+    (record,) = town.calls
+    assert [leg.quality for leg in record.legs] == [LegQuality(4.1, 1.5, 12.0, 60.0), None]
 
 
 @scenario()

@@ -1,6 +1,7 @@
 """The database on SQLite: schema, calls, people, positions, and the exported directory."""
 
 import hashlib
+import importlib
 import os
 import sqlite3
 import stat
@@ -13,8 +14,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
+from media.engine import LegQuality
 from pbx.people import (
     Directory,
     DirectoryError,
@@ -26,6 +29,7 @@ from pbx.people import (
     read_directory,
     write_directory,
 )
+from pbx.records import printable
 from pbx.store.calls import count_calls, insert_calls, list_calls
 from pbx.store.database import DatabaseUnavailableError, SqliteDatabase, open_database
 from pbx.store.people import (
@@ -188,6 +192,35 @@ def test_a_call_without_legs_is_stored_too(database):
     record = msgspec.structs.replace(call(1), legs=[])
     database.write(lambda connection: insert_calls(connection, [record]))
     assert database.read(list_calls) == [record]
+
+
+def test_how_a_leg_was_heard_is_stored_with_it(database):
+    caller, callee = call(1).legs
+    heard = msgspec.structs.replace(caller, quality=LegQuality(4.3, 0.5, 7.1, 82.0))
+    record = msgspec.structs.replace(call(1), legs=[heard, callee])
+    database.write(lambda connection: insert_calls(connection, [record]))
+    assert database.read(list_calls) == [record]
+    assert printable(record)["legs"][0]["quality"] == {
+        "mos": 4.3,
+        "loss_percent": 0.5,
+        "jitter_ms": 7.1,
+        "round_trip_ms": 82.0,
+    }
+    assert printable(record)["legs"][1]["quality"] is None
+
+
+def test_calls_of_a_database_without_qualities_are_kept(database):
+    quality = importlib.import_module("pbx.store.migrations.versions.0002_quality")
+
+    def as_it_was(connection):
+        insert_calls(connection, [call(1)])
+        with Operations.context(MigrationContext.configure(connection)):
+            quality.downgrade()
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num='0001'")
+
+    database.write(as_it_was)
+    upgrade(database)
+    assert database.read(list_calls) == [call(1)]
 
 
 def test_inserting_a_call_twice_is_inserting_it_once(database):
