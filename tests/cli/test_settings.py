@@ -10,7 +10,7 @@ import pytest
 
 from pbx.journal import Journal
 from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, SetBy
-from tests.cli.conftest import Town, serving
+from tests.cli.conftest import Town, run_command, serving
 
 FAR = 4_000_000_000.0
 
@@ -98,6 +98,15 @@ def test_explain_of_another_plan_knows_nothing_of_this_node(town: Town, tmp_path
     write(town, forwarded())
     outcome = town.run("plan", "explain", "2010", "--from", "1001", "--plan", str(town.plan_file))
     assert outcome.out.endswith("=> user 2010 (État civil)\n")
+
+
+def test_a_backup_holds_what_was_set(town: Town, tmp_path: Path) -> None:
+    write(town, forwarded())
+    archive, elsewhere = tmp_path / "town.tar.gz", tmp_path / "elsewhere"
+    assert town.run("backup", "create", str(archive)).status == 0
+    assert run_command("backup", "restore", str(archive), "--into", str(elsewhere)).status == 0
+    listed = run_command("settings", "list", "--json", "-c", str(elsewhere / "beffroi.yaml")).json
+    assert [one["to"] for one in listed[0]["forwards"]] == ["2020"]
 
 
 @pytest.mark.parametrize(

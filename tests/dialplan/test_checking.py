@@ -155,6 +155,27 @@ def test_codes_that_star_and_hash_tell_apart_do_not_collide():
     assert findings(plan) == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "collide"),
+    [
+        ("*61*{number}", "*61*{number}*{seconds}", False),  # as many arguments as stars
+        ("*61*{number}*{seconds}", "*61*{number}*{time}", True),
+        ("*61*{number}*{seconds}", "*61*9*{time}", True),
+        ("*61*{number}*{seconds}", "*61*9*20", True),
+        ("*61*{number}*{seconds}", "*61*9*", False),
+        ("*61*{number}*{seconds}#", "*61*{number}*{seconds}*", False),
+        ("*61*{number}9", "*61*{number}", True),
+        ("*6{number}", "*61*{number}", False),
+        ("*6{number}", "*61{number}", True),
+        ("*6", "*6", True),
+        ("*6", "*6{number}", False),
+    ],
+)
+def test_codes_collide_where_the_same_keys_call_both(one, other, collide):
+    found = findings(village(f'features:\n  forward_no_answer: "{one}"\n  service_send: "{other}"\n'))
+    assert any("can't be told from" in sentence for sentence in found) == collide
+
+
 def test_a_plan_without_trunk_is_warned_about():
     text = VILLAGE[: VILLAGE.index("trunks:\n  operateur")] + VILLAGE[VILLAGE.index("users:") :]
     plan = village(replaced={VILLAGE: text.replace("    trunks: [operateur]\n", "")})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pbx import control
 from pbx.apps.service_override import until_of
@@ -16,7 +19,7 @@ from pbx.settings import MOST_FORWARDS, SettingRefused
 from pbx.settings_answers import answer_about_settings
 from tests.dialplan.plans import SAMPLE
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, start
-from tests.sim.world import World, scenario
+from tests.sim.world import World, run, scenario
 
 PLAN_FORWARD = PLAN_TEXT.replace(
     "name: État civil,", 'name: État civil, forward: {busy: "2401", no_answer: "2401", after_seconds: 15},'
@@ -66,12 +69,12 @@ async def test_a_change_is_an_event_with_who_made_it(world: World) -> None:
 @scenario()
 async def test_the_same_kind_of_forward_is_replaced_and_another_stays(world: World) -> None:
     town = await start(world)
-    settings = town.exchange.settings
-    settings.forward("2010", "busy", "2020", "2010")
-    settings.forward("2010", "busy", "2401", "2010", callers=("outside",))
-    settings.forward("2010", "busy", "1001", "2010")
-    settings.forward("2010", "no_answer", "1001", "2010", seconds=9)
-    assert [(one.when, one.to, one.callers) for one in settings.of("2010").forwards] == [
+    store = town.exchange.settings
+    store.forward("2010", "busy", "2020", "2010")
+    store.forward("2010", "busy", "2401", "2010", callers=("outside",))
+    store.forward("2010", "busy", "1001", "2010")
+    store.forward("2010", "no_answer", "1001", "2010", seconds=9)
+    assert [(one.when, one.to, one.callers) for one in store.of("2010").forwards] == [
         ("busy", "2401", ("outside",)),  # the narrowest first
         ("no_answer", "1001", ()),
         ("busy", "1001", ()),
@@ -81,9 +84,9 @@ async def test_the_same_kind_of_forward_is_replaced_and_another_stays(world: Wor
 @scenario()
 async def test_forwarding_that_is_stopped_cancels_what_the_plan_says(world: World) -> None:
     town = await start(world, PLAN_FORWARD)
-    settings = town.exchange.settings
-    settings.stop_forwarding("2010", "2010", "busy")
-    (forwards,) = settings.forwards().values()
+    store = town.exchange.settings
+    store.stop_forwarding("2010", "2010", "busy")
+    (forwards,) = store.forwards().values()
     assert [(rule.when, rule.to) for rule in forwards.rules] == [("busy", "")]
     assert forwards.no_answer == "2401"
 
@@ -91,33 +94,33 @@ async def test_forwarding_that_is_stopped_cancels_what_the_plan_says(world: Worl
 @scenario()
 async def test_clearing_lets_the_plan_s_own_forwards_hold_again(world: World) -> None:
     town = await start(world, PLAN_FORWARD)
-    settings = town.exchange.settings
-    settings.stop_forwarding("2010", "2010")
-    settings.clear("2010", "root")
-    assert settings.everybody() == []
-    assert settings.forwards() == {}
+    store = town.exchange.settings
+    store.stop_forwarding("2010", "2010")
+    store.clear("2010", "root")
+    assert store.everybody() == []
+    assert store.forwards() == {}
 
 
 @scenario()
 async def test_clearing_one_kind_keeps_the_others_and_do_not_disturb(world: World) -> None:
     town = await start(world)
-    settings = town.exchange.settings
-    settings.forward("2010", "busy", "2020", "2010")
-    settings.forward("2010", "no_answer", "2020", "2010")
-    settings.do_not_disturb("2010", True, "2010")
-    settings.clear("2010", "root", "busy")
-    assert [one.when for one in settings.of("2010").forwards] == ["no_answer"]
-    assert settings.of("2010").do_not_disturb is not None
+    store = town.exchange.settings
+    store.forward("2010", "busy", "2020", "2010")
+    store.forward("2010", "no_answer", "2020", "2010")
+    store.do_not_disturb("2010", True, "2010")
+    store.clear("2010", "root", "busy")
+    assert [one.when for one in store.of("2010").forwards] == ["no_answer"]
+    assert store.of("2010").do_not_disturb is not None
 
 
 @scenario()
 async def test_calls_cost_nothing_while_nothing_is_set(world: World) -> None:
     town = await start(world)
-    settings, conditions = town.exchange.settings, town.exchange.conditions
+    store, conditions = town.exchange.settings, town.exchange.conditions
     before = conditions.at(town.exchange.clock())
-    settings.do_not_disturb("2010", True, "2010")
+    store.do_not_disturb("2010", True, "2010")
     assert conditions.at(town.exchange.clock()) is not before
-    settings.do_not_disturb("2010", False, "2010")
+    store.do_not_disturb("2010", False, "2010")
     assert conditions.at(town.exchange.clock()) is before
 
 
@@ -246,6 +249,72 @@ async def test_what_another_version_wrote_and_nobody_can_mean_is_left_out(world:
     late = OverrideRecord("service", "standard", False, 1e300, "", who)
     assert town.exchange.settings.restore([strange, PersonSettings("2020", (), who)], [late]) == 1
     town.errors.expect("settings can't be used")
+
+
+ACTIONS = (
+    ("forward", "always", "2020"),
+    ("forward", "busy", "+33612345678"),
+    ("forward", "no_answer", "2010"),
+    ("forward", "unreachable", "18"),
+    ("stop", "busy", ""),
+    ("stop", "", ""),
+    ("undisturbed", "on", ""),
+    ("undisturbed", "", ""),
+    ("clear", "", ""),
+    ("clear", "busy", ""),
+    ("close", "", "2020"),
+    ("open", "", ""),
+    ("end", "", ""),
+)
+
+
+def carry_out(town: Town, extension: str, action: tuple[str, str, str], seconds: int) -> None:
+    """One change, whether it is refused or not."""
+    store, (verb, what, to) = town.exchange.settings, action
+    until = town.exchange.clock() + seconds
+    with suppress(SettingRefused):
+        match verb:
+            case "forward":
+                store.forward(extension, what, to, extension)
+            case "stop":
+                store.stop_forwarding(extension, extension, what)
+            case "undisturbed":
+                store.do_not_disturb(extension, bool(what), extension)
+            case "clear":
+                store.clear(extension, extension, what)
+            case "end":
+                store.end_override("standard", extension)
+            case _:
+                store.override("standard", extension, is_open=verb == "open", until=until, to=to)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["2010", "2020", "2401"]), st.sampled_from(ACTIONS), st.sampled_from([60, 3600])
+        ),
+        max_size=25,
+    )
+)
+def test_whatever_is_set_another_process_knows_the_same(
+    changes: list[tuple[str, tuple[str, str, str], int]],
+) -> None:
+    """What was written is all that was set: a process that dies at any moment has told nothing else."""
+
+    async def body(world: World) -> None:
+        town = await start(world, PLAN_FORWARD)
+        for extension, action, seconds in changes:
+            carry_out(town, extension, action, seconds)
+            await world.sleep(30)
+        before = town.exchange.conditions.at(town.exchange.clock())
+        people, overrides = town.exchange.settings.everybody(), town.exchange.settings.overrides()
+        await town.restart()
+        assert town.exchange.settings.everybody() == people
+        assert town.exchange.settings.overrides() == overrides
+        assert town.exchange.conditions.at(town.exchange.clock()) == before
+
+    run(body)
 
 
 # Times and numbers

@@ -296,6 +296,15 @@ async def test_who_is_not_to_be_disturbed_still_calls_for_help(world: World) -> 
     await town.hang_up(office, a)
 
 
+@scenario()
+async def test_a_group_still_rings_its_members(world: World) -> None:
+    """Duty goes before quiet: whoever is on guard leaves the group, or the plan names others."""
+    town, (fire, alice) = await town_with(world, "2201", "1001")
+    await dial(town, fire, "*78")
+    await alice.call("8200")
+    await answered_by(town, alice, fire)
+
+
 # Lamps
 
 
