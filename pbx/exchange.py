@@ -24,6 +24,7 @@ from media.engine import (
     PlayFinished,
     StreamLost,
 )
+from pbx.apps.room import Room
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
@@ -186,6 +187,7 @@ class Exchange:
         self.driver.on_flow_failed = self.registrations.flow_failed
         self.router = Router(self)
         self.parked: dict[str, Call] = {}  # by place
+        self.rooms: dict[str, Room] = {}
         self.turns = Turns(self.chance, self._person_of)
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)

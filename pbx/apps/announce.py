@@ -11,7 +11,10 @@ from pbx.calls.happenings import Offered, Played, TimeUp
 from sip.core.reason import Reason
 
 LONGEST_SECONDS = 20.0
-CONTEXT_LANGUAGE = "en"
+NOT_BUILT = {
+    "fr": "Ce service n'est pas encore disponible.",
+    "en": "This service is not available yet.",
+}
 
 
 async def announce(
@@ -22,20 +25,10 @@ async def announce(
     A caller whose media we can't speak to is refused at once, with the same status.
     """
     call.cause = cause
-    language = language_of(call, text)
+    language = call.language_of(text)
     if call.offer and text.get(language) and call.caller.hears_early:
         await _speak(call, text[language], language)
     call.caller.refuse(status, cause, reason=reason)
-
-
-def language_of(call: Call, text: Mapping[str, str]) -> str:
-    """The language to speak a text in: of the person who calls, else of the plan, else English."""
-    facts = call.facts
-    person = call.plan.people.get(facts.caller or "") if facts is not None else None
-    for language in (person.language if person is not None else "", call.plan.language):
-        if language in text:
-            return language
-    return CONTEXT_LANGUAGE
 
 
 async def _speak(call: Call, text: str, language: str) -> None:

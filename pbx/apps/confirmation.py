@@ -8,7 +8,6 @@ from typing import Final
 from media.engine import Source
 from media.speech import Speech
 from media.tones import Segment, Tone
-from pbx.apps.announce import language_of
 from pbx.calls.bridge import caller_answer
 from pbx.calls.call import Call
 from pbx.calls.happenings import Offered, Played, TimeUp
@@ -49,7 +48,7 @@ async def confirm(call: Call, act: Callable[[str], Mapping[str, str]]) -> None:
         await engine.terminate_answer(call.id, caller.name, answer, nat=caller.behind_nat)
     if refused:
         await _play(call, REFUSED)
-    language = language_of(call, text)
+    language = call.language_of(text)
     await _play(call, Speech(text[language], language))
 
 

@@ -4,7 +4,8 @@
     dial 705                      speak with who waits there, from any telephone
     nobody came in time           the one who parked it is called back, and again after that time
 
-Nobody is parked by dialling: a call that isn't transferred there takes who waits, or is told that nobody does.
+Nobody is parked by dialling: a call that isn't transferred there takes who waits, or is told that nobody
+does.
 """
 
 from __future__ import annotations

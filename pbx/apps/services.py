@@ -9,6 +9,7 @@ from pbx.apps.group import group
 from pbx.apps.hotline import hotline
 from pbx.apps.menu import menu
 from pbx.apps.park import park
+from pbx.apps.room import room
 from pbx.calls.app import ServiceApp
 
 SERVICES: Mapping[str, ServiceApp] = {
@@ -17,4 +18,5 @@ SERVICES: Mapping[str, ServiceApp] = {
     "hotline": hotline,
     "menu": menu,
     "park": park,
+    "room": room,
 }

@@ -49,14 +49,13 @@ LONGEST_PROMPT_SECONDS = 120.0
 KEY_SECONDS = 5.0  # for the first key, after the prompt
 NEXT_KEY_SECONDS = 4.0
 MOST_KEYS_AHEAD = 32
-CONTEXT_LANGUAGE = "en"
 
 
 class Attendant:
     """Talks with the caller of a call. Verbs raise LegEnded when it hangs up, MediaUnavailable without an
     engine; `answer` raises MediaRefused where the caller has no codec of ours."""
 
-    __slots__ = ("_caller", "_offer_at", "_offer_until", "_offered", "_pressed", "call")
+    __slots__ = ("_caller", "_offer_at", "_offer_until", "_offered", "_pressed", "_woken", "call")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -65,6 +64,7 @@ class Attendant:
         self._offered = b""  # what a caller that came by a transfer is still to be offered
         self._offer_at: float | None = None
         self._offer_until = 0.0
+        self._woken = False
 
     # What an app says
 
@@ -95,9 +95,7 @@ class Attendant:
 
     async def say(self, texts: Mapping[str, str], *, until: str = "") -> str:
         """Speak one of the texts, by language: the plan's where it is there. See `play`."""
-        language = self.call.plan.language
-        if language not in texts:
-            language = CONTEXT_LANGUAGE if CONTEXT_LANGUAGE in texts else next(iter(texts))
+        language = self.call.language_of(texts)
         return await self.play(Speech(texts[language], language), until=until)
 
     async def play(self, source: Source, *, until: str = "") -> str:
@@ -186,6 +184,15 @@ class Attendant:
         finally:
             waiting.gone(NORMAL_CLEARING)  # if it still waits
 
+    def wake(self) -> None:
+        """Let `wait` return at once."""
+        self._woken = True
+        self.call.post(TimeUp())
+
+    def forget_keys(self) -> None:
+        """What was pressed so far means nothing to those who ask for keys later."""
+        self._pressed.clear()
+
     def hang_up(self, cause: str) -> None:
         """End the call."""
         self.call.cause = cause
@@ -205,7 +212,8 @@ class Attendant:
             match happening:
                 case TimeUp():
                     self._offer_when_due()
-                    if until is not None and self._now >= until:
+                    if self._woken or (until is not None and self._now >= until):
+                        self._woken = False
                         return happening
                 case Offered(_, body):
                     await self._change(body)

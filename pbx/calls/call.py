@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from dialplan.decision import Decision, Facts, ToTrunks
@@ -194,6 +194,15 @@ class Call:
             if other is not leg and other.confirmed:
                 return other
         return None
+
+    def language_of(self, texts: Mapping[str, str]) -> str:
+        """The language to speak a text in: of the person who calls, else of the plan, else one that is there."""
+        facts = self.facts
+        person = self.plan.people.get(facts.caller or "") if facts is not None else None
+        for language in (person.language if person is not None else "", self.plan.language, "en"):
+            if language in texts:
+                return language
+        return next(iter(texts), "en")
 
     def identity_of(self, leg: Leg) -> tuple[str, str]:
         """The number and the name that a party of this call is shown with."""

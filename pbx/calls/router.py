@@ -23,7 +23,7 @@ from dialplan.decision import (
 )
 from dialplan.plan import Destination
 from dialplan.routing import forwards_of, no_answer_seconds, route, route_forward, route_onward
-from pbx.apps.announce import announce
+from pbx.apps.announce import NOT_BUILT, announce
 from pbx.apps.dial import RING_SECONDS, dial, ring_first
 from pbx.apps.feature_codes import CODES
 from pbx.apps.outside import outside
@@ -52,10 +52,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NOT_BUILT = {
-    "fr": "Ce service n'est pas encore disponible.",
-    "en": "This service is not available yet.",
-}
 PICK_UP_CODES = frozenset({"pickup", "pickup_group"})
 NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
 REJECTED = {
@@ -336,7 +332,7 @@ def _app_to(decision: Decision, request: Request | None) -> App:
                 _named,
                 name=name,
                 app=partial(
-                    announce, text=_NOT_BUILT, status=480, cause="not available", reason=NOT_IMPLEMENTED
+                    announce, text=NOT_BUILT, status=480, cause="not available", reason=NOT_IMPLEMENTED
                 ),
             )
 

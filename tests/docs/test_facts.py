@@ -13,8 +13,7 @@ from dialplan.decision import NEXT_TRUNK_SECONDS, NOT_ALLOWED, UNKNOWN, Decision
 from dialplan.finding import PlanError
 from dialplan.loading import load_plan, parse_plan
 from pbx.apps import dial, outside
-from pbx.apps.announce import announce
-from pbx.calls import router
+from pbx.apps.announce import NOT_BUILT, announce
 from pbx.calls.router import app_of
 from pbx.configuration import Media, Sip
 from pbx.exchange import METHODS
@@ -90,7 +89,7 @@ def test_the_announcements_are_told_word_by_word(page: Path, language: str) -> N
         words.strip("\u00a0 ")
         for words in re.findall(r'^\| (?:"|«)(.*?)(?:"|») \|', text_of(page), re.MULTILINE)
     }
-    said = {NOT_ALLOWED.text[language], UNKNOWN.text[language], router._NOT_BUILT[language]}
+    said = {NOT_ALLOWED.text[language], UNKNOWN.text[language], NOT_BUILT[language]}
     assert quoted - said == {quoted_for_no_line(language)}
     assert said <= quoted
 

@@ -70,7 +70,7 @@ async def test_after_the_time_who_parked_is_called_back(world: World) -> None:
 
 @scenario()
 async def test_a_recall_that_nobody_answers_lets_the_caller_wait_on(world: World) -> None:
-    _, talk, (caller, clerk) = await parked(world)
+    _, talk, (_, clerk) = await parked(world)
     clerk.answers_after = None
     await world.sleep(92 + 60 + 5)  # the recall, and a full ringing in vain
     assert talk.established
@@ -96,7 +96,7 @@ async def test_a_caller_that_rings_its_parker_can_still_be_taken_elsewhere(world
 
 @scenario()
 async def test_a_place_that_is_taken_sends_the_transfer_back(world: World) -> None:
-    town, _, (caller, clerk, second) = await parked(world, "2020")
+    _, _, (caller, clerk, second) = await parked(world, "2020")
     talk = second.dial("1001")
     await world.sleep(1)
     heard = clerk.talking[-1]
