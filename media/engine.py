@@ -228,16 +228,28 @@ class MediaEngine(Protocol):
         ...
 
     async def offer(
-        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+        self,
+        call: str,
+        leg: str,
+        to: str,
+        sdp: bytes,
+        *,
+        nat: bool = False,
+        advertise: str = "",
+        simple: bool = False,
     ) -> bytes:
         """Take `leg`'s offer and return the one to send to `to`, with an address of ours.
 
-        The codecs are those offered, in order; the direction is `sendrecv`, whoever holds: an engine that
-        carries the sound sends nothing to a leg that doesn't listen. Only one audio stream is carried;
-        the others are offered with port 0. The result may be sent to several devices: the answer that is
-        given decides.
-        Raises MediaRefused: 488 for a body that can't be read, a secure or unknown profile, or no audio;
-        480 when no port is left.
+        The codecs are those offered, in order, and behind them those of ours that are missing (PCMA, PCMU,
+        G722, opus, telephone-event), so that two who share nothing still talk; none are added for a leg
+        that has no codec of ours, and none in mid-call that `to` wasn't told before. The direction is
+        `sendrecv`, whoever holds: an engine that carries the sound sends nothing to a leg that doesn't
+        listen. One audio stream is carried, and video, text and T.38 as they are; all else is offered
+        with port 0. The result may be sent to several devices of one policy (see `secure`): the answer
+        that is given decides.
+        simple: from here on `to` is offered G.711 and events alone, since it has refused more.
+        Raises MediaRefused: 488 for a body that can't be read, a profile or keys that don't fit the leg's
+        policy, or nothing that can be carried; 480 when no port is left.
         """
         ...
 
@@ -248,21 +260,23 @@ class MediaEngine(Protocol):
 
         May be called again for one offer (a provisional answer, then another device's): the last one
         counts. Joining ends what either leg was being played, unless they were joined before.
-        Raises MediaRefused (488) for an answer that can't be used, MediaMisuse without an offer.
+        Raises MediaRefused (488) for an answer that can't be used: no codec that can be made into one of
+        the offer's, no keys where they are required; MediaMisuse without an offer.
         """
         ...
 
     async def publish(
         self, call: str, leg: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
     ) -> bytes:
-        """Answer `leg`'s offer ourselves (PCMA or PCMU, and telephone-event) and return the answer.
+        """Answer `leg`'s offer ourselves and return the answer: its first codec of ours, and events.
 
-        Raises MediaRefused as `offer` does, and 488 when the leg has neither codec.
+        Ours are PCMA, PCMU, G722 and opus. Raises MediaRefused as `offer` does, and 488 when the leg has
+        none of them.
         """
         ...
 
     async def terminate_offer(self, call: str, leg: str, *, advertise: str = "") -> bytes:
-        """Return an offer of our own for `leg` (PCMA, PCMU, telephone-event), as for a late offer."""
+        """Return an offer of our own for `leg` (all codecs of ours), as for a late offer."""
         ...
 
     async def terminate_answer(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> None:
@@ -336,7 +350,7 @@ class MediaEngine(Protocol):
         ...
 
     def codec(self, call: str, leg: str) -> str:
-        """Return the name of the leg's voice codec ("PCMA"), "" before an answer or without a stream."""
+        """Return the name of what the leg is sent ("PCMA"; "T38" for a fax), "" before an answer."""
         ...
 
     def quality(self, call: str, leg: str) -> LegQuality | None:

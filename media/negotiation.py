@@ -5,27 +5,37 @@ functions here take what one party says and write what the other is to be told. 
 work of an engine of ours, and touch neither ports nor packets: whoever calls them gives a port to each
 leg, and makes streams of what was agreed.
 
-What a party is told has our address and the leg's port, one audio stream, and every other m= line
-refused. Who holds is each party's own affair: it is told that it may speak and listen, its own hold is
+```
+    hear_offer(A, B, body)        then a port for each line of A and B that has none (`portless`)
+    tell_offer(A, B) -> body      for B
+    answer(B, A, body) -> body    for A: both have agreed from here on
+```
+What a party is told has our address and our ports: one audio stream, and other streams (video, text, T.38)
+as they are, each between two `media.line.Line`. Their order among the m= lines is each party's own; a fax
+may take the place of the sound (RFC 3264 section 8.3.3) and give it back. What can't be carried is refused.
+Who holds is each party's own affair: it is told that it may speak and listen, its own hold is
 answered, and the other party is told nothing of it. Lines that we don't know go through. Payload type
 numbers are kept; where the two parties number a codec differently, each keeps the numbers that it has
-already been told (RFC 3264 section 8.3.2: the meaning of a number never changes during a session).
+already been told. What is common to two parties, and what we add, is in `media.agreement`; keys are in
+`media.line`.
 
 fmtp lines that name other payload types (RED) are passed as they are.
 """
 
-from itertools import chain
+from functools import lru_cache
+from secrets import token_bytes
 from typing import Final
 
 from msgspec import structs
 
-from media import sdp
+from media import agreement, sdp
 from media.engine import MediaMisuse, MediaRefused
-from media.sdes import Policy
+from media.line import NOT_ACCEPTABLE, SECURE_PROFILES, Line, is_carried, is_rtp
+from media.sdes import Policy, Random
 from media.sdp import Codec, MediaDescription, SdpError, SessionDescription
 from media.snapshot import LegSnapshot, RoomSnapshot
 
-NOT_ACCEPTABLE: Final = 488
+MOST_FURTHER_LINES: Final = 3  # that one session may have carried beside its sound: each takes two ports
 
 _ANSWERING: Final = {
     "sendrecv": "sendrecv",
@@ -33,65 +43,91 @@ _ANSWERING: Final = {
     "recvonly": "sendonly",
     "inactive": "inactive",
 }
-_LISTENING: Final = ("sendrecv", "recvonly")
-_OUR_VOICE_KEYS: Final = ("pcma/8000/1", "pcmu/8000/1")
-_OUR_EVENT_KEY: Final = "telephone-event/8000/1"
-_OUR_OFFER: Final = sdp.parse(
-    b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\n"
-    b"m=audio 9 RTP/AVP 8 0 101\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000\n"
-    b"a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=ptime:20\n"
-).media[0]
+_NO_AUDIO: Final = MediaDescription(
+    "audio", 0, 1, "RTP/AVP", ["0"], "", False, "inactive", [], 0, False, False, [], []
+)
+_OUR_OFFER: Final = MediaDescription(
+    "audio", 9, 1, "RTP/AVP", [str(codec.payload_type) for codec in agreement.OURS], "127.0.0.1", False,
+    "sendrecv", list(agreement.OURS), 10, False, False, [],
+    [*agreement.lines_of(agreement.OURS), "a=ptime:20"],
+)  # fmt: skip
 
 
-class Leg:
-    """One party's side of the talks.
+class Leg(Line):
+    """One party's side of the talks; as a `Line` it is the audio stream.
 
-    address, port: what it is told to send to. remote: what it said in the last exchange that came to an
-    end; voice: the codec we send it, by its own number; codec: that codec's name, "" before.
-    numbers: every payload type number of its session and the key of its codec.
-    policy: what it is told and taken of SRTP; room: what it does in one, None for none.
+    address, port: what it is told to send to. voice: the codec we send it, by its own number; codec: that
+    codec's name ("T38" for a fax, "" before); event_type: its number for the telephone-events beside it,
+    -1 for none. sent: what it was told last; settled: what it was told when it last agreed.
+    place: of the audio among the m= lines of its session, -1 for none; shape: every one of them, in its
+    refused form; told_shape, told_place: as in what it was last offered. lines: the others by place.
+    policy: what it is told and taken of SRTP; simple: it is offered G.711 and nothing else; room: what it
+    does in one, None for none.
     """
 
     __slots__ = (
-        "address", "codec", "index", "name", "nat", "numbers", "offer", "offer_index", "offer_nat", "policy",
-        "port", "remote", "room", "sent", "session", "shape", "version", "voice",
+        "address", "codec", "event_type", "lines", "name", "nat", "offer", "offer_nat", "offer_place",
+        "policy", "room", "sent", "session", "settled", "shape", "simple", "told_place", "told_shape",
+        "version", "voice",
     )  # fmt: skip
 
-    def __init__(self, name: str, address: str, port: int, session: int) -> None:
+    def __init__(
+        self, name: str, address: str, port: int, session: int, random: Random = token_bytes
+    ) -> None:
+        super().__init__(port, random)
         self.name = name
         self.address = address
-        self.port = port
         self.session = session
         self.version = 0
         self.sent = ""
+        self.settled = ""
         self.offer: SessionDescription | None = None
-        self.offer_index = -1
+        self.offer_place = -1
         self.offer_nat = False
-        self.shape: list[str] = []  # every m= line of this session, in its refused form
-        self.index = -1  # of the one that is carried
+        self.shape: list[str] = []
+        self.told_shape: list[str] = []
+        self.told_place = -1
         self.nat = False
-        self.remote: MediaDescription | None = None
         self.voice: Codec | None = None
         self.codec = ""
-        self.numbers: dict[int, str] = {}
+        self.event_type = -1
+        self.lines: dict[int, Line] = {}
         self.policy: Policy = "off"
+        self.simple = False
         self.room: RoomSnapshot | None = None
+
+    def new_line(self) -> Line:
+        """Return another line of this leg's session, still without a port."""
+        return Line(0, self.random)
+
+    def portless(self) -> list[Line]:
+        """Return the lines that are under way and need a port."""
+        return [line for line in self.lines.values() if not line.port and line.said is not None]
 
     def snapshot(self, peer: str, *, stream: int = 0, echoes: bool = False) -> LegSnapshot:
         """Return what this leg has agreed to, as plain values."""
         return LegSnapshot(
             self.name, self.address, self.port, stream, self.session, self.version, self.sent, self.shape,
-            self.index, self.nat, self.remote, self.voice, self.codec, dict(self.numbers), peer, echoes,
-            self.policy, self.room,
+            self.place, self.nat, self.remote, self.voice, self.codec, dict(self.numbers), peer, echoes,
+            self.policy, self.room, self.simple, self.profile, self.told_keys, self.security, self.mux,
+            [line.snapshot_line() for line in self.lines.values() if line.remote is not None],
         )  # fmt: skip
 
     def restore(self, kept: LegSnapshot) -> None:
         """Be as the leg that `kept` was made of."""
-        self.version, self.sent = kept.version, kept.sent
-        self.shape, self.index = kept.shape, kept.index
+        self.version, self.sent, self.settled = kept.version, kept.sent, kept.sent
+        self.shape = self.told_shape = kept.shape
+        self.place = self.told_place = kept.index
         self.nat, self.remote = kept.nat, kept.remote
-        self.voice, self.codec, self.numbers = kept.voice, kept.codec, dict(kept.numbers)
-        self.policy, self.room = kept.policy, kept.room
+        self.numbers = dict(kept.numbers)
+        self.speak(kept.voice)
+        self.codec = kept.codec
+        self.policy, self.room, self.simple = kept.policy, kept.room, kept.simple
+        self.profile, self.told_keys = kept.profile, kept.told_keys
+        self.security, self.mux = kept.security, kept.mux
+        for each in kept.lines:
+            line = self.lines[each.place] = self.new_line()
+            line.restore_line(each)
 
     def secure(self, policy: Policy) -> None:
         """Have this policy. Raises MediaMisuse for another one when something was said already."""
@@ -122,36 +158,187 @@ class Leg:
     @property
     def offered(self) -> MediaDescription:
         """The audio stream of this leg's last offer. Raises MediaMisuse when it made none."""
-        if self.offer is None:
+        if self.offer is None or self.said is None:
             raise MediaMisuse(f"leg {self.name} made no offer")
-        return self.offer.media[self.offer_index]
+        return self.said
 
-    @property
-    def receives(self) -> bool:
-        """True when the leg gave an address that something can be sent to, and listens there."""
-        remote = self.remote
-        return remote is not None and remote.port != 0 and remote.effective_direction in _LISTENING
+    def speak(self, voice: Codec | None) -> None:
+        """Be sent this codec from here on, and the events that go with it."""
+        self.voice, self.codec, self.event_type = voice, voice.name if voice is not None else "", -1
+        if voice is not None and self.remote is not None:
+            events = agreement.events_beside(self.remote.codecs, voice)
+            self.event_type = events.payload_type if events is not None else -1
 
-    @property
-    def event_type(self) -> int:
-        """The leg's number for telephone-events to go with its voice, -1 when it has none."""
-        if self.remote is None or self.voice is None:
-            return -1
-        rate = self.voice.clock_rate
-        events = [codec for codec in self.remote.codecs if codec.is_event]
-        same_clock = [codec for codec in events if codec.clock_rate == rate]
-        return (same_clock or events)[0].payload_type if events else -1
+
+# --- offers ------------------------------------------------------------------
 
 
 def offer(leg: Leg, to: Leg, body: bytes, *, nat: bool) -> bytes:
-    """Take leg's offer and return the one for `to`. Raises MediaRefused."""
-    _take_offer(leg, body, nat)
+    """Take leg's offer and return the one for `to`; lines without a port are refused. Raises MediaRefused."""
+    hear_offer(leg, to, body, nat=nat)
+    return tell_offer(leg, to)
+
+
+def hear_offer(leg: Leg, to: Leg | None, body: bytes, *, nat: bool) -> None:
+    """Take leg's offer, which is for `to`, or for ourselves. Raises MediaRefused."""
+    session = _parse(body)
+    place = _audio_place(leg, session)
+    audio = session.media[place] if place >= 0 else _NO_AUDIO
+    _check(leg, audio)
+    leg.hear_offer(audio, leg.policy)
+    leg.offer, leg.offer_place, leg.offer_nat = session, place, nat
+    for line in leg.lines.values():
+        line.said = None
+    if to is not None:
+        for line in to.lines.values():
+            line.said = None
+        if len(session.media) > (place >= 0):
+            _hear_further(leg, to, session)
+
+
+def tell_offer(leg: Leg, to: Leg) -> bytes:
+    """Return the offer for `to`, as `leg` has just made it. Raises MediaRefused, MediaMisuse."""
+    source = leg.offered
     if leg.offer is None:
-        raise MediaMisuse("an offer was taken and isn't there")
-    if not to.shape:
-        to.shape = [_refused(media) for media in leg.offer.media]
-        to.index = leg.offer_index
-    return _write(to, _audio_section(to, leg.offered, leg.offer.passed, "sendrecv"))
+        raise MediaMisuse(f"leg {leg.name} made no offer")
+    if to.shape:
+        shape, place = to.shape, to.place
+        if source.port and place < 0:
+            place, shape = len(shape), [*shape, _refused(source)]
+    else:
+        shape, place = [_refused(media) for media in leg.offer.media], leg.offer_place
+    sections: dict[int, str] = {}
+    if place >= 0:
+        sections[place] = _offered_audio(leg, to, source, leg.offer.passed)
+    if to.lines:
+        shape = shape.copy()
+        for line in to.lines.values():
+            mate = leg.lines.get(line.other)
+            if line.said is None or not line.port or mate is None or not mate.port:
+                continue
+            shape += [_refused(line.said)] * (line.place + 1 - len(shape))
+            shape[line.place] = _refused(line.said)
+            sections[line.place] = _offered_line(line, line.said, to.policy)
+    to.told_shape, to.told_place = shape, place
+    return _write(to, shape, sections)
+
+
+def _offered_audio(leg: Leg, to: Leg, source: MediaDescription, session_lines: list[str]) -> str:
+    """Return the audio section of an offer.
+
+    session_lines: those of the offerer's session that go along, such as b=.
+    """
+    if not source.port:
+        return _refused(source)
+    if to.remote is None and not to.numbers and not to.simple:
+        formats, lines, numbers = _first_audio(
+            tuple(source.formats), tuple(source.codecs), tuple(source.passed), tuple(session_lines)
+        )
+        to.numbers = dict(numbers)
+    else:
+        told = _told(to) if to.remote is not None else None
+        if told is not None and told.port and _goes_on(leg, to, source):
+            described = told
+        else:
+            described = source
+            added = agreement.added_to(tuple(source.codecs))
+            if told is not None:
+                # In a session only what the party knows of it already, and only where nothing else is left.
+                known = {codec.key for codec in told.codecs} if not _share(to, source) else set()
+                added = tuple(codec for codec in added if codec.key in known)
+            described = _described(to.numbers, source, session_lines, added)
+            if to.simple:
+                described = agreement.simplified(described)
+        formats, lines = " ".join(described.formats), "".join(f"{line}\r\n" for line in described.passed)
+    profile, transport = to.offered_transport(source, to.policy)
+    for line in transport:
+        lines += f"{line}\r\n"
+    return f"m=audio {to.port} {profile} {formats}\r\n{lines}a=sendrecv"
+
+
+@lru_cache(maxsize=512)
+def _first_audio(
+    formats: tuple[str, ...],
+    codecs: tuple[Codec, ...],
+    passed: tuple[str, ...],
+    session_lines: tuple[str, ...],
+) -> tuple[str, str, dict[int, str]]:
+    """Return what a party without a session is offered: formats, lines, and what the numbers mean."""
+    numbers: dict[int, str] = {}
+    source = structs.replace(_NO_AUDIO, formats=list(formats), codecs=list(codecs), passed=list(passed))
+    described = _described(numbers, source, list(session_lines), agreement.added_to(codecs))
+    return " ".join(described.formats), "".join(f"{line}\r\n" for line in described.passed), numbers
+
+
+def _described(
+    numbers: dict[int, str], source: MediaDescription, session_lines: list[str], added: tuple[Codec, ...]
+) -> MediaDescription:
+    """Return what is said of `source` by a party's own numbers, which are noted; added: codecs behind it."""
+    formats, codecs, passed = source.formats, source.codecs, source.passed
+    if changed := agreement.renumbered(numbers, source):
+        formats = [changed.get(text, text) for text in formats]
+        passed = [agreement.renumber_line(line, changed) for line in passed]
+        codecs = [
+            structs.replace(codec, payload_type=int(changed.get(str(codec.payload_type), codec.payload_type)))
+            for codec in codecs
+        ]
+    if session_lines:
+        known = set(passed)
+        passed = [*(line for line in session_lines if line not in known), *passed]
+        passed.sort(key=_section_order)
+    if added:
+        taken = {int(text) for text in formats if text.isdecimal()}
+        more = tuple(_numbered(numbers, codec, taken) for codec in added)
+        formats = [*formats, *(str(codec.payload_type) for codec in more)]
+        codecs, passed = [*codecs, *more], [*passed, *agreement.lines_of(more)]
+    return structs.replace(source, formats=formats, codecs=codecs, passed=passed)
+
+
+def _numbered(numbers: dict[int, str], codec: Codec, taken: set[int]) -> Codec:
+    """Return a codec of ours by a party's number for it, which is noted in both."""
+    number = codec.payload_type
+    if number in taken or numbers.get(number, codec.key) != codec.key:
+        number = agreement.number_for(numbers, codec, taken | ({number} - numbers.keys()))
+    numbers[number] = codec.key
+    taken.add(number)
+    return codec if number == codec.payload_type else structs.replace(codec, payload_type=number)
+
+
+def _told(leg: Leg) -> MediaDescription | None:
+    """Return the audio section that the leg was told and agreed to, None when there was none."""
+    place = leg.place
+    if not leg.settled or place < 0:
+        return None
+    media = sdp.parse(f"v=0\r\no=- 1 1{leg.settled}".encode("latin-1")).media
+    return media[place] if place < len(media) and media[place].kind == "audio" else None
+
+
+def _goes_on(leg: Leg, to: Leg, source: MediaDescription) -> bool:
+    """Say whether a party may go on with what it was told, so that it needn't be asked anything.
+
+    It may when the other still has what it sends, or when we convert, and they still share nothing.
+    """
+    if to.voice is None:
+        return False
+    if any(codec.key == to.voice.key for codec in source.codecs):
+        return True
+    converted = leg.voice is not None and leg.voice.key != to.voice.key
+    return converted and not _share(to, source) and agreement.first_voice(source.codecs) is not None
+
+
+def _share(to: Leg, source: MediaDescription) -> bool:
+    """Say whether a party has said that it has a voice codec of an offer."""
+    keys = {codec.key for codec in source.codecs if not codec.is_auxiliary}
+    return to.remote is not None and any(codec.key in keys for codec in to.remote.codecs)
+
+
+def _offered_line(line: Line, source: MediaDescription, policy: Policy) -> str:
+    described = _described(line.numbers, source, [], ())
+    profile, transport = line.offered_transport(source, policy)
+    return _section(line, described, profile, transport, "sendrecv")
+
+
+# --- answers -----------------------------------------------------------------
 
 
 def answer(leg: Leg, to: Leg, body: bytes, *, nat: bool) -> bytes:
@@ -161,87 +348,123 @@ def answer(leg: Leg, to: Leg, body: bytes, *, nat: bool) -> bytes:
     """
     offered = to.offered
     session, audio = _read_answer(leg, body)
-    voice = next((codec for codec in audio.codecs if not codec.is_auxiliary), None) if audio.port else None
-    _agree(leg, audio, nat, voice)
+    told, voice, to_voice = _match(audio, offered)
+    leg.hear_answer(audio, leg.policy)
+    _agree(leg, nat, voice)
+    if leg.lines or to.lines:
+        _hear_further_answers(leg, to, session)
     _commit_offer(to)
-    by_number = {codec.payload_type: codec for codec in offered.codecs}
-    if voice is not None:
-        same = by_number.get(voice.payload_type)
-        if same is None or same.key != voice.key:
-            same = next((codec for codec in offered.codecs if codec.key == voice.key), voice)
-        to.voice, to.codec = same, same.name
-    else:
-        to.voice, to.codec = None, ""
-    return _write(to, _audio_section(to, audio, session.passed, _ANSWERING[offered.effective_direction]))
+    to.speak(to_voice)
+    sections: dict[int, str] = {}
+    if to.place >= 0 and to.offer_place >= 0:
+        sections[to.place] = _answered_audio(to, told, session.passed, offered)
+    for line in to.lines.values():
+        mate = leg.lines.get(line.other)
+        if line.said is not None and line.remote is not None and mate is not None and mate.remote is not None:
+            described = _described(line.numbers, mate.remote, [], ())
+            direction = _ANSWERING[line.said.effective_direction]
+            sections[line.place] = _section(line, described, *line.answered_transport(), direction)
+            if line.said.kind == "image" and to.voice is None:
+                leg.codec = to.codec = "T38"
+    body = _write(to, to.shape, sections)
+    to.settled = to.sent
+    return body
+
+
+def _match(
+    audio: MediaDescription, offered: MediaDescription
+) -> tuple[MediaDescription, Codec | None, Codec | None]:
+    """Return what the offerer is told of an answer, and the codecs that each of the two is sent.
+
+    Raises MediaRefused when they have none in common and we can't make one into the other.
+    """
+    if not audio.port:
+        return audio, None, None
+    mine = {codec.key: codec for codec in reversed(offered.codecs)}
+    voices = [codec for codec in audio.codecs if not codec.is_auxiliary]
+    shared = next((codec for codec in voices if codec.key in mine), None)
+    strange = any(codec.key not in mine for codec in audio.codecs)
+    if shared is None and strange and voices:
+        theirs, ours = agreement.first_voice(voices), agreement.first_voice(offered.codecs)
+        if theirs is None or ours is None:
+            raise MediaRefused(NOT_ACCEPTABLE, "no codec in common")
+        events = agreement.events_beside(offered.codecs, ours)
+        return agreement.spoken_by_us(audio, (ours, events) if events is not None else (ours,)), theirs, ours
+    if strange:
+        kept = {codec.payload_type for codec in audio.codecs if codec.key in mine}
+        known = {codec.payload_type for codec in audio.codecs}
+        kept |= {int(text) for text in audio.formats if text.isdecimal() and int(text) not in known}
+        audio = agreement.only(audio, kept)
+    if shared is None:
+        return audio, None, None
+    same = mine[shared.key]
+    if same.payload_type != shared.payload_type and shared in offered.codecs:
+        same = shared
+    return audio, shared, same
+
+
+def _answered_audio(
+    leg: Leg, told: MediaDescription, session_lines: list[str], offered: MediaDescription
+) -> str:
+    """Return the audio section of the answer for a leg. told: of the other's answer; offered: by the leg."""
+    if not told.port or not offered.port:
+        return _refused(offered)
+    added: tuple[Codec, ...] = ()
+    if (
+        leg.voice is not None
+        and leg.voice.key in agreement.VOICES
+        and not any(codec.is_event for codec in told.codecs)
+    ):
+        # The other has no events: those of this leg are played to it as tones.
+        events = agreement.events_beside(offered.codecs, leg.voice)
+        added = (events,) if events is not None else ()
+    described = _described(leg.numbers, told, session_lines, added)
+    return _section(leg, described, *leg.answered_transport(), _ANSWERING[offered.effective_direction])
 
 
 def publish(leg: Leg, body: bytes, *, nat: bool) -> bytes:
     """Take leg's offer and return our own answer to it. Raises MediaRefused."""
-    _take_offer(leg, body, nat)
+    hear_offer(leg, None, body, nat=nat)
     offered = leg.offered
-    voice = _our_voice(offered)
-    events = [codec for codec in offered.codecs if codec.key == _OUR_EVENT_KEY][:1]
+    voice = _our_voice(leg, offered)
+    events = agreement.events_beside(offered.codecs, voice)
     _commit_offer(leg)
-    leg.voice, leg.codec = voice, voice.name
-    lines = [
-        f"m=audio {leg.port if offered.port else 0} {offered.protocol} "
-        + " ".join(str(codec.payload_type) for codec in (voice, *events)),
-        f"a=rtpmap:{voice.payload_type} {voice.name}/8000",
-    ]
-    for event in events:
-        lines += [f"a=rtpmap:{event.payload_type} {event.name}/8000", f"a=fmtp:{event.payload_type} 0-15"]
-    lines += ["a=ptime:20", f"a={_ANSWERING[offered.effective_direction]}"]
-    return _write(leg, "\r\n".join(lines))
+    for line in leg.lines.values():
+        line.close()
+    leg.speak(voice)
+    sections: dict[int, str] = {}
+    if offered.port:
+        described = agreement.spoken_by_us(_OUR_OFFER, (voice, events) if events is not None else (voice,))
+        direction = _ANSWERING[offered.effective_direction]
+        sections[leg.place] = _section(leg, described, *leg.answered_transport(), direction)
+    told = _write(leg, leg.shape, sections)
+    leg.settled = leg.sent
+    return told
 
 
 def terminate_offer(leg: Leg) -> bytes:
     """Return an offer of ours for the leg."""
-    if not leg.shape:
-        leg.shape, leg.index = [_refused(_OUR_OFFER)], 0
-    return _write(leg, _audio_section(leg, _OUR_OFFER, [], "sendrecv"))
+    shape, place = (leg.shape, leg.place) if leg.shape else ([_refused(_OUR_OFFER)], 0)
+    if place < 0:
+        shape, place = [*shape, _refused(_OUR_OFFER)], len(shape)
+    ours = agreement.simplified(_OUR_OFFER) if leg.simple else _OUR_OFFER
+    described = _described(leg.numbers, ours, [], ())
+    leg.told_shape, leg.told_place = shape, place
+    section = _section(leg, described, *leg.offered_transport(ours, leg.policy), "sendrecv")
+    return _write(leg, shape, {place: section})
 
 
 def terminate_answer(leg: Leg, body: bytes, *, nat: bool) -> None:
     """Take leg's answer to our offer. Raises MediaRefused, MediaMisuse."""
     _, audio = _read_answer(leg, body)
-    voice = _our_voice(audio)
-    _agree(leg, audio, nat, voice)
+    voice = _our_voice(leg, audio)
+    leg.hear_answer(audio, leg.policy)
+    _agree(leg, nat, voice)
+    for line in leg.lines.values():
+        line.close()
 
 
-def payload_types(source: Leg, destination: Leg) -> dict[int, int]:
-    """Return each number that `source` may send with, and what `destination` knows the codec by.
-
-    Numbers of codecs that the destination doesn't have are left out.
-    """
-    if source.remote is None or destination.remote is None:
-        return {}
-    declared = {codec.payload_type: codec.key for codec in destination.remote.codecs}
-    numbers: dict[int, int] = {}
-    for number, key in source.numbers.items():
-        if declared.get(number) == key:
-            numbers[number] = number
-        else:
-            for codec in destination.remote.codecs:
-                if codec.key == key:
-                    numbers[number] = codec.payload_type
-                    break
-    if len(destination.remote.formats) != len(declared):
-        # A number without a meaning that we know goes through as it is.
-        for text in destination.remote.formats:
-            if text.isascii() and text.isdecimal() and int(text) not in declared:
-                numbers.setdefault(int(text), int(text))
-    return numbers
-
-
-def own_payload_types(leg: Leg) -> dict[int, int]:
-    """Return the numbers that a leg without a peer may send with, each for itself (its echo)."""
-    codecs = leg.remote.codecs if leg.remote is not None else []
-    return {codec.payload_type: codec.payload_type for codec in codecs}
-
-
-def event_types(leg: Leg) -> tuple[int, ...]:
-    """Return every number that the leg may send telephone-events with."""
-    return tuple(number for number, key in leg.numbers.items() if key.startswith("telephone-event/"))
+# --- reading -----------------------------------------------------------------
 
 
 def _parse(body: bytes) -> SessionDescription:
@@ -251,99 +474,165 @@ def _parse(body: bytes) -> SessionDescription:
         raise MediaRefused(NOT_ACCEPTABLE, f"SDP: {error}") from None
 
 
-def _take_offer(leg: Leg, body: bytes, nat: bool) -> None:
-    session = _parse(body)
-    # RFC 3264 section 8: a stream keeps its place among the m= lines for the whole session.
-    index = _first_audio(session) if leg.remote is None else leg.index
-    if index >= len(session.media):
-        raise MediaRefused(NOT_ACCEPTABLE, "an m= line of the session is gone")
-    _check(leg, session.media[index])
-    leg.offer, leg.offer_index, leg.offer_nat = session, index, nat
-    _learn(leg, session.media[index])
+def _audio_place(leg: Leg, session: SessionDescription) -> int:
+    """Return which m= line of an offer is the sound, -1 when it has none but something else to carry."""
+    if leg.remote is not None and leg.place >= 0:
+        # RFC 3264 section 8: a stream keeps its place among the m= lines for the whole session.
+        if leg.place >= len(session.media):
+            raise MediaRefused(NOT_ACCEPTABLE, "an m= line of the session is gone")
+        if session.media[leg.place].kind == "audio":
+            return leg.place
+    places = [place for place, media in enumerate(session.media) if media.kind == "audio" and media.port]
+    if places:
+        return next((place for place in places if _fits(leg.policy, session.media[place])), places[0])
+    if any(media.port and is_carried(media) for media in session.media):
+        return -1
+    raise MediaRefused(NOT_ACCEPTABLE, "no audio stream")
 
 
-def _first_audio(session: SessionDescription) -> int:
-    reason = "no audio stream"
-    for index, media in enumerate(session.media):
-        if media.kind == "audio" and media.port:
-            if media.protocol in sdp.PLAIN_PROFILES:
-                return index
-            reason = f"profile {media.protocol[:40]} of the audio stream"
-    raise MediaRefused(NOT_ACCEPTABLE, reason)
+def _fits(policy: Policy, media: MediaDescription) -> bool:
+    """Say whether this audio line is the one to take, where a party offers one in clear and one with keys."""
+    secure = media.protocol in SECURE_PROFILES or (media.has_crypto and is_rtp(media))
+    return is_rtp(media) and secure == (policy != "off")
 
 
 def _check(leg: Leg, media: MediaDescription) -> None:
     """Refuse an audio stream that can't be carried."""
-    if media.kind != "audio":
-        raise MediaRefused(NOT_ACCEPTABLE, f"{media.kind[:40]} where the audio stream was")
     if not media.port:
         return
-    if media.protocol not in sdp.PLAIN_PROFILES:
+    if not is_rtp(media) or (media.protocol in SECURE_PROFILES and leg.policy == "off"):
         raise MediaRefused(NOT_ACCEPTABLE, f"profile {media.protocol[:40]} of the audio stream")
     if (":" in media.host) != (":" in leg.address):
         raise MediaRefused(NOT_ACCEPTABLE, "address of another family than ours")
 
 
+def _hear_further(leg: Leg, to: Leg, session: SessionDescription) -> None:
+    """Take the other m= lines of an offer, and find the line of `to` that each goes with."""
+    count = 0
+    for place, media in enumerate(session.media):
+        if place == leg.offer_place or not media.port or not _is_wanted(media, leg, to):
+            continue
+        count += 1
+        if count > MOST_FURTHER_LINES:
+            return
+        line = leg.lines.get(place) or leg.new_line()
+        try:
+            line.hear_offer(media, leg.policy)
+        except MediaRefused:
+            continue  # this line alone is refused
+        line.place = place
+        leg.lines[place] = line
+        _pair(line, leg, to).said = media
+
+
+def _is_wanted(media: MediaDescription, leg: Leg, to: Leg) -> bool:
+    """Say whether a further line can go from one to the other."""
+    if to.simple or not is_carried(media) or (":" in media.host) != (":" in leg.address):
+        return False
+    # T.38 in UDPTL has no keys: never where everything must have them.
+    return is_rtp(media) or "required" not in (leg.policy, to.policy)
+
+
+def _pair(line: Line, leg: Leg, to: Leg) -> Line:
+    """Return the line of `to` that goes with one of `leg`."""
+    mate = to.lines.get(line.other)
+    if mate is None or mate.other != line.place:
+        if not to.shape:
+            place = line.place
+        elif line.place == leg.place and to.place >= 0:
+            place = to.place  # in the place of the sound (RFC 3264 section 8.3.3)
+        else:
+            new = [each.place for each in to.lines.values() if each.said is not None]
+            place = max([len(to.shape) - 1, *new]) + 1
+        mate = to.lines.get(place) or to.new_line()
+        to.lines[place] = mate
+        mate.place, mate.other, line.other = place, line.place, place
+    return mate
+
+
 def _read_answer(leg: Leg, body: bytes) -> tuple[SessionDescription, MediaDescription]:
     """Return the answer to what we offered this leg, and its audio stream."""
-    if not leg.shape:
+    if not leg.told_shape:
         raise MediaMisuse(f"leg {leg.name} was offered nothing")
-    session = _parse(body)
-    if leg.index >= len(session.media):
+    session, place = _parse(body), leg.told_place
+    if place >= len(session.media):
         raise MediaRefused(NOT_ACCEPTABLE, "the answer has fewer m= lines than the offer")
-    audio = session.media[leg.index]
+    audio = session.media[place] if place >= 0 else _NO_AUDIO
+    if audio.kind != "audio":
+        if place not in leg.lines:
+            raise MediaRefused(NOT_ACCEPTABLE, f"{audio.kind[:40]} where the audio stream was")
+        audio = _NO_AUDIO
     _check(leg, audio)
     return session, audio
 
 
-def _agree(leg: Leg, audio: MediaDescription, nat: bool, voice: Codec | None) -> None:
+def _hear_further_answers(leg: Leg, to: Leg, session: SessionDescription) -> None:
+    """Take what an answer says of the lines that were offered; all others are closed."""
+    for line in leg.lines.values():
+        mate = to.lines.get(line.other)
+        offered, line.said = line.said, None
+        media = session.media[line.place] if line.place < len(session.media) else None
+        if (
+            offered is None
+            or mate is None
+            or not (line.port and mate.port)
+            or mate.said is None
+            or media is None
+        ):
+            line.close()
+            continue
+        same_family = (":" in media.host) == (":" in leg.address)
+        if not media.port or media.kind != offered.kind or not is_carried(media) or not same_family:
+            line.close()
+            continue
+        try:
+            line.hear_answer(media, leg.policy)
+        except MediaRefused:
+            line.close()
+    for line in to.lines.values():
+        mate = leg.lines.get(line.other)
+        if line.said is None or mate is None or mate.remote is None or mate.other != line.place:
+            line.remote = None
+        else:
+            line.commit()
+
+
+def _agree(leg: Leg, nat: bool, voice: Codec | None) -> None:
+    """Have what the leg answered. voice: what it is sent."""
     leg.offer = None
-    leg.remote, leg.nat = audio, nat
-    leg.voice = voice
-    leg.codec = voice.name if voice is not None else ""
-    _learn(leg, audio)
+    leg.nat = nat
+    leg.speak(voice)
+    leg.shape, leg.place = leg.told_shape, leg.told_place
+    leg.settled = leg.sent
 
 
 def _commit_offer(leg: Leg) -> None:
     """Make the leg's last offer what it agreed to; a second answer to the same offer finds it again."""
-    leg.remote, leg.nat, leg.index = leg.offered, leg.offer_nat, leg.offer_index
+    leg.commit()
+    leg.nat = leg.offer_nat
+    if leg.offer_place >= 0:
+        leg.place = leg.offer_place
     if leg.offer is not None:
         leg.shape = [_refused(media) for media in leg.offer.media]
+    leg.told_shape, leg.told_place = leg.shape, leg.place
 
 
-def _our_voice(media: MediaDescription) -> Codec:
-    for codec in media.codecs:
-        if codec.key in _OUR_VOICE_KEYS:
-            return codec
-    raise MediaRefused(NOT_ACCEPTABLE, "neither PCMA nor PCMU")
+def _our_voice(leg: Leg, media: MediaDescription) -> Codec:
+    """Return what we speak to a leg: its first codec that is ours. Raises MediaRefused (488)."""
+    codecs = (
+        [codec for codec in media.codecs if codec.key in agreement.SIMPLE] if leg.simple else media.codecs
+    )
+    voice = agreement.first_voice(codecs)
+    if voice is None:
+        raise MediaRefused(NOT_ACCEPTABLE, "no codec of ours: PCMA, PCMU, G722 or Opus")
+    return voice
 
 
-def _learn(leg: Leg, media: MediaDescription) -> None:
-    for codec in media.codecs:
-        leg.numbers[codec.payload_type] = codec.key
+# --- writing -----------------------------------------------------------------
 
 
 def _refused(media: MediaDescription) -> str:
     return f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}"
-
-
-def _audio_section(leg: Leg, source: MediaDescription, session_lines: list[str], direction: str) -> str:
-    """Return the m= section that tells `leg` of `source`, by the leg's own numbers.
-
-    session_lines: those of the source's session that go along, such as b=.
-    """
-    if not source.port:
-        return _refused(source)
-    formats, passed = source.formats, source.passed
-    if renumbered := _renumbered(leg, source):
-        formats = [renumbered.get(text, text) for text in formats]
-        passed = [_renumber_line(line, renumbered) for line in passed]
-    if session_lines:
-        known = set(passed)
-        passed = [*(line for line in session_lines if line not in known), *passed]
-        passed.sort(key=_section_order)
-    head = f"m=audio {leg.port} {source.protocol} {' '.join(formats)}"
-    return "\r\n".join((head, *passed, "a=" + direction))
 
 
 def _section_order(line: str) -> int:
@@ -351,51 +640,25 @@ def _section_order(line: str) -> int:
     return {"i": 0, "b": 1}.get(line[0], 2)
 
 
-def _renumbered(leg: Leg, source: MediaDescription) -> dict[str, str]:
-    """Return the numbers of `source` that must be others for this leg, and note all that it is told."""
-    changed: dict[str, str] = {}
-    for codec in source.codecs:
-        number = codec.payload_type
-        if leg.numbers.get(number) == codec.key:
-            continue
-        number = _number_for(leg, codec, source)
-        leg.numbers[number] = codec.key
-        if number != codec.payload_type:
-            changed[str(codec.payload_type)] = str(number)
-    return changed
+def _section(
+    line: Line, described: MediaDescription, profile: str, transport: list[str], direction: str
+) -> str:
+    head = f"m={described.kind} {line.port} {profile} {' '.join(described.formats)}"
+    return "\r\n".join((head, *described.passed, *transport, "a=" + direction))
 
 
-def _number_for(leg: Leg, codec: Codec, source: MediaDescription) -> int:
-    """Return the leg's number for a codec: the one it already has, the source's, or a free one."""
-    others = {other.payload_type for other in source.codecs}
-    for number, key in leg.numbers.items():
-        if key == codec.key and number not in others:
-            return number
-    if codec.payload_type not in leg.numbers:
-        return codec.payload_type
-    for number in chain(range(96, 128), range(35, 64)):
-        if number not in leg.numbers and number not in others:
-            return number
-    raise MediaRefused(NOT_ACCEPTABLE, "no payload type number left in this session")
+def _write(leg: Leg, shape: list[str], sections: dict[int, str]) -> bytes:
+    """Return a body for the leg with these sections; its version grows when anything changed.
 
-
-def _renumber_line(line: str, renumbered: dict[str, str]) -> str:
-    name, colon, value = line.partition(":")
-    if name not in ("a=rtpmap", "a=fmtp"):
-        return line
-    number, space, rest = value.partition(" ")
-    return f"{name}{colon}{renumbered.get(number, number)}{space}{rest}"
-
-
-def _write(leg: Leg, audio: str) -> bytes:
-    """Return a body for the leg with this audio section; its version grows when anything changed."""
+    shape: every m= line as it stands when it isn't among them.
+    """
     family = "IP6" if ":" in leg.address else "IP4"
-    if len(leg.shape) == 1:
-        sections = audio
+    if len(shape) == 1:
+        text = sections.get(0, shape[0])
     else:
-        sections = "\r\n".join((*leg.shape[: leg.index], audio, *leg.shape[leg.index + 1 :]))
+        text = "\r\n".join([sections.get(place, line) for place, line in enumerate(shape)])
     where = f"IN {family} {leg.address}"
-    rest = f" {where}\r\ns=-\r\nc={where}\r\nt=0 0\r\n{sections}\r\n"
+    rest = f" {where}\r\ns=-\r\nc={where}\r\nt=0 0\r\n{text}\r\n"
     if rest != leg.sent:
         leg.sent = rest
         leg.version += 1

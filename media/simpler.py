@@ -1,14 +1,30 @@
 """A simpler offer for a peer that refused the first one: G.711 and telephone events, and nothing else.
 
-The media lines stay, in number and order, so that an answer to the simpler offer can still answer the
-original one (RFC 3264 section 6); all but the first audio line are switched off.
+Engines that carry the sound make it themselves, since they convert (`MediaEngine.offer`, `simple`); where
+the sound passes by, `simpler_offer` does. The media lines stay, in number and order, so that an answer to
+the simpler offer can still answer the original one (RFC 3264 section 6); all but the first audio line are
+switched off.
 """
 
 from __future__ import annotations
 
+from media.agreement import first_voice
 from media.sdp import Codec, MediaDescription, SdpError, parse
 
 _VOICES = frozenset({"PCMA", "PCMU"})
+
+
+def can_be_simpler(offer: bytes) -> bool:
+    """Say whether what another party was offered of this can be made simpler.
+
+    It had more than G.711 then: codecs of ours are added to every offer that has one. False for an offer
+    that can't be read, or has nothing that G.711 could be made of.
+    """
+    try:
+        media = parse(offer).media
+    except SdpError:
+        return False
+    return any(one.kind == "audio" and one.port and first_voice(one.codecs) is not None for one in media)
 
 
 def simpler_offer(offer: bytes) -> bytes:

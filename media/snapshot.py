@@ -7,7 +7,7 @@ transaction.
 
 import msgspec
 
-from media.sdes import Policy
+from media.sdes import Crypto, Policy, Security
 from media.sdp import Codec, MediaDescription
 
 
@@ -19,6 +19,25 @@ class RoomSnapshot(msgspec.Struct, frozen=True, array_like=True):
     hears: bool
     whisper_call: str = ""
     whisper_to: str = ""
+
+
+class LineSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """One m= line that isn't the leg's audio. The fields are those of `media.line.Line`.
+
+    Keys are in it, here and in `LegSnapshot`: without them a call is deaf after a restart. The file that
+    holds it must be readable by us alone (the journal's mode is 0600).
+    """
+
+    place: int
+    other: int
+    port: int
+    number: int
+    remote: MediaDescription | None
+    numbers: dict[int, str]
+    profile: str
+    told_keys: tuple[Crypto, ...]
+    security: Security | None
+    mux: bool
 
 
 class LegSnapshot(msgspec.Struct, frozen=True, array_like=True):
@@ -46,6 +65,12 @@ class LegSnapshot(msgspec.Struct, frozen=True, array_like=True):
     echoes: bool
     policy: Policy = "off"
     room: RoomSnapshot | None = None
+    simple: bool = False
+    profile: str = ""
+    told_keys: tuple[Crypto, ...] = ()
+    security: Security | None = None
+    mux: bool = False
+    lines: list[LineSnapshot] = []
 
 
 class CallMediaSnapshot(msgspec.Struct, frozen=True, array_like=True):

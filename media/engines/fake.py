@@ -6,6 +6,7 @@ with SDP in it is the same in each run.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from media import dtmf, negotiation
@@ -74,11 +75,12 @@ class FakeEngine:
         self._reserved_pairs = reserved_pairs
         self._reserving: set[str] = set()
         self._session = 1000
+        self._drawn = 0
         self._lost = False
 
     def inventory(self) -> dict[str, int]:
         """Return what is held now: calls, ports given to legs, and what is playing."""
-        ports = sum(len(legs) for legs in self._calls.values())
+        ports = sum(len(_ports(leg)) for legs in self._calls.values() for leg in legs.values())
         return {
             "media_calls": len(self._calls),
             "media_ports": ports,
@@ -144,13 +146,26 @@ class FakeEngine:
             self._policies.setdefault(call, {})[leg] = policy
 
     async def offer(
-        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+        self,
+        call: str,
+        leg: str,
+        to: str,
+        sdp: bytes,
+        *,
+        nat: bool = False,
+        advertise: str = "",
+        simple: bool = False,
     ) -> bytes:
         """See MediaEngine."""
-        self._note("offer", call, leg, to)
+        self._note("offer", call, leg, f"{to} simple" if simple else to)
         source, destination = self._leg(call, leg), self._leg(call, to)
         destination.address = advertise or self._address
-        return negotiation.offer(source, destination, sdp, nat=nat)
+        destination.simple = destination.simple or simple
+        negotiation.hear_offer(source, destination, sdp, nat=nat)
+        with suppress(MediaRefused):  # what has no port is refused, and the call goes on
+            for line in (*source.portless(), *destination.portless()):
+                line.port = self._take_port(call)
+        return negotiation.tell_offer(source, destination)
 
     async def answer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
@@ -244,7 +259,7 @@ class FakeEngine:
         for name, leg in self._calls.pop(call, {}).items():
             self._silence(call, name)
             self._joined.pop((call, name), None)
-            self._free.insert(0, leg.port)
+            self._give_back(leg)
 
     def reserve(self, call: str) -> None:
         """See MediaEngine."""
@@ -268,7 +283,7 @@ class FakeEngine:
                 self._joined.pop((owner, peer), None)
         legs = self._calls.setdefault(to_call, {})
         if to_leg in legs:
-            self._free.insert(0, legs[to_leg].port)
+            self._give_back(legs[to_leg])
         del self._calls[call][leg]
         stream.name = to_leg
         legs[to_leg] = stream
@@ -296,13 +311,18 @@ class FakeEngine:
     def restore(self, snapshot: CallMediaSnapshot) -> None:
         """See MediaEngine."""
         call = snapshot.call
-        if call in self._calls or any(kept.port not in self._free for kept in snapshot.legs):
+        if call in self._calls or any(
+            port not in self._free
+            for kept in snapshot.legs
+            for port in (kept.port, *(line.port for line in kept.lines))
+        ):
             raise MediaMisuse(f"call {call} or its ports are in use")
         self.asked.append(Asked("restore", call, ""))
         for kept in snapshot.legs:
-            leg = Leg(kept.name, kept.address, kept.port, kept.session)
+            leg = Leg(kept.name, kept.address, kept.port, kept.session, self._random)
             leg.restore(kept)
-            self._free.remove(kept.port)
+            for port in _ports(leg):
+                self._free.remove(port)
             self._calls.setdefault(call, {})[kept.name] = leg
             self._session = max(self._session, kept.session)
             if kept.peer:
@@ -320,10 +340,19 @@ class FakeEngine:
         if name not in legs:
             port = self._take_port(call)
             self._session += 1
-            legs[name] = Leg(name, self._address, port, self._session)
+            legs[name] = Leg(name, self._address, port, self._session, self._random)
             legs[name].policy = self._policies.get(call, {}).pop(name, "off")
             self._calls[call] = legs
         return legs[name]
+
+    def _give_back(self, leg: Leg) -> None:
+        for port in _ports(leg):
+            self._free.insert(0, port)
+
+    def _random(self, length: int) -> bytes:
+        """Return keys that are the same in each run."""
+        self._drawn += 1
+        return self._drawn.to_bytes(length)
 
     def _take_port(self, call: str) -> int:
         if len(self._free) <= (0 if call in self._reserving else self._reserved_pairs):
@@ -342,6 +371,10 @@ class FakeEngine:
 
     def _keep(self, event: MediaEvent) -> None:
         self.told.append(event)
+
+
+def _ports(leg: Leg) -> list[int]:
+    return [leg.port, *(line.port for line in leg.lines.values() if line.port)]
 
 
 def _leg_media(leg: Leg, speaks: bool) -> LegMedia:

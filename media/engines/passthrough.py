@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from media.engine import CallMedia, LegQuality, MediaEvent, MediaRefused, Source
 from media.sdes import Policy
 from media.sdp import STATIC_ENCODINGS
+from media.simpler import simpler_offer
 from media.snapshot import CallMediaSnapshot
 
 _AUDIO: Final = re.compile(rb"(?:\A|\n)m=audio [1-9][0-9]* [\w/]+ ([0-9]{1,3})\b", re.ASCII)
@@ -38,10 +39,18 @@ class PassthroughEngine:
         """Do nothing: the parties agree on their keys between them, and we see none of their sound."""
 
     async def offer(
-        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+        self,
+        call: str,
+        leg: str,
+        to: str,
+        sdp: bytes,
+        *,
+        nat: bool = False,
+        advertise: str = "",
+        simple: bool = False,
     ) -> bytes:
-        """Return the offer as it is."""
-        return sdp
+        """Return the offer as it is, or its G.711 alone when `simple`."""
+        return simpler_offer(sdp) if simple else sdp
 
     async def answer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""

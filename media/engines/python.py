@@ -20,7 +20,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from media import dtmf, negotiation, sdp
+from media import agreement, dtmf, negotiation, sdp
 from media.engine import (
     CallMedia,
     DigitReceived,
@@ -40,9 +40,10 @@ from media.engine import (
     StreamLost,
 )
 from media.engines import wire
+from media.line import Line, is_rtp
 from media.negotiation import Leg
 from media.sdes import Policy
-from media.sdp import MediaDescription
+from media.sdp import Codec, MediaDescription
 from media.snapshot import CallMediaSnapshot, LegSnapshot
 
 _log = logging.getLogger(__name__)
@@ -57,13 +58,23 @@ CLOSE_SECONDS: Final = 0.02  # how long the end of streams may wait for company:
 MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 
 
+class _FurtherStream(Line):
+    """Another m= line of a leg with its stream in the media process. route: what was said of it."""
+
+    __slots__ = ("route",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.route: wire.Route | None = None
+
+
 class _Stream(Leg):
     """A leg with its stream in the media process. number: in `wire`; play: what it is played now.
 
     quality: how it was heard, as last measured.
     """
 
-    __slots__ = ("echoes", "number", "peer", "play", "quality", "route")
+    __slots__ = ("echoes", "peer", "play", "quality", "route")
 
     def __init__(self, name: str, address: str, number: int, session: int) -> None:
         super().__init__(name, address, number & 0xFFFF, session)
@@ -73,6 +84,18 @@ class _Stream(Leg):
         self.play: wire.Play | None = None
         self.echoes = False
         self.quality: LegQuality | None = None
+
+    def new_line(self) -> Line:
+        """See Leg."""
+        return _FurtherStream()
+
+    def further(self) -> list[_FurtherStream]:
+        """Return the streams of the leg beside its sound."""
+        return [line for line in self.lines.values() if isinstance(line, _FurtherStream) and line.number]
+
+    def stream_numbers(self) -> list[int]:
+        """Return the numbers of all streams that the leg has."""
+        return [self.number, *(line.number for line in self.lines.values() if line.number)]
 
 
 class _Ports:
@@ -178,21 +201,26 @@ class PythonEngine:
     def restore(self, snapshot: CallMediaSnapshot) -> None:
         """See MediaEngine."""
         call = snapshot.call
-        if call in self._calls or any(kept.stream in self._by_number for kept in snapshot.legs):
-            raise MediaMisuse(f"call {call} or one of its ports is in use")
         streams = {kept.name: _restored(kept) for kept in snapshot.legs}
+        if call in self._calls or any(
+            number in self._by_number for stream in streams.values() for number in stream.stream_numbers()
+        ):
+            raise MediaMisuse(f"call {call} or one of its ports is in use")
         for kept in snapshot.legs:
             stream = streams[kept.name]
             stream.peer = streams.get(kept.peer)
-            self._by_number[stream.number] = (call, stream)
-            for ports in self._ports.values():
-                if stream.number in ports.free:
-                    ports.free.remove(stream.number)
+            for number in stream.stream_numbers():
+                self._by_number[number] = (call, stream)
+                for ports in self._ports.values():
+                    if number in ports.free:
+                        ports.free.remove(number)
         if streams:
             self._calls[call] = streams
         for stream in streams.values():
             if stream.remote is not None:
                 stream.route = _route(stream, stream.remote, latch=stream.nat)
+            for line in stream.further():
+                line.route = _line_route(stream, line)
             if self._connected:
                 self._say_again(stream)
 
@@ -207,13 +235,27 @@ class PythonEngine:
             self._policies.setdefault(call, {})[leg] = policy
 
     async def offer(
-        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+        self,
+        call: str,
+        leg: str,
+        to: str,
+        sdp: bytes,
+        *,
+        nat: bool = False,
+        advertise: str = "",
+        simple: bool = False,
     ) -> bytes:
         """See MediaEngine."""
         source = await self._stream(call, leg, body=sdp)
         destination = await self._stream(call, to, advertise=advertise or source.address)
         self._advertise(destination, advertise)
-        return negotiation.offer(source, destination, sdp, nat=nat)
+        if simple:
+            destination.simple = True
+        negotiation.hear_offer(source, destination, sdp, nat=nat)
+        if source.lines:
+            await self._give_ports(call, source)
+            await self._give_ports(call, destination)
+        return negotiation.tell_offer(source, destination)
 
     async def answer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
@@ -223,6 +265,9 @@ class PythonEngine:
         self._advertise(destination, advertise)
         body = negotiation.answer(source, destination, sdp, nat=nat)
         self._join(source, destination)
+        if source.lines or destination.lines:
+            self._say_further(source)
+            self._say_further(destination)
         return body
 
     async def publish(
@@ -327,16 +372,19 @@ class PythonEngine:
         streams = self._calls.pop(call, None)
         if streams is None:
             return
+        numbers: list[int] = []
         for stream in streams.values():
-            del self._by_number[stream.number]
+            numbers += stream.stream_numbers() if stream.lines else (stream.number,)
             stream.peer = None
+        for number in numbers:
+            del self._by_number[number]
         for ports in self._ports.values():
             ports.exhausted = False
         if self._connected:
             if not self._closing:
                 self._closing = True
                 self._loop.call_later(CLOSE_SECONDS, self._flush_ends)
-            self._outbox.append(wire.Close(tuple(stream.number for stream in streams.values())))
+            self._outbox.append(wire.Close(tuple(numbers)))
 
     def reserve(self, call: str) -> None:
         """See MediaEngine."""
@@ -364,14 +412,16 @@ class PythonEngine:
         replaced = self._calls.setdefault(to_call, {}).pop(to_leg, None)
         if replaced is not None:
             self._part(replaced)
-            del self._by_number[replaced.number]
-            self._send(wire.Close((replaced.number,)))
+            for number in replaced.stream_numbers():
+                del self._by_number[number]
+            self._send(wire.Close(tuple(replaced.stream_numbers())))
         self._part(stream)
         self._send(wire.Stop(stream.number))
         del self._calls[call][leg]
         stream.name, stream.play, stream.echoes = to_leg, None, False
         self._calls[to_call][to_leg] = stream
-        self._by_number[stream.number] = (to_call, stream)
+        for number in stream.stream_numbers():
+            self._by_number[number] = (to_call, stream)
         return True
 
     def codec(self, call: str, leg: str) -> str:
@@ -418,6 +468,20 @@ class PythonEngine:
         if len(ports.free) < LOW_PAIRS + len(self._by_number) // LOW_SHARE and not ports.exhausted:
             self._grow(ports)
         return stream
+
+    async def _give_ports(self, call: str, stream: _Stream) -> None:
+        """Give a pair to each line of the leg that needs one.
+
+        What gets none is refused, and the call goes on.
+        """
+        for line in stream.portless():
+            ports = self._ports.get(stream.number >= wire.IPV6, self._first)
+            try:
+                line.number = await self._take_port(ports, call)
+            except MediaRefused:
+                return
+            line.port = line.number & 0xFFFF
+            self._by_number[line.number] = (call, stream)
 
     def _advertise(self, stream: _Stream, advertise: str) -> None:
         """Choose the address that the leg is told."""
@@ -475,17 +539,29 @@ class PythonEngine:
             self._part_from(stream.peer)
             stream.peer = None
         self._say(stream)
+        if stream.lines:
+            self._say_further(stream)
 
     def _part_from(self, stream: _Stream) -> None:
         """Tell a leg that its peer has gone to another."""
         stream.peer = None
         self._say(stream, latch=False)
+        if stream.lines:
+            self._say_further(stream)
 
     def _say(self, stream: _Stream, *, latch: bool = True) -> None:
         """Send the stream's route as both legs have agreed."""
         if stream.remote is not None:
             stream.route = _route(stream, stream.remote, latch=latch and stream.nat)
             self._send(stream.route)
+
+    def _say_further(self, stream: _Stream) -> None:
+        """Send the routes of the leg's streams beside its sound, of those that have changed."""
+        for line in stream.further():
+            route = _line_route(stream, line)
+            if route != line.route or route.latch:
+                line.route = route
+                self._send(route)
 
     def _say_room(self, stream: _Stream) -> None:
         """Tell what the leg does in its room. A leg that has gone is whispered to no more: nobody hears."""
@@ -501,6 +577,8 @@ class PythonEngine:
     def _say_again(self, stream: _Stream) -> None:
         """Tell a media process that comes back, or is met for the first time, what the stream does."""
         self._send(replace(stream.route, again=True) if stream.route is not None else _blank(stream.number))
+        for line in stream.further():
+            self._send(replace(_line_route(stream, line), again=True))
         if stream.echoes:
             self._send(wire.Echo(stream.number))
         if stream.room is not None:
@@ -646,7 +724,8 @@ class PythonEngine:
                 self._finished(port, turn)
             case wire.Lost(port, reason):
                 _log.error("media port %d can't be had again: %s", port & 0xFFFF, reason)
-                self._tell(port, lambda call, leg: StreamLost(call, leg, reason))
+                if self._is_sound(port):
+                    self._tell(port, lambda call, leg: StreamLost(call, leg, reason))
 
     def _announced(self, report: wire.Ports) -> None:
         ports = self._ports.get(report.ipv6)
@@ -670,6 +749,10 @@ class PythonEngine:
         if stream is not None and stream.play is not None and stream.play.turn == turn:
             stream.play = None
             self._tell(number, PlayFinished)
+
+    def _is_sound(self, number: int) -> bool:
+        """Say whether a stream is a leg's sound, and not its video or its fax."""
+        return number in self._by_number and self._by_number[number][1].number == number
 
     def _tell(self, number: int, event: Callable[[str, str], MediaEvent]) -> None:
         """Hand an event to the owner, unless its call has ended meanwhile."""
@@ -704,27 +787,83 @@ def _route(stream: _Stream, remote: MediaDescription, *, latch: bool) -> wire.Ro
     voice, peer = stream.voice, stream.peer
     receives = stream.receives
     active = remote.port != 0 and remote.effective_direction == "sendrecv"
+    events = agreement.event_types(stream)
+    converts: tuple[Codec, ...] = ()
     if peer is None:
-        numbers = negotiation.own_payload_types(stream)
+        numbers = agreement.own_payload_types(stream)
     else:
-        numbers = negotiation.payload_types(stream, peer)
         if peer.remote is not None:
             active = active and peer.remote.effective_direction == "sendrecv"
+        if voice is not None and peer.voice is not None and voice.key != peer.voice.key:
+            converts = agreement.converted(stream)
+            numbers = {codec.payload_type: wire.NOT_RELAYED for codec in converts}
+        else:
+            numbers = agreement.payload_types(stream, peer)
+            for number in events:
+                if number not in numbers:
+                    # The peer's own number, at another clock; without one its keys are heard by us alone.
+                    numbers[number] = peer.event_type if peer.event_type >= 0 else wire.NOT_RELAYED
     return wire.Route(
         stream.number,
         peer.number if peer is not None else 0,
         remote.host if receives else "",
         remote.port if receives else 0,
-        remote.rtcp_port if receives else 0,
+        (remote.port if stream.mux else remote.rtcp_port) if receives else 0,
         stream.nat,
         latch,
         active,
         numbers,
-        negotiation.event_types(stream),
+        events,
         voice.name if voice is not None else "",
         voice.payload_type if voice is not None else 0,
         voice.clock_rate if voice is not None else 8000,
         stream.event_type,
+        converts=converts,
+        fmtp=agreement.fmtp_of(remote, voice)
+        if voice is not None and voice.key == agreement.OPUS.key
+        else "",
+        digits=_digit_path(stream, peer),
+        security=stream.security,
+        mux=stream.mux,
+    )
+
+
+def _digit_path(stream: _Stream, peer: _Stream | None) -> wire.DigitPath:
+    """Return what becomes of the keys of a leg."""
+    if stream.voice is None:
+        return "relay"
+    if stream.event_type < 0:
+        return "listen" if stream.voice.key in agreement.VOICES else "relay"
+    if peer is not None and peer.event_type < 0 and peer.voice is not None:
+        return "tones" if peer.voice.key in agreement.VOICES else "relay"
+    return "relay"
+
+
+def _line_route(stream: _Stream, line: Line) -> wire.Route:
+    """Return what a stream beside the sound does: packets go on as they are, or nowhere."""
+    mate = stream.peer.lines.get(line.other) if stream.peer is not None else None
+    remote = line.remote
+    if remote is None or not remote.port or mate is None or mate.remote is None or not mate.remote.port:
+        return _blank(line.number, again=False)
+    receives = line.receives
+    return wire.Route(
+        line.number,
+        mate.number,
+        remote.host if receives else "",
+        remote.port if receives else 0,
+        (remote.port if line.mux else remote.rtcp_port) if receives else 0,
+        stream.nat,
+        stream.nat,
+        False,
+        agreement.payload_types(line, mate),
+        (),
+        "",
+        0,
+        remote.codecs[0].clock_rate if remote.codecs else 8000,
+        -1,
+        security=line.security,
+        mux=line.mux,
+        kind="rtp" if is_rtp(remote) else "datagrams",
     )
 
 
@@ -737,22 +876,23 @@ def _restored(kept: LegSnapshot) -> _Stream:
 
 
 def _speaks_ipv6(body: bytes) -> bool:
-    """Say whether a body has its audio on IPv6; False for one that can't be read and is refused later.
+    """Say whether a body has its sound on IPv6; False for one that can't be read and is refused later.
 
     RFC 8866 section 5.7.
     """
     if b"IP6" not in body:
         return False
     try:
-        audio = [media for media in sdp.parse(body).media if media.kind == "audio"]
+        lines = sdp.parse(body).media
     except sdp.SdpError:
         return False
-    return bool(audio) and ":" in audio[0].host
+    first = next((media for media in lines if media.kind == "audio"), lines[0] if lines else None)
+    return first is not None and ":" in first.host
 
 
-def _blank(number: int) -> wire.Route:
+def _blank(number: int, *, again: bool = True) -> wire.Route:
     """Return the route of a leg that has agreed to nothing yet: it keeps its port."""
-    return wire.Route(number, 0, "", 0, 0, False, False, False, {}, (), "", 0, 8000, -1, again=True)
+    return wire.Route(number, 0, "", 0, 0, False, False, False, {}, (), "", 0, 8000, -1, again=again)
 
 
 def _ignore(event: MediaEvent) -> None:

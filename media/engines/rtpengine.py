@@ -286,12 +286,21 @@ class RtpengineEngine:
         self._call(call).reserving = True
 
     async def offer(
-        self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
+        self,
+        call: str,
+        leg: str,
+        to: str,
+        sdp: bytes,
+        *,
+        nat: bool = False,
+        advertise: str = "",
+        simple: bool = False,
     ) -> bytes:
         """See MediaEngine."""
         known = self._call(call)
         source = self._stream(known, leg, body=sdp)
         destination = self._stream(known, to, advertise=advertise or source.address)
+        destination.simple = destination.simple or simple
         self._advertise(known, destination, advertise)
         await self._place(known, source, destination)
         return negotiation.offer(source, destination, sdp, nat=nat)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from media.engine import MediaRefused
-from media.simpler import simpler_offer
+from media.simpler import can_be_simpler
 from pbx.calls.app import App
 from pbx.calls.bridge import connect
 from pbx.calls.broker import take_early
@@ -167,7 +167,7 @@ class _Phones:
         self._further: dict[Leg, list[Binding]] = {}
         self._flows: dict[Leg, Binding] = {}
         self._unable: list[Binding] = []  # phones that refused the offer
-        self._offered = call.offer
+        self._simple = False
 
     async def ring(self, flows: list[Binding]) -> Leg:
         """Ring a phone by the first of these flows."""
@@ -195,11 +195,17 @@ class _Phones:
 
     async def _offer(self, address: str) -> bytes:
         call = self._call
-        if not self._offered:
+        if not call.offer:
             return b""
         caller, name = call.caller, f"b{len(call.legs)}"
         return await call.engine.offer(
-            call.id, caller.name, name, self._offered, nat=caller.behind_nat, advertise=address
+            call.id,
+            caller.name,
+            name,
+            call.offer,
+            nat=caller.behind_nat,
+            advertise=address,
+            simple=self._simple,
         )
 
     async def ring_otherwise(self, leg: Leg, status: int) -> list[Leg]:
@@ -214,10 +220,9 @@ class _Phones:
     async def ring_simpler(self) -> list[Leg]:
         """Once nobody rings any more: those that refused the offer, once, with a simpler one."""
         unable, self._unable = self._unable, []
-        simple = simpler_offer(self._offered)
-        if simple == self._offered or not unable:
+        if self._simple or not unable or not can_be_simpler(self._call.offer):
             return []
-        self._offered = simple
+        self._simple = True
         self._offers.clear()
         return [await self.ring([binding]) for binding in unable]
 

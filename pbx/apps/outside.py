@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dialplan.decision import ToTrunks
 from media.engine import MediaRefused, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
-from media.simpler import simpler_offer
+from media.simpler import can_be_simpler
 from pbx.apps.announce import announce
 from pbx.apps.dial import BUSY, NO_ANSWER
 from pbx.calls.bridge import connect
@@ -140,13 +140,12 @@ async def _try(
     try:
         flow = line.flow_to(attempt.target)
         located = not last_resort and _may_locate(call, attempt)
-        refusal = await _over(call, target, attempt, flow, call.offer, anonymous, located=located)
+        refusal = await _over(call, target, attempt, flow, anonymous, located=located)
         if located and refusal.status in REFUSED:
-            refusal = await _over(call, target, attempt, flow, call.offer, anonymous)
-        if step_after(refusal.status, refusal.reason) is Step.SIMPLER_OFFER and not call.cause:
-            simple = simpler_offer(call.offer)
-            if simple != call.offer:
-                refusal = await _over(call, target, attempt, flow, simple, anonymous)
+            refusal = await _over(call, target, attempt, flow, anonymous)
+        simpler = step_after(refusal.status, refusal.reason) is Step.SIMPLER_OFFER and not call.cause
+        if simpler and can_be_simpler(call.offer):
+            refusal = await _over(call, target, attempt, flow, anonymous, simple=True)
     except OSError as error:
         log.warning("trunk=%s can't be reached: %s", line.trunk.name, error)
         line.missed(attempt.target)
@@ -171,16 +170,16 @@ async def _over(
     target: ToTrunks,
     attempt: Attempt,
     flow: Flow,
-    offered: bytes,
     anonymous: bool,
     *,
     located: bool = False,
+    simple: bool = False,
 ) -> _Refusal:
     """Send the call over a flow; returns why it failed. An answered call ends in LegEnded."""
     caller = call.caller
     offer = b""
-    if offered:
-        offer = await _offer(call, f"b{len(call.legs)}", flow, offered, emergency=target.emergency)
+    if call.offer:
+        offer = await _offer(call, f"b{len(call.legs)}", flow, emergency=target.emergency, simple=simple)
     leg = call.exchange.trunks.invite(
         call,
         attempt,
@@ -215,18 +214,24 @@ async def _over(
         if not target.emergency or call.answered:
             raise
         leg.hang_up(f"media: {refused.reason}")  # what it said is no answer: the next trunk may do better
-        return _Refusal(refused.status, UNSAID)
+        return _Refusal(500, UNSAID)
     raise AssertionError("a connected call ends in LegEnded")
 
 
-async def _offer(call: Call, peer: str, flow: Flow, offered: bytes, *, emergency: bool) -> bytes:
+async def _offer(call: Call, peer: str, flow: Flow, *, emergency: bool, simple: bool) -> bytes:
     """The caller's offer for a trunk. Without a media process or a port, an emergency call's two ends are
     told each other's addresses: a voice that finds its own way is better than none."""
     caller = call.caller
     try:
         address = call.exchange.media_address_toward(flow)
         return await call.engine.offer(
-            call.id, caller.name, peer, offered, nat=caller.behind_nat, advertise=address
+            call.id,
+            caller.name,
+            peer,
+            call.offer,
+            nat=caller.behind_nat,
+            advertise=address,
+            simple=simple,
         )
     except (MediaRefused, MediaUnavailable) as error:
         if not emergency:

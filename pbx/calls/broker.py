@@ -35,6 +35,7 @@ from dataclasses import dataclass
 
 from dialplan.decision import ToTrunks
 from media.engine import MediaMisuse, MediaRefused, MediaUnavailable
+from media.sdp import parse
 from pbx.calls.call import Call
 from pbx.calls.happenings import (
     Acknowledged,
@@ -330,6 +331,11 @@ def _formats(body: bytes) -> set[bytes]:
     return set(found[1].split()) if found is not None else set()
 
 
+def _codecs(body: bytes) -> set[str]:
+    """The codecs of the sound of a body that the engine has taken."""
+    return {codec.key for media in parse(body).media if media.kind == "audio" for codec in media.codecs}
+
+
 async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
     """An offer before the answer, from the device that rings or from the caller it rings for.
 
@@ -353,7 +359,19 @@ async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
         else:
             leg.accept_offer(answer)
         return
-    await Broker(call, call.caller, leg).take(offered)
+    caller, said = call.caller, call.caller.remote_sdp
+    await Broker(call, caller, leg).take(offered)
+    if caller.proposal and call.offer and said:
+        with suppress(MediaRefused, MediaUnavailable):
+            # Nothing was taken of what it offered (a PRACK can't refuse): what it said before is answered.
+            await call.engine.offer(
+                call.id,
+                caller.name,
+                leg.name,
+                said,
+                nat=caller.behind_nat,
+                advertise=leg.media_address,
+            )
 
 
 async def _answer_unheard(call: Call, leg: Leg, body: bytes) -> None:
@@ -362,10 +380,10 @@ async def _answer_unheard(call: Call, leg: Leg, body: bytes) -> None:
     It may not take less than the caller has offered: that one can't be asked now.
     """
     engine, caller = call.engine, call.caller
-    told = await engine.offer(
+    await engine.offer(
         call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address
     )
-    if not _formats(call.offer) <= _formats(told):
+    if not _codecs(call.offer) <= _codecs(body):
         leg.refuse_offer(488)
         return
     answer = await engine.answer(

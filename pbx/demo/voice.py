@@ -39,6 +39,7 @@ class Voice:
         self.recognised: asyncio.Future[None] = self._loop.create_future()
         self._rtp, self._rtcp = _port_pair(host)
         self._leg = Leg("phone", host, self._rtp.getsockname()[1], secrets.randbits(31))
+        self._leg.simple = True  # it speaks G.711
         self._law: Law = "PCMA"
         self._payload_type = -1  # of what we take and send, -1: nothing is agreed yet
         self._remote = ("", 0)

@@ -62,11 +62,12 @@ async def test_a_phone_that_refuses_the_offer_is_asked_once_more(world: World, s
     alice, bruno = await town.phones("2010", "1002")
     await call_richly(alice, "1002")
     first = await bruno.expect("INVITE")
-    assert codecs(first.body) == ["96", "9", "8", "101"]
+    assert codecs(first.body) == ["96", "9", "8", "101", "0"]
     bruno.reply(first, status)
     await bruno.expect("ACK")
     second = await bruno.expect("INVITE")
-    assert codecs(second.body) == ["8", "101"]
+    assert codecs(second.body) == ["8", "101", "0"]
+    assert media_lines(second.body)[1] == "m=video 0 RTP/AVP 97"
     assert second.call_id != first.call_id
     bruno.answer(second)
     await bruno.expect("ACK")
@@ -89,10 +90,41 @@ async def test_a_phone_that_refuses_the_simpler_offer_too_is_asked_no_third_time
 
 
 @scenario()
-async def test_a_plain_offer_that_is_refused_is_not_repeated(world: World) -> None:
+async def test_a_plain_offer_is_repeated_without_what_we_had_added(world: World) -> None:
     town = await start(world)
     alice, bruno = await town.phones("2010", "1002")
     await alice.call("1002")
+    for offered in (["8", "0", "101", "9", "96"], ["8", "0", "101"]):
+        invite = await bruno.expect("INVITE")
+        assert codecs(invite.body) == offered
+        bruno.reply(invite, 488)
+        await bruno.expect("ACK")
+    await alice.expect(488)
+    await bruno.expect_silence(1)
+
+
+@scenario()
+async def test_a_phone_that_took_the_simpler_offer_is_not_asked_for_more_by_a_hold(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await town.phones("2010", "1002")
+    await call_richly(alice, "1002")
+    bruno.reply(await bruno.expect("INVITE"), 488)
+    await bruno.expect("ACK")
+    bruno.answer(await bruno.expect("INVITE"))
+    await bruno.expect("ACK")
+    alice.ack(await alice.expect(200))
+    alice.send("INVITE", body=RICH.replace(b"a=ptime:20", b"a=ptime:20\r\na=sendonly"))
+    alice.ack(await alice.expect(200))
+    await bruno.expect_silence(1)
+    await town.hang_up(alice, bruno)
+
+
+@scenario()
+async def test_an_offer_of_nothing_that_we_know_is_not_repeated(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await town.phones("2010", "1002")
+    alice.send("INVITE", "1002", body=alice.sdp().replace(b" 8 0 101", b" 18"))
+    alice.authenticate(await alice.expect(401))
     bruno.reply(await bruno.expect("INVITE"), 488)
     await bruno.expect("ACK")
     await alice.expect(488)
@@ -107,13 +139,13 @@ async def test_an_operator_that_refuses_the_offer_is_asked_once_more_and_then_th
     (office,) = await town.phones("2010")
     a, b = town.operator("operateur-a"), town.operator("operateur-b")
     await call_richly(office, "00612345678")
-    for offered in (["96", "9", "8", "101"], ["8", "101"]):
+    for offered in (["96", "9", "8", "101", "0"], ["8", "101", "0"]):
         invite = await b.expect("INVITE")
         assert codecs(invite.body) == offered
         b.reply(invite, 488)
         await b.expect("ACK")
     invite = await a.expect("INVITE")
-    assert codecs(invite.body) == ["96", "9", "8", "101"]
+    assert codecs(invite.body) == ["96", "9", "8", "101", "0"]
     a.answer(invite)
     await a.expect("ACK")
     office.ack(await office.expect(200))
