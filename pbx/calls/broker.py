@@ -359,9 +359,9 @@ async def take_early(call: Call, leg: Leg, offered: Offered) -> None:
         else:
             leg.accept_offer(answer)
         return
-    caller, said = call.caller, call.caller.remote_sdp
+    caller, said, ahead = call.caller, call.caller.remote_sdp, call.caller.versions_ahead
     await Broker(call, caller, leg).take(offered)
-    if caller.proposal and call.offer and said:
+    if caller.versions_ahead != ahead and call.offer and said:
         with suppress(MediaRefused, MediaUnavailable):
             # Nothing was taken of what it offered (a PRACK can't refuse): what it said before is answered.
             await call.engine.offer(

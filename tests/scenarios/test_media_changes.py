@@ -273,7 +273,7 @@ async def test_an_answer_that_comes_while_the_peer_offers_is_told_when_that_is_o
     town, alice, bruno = await talking(world)
     alice.send("INVITE")
     ours = await alice.expect(200)
-    bruno.send("INVITE", body=bruno.sdp(version=2).replace(b" 8 0 101", b" 8 101"))
+    bruno.send("INVITE", body=bruno.sdp(version=2).replace(b" 8 0 101", b" 9 101"))
     await world.sleep(0.1)
     alice.ack(ours, body=other_codecs(alice))
     alice.reply(await alice.expect("INVITE"), 488)
