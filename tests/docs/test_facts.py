@@ -14,7 +14,7 @@ from dialplan.finding import PlanError
 from dialplan.loading import load_plan, parse_plan
 from pbx.apps import dial, outside
 from pbx.apps.announce import NOT_BUILT, announce
-from pbx.calls.router import app_of
+from pbx.calls.router import PICK_UP_CODES, app_of
 from pbx.configuration import Media, Sip
 from pbx.exchange import METHODS
 from pbx.signalling import DRAIN_SECONDS
@@ -72,7 +72,7 @@ def test_the_codes_of_the_pages_are_those_of_the_sample_plan_and_work() -> None:
     for page in AGENTS:
         shown = set(re.findall(r"`[*#]+(\d+)[*#0-9]*`", text_of(page)))
         assert {"21", "67", "61", "62", "78", "98"} <= shown
-        names = {codes[code] for code in shown & codes.keys()} - router.PICK_UP_CODES
+        names = {codes[code] for code in shown & codes.keys()} - PICK_UP_CODES
         assert {name for name in names if not is_built(ToFeature(name, ""))} == {"voicemail"}
 
 
