@@ -24,7 +24,9 @@ def engine_of(configuration: Configuration) -> RtpengineEngine:
     prompts = configuration.data_dir / "prompts"
     prompts.mkdir(mode=0o700, exist_ok=True)
     digits = (media.rtpengine_digits.host, media.rtpengine_digits.port)
-    return RtpengineEngine(_addresses(media), prompts, digits=digits)
+    return RtpengineEngine(
+        _addresses(media), prompts, digits=digits, voices=dict(media.voices), music=media.music
+    )
 
 
 async def start(engine: RtpengineEngine) -> None:

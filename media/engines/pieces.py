@@ -1,25 +1,28 @@
-"""A source as pieces that fit into a datagram, for an engine on another machine.
+"""A sound as pieces that fit into a datagram, for an engine on another machine.
 
 rtpengine plays a sound that it is sent with the request. A piece is a WAV of A-law, a byte a sample: 7 s of
 a telephone's sound at most. A longer sound is cut where it is quietest, and its pieces are played one after
 the other.
 """
 
+from __future__ import annotations
+
 import struct
-from array import array
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from media import codecs, speech, tones, wav
-from media.codecs import SAMPLE_RATE, Pcm
-from media.engine import Music, Source, Wav
-from media.speech import Speech
-from media.tones import Tone
+from media import codecs
+from media.codecs import SAMPLE_RATE
+from media.engine import Source
+from media.sdp import Codec
 
-PIECE_SAMPLES: Final = 7 * SAMPLE_RATE
-_CUT_SAMPLES: Final = 2 * SAMPLE_RATE  # a cut is looked for in the last two seconds of a piece
-_FRAME: Final = SAMPLE_RATE // 50
+if TYPE_CHECKING:
+    from media.engines.sounds import Sounds  # with numpy: for a node that has rtpengine
+
+FRAME_MS: Final = 20
+PIECE_FRAMES: Final = 7000 // FRAME_MS
+_CUT_FRAMES: Final = 2000 // FRAME_MS  # a cut is looked for in the last two seconds of a piece
+_PCMA: Final = Codec(8, "PCMA", SAMPLE_RATE, 1, "pcma/8000/1")
 _ALAW: Final = 6  # RFC 2361 appendix A: the WAVE form of A-law
 _FORMAT: Final = struct.Struct("<HHIIHHH")
 
@@ -32,41 +35,27 @@ class Piece:
     seconds: float
 
 
-def pieces_of(source: Source, prompts: Path) -> tuple[Piece, ...]:
+def pieces_of(sounds: Sounds, source: Source, repeat: bool) -> tuple[Piece, ...]:
     """Return a source as pieces, in order; one at least.
 
-    prompts: folder of spoken prompts. May take a second (speech, a long file): not for an event loop.
-    Raises ValueError (WavError) for a file that can't be played, or a tone that isn't one.
+    May take a second (speech, a long file): not for an event loop. Raises ValueError (WavError) for a file
+    that can't be played, or a tone that isn't one.
     """
-    pcm = _sound(source, prompts)
-    if not pcm:
+    frames = sounds.payloads(source, _PCMA, repeat=repeat)
+    if not frames:
         raise ValueError("a sound without a sample")
     pieces = []
-    while pcm:
-        length = len(pcm) if len(pcm) <= PIECE_SAMPLES else _quietest(pcm)
-        pieces.append(Piece(_alaw_wav(codecs.encode("PCMA", pcm[:length])), length / SAMPLE_RATE))
-        pcm = pcm[length:]
+    while frames:
+        length = len(frames) if len(frames) <= PIECE_FRAMES else _quietest(frames)
+        pieces.append(Piece(_alaw_wav(b"".join(frames[:length])), length * FRAME_MS / 1000))
+        frames = frames[length:]
     return tuple(pieces)
 
 
-def _sound(source: Source, prompts: Path) -> Pcm:
-    match source:
-        case Tone():
-            return tones.samples(source)
-        case Wav():
-            return wav.read_file(Path(source.path))
-        case Speech():
-            return speech.speak(source, prompts)
-        case Music():
-            from media.music import melody  # numpy: only where music is asked for
-
-            return array("h", melody(SAMPLE_RATE).tolist())
-
-
-def _quietest(pcm: Pcm) -> int:
+def _quietest(frames: tuple[bytes, ...]) -> int:
     """Return where to end a piece: at the quietest frame of its last seconds."""
-    starts = range(PIECE_SAMPLES - _CUT_SAMPLES, PIECE_SAMPLES, _FRAME)
-    return min(starts, key=lambda start: sum(abs(sample) for sample in pcm[start : start + _FRAME]))
+    places = range(PIECE_FRAMES - _CUT_FRAMES, PIECE_FRAMES)
+    return min(places, key=lambda place: sum(map(abs, codecs.decode("PCMA", frames[place]))))
 
 
 def _alaw_wav(body: bytes) -> bytes:

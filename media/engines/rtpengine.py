@@ -32,7 +32,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -64,6 +64,7 @@ from media.negotiation import Leg
 from media.sdes import Policy
 from media.sdp import MediaDescription
 from media.snapshot import CallMediaSnapshot, LegSnapshot
+from media.speech import Piper
 
 _log = logging.getLogger(__name__)
 
@@ -154,7 +155,8 @@ class RtpengineEngine:
     """A `media.engine.MediaEngine` over a pool of rtpengine daemons.
 
     daemons: addresses of their ng sockets; prompts: folder of spoken prompts; digits: the address that the
-    daemons' `dtmf-log-dest` names, None to hear no digits; events: called in the loop with each event;
+    daemons' `dtmf-log-dest` names, None to hear no digits; voices: piper's voice files by language; music: on
+    hold, None for our own; events: called in the loop with each event;
     silence_seconds: after how long a leg is reported silent. Nothing works before `start`, except `restore`;
     `serve` looks after daemons and streams meanwhile, as long as it runs.
     """
@@ -168,12 +170,16 @@ class RtpengineEngine:
         events: Callable[[MediaEvent], None] | None = None,
         *,
         digits: tuple[str, int] | None = None,
+        voices: Mapping[str, Path] | None = None,
+        music: Path | None = None,
         silence_seconds: float = 10.0,
         connect: Connect = Link,
     ) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
         self.pool = Pool(daemons, self._daemon_lost, connect)
-        self._prompts = prompts
+        from media.engines.sounds import Sounds  # with numpy: for a node that has rtpengine
+
+        self._sounds = Sounds(prompts, Piper(voices) if voices else None, music)
         self._digits = digits
         self._digits_socket: socket.socket | None = None
         self._hosts = frozenset(host for host, _ in daemons)
@@ -353,7 +359,9 @@ class RtpengineEngine:
         _cancel(stream.play)
         stream.play = play = _Play(repeat=repeat)
         await self._hush(known, stream)
-        making = asyncio.get_running_loop().run_in_executor(self._worker, pieces_of, source, self._prompts)
+        making = asyncio.get_running_loop().run_in_executor(
+            self._worker, pieces_of, self._sounds, source, repeat
+        )
         making.add_done_callback(partial(self._made, known, stream, play))
 
     async def stop(self, call: str, leg: str) -> None:
