@@ -120,9 +120,9 @@ def list_calls(
             sa.select(legs).where(legs.c.call_id.in_(some)).order_by(legs.c.call_id, legs.c.position)
         )
         for call, _position, *leg in found:
-            said, measured = leg[:_QUALITY], leg[_QUALITY:]
+            measured = leg[_QUALITY:]
             quality = LegQuality(*measured) if measured[0] is not None else None
-            legs_of[call].append(LegRecord(*said, quality=quality))
+            legs_of[call].append(LegRecord(*[*leg[:_QUALITY], quality]))
     return [CallRecord(*[*row, legs_of[row[0]]]) for row in rows]
 
 
