@@ -23,6 +23,8 @@ What differs from the engines that have a media process:
 - what is played is sent to the daemon in pieces of 7 s, with a gap of some 20 ms between two of them;
 - silence is found by asking, every `POLL_SECONDS`; `packets_sent` is what came from the peer, `lost` and
   `jitter_ms` are what the other side reported, and `limited_packets` is always 0;
+- there is no SRTP: a leg that requires it, and one that insists on it, are refused (488), and where it is
+  only preferred the leg speaks in clear;
 - rooms, the move of a leg into another call, and streams beside the sound are not there: `join` is refused
   (488), `move` returns False, other m= lines are refused;
 - no ports are kept for emergency calls: such a call may go to a daemon that is draining instead.
@@ -280,8 +282,10 @@ class RtpengineEngine:
     # -- the verbs -----------------------------------------------------------------------------------
 
     def secure(self, call: str, leg: str, policy: Policy) -> None:
-        """See MediaEngine."""
+        """See MediaEngine. A daemon takes no keys of ours: `preferred` is `off` here."""
         known = self._call(call)
+        if policy == "preferred":
+            policy = "off"
         if leg in known.legs:
             known.legs[leg].secure(policy)
         else:
@@ -502,6 +506,8 @@ class RtpengineEngine:
         addresses = self._addresses(call)
         if leg in call.legs:
             return call.legs[leg]
+        if call.policies.get(leg) == "required":
+            raise MediaRefused(NOT_HERE, "no SRTP through rtpengine")
         ipv6 = _speaks_ipv6(body) if body else ":" in advertise
         address = addresses.get(ipv6) or next(iter(addresses.values()))
         self._session += 1
@@ -626,7 +632,8 @@ class RtpengineEngine:
         if stream.nat:  # the first packet after an answer shows where it is
             flags[flags.index(_KNOWN)] = "endpoint-learning-immediate"
         if remote.port:
-            said["sdp"] = _description(remote, remote.host, remote.port, remote.effective_direction)
+            direction = remote.effective_direction
+            said["sdp"] = _description(remote, remote.host, remote.port, direction, mux=stream.mux)
         return said
 
     async def _hush(self, call: _Call, stream: _Stream) -> None:
@@ -824,6 +831,7 @@ def _nowhere(stream: _Stream) -> dict[str, Said]:
         "generate RTCP": "on",
         "flags": list(_STRICT),
         "replace": ["zero-address"],
+        "rtcp-mux": ["accept", "offer"],  # RFC 5761: each leg as it has agreed with us
     }
 
 
@@ -838,7 +846,9 @@ def _toward(said: dict[str, Said]) -> dict[str, Said]:
     return {"address family": "IP6" if isinstance(body, bytes) and b"c=IN IP6" in body else "IP4"}
 
 
-def _description(media: MediaDescription, host: str, port: int, direction: str) -> bytes:
+def _description(
+    media: MediaDescription, host: str, port: int, direction: str, *, mux: bool = False
+) -> bytes:
     """Return a leg's own words for the daemon: its address and codecs, and nothing else of it."""
     family = "IP6" if ":" in host else "IP4"
     kept = ("a=rtpmap:", "a=fmtp:", "a=ptime:")
@@ -850,6 +860,7 @@ def _description(media: MediaDescription, host: str, port: int, direction: str) 
         "t=0 0",
         f"m=audio {port} {media.protocol} {' '.join(media.formats)}",
         *(line for line in media.lines if line.startswith(kept)),
+        *(["a=rtcp-mux"] if mux else []),
         f"a={direction}",
         "",
     ]

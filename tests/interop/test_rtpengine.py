@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from media import codecs, dtmf, rtp, tones, wav
-from media.engine import DigitReceived, MediaEvent, MediaSilent, PlayFinished, StreamLost, Wav
+from media.engine import DigitReceived, MediaEvent, MediaRefused, MediaSilent, PlayFinished, StreamLost, Wav
 from media.engines.rtpengine import RtpengineEngine
 from media.inband import InbandDetector
+from media.sdp import Codec
+from media.voice import decoder_of, encoder_of
 from tests.media.listening import heard
 from tests.media.phone import Phone, sound, target
 from tests.media.rtpengine_daemon import RtpengineDaemon, free_port, rtpengine
@@ -315,6 +317,39 @@ async def test_digits_of_ours_are_tones_to_a_leg_that_is_alone(wire: Wire, phone
     await wire.until(lambda event: event == PlayFinished("c", "a"))
     samples = np.array(sound(drained(alice)), np.int16)
     assert InbandDetector().receive(samples) == "42"
+
+
+async def test_phones_without_a_codec_in_common_hear_each_other(wire: Wire, phones: Callable[..., Phone]):
+    alice, bob = phones(1000), phones(600)
+    wide = ("9 G722/8000",)
+    offered = await wire.engine.offer("c", "a", "b", alice.sdp("9", rtpmaps=wide))
+    answered = await wire.engine.answer("c", "b", "a", bob.sdp("8"))
+    assert (wire.engine.codec("c", "a"), wire.engine.codec("c", "b")) == ("G722", "PCMA")
+    codec = Codec(9, "G722", 8000, 1, "g722/8000/1")
+    encoder, decoder = encoder_of(codec, 16000), decoder_of(codec, 16000)
+    said = np.rint(8000 * np.sin(2 * np.pi * 1000 / 16000 * np.arange(16000))).astype(np.int16)
+    for start, payload in zip(range(0, len(said), 320), bob.tone(50), strict=True):
+        alice.send(target(answered), encoder.encode(said[start : start + 320]), 9)
+        bob.send(target(offered), payload)
+        await asyncio.sleep(FRAME_SECONDS)
+    assert is_tone((await bob.hear(40))[10:], 1000)
+    packets = await alice.hear(40)
+    assert {packet.payload_type for packet in packets} == {9}
+    samples = np.concatenate([decoder.decode(one.payload) for one in packets])[10 * 320 :]
+    amplitude, clean_db = heard(samples, 600, 16000)
+    assert amplitude > 3000 and clean_db > 20
+
+
+async def test_leg_that_requires_srtp_is_refused_and_one_that_prefers_it_is_not(
+    wire: Wire, phones: Callable[..., Phone]
+):
+    # RFC 8643 section 3.1
+    wire.engine.secure("c", "a", "required")
+    with pytest.raises(MediaRefused) as refusal:
+        await wire.engine.publish("c", "a", phones().sdp())
+    assert refusal.value.status == 488
+    wire.engine.secure("d", "a", "preferred")
+    assert b"a=crypto" not in await wire.engine.publish("d", "a", phones().sdp())
 
 
 async def test_silence_is_told(
