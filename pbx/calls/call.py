@@ -196,7 +196,7 @@ class Call:
         return None
 
     def language_of(self, texts: Mapping[str, str]) -> str:
-        """The language to speak a text in: of the caller's person, else of the plan, else one that is there."""
+        """The language to speak a text in: of the caller, else of the plan, else any that is there."""
         facts = self.facts
         person = self.plan.people.get(facts.caller or "") if facts is not None else None
         for language in (person.language if person is not None else "", self.plan.language, "en"):
