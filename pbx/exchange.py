@@ -24,6 +24,7 @@ from media.engine import (
     PlayFinished,
     StreamLost,
 )
+from pbx.apps.queue import Queue
 from pbx.apps.room import Room
 from pbx.calls.app import App
 from pbx.calls.call import Call
@@ -188,6 +189,7 @@ class Exchange:
         self.router = Router(self)
         self.parked: dict[str, Call] = {}  # by place
         self.rooms: dict[str, Room] = {}
+        self.queues: dict[str, Queue] = {}
         self.turns = Turns(self.chance, self._person_of)
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)
@@ -316,6 +318,8 @@ class Exchange:
                     )
         self.write(record)
         self.turns.ended(record)
+        for queue in self.queues.values():
+            queue.wake()
         answered = record.answered is not None
         self.events.publish(CallEnded, call.id, record.direction, record.to, answered, record.cause)
         log.debug("call=%s ended cause=%s", call.id, record.cause)

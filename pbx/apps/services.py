@@ -9,6 +9,7 @@ from pbx.apps.group import group
 from pbx.apps.hotline import hotline
 from pbx.apps.menu import menu
 from pbx.apps.park import park
+from pbx.apps.queue import queue
 from pbx.apps.room import room
 from pbx.calls.app import ServiceApp
 
@@ -18,5 +19,6 @@ SERVICES: Mapping[str, ServiceApp] = {
     "hotline": hotline,
     "menu": menu,
     "park": park,
+    "queue": queue,
     "room": room,
 }

@@ -36,6 +36,7 @@ from pbx.calls.happenings import (
     TransferAnswered,
     TransferFailed,
     TransferRings,
+    Woken,
 )
 from pbx.calls.transferee import Transferee
 from sip.core.session import NORMAL_CLEARING
@@ -55,7 +56,7 @@ class Attendant:
     """Talks with the caller of a call. Verbs raise LegEnded when it hangs up, MediaUnavailable without an
     engine; `answer` raises MediaRefused where the caller has no codec of ours."""
 
-    __slots__ = ("_caller", "_offer_at", "_offer_until", "_offered", "_pressed", "_woken", "call")
+    __slots__ = ("_caller", "_offer_at", "_offer_until", "_offered", "_pressed", "call")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -64,7 +65,6 @@ class Attendant:
         self._offered = b""  # what a caller that came by a transfer is still to be offered
         self._offer_at: float | None = None
         self._offer_until = 0.0
-        self._woken = False
 
     # What an app says
 
@@ -186,8 +186,7 @@ class Attendant:
 
     def wake(self) -> None:
         """Let `wait` return at once."""
-        self._woken = True
-        self.call.post(TimeUp())
+        self.call.post(Woken())
 
     def forget_keys(self) -> None:
         """What was pressed so far means nothing to those who ask for keys later."""
@@ -212,8 +211,7 @@ class Attendant:
             match happening:
                 case TimeUp():
                     self._offer_when_due()
-                    if self._woken or (until is not None and self._now >= until):
-                        self._woken = False
+                    if until is not None and self._now >= until:
                         return happening
                 case Offered(_, body):
                     await self._change(body)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dialplan.decision import Decision, Facts, ToTrunks
 from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
-from pbx.calls.happenings import Happening, LegEnded, Played, TimeUp
+from pbx.calls.happenings import Happening, LegEnded, Played, TimeUp, Woken
 from pbx.calls.leg import LOST, Leg
 from pbx.events import LegStarted
 from pbx.ongoing import OngoingCall, Outside
@@ -253,7 +253,7 @@ class Call:
             self._happenings = deque(
                 happening
                 for happening in self._happenings
-                if isinstance(happening, TimeUp) or happening.leg is not leg
+                if isinstance(happening, (TimeUp, Woken)) or happening.leg is not leg
             )
 
     def forget_played(self, leg: Leg) -> None:

@@ -170,6 +170,11 @@ class TimeUp:
     """The deadline that the app gave has come."""
 
 
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Something outside of the call has changed that its app waits for."""
+
+
 Happening = (
     Progressed
     | Answered
@@ -188,4 +193,5 @@ Happening = (
     | Digit
     | Played
     | TimeUp
+    | Woken
 )

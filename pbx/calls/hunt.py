@@ -64,7 +64,7 @@ class Hunt:
         try:
             while self._ringing:
                 match await self._listen(deadline - self._now):
-                    case TransferRings() if not self._call.caller.rang:
+                    case TransferRings() if not (self._call.caller.rang or self._call.caller.confirmed):
                         self._call.caller.ring()
                     case TransferAnswered():
                         reason = ANSWERED_ELSEWHERE

@@ -51,11 +51,11 @@ async def test_operators_write_our_numbers_in_their_own_ways(world: World, writt
 @scenario()
 async def test_a_public_number_of_a_service_reaches_the_service(world: World) -> None:
     town, a, _ = await outside(world)
-    a.invite("+33383000100")
+    a.invite("+33383000199")
     await a.expect(183)
     town.finish_playing()
     await a.expect(480)
-    assert "inbound +33699999999 dialled +33383000100 to standard: not available" in await town.record()
+    assert "inbound +33699999999 dialled +33383000199 to fax-mairie: not available" in await town.record()
 
 
 @scenario()
