@@ -1,8 +1,8 @@
-"""The area `sound`: what the media process pays for a frame of 20 ms that it works on, without sockets.
+"""The area `sound`: what the media process pays for a frame of 20 ms that it works on.
 
 Each figure is the processor time of the work alone, in a process of its own on one core: mixing with
 everybody's frames put and heard, a transcoder's packet in to packet out, SRTP in on one leg and out on the
-other, a player's packet put and frame played.
+other, a player's packet put and frame played. `conference.py` has those with sockets.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benches import conference
 from benches.figure import Figure, Meaning
 from benches.process import BenchError
 from benches.signalling import Bench, Peer
@@ -41,6 +42,7 @@ MEANINGS = {
     "srtp_aes_gcm": Meaning("the same, AES-GCM of 128 bits", "us", "lower", 5),
     "playout": Meaning("jitter buffer and G.711 decoder, a packet and its frame", "us", "lower"),
     "inband_digits": Meaning("listening for digits in a frame of speech", "us", "lower"),
+    **conference.MEANINGS,
 }
 ROOT = Path(__file__).resolve().parents[2]
 PARTIES, TICKS, FRAMES, TRIES = 300, 100, 500, 5
@@ -66,6 +68,8 @@ def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
         raise BenchError(f"sound could not be measured: {done.stderr.strip()[-400:]}")
     for name, value in json.loads(done.stdout).items():
         yield Figure(name, value, MEANINGS[name])
+    bench.say("a conference, and legs that are converted")
+    yield from conference.figures(bench.core)
 
 
 def measured() -> dict[str, float]:
