@@ -13,6 +13,9 @@ banned.
   unauthenticated is throttled, and the account that fails.
 - a stranger: its messages are counted, what it does wrong adds up to a ban.
 
+While datagrams come faster than they can be understood, those of the first two are read first (`knows`), and
+strangers wait their turn.
+
 Whether evidence proves who sent it is told apart: a datagram's address can be forged, a nonce that came back
 or a connection can't. Forged evidence only earns the shortest ban, and never one for a familiar source:
 nobody can be locked out by somebody else. No account is ever locked: failures count by account and source.
