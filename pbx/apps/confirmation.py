@@ -30,6 +30,10 @@ async def confirm(call: Call, act: Callable[[str], Mapping[str, str]]) -> None:
     the caller is known to hear us, so that a call that fails has set nothing.
     """
     caller, engine = call.caller, call.engine
+    if call.payer:  # a party that is being transferred: it stays where it is, and the code was never for it
+        call.cause = "rejected: caller"
+        caller.refuse(403, call.cause)
+        return
     if call.offer:
         body = await engine.publish(
             call.id, caller.name, call.offer, nat=caller.behind_nat, advertise=caller.media_address
@@ -55,7 +59,7 @@ async def confirm(call: Call, act: Callable[[str], Mapping[str, str]]) -> None:
 def _who_dialled(call: Call) -> str:
     """The extension that a code is for: of whoever dialled it, never of somebody whose call was sent here."""
     facts = call.facts
-    if facts is None or facts.caller is None or call.payer or call.decision.diversions:
+    if facts is None or facts.caller is None or call.decision.diversions:
         raise SettingRefused("caller", _NOT_YOURS, "a code is dialled by whom it is for")
     return facts.caller
 

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pbx.services.availability import DO_NOT_DISTURB, FORWARDED
+from tests.scenarios.offers import assert_speak
+from tests.scenarios.test_blind_transfers import three
 from tests.scenarios.test_watching import told, unwatch, watch
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start
 from tests.sim.ladder import assert_golden
@@ -235,6 +237,18 @@ async def test_a_phone_that_cannot_hear_us_has_set_nothing(world: World) -> None
     await office.expect(480)
     assert town.exchange.settings.of("2010").do_not_disturb is None
     town.errors.expect("media engine unavailable", "media engine lost")
+
+
+@scenario()
+async def test_a_party_that_is_transferred_to_a_code_comes_back_and_nothing_is_set(world: World) -> None:
+    """RFC 3515 section 2.4.4: what became of it is told by NOTIFY."""
+    us = await three(world)
+    us.alice.refer(us.alices, "sip:*78@valmont.example")
+    await world.sleep(2)
+    assert us.alices.fragments[-1] == "403"
+    assert_speak(us.town, us.alice, us.bruno)
+    assert us.town.exchange.settings.everybody() == []
+    await us.end()
 
 
 # Do not disturb
