@@ -97,7 +97,7 @@ class Tables:
     codes: features without an argument; patterns: those with one. code_beginnings: their first keys.
     number_codes: those that only say whether the number that follows them sees the caller's.
     routes: by right or beginning of a number, with their place in the plan; route_lengths: of the beginnings.
-    srtp: by extension, where the class says it.
+    srtp: by extension, where the class says it. direct_sites: whose telephones send each other their sound.
     """
 
     emergency: Mapping[str, EmergencyNumber]
@@ -121,6 +121,7 @@ class Tables:
     route_lengths: tuple[int, ...]
     rates: Mapping[str, tuple[Rate, ...]]
     srtp: Mapping[str, Srtp]
+    direct_sites: frozenset[str]
 
     def routes_for(self, right: str, number: str) -> tuple[Route, ...]:
         """The routes of the plan for an outside number, in its order."""
@@ -223,6 +224,7 @@ def compile_tables(plan: Plan) -> Tables:
         route_lengths=tuple(sorted({len(rule.to) for rule in plan.routes if rule.to[:1] == "+"})),
         rates=_by_beginning((rate.to, rate) for rate in plan.rates),
         srtp=_srtp(plan),
+        direct_sites=frozenset(site.name for site in plan.sites.values() if site.direct_media),
     )
 
 

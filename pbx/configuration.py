@@ -55,7 +55,17 @@ PRIVATE_NETWORKS = (
 
 Choice = TypeVar("Choice")
 
-_MEDIA_KEYS = ("engine", "address", "ports", "threads", "rtpengine", "rtpengine_digits", "music", "voices")
+_MEDIA_KEYS = (
+    "engine",
+    "address",
+    "ports",
+    "threads",
+    "rtpengine",
+    "rtpengine_digits",
+    "music",
+    "voices",
+    "emergency_pairs",
+)
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
@@ -111,6 +121,7 @@ class Media:
     rtpengine: the ng sockets of the daemons of that engine, which have addresses and ports of their own;
     rtpengine_digits: where they tell the keys that telephones press (their `dtmf-log-dest`).
     music: a WAV for who is on hold, None for our own melody; voices: piper's voice files, by language.
+    emergency_pairs: of ports, which emergency calls alone may take, of each kind of address.
     """
 
     engine: Engine = "auto"
@@ -122,6 +133,7 @@ class Media:
     rtpengine_digits: Listen = Listen("127.0.0.1", 2224)
     music: Path | None = None
     voices: tuple[tuple[str, Path], ...] = ()
+    emergency_pairs: int = 8
 
     @property
     def has_process(self) -> bool:
@@ -474,6 +486,7 @@ def _media(keys: Mapping[str, Node], folder: Path) -> Media:
         rtpengine_digits=_daemons(section, "rtpengine_digits", (Media().rtpengine_digits,))[0],
         music=_path(section, "music", folder, "") if "music" in section else None,
         voices=tuple((name, _path(voices, name, folder, "")) for name in voices),
+        emergency_pairs=_emergency_pairs(section, (last + 1) // 2 - (first + 1) // 2),
     )
 
 
@@ -486,6 +499,18 @@ def _daemons(section: Mapping[str, Node], name: str, default: tuple[Listen, ...]
     if name == "rtpengine_digits" and len(found) > 1:
         section[name].error("two_addresses", "digits are heard at one address", f"such as {default[0]}")
     return found
+
+
+def _emergency_pairs(section: Mapping[str, Node], pairs: int) -> int:
+    """How many of the pairs are kept for emergency calls: half of them at most."""
+    if "emergency_pairs" not in section:
+        return min(Media().emergency_pairs, pairs // 2)
+    node = section["emergency_pairs"]
+    kept = node.integer(0, 1000)
+    if kept > pairs // 2:
+        message = f"{kept} pairs of ports are kept for emergency calls, and there are {pairs} in `ports`"
+        node.error("too_many_ports", message, "keep half of them at most, or widen `ports`")
+    return kept
 
 
 def _media_addresses(node: Node) -> tuple[IPAddress, ...]:

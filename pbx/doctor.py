@@ -131,6 +131,26 @@ def _examine_plan(
     yield _examine_external(settings, plan)
     unset = tuple(unset_secrets(plan, environment))
     yield Examination("secrets", "set in the environment" if not unset else f"{len(unset)} not set", unset)
+    clear = tuple(keys_in_clear(settings, plan))
+    if clear:
+        yield Examination("encrypted sound", f"{_counted(len(clear), 'class', 'classes')} in clear", clear)
+
+
+def keys_in_clear(settings: Configuration, plan: Plan) -> Iterator[Finding]:
+    """Yield a finding for each class that requires SRTP while its phones may sign in where keys can be read.
+
+    RFC 4568 section 7.
+    """
+    sip = settings.sip
+    secret = bool(sip.tls or sip.wss)
+    if secret and not (sip.udp or sip.tcp or sip.ws):
+        return
+    for known in plan.classes.values():
+        if known.srtp == "required":
+            message = f"class {known.name} requires SRTP, and its keys travel in clear over UDP and TCP"
+            hint = "set its phones to TLS" if secret else "listen on TLS, and set its phones to it"
+            severity: Severity = "note" if secret else "warning"
+            yield Finding("keys_in_clear", severity, plan.path, known.line, known.column, message, hint)
 
 
 def _about_plan(settings: Configuration, severity: Severity, message: str) -> tuple[Finding, ...]:

@@ -112,11 +112,18 @@ class LegNotHeard(Event):
 
 @dataclass(frozen=True, slots=True)
 class LegDeaf(Event):
-    """A party hears nothing until its call ends: its port can't be had again after a restart."""
+    """A party hears nothing until it has agreed to another port: its own is taken after a restart."""
 
     call: str
     leg: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPortsExhausted(Event):
+    """No port is left for a call's sound: it is refused, but for an emergency call, which goes without us."""
+
+    call: str
 
 
 @dataclass(frozen=True, slots=True)

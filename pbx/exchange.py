@@ -29,11 +29,12 @@ from pbx.apps.room import Room
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
-from pbx.calls.happenings import Digit, LegEnded, Played
+from pbx.calls.happenings import Digit, LegEnded, Played, PortLost
 from pbx.calls.leg import Leg
 from pbx.calls.probes import Probes
 from pbx.calls.restored import restore
 from pbx.calls.router import Router
+from pbx.calls.srtp import secure_caller
 from pbx.conditions import KeptCallbacks, NodeConditions
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
@@ -272,6 +273,9 @@ class Exchange:
         self._calls[call.id] = call
         if call.plan.budgets:
             self._spend(call)
+        if call.is_emergency:
+            self.engine.reserve(call.id)
+        secure_caller(call)
         self.events.publish(CallStarted, call.id, call.from_number, call.from_name, call.decision.dialled)
         for leg in call.legs:
             self.events.publish(LegStarted, call.id, leg.name, leg.device)
@@ -294,6 +298,8 @@ class Exchange:
             self._calls[call.id] = call
             if call.plan.budgets:
                 self._spend_on(call)
+            if call.is_emergency:
+                self.engine.reserve(call.id)
             self._tasks.start(call.run(app), call.id)
         self.driver.wake()
         return len(self.probes)
@@ -415,13 +421,14 @@ class Exchange:
                 log.warning("call=%s leg=%s one_way_seconds=%.0f isn't heard", call_id, leg_name, seconds)
                 self.events.publish(LegNotHeard, call_id, leg_name, seconds)
             case StreamLost(call_id, leg_name, reason):
-                log.error("call=%s leg=%s hears nothing any more: %s", call_id, leg_name, reason)
+                log.error("call=%s leg=%s is to have another port: %s", call_id, leg_name, reason)
                 self.events.publish(LegDeaf, call_id, leg_name, reason)
+                self._post(call_id, leg_name, PortLost)
             case EngineLost(reason):
                 log.error("media engine lost: %s", reason)
                 self.events.publish(MediaProcessLost, reason)
 
-    def _post(self, call_id: str, leg_name: str, happening: Callable[..., Digit | Played]) -> None:
+    def _post(self, call_id: str, leg_name: str, happening: Callable[..., Digit | Played | PortLost]) -> None:
         call = self._calls.get(call_id)
         for leg in call.legs if call is not None else ():
             if leg.name == leg_name and call is not None:

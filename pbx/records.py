@@ -22,6 +22,7 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
 
     address: "192.0.2.1:5060" or "[2001:db8::1]:5060"; cause: the word or SIP status that ended the leg.
     quality: how it was heard; None where that wasn't measured, as in a call of a few seconds.
+    media: `relayed`, or `direct` where its sound went to the other telephone and not to us; None without.
     """
 
     device: str
@@ -33,6 +34,7 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     ended: float | None
     cause: str
     quality: LegQuality | None = None
+    media: str | None = None
 
 
 class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
@@ -172,6 +174,7 @@ def printable(call: CallRecord) -> dict[str, Any]:
                 "ended": rfc3339(leg.ended),
                 "cause": leg.cause,
                 "quality": structs.asdict(leg.quality) if leg.quality is not None else None,
+                "media": leg.media,
             }
             for leg in call.legs
         ],

@@ -285,7 +285,11 @@ class _Signalling:
             await media_daemons.start(daemons)
             self._tasks.start(daemons.serve(), "rtpengine")
             return daemons
-        engine = PythonEngine(self._connect_media(), media_addresses(self._configuration))
+        engine = PythonEngine(
+            self._connect_media(),
+            media_addresses(self._configuration),
+            reserved_pairs=self._configuration.media.emergency_pairs,
+        )
         await engine.start()
         return engine
 

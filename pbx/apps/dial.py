@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from media.engine import MediaRefused
 from media.simpler import can_be_simpler
@@ -10,10 +11,15 @@ from pbx.calls.app import App
 from pbx.calls.bridge import connect
 from pbx.calls.broker import take_early
 from pbx.calls.call import Call
+from pbx.calls.direct import direct_site, go_direct, may_be_direct
 from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, PickedUp, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from pbx.calls.srtp import policy_of, secure
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
+
+if TYPE_CHECKING:
+    from media.sdes import Policy
 
 RING_SECONDS = 60.0
 BESIDE_SECONDS = 20.0  # a device of an emergency call, before a destination that doesn't only ring
@@ -121,6 +127,8 @@ async def _ring(call: Call, extension: str, ways: list[list[Binding]], seconds: 
         phones.claim(answered)
     call.drop(leg for leg in takers if leg is not answered)  # they come too late
     call.drop(ringing)
+    if phones.is_direct(answered):
+        await go_direct(call, phones.site, answered, body)
     await connect(call, answered, body)
     raise AssertionError("a connected call ends in LegEnded")
 
@@ -157,25 +165,38 @@ async def _pick_up(call: Call, picked: PickedUp) -> bool:
 
 
 class _Phones:
-    """The phones that ring: who was made which offer, and by which other flows each could be reached."""
+    """The phones that ring: who was made which offer, and by which other flows each could be reached.
+
+    site: at whose telephones the caller's offer goes as it is, "" for none.
+    """
 
     def __init__(self, call: Call, extension: str) -> None:
         self._call = call
         self._remote_address = call.exchange.address_of(extension, "")
-        self._offers: dict[str, tuple[Leg, bytes]] = {}  # by our address in it: whom it was made for
+        # By our address and the rule for SRTP: whom it was made for.
+        self._offers: dict[tuple[str, Policy], tuple[Leg, bytes]] = {}
+        self._direct: set[Leg] = set()
         self._first: dict[Leg, Leg] = {}  # of those with the same offer
         self._further: dict[Leg, list[Binding]] = {}
         self._flows: dict[Leg, Binding] = {}
         self._unable: list[Binding] = []  # phones that refused the offer
         self._simple = False
+        self.site = direct_site(call)
 
     async def ring(self, flows: list[Binding]) -> Leg:
         """Ring a phone by the first of these flows."""
         call, binding = self._call, flows[0]
         flow = call.exchange.flow_of(binding)
         address = call.exchange.media_address_toward(flow)
-        made = self._offers.get(address)
-        body = made[1] if made is not None else await self._offer(address)
+        policy = policy_of(call, binding.device, flow)
+        if self._simple and policy == "preferred":
+            policy = "off"  # RFC 8643: it may have stumbled over keys in RTP/AVP
+        direct = self.site and not self._simple and may_be_direct(call, self.site, binding, flow, policy)
+        made = None if direct else self._offers.get((address, policy))
+        if made is not None:
+            body = made[1]
+        else:
+            body = call.offer if direct else await self._offer(address, policy)
         leg = call.invite(
             binding.device,
             binding.contact,
@@ -185,19 +206,22 @@ class _Phones:
             behind_nat=binding.behind_nat,
             routes=binding.path,
         )
-        if made is None:
-            made = self._offers[address] = leg, body
-        self._first[leg] = made[0]
+        if direct:
+            self._direct.add(leg)
+        elif made is None:
+            made = self._offers[address, policy] = leg, body
+        self._first[leg] = made[0] if made is not None else leg
         self._flows[leg] = binding
         if len(flows) > 1:
             self._further[leg] = flows[1:]
         return leg
 
-    async def _offer(self, address: str) -> bytes:
+    async def _offer(self, address: str, policy: Policy) -> bytes:
         call = self._call
+        caller, name = call.caller, f"b{len(call.legs)}"
+        secure(call, name, policy)
         if not call.offer:
             return b""
-        caller, name = call.caller, f"b{len(call.legs)}"
         return await call.engine.offer(
             call.id,
             caller.name,
@@ -213,6 +237,10 @@ class _Phones:
         further = self._further.pop(leg, [])
         return [await self.ring(further)] if further and status in FLOW_FAILED else []
 
+    def is_direct(self, leg: Leg) -> bool:
+        """Whether a phone was made the caller's own offer."""
+        return leg in self._direct
+
     def refused_offer(self, leg: Leg) -> None:
         """A phone can't use what it was offered: `ring_simpler` asks it again."""
         self._unable.append(self._flows[leg])
@@ -220,7 +248,8 @@ class _Phones:
     async def ring_simpler(self) -> list[Leg]:
         """Once nobody rings any more: those that refused the offer, once, with a simpler one."""
         unable, self._unable = self._unable, []
-        if self._simple or not unable or not can_be_simpler(self._call.offer):
+        keys = any(policy == "preferred" for _, policy in self._offers)
+        if self._simple or not unable or not (keys or can_be_simpler(self._call.offer)):
             return []
         self._simple = True
         self._offers.clear()
@@ -256,7 +285,9 @@ async def _first_answer(
                 case Answered(leg, _) as answered:
                     ringing.remove(leg)
                     return answered
-                case Offered(leg, _) if leg is call.caller or (call.offer and len(ringing) > 1):
+                case Offered(leg, _) if (
+                    leg is call.caller or (call.offer and len(ringing) > 1) or phones.is_direct(leg)
+                ):
                     leg.refuse_offer(488)  # nobody speaks with it yet, or several do
                 case Offered(leg, _) as offered:
                     await take_early(call, leg, offered)

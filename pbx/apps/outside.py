@@ -19,7 +19,9 @@ from pbx.calls.broker import take_early
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from pbx.calls.srtp import policy_of, secure
 from pbx.emergency import allow_callback, make_room, tell
+from pbx.events import MediaPortsExhausted
 from pbx.trunks import Attempt, shown_by
 from pbx.trunks.failover import Step, step_after, told_to_caller
 from pbx.trunks.line import LineState
@@ -144,7 +146,8 @@ async def _try(
         if located and refusal.status in REFUSED:
             refusal = await _over(call, target, attempt, flow, anonymous)
         simpler = step_after(refusal.status, refusal.reason) is Step.SIMPLER_OFFER and not call.cause
-        if simpler and can_be_simpler(call.offer):
+        keys = policy_of(call, line.trunk.name, flow) == "preferred"
+        if simpler and (keys or can_be_simpler(call.offer)):
             refusal = await _over(call, target, attempt, flow, anonymous, simple=True)
     except OSError as error:
         log.warning("trunk=%s can't be reached: %s", line.trunk.name, error)
@@ -175,11 +178,17 @@ async def _over(
     located: bool = False,
     simple: bool = False,
 ) -> _Refusal:
-    """Send the call over a flow; returns why it failed. An answered call ends in LegEnded."""
+    """Send the call over a flow; returns why it failed. An answered call ends in LegEnded.
+
+    simple: the trunk refused the whole offer; it is made one without keys, where it need have none.
+    """
     caller = call.caller
     offer = b""
+    name = f"b{len(call.legs)}"
+    policy = policy_of(call, attempt.line.trunk.name, flow)
+    secure(call, name, "off" if simple and policy == "preferred" else policy)
     if call.offer:
-        offer = await _offer(call, f"b{len(call.legs)}", flow, emergency=target.emergency, simple=simple)
+        offer = await _offer(call, name, flow, emergency=target.emergency, simple=simple)
     leg = call.exchange.trunks.invite(
         call,
         attempt,
@@ -237,6 +246,8 @@ async def _offer(call: Call, peer: str, flow: Flow, *, emergency: bool, simple: 
         if not emergency:
             raise
         log.error("call=%s emergency call without media relay: %s", call.id, error)
+        if isinstance(error, MediaRefused) and error.status == 480:
+            call.exchange.events.publish(MediaPortsExhausted, call.id)
         call.engine = PassthroughEngine()
         return call.offer
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from media import tones
-from media.engine import MediaRefused, Source
+from media.engine import MediaMisuse, MediaRefused, MediaUnavailable, Source
 from media.speech import Speech
 from pbx.calls.bridge import caller_answer
 from pbx.calls.broker import BUSY_SECONDS, MEDIA_REFUSED, NOT_ACCEPTABLE, PATIENCE_SECONDS
@@ -32,6 +32,7 @@ from pbx.calls.happenings import (
     Offered,
     OfferRefused,
     Played,
+    PortLost,
     TimeUp,
     TransferAnswered,
     TransferFailed,
@@ -173,7 +174,8 @@ class Attendant:
             while True:
                 match await self.next_happening():
                     case TransferRings():
-                        await call.engine.play(call.id, caller.name, tones.RINGBACK, repeat=True)
+                        with suppress(MediaMisuse):  # it was taken over in this moment
+                            await call.engine.play(call.id, caller.name, tones.RINGBACK, repeat=True)
                     case TransferAnswered():
                         self._taken()
                     case TransferFailed(_, _, cause):
@@ -221,6 +223,8 @@ class Attendant:
                     await self._described(body)
                 case OfferRefused(_, _, retry_seconds):
                     self._offer_again(retry_seconds)
+                case PortLost():
+                    await self._renew()
                 case Digit(_, digit):
                     self._pressed.append(digit)
                     return happening
@@ -272,6 +276,14 @@ class Attendant:
             return
         caller.accept_offer(answer)
         call.keep()
+
+    async def _renew(self) -> None:
+        """The caller's port is gone: it is offered another one."""
+        call, caller, engine = self.call, self._caller, self.call.engine
+        with suppress(MediaRefused, MediaUnavailable):  # none is left: it hears nothing
+            await engine.renew(call.id, caller.name)
+            self._offered = await engine.terminate_offer(call.id, caller.name, advertise=caller.media_address)
+            self._offer_at, self._offer_until = self._now, self._now + PATIENCE_SECONDS
 
     async def _described(self, body: bytes) -> None:
         """The caller answered an offer of ours; one that says nothing usable leaves all as it was."""

@@ -9,6 +9,7 @@ from pbx.calls.call import Call
 from pbx.calls.confirm import confirm
 from pbx.calls.happenings import Acknowledged, Offered, Referred
 from pbx.calls.leg import Leg
+from pbx.calls.transferee import Transferee
 
 
 async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
@@ -32,8 +33,11 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
         caller.answer(answer, *_person(call, answered))
     else:
         await _connect_late(call, answered, body)
-    call.keep()
     broker = Broker(call, caller, answered)
+    if isinstance(caller, Transferee) and await caller.bring_sound():
+        caller.proposal = b""  # it was said of a stream that it needn't have now
+        await broker.unite()
+    call.keep()
     for leg in (caller, answered):
         if leg.proposal:
             await broker.propose(leg, leg.proposal)

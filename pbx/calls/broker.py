@@ -23,6 +23,7 @@ and while the other party can't take an offer:
   it is gone, the call is transferred  the engine answers
   it is gone                           the call ends
 
+Parties that send each other their sound are brought back to us first (pbx.calls.direct).
 With an engine that doesn't carry the sound (`passthrough`), every change is told to the other. A party that
 has come from another call by a transfer has to take its new sound: where it refuses, the call ends.
 """
@@ -33,10 +34,10 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 
-from dialplan.decision import ToTrunks
-from media.engine import MediaMisuse, MediaRefused, MediaUnavailable
+from media.engine import MediaEngine, MediaMisuse, MediaRefused, MediaUnavailable
 from media.sdp import parse
 from pbx.calls.call import Call
+from pbx.calls.direct import come_back, stay_away
 from pbx.calls.happenings import (
     Acknowledged,
     Digit,
@@ -47,6 +48,7 @@ from pbx.calls.happenings import (
     Offered,
     OfferRefused,
     OfferWithdrawn,
+    PortLost,
     TimeUp,
 )
 from pbx.calls.leg import Leg
@@ -90,12 +92,16 @@ class Broker:
 
     def __init__(self, call: Call, one: Leg, other: Leg) -> None:
         self._call = call
-        self._engine = call.engine
         self._one = one
         self._other = other
         self._pending: _Offer | None = None
         self._asking: list[Leg] = []  # whose answer to our offer comes with the ACK
         self._unheard: list[Leg] = []  # whose answer is to be told when no offer is under way
+        self._away: MediaEngine | None = None  # until both know that their sound comes to us again
+
+    @property
+    def _engine(self) -> MediaEngine:
+        return self._call.engine
 
     def peer_of(self, leg: Leg) -> Leg:
         """The other leg."""
@@ -112,6 +118,7 @@ class Broker:
         """Do what a happening asks for."""
         match happening:
             case Offered(leg, body):
+                self._come_back()
                 await self._offered(leg, body)
             case OfferAnswered(leg, body):
                 await self._offer_answered(leg, body)
@@ -119,15 +126,21 @@ class Broker:
                 await self._offer_refused(leg, retry_seconds)
             case OfferWithdrawn(leg):
                 self._withdrawn(leg)
-            case Acknowledged(leg, body) if leg in self._asking:
-                self._asking.remove(leg)
+            case Acknowledged(leg, body) if leg in self._asking or body:
+                if leg in self._asking:  # else it was asked in the call that it came from
+                    self._asking.remove(leg)
                 await self._described(leg, body, further=1)
             case TimeUp():
                 await self._try()
             case Digit(leg, digit, in_sound=False):
                 # RFC 6086: it came by INFO. What comes in the sound passes in the sound.
+                if self._call.direct:
+                    await self.return_to_us()
+                    return
                 with suppress(MediaRefused):  # an engine without sound of its own
                     await self._engine.dtmf(self._call.id, self.peer_of(leg).name, digit)
+            case PortLost(leg):
+                await self._renew(leg)
             case Identified(leg, name, number):
                 self.peer_of(leg).show(name, number)
             case _:
@@ -138,12 +151,82 @@ class Broker:
         for leg in (self._one, self._other):
             if leg.proposal and self._pending is None:
                 await self.propose(leg, leg.proposal)
+        if self._away is not None:
+            await self._go_on_returning()
+
+    # Sound that the parties send each other (pbx.calls.direct)
+
+    async def return_to_us(self) -> None:
+        """Have the sound come to us again, where the parties send it to each other."""
+        if not self._call.direct:
+            return
+        self._come_back()
+        try:
+            await self._offer_our_place(self._other, vital=False)
+        except (MediaRefused, MediaUnavailable):
+            await self._stay_away()
+
+    def _come_back(self) -> None:
+        if self._call.direct:
+            self._away = self._engine
+            come_back(self._call, (self._one, self._other))
+
+    async def _go_on_returning(self) -> None:
+        """Once nothing else is under way, tell our place to who doesn't know it; where neither does, it was
+        refused, and what they agreed on holds."""
+        if self._pending is not None or self._asking or not (self._one.confirmed and self._other.confirmed):
+            return
+        try:
+            unknowing = [leg for leg in (self._one, self._other) if not await self._knows_our_place(leg)]
+            if len(unknowing) == 1:
+                await self._offer_our_place(unknowing[0], vital=True)
+                return
+        except (MediaRefused, MediaUnavailable):
+            unknowing = [self._one, self._other]
+        if unknowing:
+            await self._stay_away()
+        else:
+            self._away = None
+
+    async def _knows_our_place(self, leg: Leg) -> bool:
+        peer = self.peer_of(leg)
+        told = await self._tell(peer, leg, peer.remote_sdp)
+        return _PLACES.findall(told) == _PLACES.findall(leg.local_sdp)
+
+    async def _offer_our_place(self, leg: Leg, *, vital: bool) -> None:
+        peer = self.peer_of(leg)
+        told = await self._tell(peer, leg, peer.remote_sdp)
+        await self._begin(_Offer(None, leg, told, *self._from_now, further=2, vital=vital))
+
+    async def _stay_away(self) -> None:
+        if self._away is not None:
+            await stay_away(self._call, self._away)
+            self._away = None
 
     async def propose(self, leg: Leg, body: bytes) -> None:
         """Offer a leg something that nobody asked for: its sound is elsewhere after a transfer."""
         leg.proposal = b""
         if self._concerns(leg, body):
             await self._begin(_Offer(None, leg, body, *self._from_now, further=2, vital=True))
+
+    async def unite(self) -> None:
+        """Join two who come from other calls: each is told what it doesn't know, the second one first.
+
+        Raises MediaRefused, MediaUnavailable.
+        """
+        one, other = self._one, self._other
+        told = await self._tell(one, other, one.remote_sdp)
+        if self.suits(other, told):
+            await self._described(other, other.remote_sdp, further=1, vital=True)
+        else:
+            await self._begin(_Offer(None, other, told, *self._from_now, further=2, vital=True))
+
+    async def _renew(self, leg: Leg) -> None:
+        """A leg's port is gone: it is offered another one."""
+        peer = self.peer_of(leg)
+        with suppress(MediaRefused, MediaMisuse, MediaUnavailable):  # none is left: it hears nothing
+            await self._engine.renew(self._call.id, leg.name)
+            await self._described(peer, peer.remote_sdp, further=1)
 
     # What a party says
 
@@ -197,13 +280,16 @@ class Broker:
         peer = self.peer_of(leg)
         try:
             told = await self._tell(leg, peer, body)
-            if further == 0 or self._suits(peer, told):
+            if further == 0 or self.suits(peer, told):
                 await self._answer(peer, leg, peer.remote_sdp)
             elif self._pending is None:
                 await self._begin(_Offer(None, peer, told, *self._from_now, further=further, vital=vital))
             else:
                 self._unheard.append(leg)
         except (MediaRefused, MediaMisuse, MediaUnavailable):
+            if vital and not self._call.is_emergency:
+                self._call.cause = MEDIA_REFUSED
+                raise LegEnded(leg, NOT_ACCEPTABLE) from None
             return  # nothing usable was said: what was agreed before holds
 
     async def _offer_answered(self, leg: Leg, body: bytes) -> None:
@@ -284,24 +370,19 @@ class Broker:
             return
         if pending.offerer is not None:
             pending.offerer.refuse_offer(status)
-        elif pending.vital and pending.peer.confirmed and not self._is_emergency:
+        elif pending.vital and pending.peer.confirmed and not self._call.is_emergency:
             self._call.cause = MEDIA_REFUSED
             raise LegEnded(pending.peer, NOT_ACCEPTABLE)
-        elif pending.further:
+        elif pending.further and self._away is None:
             # Its peer has changed by an answer, which nobody can refuse: that one is to change back.
             await self._take_back(self.peer_of(pending.peer), pending.peer)
-
-    @property
-    def _is_emergency(self) -> bool:
-        target = self._call.decision.target
-        return isinstance(target, ToTrunks) and target.emergency
 
     def _concerns(self, peer: Leg, told: bytes) -> bool:
         """Whether a description says anything to this leg that it doesn't know yet."""
         immaterial = _IMMATERIAL if self._engine.carries else _VERSION
         return immaterial.sub(b"", told) != immaterial.sub(b"", peer.local_sdp)
 
-    def _suits(self, peer: Leg, told: bytes) -> bool:
+    def suits(self, peer: Leg, told: bytes) -> bool:
         """Whether this leg sends where it is told already, and only what may be sent there."""
         if not self._engine.carries:
             return not self._concerns(peer, told)

@@ -13,7 +13,7 @@ from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.happenings import Happening, LegEnded, Played, TimeUp, Woken
 from pbx.calls.leg import LOST, Leg
-from pbx.events import LegStarted
+from pbx.events import LegStarted, MediaPortsExhausted
 from pbx.ongoing import OngoingCall, Outside
 from pbx.records import CallRecord
 from sip.core.dialog_request import Authorize
@@ -65,6 +65,7 @@ class Call:
         "cause",
         "confirms",
         "decision",
+        "direct",
         "direction",
         "engine",
         "exchange",
@@ -108,6 +109,7 @@ class Call:
         self.max_forwards = max_forwards
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
         self.confirms = ""  # for whom it is, where whoever answers must press a key first
+        self.direct = False  # whether the parties send each other their sound (pbx.calls.direct)
         self.kept = False  # whether it goes on after a restart
         self.takers: tuple[Leg, ...] | None = None  # who picked it up; None while no app waits for PickedUp
         self.legs: list[Leg] = []
@@ -267,8 +269,9 @@ class Call:
     async def silence(self) -> None:
         """End all sound of the call before its end."""
         for leg in self.legs:
-            leg.codec = self.engine.codec(self.id, leg.name)
-            leg.quality = self.engine.quality(self.id, leg.name)
+            if not leg.codec:  # else its stream has gone to another call
+                leg.codec = self.engine.codec(self.id, leg.name)
+                leg.quality = self.engine.quality(self.id, leg.name)
         await self.engine.delete(self.id)
         if self.kept:
             self.keep()
@@ -285,6 +288,8 @@ class Call:
                 self.cause = "completed" if talked else ended.leg.cause
         except MediaRefused as refused:
             self.cause = f"media: {refused.reason}"
+            if refused.status == 480:
+                self.exchange.events.publish(MediaPortsExhausted, self.id)
             if self.caller.ended_at is None and self.caller.answered_at is None:
                 reason = OUT_OF_RESOURCES if refused.status == 480 else None
                 self.caller.refuse(refused.status, self.cause, reason=reason)
@@ -362,6 +367,13 @@ class Call:
             [leg.ongoing() for leg in self.legs],
             self.decision.callback is not None,
         )
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it is a call to an emergency service, or its call back: nothing refuses or ends it."""
+        decision = self.decision
+        target = decision.target
+        return decision.callback is not None or (type(target) is ToTrunks and target.emergency)
 
     @property
     def answered(self) -> bool:

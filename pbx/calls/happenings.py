@@ -166,6 +166,13 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class PortLost:
+    """The port for a party's sound can't be had again after a restart."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
 class TimeUp:
     """The deadline that the app gave has come."""
 
@@ -192,6 +199,7 @@ Happening = (
     | TransferFailed
     | Digit
     | Played
+    | PortLost
     | TimeUp
     | Woken
 )

@@ -380,6 +380,7 @@ class Leg:
             ended=self.ended_at,
             cause=self.cause,
             quality=quality,
+            media=("direct" if self.call.direct else "relayed") if codec else None,
         )
 
     def ongoing(self) -> OngoingLeg:

@@ -66,6 +66,7 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     call.plan_version = kept.plan_version
     if kept.media is None:
         call.engine = PassthroughEngine()
+        call.direct = exchange.engine.carries and not call.is_emergency
     call.legs = [_leg(call, leg) for leg in kept.legs]
     call.caller = call.legs[0]
     call.offer = call.caller.remote_sdp

@@ -34,6 +34,7 @@ from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import PickedUp, Referred
 from pbx.calls.leg import Leg
+from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
 from pbx.events import LegStarted
@@ -187,6 +188,7 @@ class Router:
         taker.session = self._exchange.core.accept(request, transaction, taker)
         call.legs.append(taker)
         call.takers += (taker,)
+        secure(call, taker.name, policy_of(call, device, request.flow))
         self._exchange.events.publish(LegStarted, call.id, taker.name, device)
         log.debug("call=%s leg=%s user=%s picks up %s", call.id, taker.name, device, rings.device)
         call.post(PickedUp(rings, taker, request.body))

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dialplan.decision import Decision
 from media import tones
-from media.engine import MediaRefused
+from media.engine import MediaMisuse, MediaRefused
 from pbx.calls.app import App
 from pbx.calls.bridge import talk
 from pbx.calls.broker import Broker
@@ -40,6 +40,7 @@ from pbx.calls.happenings import (
     TransferRings,
 )
 from pbx.calls.leg import Leg
+from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transferee import Transferee
 from pbx.devices import is_near
 from sip.core.errors import ParseError, RemoteProtocolError
@@ -118,6 +119,7 @@ def check_may_take(exchange: Exchange, device: str, found: Leg) -> None:
 async def _call_for(call: Call, broker: Broker, asked: Referred, decision: Decision) -> None:
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
     router = call.exchange.router
+    await broker.return_to_us()
     onward = router.onward(call, stays, decision, payer=referrer.device)
     if not await _until_taken(call, broker, asked, onward):
         return
@@ -151,7 +153,8 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred, onward: Call
             match happening:
                 case TransferRings():
                     progress.notify(180, driver.now)
-                    with suppress(MediaRefused):  # an engine without sound of its own
+                    # An engine without sound of its own, or a party that was taken over in this moment.
+                    with suppress(MediaRefused, MediaMisuse):
                         await call.engine.play(call.id, stays.name, tones.RINGBACK, repeat=True)
                 case TransferAnswered():
                     progress.notify(200, driver.now)
@@ -193,31 +196,24 @@ async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoR
     asked.progress.notify(200, call.exchange.driver.now)
     onward.caller.take_over()
     called.take_over()
+    await onward.caller.bring_sound()
+    await called.bring_sound()
     if not onward.hidden:
         called.show(onward.from_name, onward.from_number)
     if not other_call.hides(wanted):
         onward.caller.show(name, onward.to)
     app = keeping_channel(onward.caller, keeping_channel(called, partial(_talk, called=called)))
     onward.exchange.begin(onward, app)
+    secure(onward, called.name, policy_of(onward, called.device, called.flow))
     other_call.cause = "transferred"
     other_call.post(LegEnded(second, TRANSFERRED))
     await _part(call, referrer)
 
 
 async def _talk(call: Call, called: Leg) -> None:
-    """Offer each what the other has said: first the called, then, with its answer, the caller."""
     call.keep()
-    caller = call.caller
-    broker = Broker(call, caller, called)
-    told = await call.engine.offer(
-        call.id,
-        caller.name,
-        called.name,
-        caller.remote_sdp,
-        nat=caller.behind_nat,
-        advertise=called.media_address,
-    )
-    await broker.propose(called, told)
+    broker = Broker(call, call.caller, called)
+    await broker.unite()
     await talk(call, broker)
 
 
@@ -248,7 +244,32 @@ async def speak_with(call: Call, stays: Leg, left: Callable[[], None], *, hidden
     former, caller = stays.call, call.caller
     called = Transferee(call, "b1", stays)
     call.to, _ = former.identity_of(stays)
-    told = await call.engine.offer(
+    secure(call, called.name, policy_of(call, called.device, called.flow))
+    told, answer = await _introduced(call, called, stays.remote_sdp)
+    if not stays.confirmed:
+        caller.refuse(481, "nothing to replace")
+        return
+    call.legs.append(called)
+    called.take_over()
+    moved = await called.bring_sound()
+    if moved:
+        told, answer = await _introduced(call, called, called.remote_sdp)
+    left()
+    caller.answer(answer)
+    call.keep()
+    broker = Broker(call, caller, called)
+    if not moved or not broker.suits(called, told):
+        await broker.propose(called, told)
+    if not hidden:
+        number, name = call.exchange.identity_of_device(caller.device)
+        called.show(name, number)
+    await keeping_channel(called, partial(talk, broker=broker))(call)
+
+
+async def _introduced(call: Call, called: Leg, said: bytes) -> tuple[bytes, bytes]:
+    """What the party that is taken is to be told of the caller, and the answer for the caller."""
+    caller, engine = call.caller, call.engine
+    told = await engine.offer(
         call.id,
         caller.name,
         called.name,
@@ -256,28 +277,10 @@ async def speak_with(call: Call, stays: Leg, left: Callable[[], None], *, hidden
         nat=caller.behind_nat,
         advertise=called.media_address,
     )
-    answer = await call.engine.answer(
-        call.id,
-        called.name,
-        caller.name,
-        stays.remote_sdp,
-        nat=stays.behind_nat,
-        advertise=caller.media_address,
+    answer = await engine.answer(
+        call.id, called.name, caller.name, said, nat=called.behind_nat, advertise=caller.media_address
     )
-    if not stays.confirmed:
-        caller.refuse(481, "nothing to replace")
-        return
-    call.legs.append(called)
-    called.take_over()
-    left()
-    caller.answer(answer)
-    call.keep()
-    broker = Broker(call, caller, called)
-    await broker.propose(called, told)
-    if not hidden:
-        number, name = call.exchange.identity_of_device(caller.device)
-        called.show(name, number)
-    await keeping_channel(called, partial(talk, broker=broker))(call)
+    return told, answer
 
 
 # Shared

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from media.engine import MediaUnavailable
 from pbx.calls.happenings import LegEnded, TransferAnswered, TransferFailed, TransferRings
 from pbx.calls.leg import Leg
 from sip.core.reason import Reason
@@ -61,6 +62,26 @@ class Transferee(Leg):
             self.call.exchange.trunks.hand_over(self.device)
             if self.toll is not None and self.call.plan.budgets and self.toll[0] is not self.call.decision:
                 self.call.exchange.spend_on_for(self, *self.toll)
+
+    async def bring_sound(self) -> bool:
+        """Let its stream come along, once it was taken over; returns False where it is to have a new one.
+
+        It keeps its port, SSRC and sequence, and hears of nothing that doesn't change for it.
+        """
+        first, engine = self.first, self.call.engine
+        codec = engine.codec(first.call.id, first.name)
+        quality = engine.quality(first.call.id, first.name)
+        if self.session is None or first.call.engine is not engine or not codec:
+            return False
+        try:
+            moved = await engine.move(first.call.id, first.name, self.call.id, self.name)
+        except MediaUnavailable:
+            return False
+        if moved:
+            first.codec, first.quality = codec, quality
+            if first.call.kept:
+                first.call.keep()
+        return moved
 
     def gone(self, reason: Reason) -> None:
         """The party hung up, or was taken elsewhere, before anybody took it here."""

@@ -155,13 +155,14 @@ def _print_call(record: CallRecord) -> None:
     for name, value in lines.items():
         typer.echo(f"{name:<10} {clean(value)}")
     print_table(
-        ("device", "address", "transport", "codec", "mos", "started", "answered", "ended", "cause"),
+        ("device", "address", "transport", "codec", "media", "mos", "started", "answered", "ended", "cause"),
         (
             (
                 leg.device,
                 leg.address,
                 leg.transport,
                 leg.codec or "-",
+                leg.media or "-",
                 f"{leg.quality.mos:.1f}" if leg.quality is not None else "-",
                 _time(leg.started),
                 _time(leg.answered),

@@ -15,7 +15,7 @@ from pbx.store.statement import statement_text, upsert
 MOST_LISTED = 100_000
 _AT_ONCE = 500
 _NOT_MEASURED = (None,) * len(LegQuality.__struct_fields__)
-_QUALITY = -len(_NOT_MEASURED)  # where its columns begin
+_QUALITY = -len(_NOT_MEASURED) - 1  # where its columns begin
 
 
 def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> None:
@@ -55,6 +55,7 @@ def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> No
             leg.ended,
             leg.cause,
             *(structs.astuple(leg.quality) if leg.quality is not None else _NOT_MEASURED),
+            leg.media,
         )
         for call in records
         for position, leg in enumerate(call.legs)
@@ -120,9 +121,9 @@ def list_calls(
             sa.select(legs).where(legs.c.call_id.in_(some)).order_by(legs.c.call_id, legs.c.position)
         )
         for call, _position, *leg in found:
-            measured = leg[_QUALITY:]
+            said, measured, media = leg[:_QUALITY], leg[_QUALITY:-1], leg[-1]
             quality = LegQuality(*measured) if measured[0] is not None else None
-            legs_of[call].append(LegRecord(*[*leg[:_QUALITY], quality]))
+            legs_of[call].append(LegRecord(*[*said, quality, media]))
     return [CallRecord(*[*row, legs_of[row[0]]]) for row in rows]
 
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration. Compared before Alembic is imported at all, which most starts then never do."""
 
 metadata = sa.MetaData()
@@ -43,6 +43,7 @@ legs = sa.Table(
     sa.Column("loss_percent", sa.Double),
     sa.Column("jitter_ms", sa.Double),
     sa.Column("round_trip_ms", sa.Double),
+    sa.Column("media", sa.Text),
     sqlite_with_rowid=False,
 )
 

@@ -240,3 +240,22 @@ def test_an_external_name_that_leads_back_to_us_is_a_warning(town: Town, monkeyp
     inner = [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.168.1.5", 0))]
     monkeypatch.setattr("pbx.doctor.socket.getaddrinfo", lambda *_: inner)
     assert outside(town, "10.54.0.1", "pbx.valmont.example")["external_address"] == "warning"
+
+
+@pytest.mark.parametrize(("tls", "severity"), [("[]", "warning"), ("'127.0.0.1:0'", "note")])
+def test_a_class_whose_keys_can_be_read_is_told(town: Town, tls: str, severity: str):
+    """RFC 4568 section 7."""
+    town.change_plan("interne:       [internal]", "interne: {rights: [internal], srtp: required}")
+    text = town.configuration_file.read_text()
+    town.configuration_file.write_text(text.replace("tls: []", f"tls: {tls}"))
+    assert codes(town)["keys_in_clear"] == severity
+
+
+def test_a_class_whose_phones_can_only_sign_in_over_tls_is_no_matter(town: Town):
+    town.change_plan("interne:       [internal]", "interne: {rights: [internal], srtp: required}")
+    text = town.configuration_file.read_text()
+    address = f"127.0.0.1:{town.port}"
+    only_tls = text.replace(f"udp: {address}, tcp: {address}, tls: []", f"udp: [], tcp: [], tls: '{address}'")
+    assert only_tls != text
+    town.configuration_file.write_text(only_tls)
+    assert "keys_in_clear" not in codes(town)

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ class LegRecord(TypedDict):
     answered: str | None
     ended: str | None
     cause: str
+    media: str | None
 
 
 # `from` is a keyword, so this one is written as a call.
@@ -203,13 +204,16 @@ class Beffroi:
 
 @asynccontextmanager
 async def running(
-    hub: Namespace, folder: Path, more_users: Sequence[dict[str, Any]] = ()
+    hub: Namespace,
+    folder: Path,
+    more_users: Sequence[dict[str, Any]] = (),
+    replaced: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Beffroi]:
     """Beffroi in the hub for the length of the block, from its first answer to a clean stop.
 
-    more_users: further entries of the sample plan's `users:`.
+    more_users: further entries of the sample plan's `users:`; replaced: texts of it, by others.
     """
-    beffroi = Beffroi(hub, write_configuration(folder, str(hub.address), more_users))
+    beffroi = Beffroi(hub, write_configuration(folder, str(hub.address), more_users, replaced))
     try:
         await beffroi.start()
         yield beffroi
@@ -218,9 +222,17 @@ async def running(
         await beffroi.kill()
 
 
-def write_configuration(folder: Path, address: str, more_users: Sequence[dict[str, Any]] = ()) -> Path:
+def write_configuration(
+    folder: Path,
+    address: str,
+    more_users: Sequence[dict[str, Any]] = (),
+    replaced: Mapping[str, str] | None = None,
+) -> Path:
     """Write beffroi.yaml and the sample plan; return the former's path."""
     plan = PLAN.read_text()
+    for old, new in (replaced or {}).items():
+        assert old in plan, f"the sample plan has no {old}"
+        plan = plan.replace(old, new)
     for name, operator in OPERATORS.items():
         plan = plan.replace(f"sip.{name}.example", operator)
     plan = plan.replace("transport: tls", "transport: udp")

@@ -36,6 +36,7 @@ class MediaProcess:
         silence_seconds: float = 10.0,
         lasting: bool = False,
         plane: str = "auto",
+        reserved_pairs: int = 0,
     ) -> None:
         self.events: list[MediaEvent] = []
         self._arrived = asyncio.Event()
@@ -49,7 +50,7 @@ class MediaProcess:
             self._listening.bind("")  # a free name, unix(7)
             self._listening.listen()
         self.process, ours = self.spawn()
-        self.engine = PythonEngine(ours, addresses, self._take)
+        self.engine = PythonEngine(ours, addresses, self._take, reserved_pairs=reserved_pairs)
 
     def spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """Start a process and return it and our end of its control socket."""

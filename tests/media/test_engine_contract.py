@@ -415,3 +415,87 @@ async def test_passthrough_hands_sdp_on_untouched(phones: Phones):
         await engine.publish("c", "a", alice.sdp())
     await engine.delete("c")
     assert engine.codec("c", "a") == ""
+
+
+# Kept ports, lost ports, legs that move
+
+
+async def test_a_leg_that_moves_keeps_its_place_and_its_session(own_engine: MediaEngine, phones: Phones):
+    # RFC 3264 section 8: the o= line of one dialog differs in nothing but its version.
+    alice, bob, carol = phones(), phones(), phones()
+    _, answered = await call_up(own_engine, alice, bob)
+    assert await own_engine.move("c", "a", "d", "b1")
+    assert own_engine.codec("c", "a") == ""
+    assert own_engine.codec("d", "b1") == "PCMA"
+    await own_engine.delete("c")
+    told = await own_engine.offer("d", "a", "b1", carol.sdp("8 101"))
+    await own_engine.answer("d", "b1", "a", alice.sdp())
+    assert target(told) == target(answered)
+    assert sdp.parse(told).origin[1] == sdp.parse(answered).origin[1]
+    assert {leg.name: leg.peer for leg in own_engine.snapshot("d").legs} == {"a": "b1", "b1": "a"}
+
+
+async def test_a_leg_that_moves_takes_the_place_of_what_was_there(own_engine: MediaEngine, phones: Phones):
+    alice, bob, carol = phones(), phones(), phones()
+    _, answered = await call_up(own_engine, alice, bob)
+    await own_engine.offer("d", "a", "b", alice.sdp())
+    await own_engine.answer("d", "b", "a", carol.sdp("8 101"))
+    assert await own_engine.move("c", "a", "d", "a")
+    await own_engine.offer("d", "a", "b", alice.sdp())
+    again = await own_engine.answer("d", "b", "a", carol.sdp("8 101"))
+    assert again == answered
+    await own_engine.delete("c")
+    await own_engine.delete("d")
+    assert held(own_engine) == 0
+
+
+async def test_who_is_left_when_a_leg_moves_has_no_peer(own_engine: MediaEngine, phones: Phones):
+    await call_up(own_engine, phones(), phones())
+    await own_engine.move("c", "a", "d", "a")
+    assert [(leg.name, leg.peer) for leg in own_engine.snapshot("c").legs] == [("b", "")]
+    assert [(leg.name, leg.peer) for leg in own_engine.snapshot("d").legs] == [("a", "")]
+
+
+async def test_a_leg_that_nobody_knows_cannot_move(own_engine: MediaEngine):
+    with pytest.raises(MediaMisuse):
+        await own_engine.move("c", "a", "d", "a")
+
+
+async def test_a_renewed_leg_is_told_another_port_of_the_same_session(
+    own_engine: MediaEngine, phones: Phones
+):
+    alice, bob = phones(), phones()
+    offered, answered = await call_up(own_engine, alice, bob)
+    await own_engine.renew("c", "b")
+    told = await own_engine.offer("c", "a", "b", alice.sdp())
+    assert target(told) not in (target(offered), target(answered))
+    assert version(told) == version(offered) + 1
+    assert await own_engine.answer("c", "b", "a", bob.sdp("8 101")) == answered
+
+
+async def test_ports_that_are_kept_go_to_calls_that_reserve(tmp_path: Path, phones: Phones):
+    process = MediaProcess(tmp_path, pairs=5, reserved_pairs=2)
+    await process.engine.start()
+    fake = FakeEngine(first_port=20000, last_port=20009, reserved_pairs=2)
+    for engine in (fake, process.engine):
+        for leg in ("1", "2", "3"):
+            await engine.publish("c", leg, phones().sdp(host="192.0.2.9"))
+        with pytest.raises(MediaRefused) as refusal:
+            await engine.publish("c", "4", phones().sdp(host="192.0.2.9"))
+        assert refusal.value.status == 480
+        engine.reserve("e")
+        await engine.publish("e", "1", phones().sdp(host="192.0.2.9"))
+        await engine.publish("e", "2", phones().sdp(host="192.0.2.9"))
+        with pytest.raises(MediaRefused):
+            await engine.publish("e", "3", phones().sdp(host="192.0.2.9"))
+        await engine.delete("e")
+        with pytest.raises(MediaRefused):
+            await engine.publish("e", "1", phones().sdp(host="192.0.2.9"))
+    assert process.stop() == 0
+
+
+async def test_passthrough_moves_nothing():
+    engine: MediaEngine = PassthroughEngine()
+    assert not await engine.move("c", "a", "d", "a")
+    with pytest.raises(MediaRefused):
+        await engine.renew("c", "a")

@@ -284,3 +284,18 @@ def test_what_is_no_origin_is_an_error(origin: str):
     assert errors(f"sip: {{websocket_origins: '{origin}'}}") == [
         f'1:26: "{origin}" is no origin of a web page; such as https://www.valmont.example, without a path'
     ]
+
+
+@pytest.mark.parametrize(("ports", "kept"), [("20000-29999", 8), ("20000-20009", 2), ("20001-20010", 2)])
+def test_pairs_for_emergency_calls_are_eight_or_half_of_a_few(ports: str, kept: int):
+    assert parse_configuration(f"media: {{ports: {ports}}}", HERE).media.emergency_pairs == kept
+
+
+def test_pairs_for_emergency_calls_are_what_is_written():
+    text = "media: {ports: 20000-20009, emergency_pairs: 1}"
+    assert parse_configuration(text, HERE).media.emergency_pairs == 1
+
+
+def test_more_than_half_of_the_pairs_kept_is_an_error_with_its_place():
+    (error,) = errors("media: {ports: 20000-20009, emergency_pairs: 3}")
+    assert error.startswith("1:46: 3 pairs of ports are kept for emergency calls, and there are 5 in `ports`")

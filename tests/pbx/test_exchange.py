@@ -73,7 +73,7 @@ async def test_what_the_engine_tells_of_sound_is_published_but_no_keys(world: Wo
         LegNotHeard(now, "1", "a", 4.0),
         LegDeaf(now, "1", "b1", "port 26000 is taken"),
     ]
-    town.errors.expect("call=1 leg=b1 hears nothing any more: port 26000 is taken")
+    town.errors.expect("call=1 leg=b1 is to have another port: port 26000 is taken")
 
 
 @scenario()

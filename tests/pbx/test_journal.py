@@ -510,6 +510,7 @@ def test_a_printed_call_has_the_names_and_the_order_that_were_promised():
         "ended": None,
         "cause": "busy",
         "quality": None,
+        "media": None,
     }
 
 

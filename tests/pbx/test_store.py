@@ -210,11 +210,14 @@ def test_how_a_leg_was_heard_is_stored_with_it(database):
 
 
 def test_calls_of_a_database_without_qualities_are_kept(database):
-    quality = importlib.import_module("pbx.store.migrations.versions.0002_quality")
+    versions = "pbx.store.migrations.versions"
+    quality = importlib.import_module(f"{versions}.0002_quality")
+    direct_media = importlib.import_module(f"{versions}.0003_direct_media")
 
     def as_it_was(connection):
         insert_calls(connection, [call(1)])
         with Operations.context(MigrationContext.configure(connection)):
+            direct_media.downgrade()
             quality.downgrade()
         connection.exec_driver_sql("UPDATE alembic_version SET version_num='0001'")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.offers import assert_speak, connected, operator_party, party
-from tests.scenarios.party import Party, Talk
+from tests.scenarios.party import MU_LAW, Party, Talk
 from tests.scenarios.town import SECRETS, Town, start, tell
 from tests.sim.ladder import assert_golden
 from tests.sim.wire import tag_of
@@ -54,10 +54,15 @@ class Consulting:
             await self.town.world.sleep(0.2)
 
 
-async def consulting(world: World, *, wait_seconds: float = 0.5, number: str = "2010") -> Consulting:
+async def consulting(
+    world: World, *, wait_seconds: float = 0.5, number: str = "2010", mu_law: str = ""
+) -> Consulting:
+    """mu_law: who (`bruno` or `chloe`) has nothing else, so that the other one is to be told."""
     town = await start(world)
     parties = [await party(town, user) for user in ("1001", "1002", "2010")]
     alice = parties[0]
+    if mu_law:
+        parties[1 if mu_law == "bruno" else 2].codecs = MU_LAW
     first, _ = await connected(town, alice, parties[1])
     alice.holds = True
     alice.change(first, alice.describe())
@@ -79,6 +84,8 @@ async def test_the_two_others_are_connected_and_all_calls_are_recorded(world: Wo
     assert us.first.over
     assert us.second.over
     assert_speak(us.town, us.bruno, us.chloe)
+    # Nothing changes for either: RFC 3264 section 8 has no need of an offer.
+    assert [talk.got for one in (us.bruno, us.chloe) for talk in one.talking] == [["UPDATE"], ["UPDATE"]]
     assert us.bruno.shown == ['"État civil" <sip:2010@valmont.example>']
     assert us.chloe.shown == ['"Bruno Petit" <sip:1002@valmont.example>']
     await us.end()
@@ -230,7 +237,7 @@ async def test_both_may_be_on_hold(world: World) -> None:
 @pytest.mark.parametrize("who", ["bruno", "chloe"])
 @scenario()
 async def test_whoever_refuses_the_new_sound_ends_the_call(world: World, who: str) -> None:
-    us = await consulting(world)
+    us = await consulting(world, mu_law="chloe" if who == "bruno" else "bruno")
     getattr(us, who).refusals.append((488, ()))
     us.alice.refer(us.first, replaces(us.alice, us.second))
     await world.sleep(4)
@@ -243,7 +250,7 @@ async def test_whoever_refuses_the_new_sound_ends_the_call(world: World, who: st
 @scenario()
 async def test_whoever_offers_at_the_same_time_is_offered_again(world: World, who: str) -> None:
     """RFC 3261 section 14.1."""
-    us = await consulting(world)
+    us = await consulting(world, mu_law="chloe" if who == "bruno" else "bruno")
     getattr(us, who).refusals.append((491, ()))
     us.alice.refer(us.first, replaces(us.alice, us.second))
     await world.sleep(6)
@@ -367,6 +374,7 @@ async def test_a_call_that_may_not_be_taken_stays_where_it_is(world: World, kind
 @scenario()
 async def test_who_is_taken_over_and_refuses_the_new_sound_is_released(world: World) -> None:
     us, app = await taking(world)
+    app.codecs = MU_LAW
     us.bruno.refusals.append((488, ()))
     await take(us, app, us.first, of=us.alice)
     await world.sleep(3)

@@ -9,7 +9,7 @@ import pytest
 
 from media import tones
 from tests.scenarios.offers import assert_speak, connected, operator_party, party
-from tests.scenarios.party import Party, Talk
+from tests.scenarios.party import MU_LAW, Party, Talk
 from tests.scenarios.town import SECRETS, Town, start, tell
 from tests.sim.ladder import assert_golden
 from tests.sim.world import World, scenario
@@ -160,6 +160,7 @@ async def test_a_transfer_to_the_echo(world: World) -> None:
 async def test_the_echo_offers_again_to_a_party_that_offered_at_the_same_time(world: World) -> None:
     """RFC 3261 section 14.1."""
     us = await three(world)
+    us.chloe.codecs = MU_LAW
     us.bruno.refusals.append((491, ()))
     us.alice.refer(us.alices, "sip:9196@valmont.example")
     await world.sleep(6)
@@ -417,6 +418,7 @@ async def test_what_cannot_be_called_is_refused_at_once(world: World, to: str, f
 async def test_a_party_that_refuses_its_new_sound_is_released(world: World, status: int) -> None:
     """It couldn't hear the other one; the record says why."""
     us = await three(world)
+    us.chloe.codecs = MU_LAW
     us.bruno.refusals.append((status, ()))
     us.alice.refer(us.alices, CHLOE)
     await world.sleep(4)
@@ -429,6 +431,7 @@ async def test_a_party_that_refuses_its_new_sound_is_released(world: World, stat
 async def test_a_party_that_offers_at_the_same_time_is_offered_its_sound_again(world: World) -> None:
     """RFC 3261 section 14.1."""
     us = await three(world)
+    us.chloe.codecs = MU_LAW
     us.bruno.refusals.append((491, ()))
     us.alice.refer(us.alices, CHLOE)
     await world.sleep(6)

@@ -30,9 +30,8 @@ async def records(town: Town) -> str:
 
 
 async def moved(phone: TownPhone) -> None:
-    """The caller's telephone is told where its sound is now, by re-INVITE, and takes it."""
-    phone.answer(await phone.expect("INVITE"))
-    await phone.expect("ACK")
+    """The caller's stream has come along into the other call: its telephone need not be told."""
+    await phone.expect_silence(0.5)
 
 
 @scenario()

@@ -160,12 +160,13 @@ class Town:
         keep_alive_seconds: float = 0.0,
         external: ExternalAddress | None = None,
         media_addresses: tuple[str, ...] = (BEFFROI[0],),
+        engine: FakeEngine | None = None,
     ) -> None:
         self.world = world
         self.ladder = world.ladder
         self.directory = directory
         self.journal = Journal()
-        self.engine = FakeEngine(BEFFROI[0])
+        self.engine = engine or FakeEngine(BEFFROI[0])
         self.keep_alive_seconds = keep_alive_seconds
         self.external = external
         self.media_addresses = media_addresses
