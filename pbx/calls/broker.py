@@ -387,7 +387,9 @@ class Broker:
         if not self._engine.carries:
             return not self._concerns(peer, told)
         same_place = _PLACES.findall(told) == _PLACES.findall(peer.local_sdp)
-        return same_place and _formats(peer.remote_sdp) <= _formats(told)
+        # RFC 3264 section 7: it sends what both have, and nothing else that it has itself.
+        sends = _formats(peer.remote_sdp) & _formats(peer.local_sdp)
+        return same_place and sends <= _formats(told)
 
     async def _tell(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
         return await self._engine.offer(
