@@ -3,7 +3,7 @@
     greeting ──> music, and one's place every so often ──> an agent rings ──> answered
                         │             ^                        │ nobody answers
                         │             └────────────────────────┘
-                        └ waited too long (`when_full`), or no agent has a telephone here ──> where the plan says
+                        └ waited too long (`when_full`), or no agent is there ──> where the plan says
 
 A caller may ring agents when more are free than callers are before it. An agent is free who has a telephone
 here, is in no call, is rung for nobody else, and hasn't just let it ring in vain: REST_SECONDS later it is

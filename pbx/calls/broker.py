@@ -34,7 +34,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 
-from media.engine import MediaEngine, MediaMisuse, MediaRefused, MediaUnavailable
+from media.engine import MediaEngine, MediaMisuse, MediaRefused, MediaUnavailable, Music
 from media.sdp import parse
 from pbx.calls.call import Call
 from pbx.calls.direct import come_back, stay_away
@@ -62,6 +62,7 @@ NOT_ACCEPTABLE = Reason("SIP", 488, "Not Acceptable Here")
 # What may differ in a description without concerning whoever gets it: its version, and who holds.
 _IMMATERIAL = re.compile(rb"^(?:o=.*|a=(?:sendrecv|sendonly|recvonly|inactive))\r?\n", re.MULTILINE)
 _VERSION = re.compile(rb"^o=.*\r?\n", re.MULTILINE)
+_HELD = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
 _PLACES = re.compile(rb"^(?:c=\S.*|m=\w+ \d+ \S+)", re.MULTILINE)
 _FORMATS = re.compile(rb"^m=audio [1-9]\d* \S+ (.*)", re.MULTILINE)
 
@@ -246,9 +247,23 @@ class Broker:
         if leg in self._asking:
             self._asking.remove(leg)
         if answer:
+            before = leg.remote_sdp
             leg.accept_offer(answer)
-            if not body:
+            if body:
+                await self._entertain(peer, before, body)
+            else:
                 self._asking.append(leg)
+
+    async def _entertain(self, peer: Leg, before: bytes, said: bytes) -> None:
+        """Music for the peer of whoever holds now, until it resumes; none in an emergency call."""
+        was_held, is_held = _HELD.search(before) is not None, _HELD.search(said) is not None
+        if was_held == is_held or self._call.is_emergency or not self._engine.carries:
+            return
+        with suppress(MediaMisuse, MediaUnavailable):  # the peer has gone, or the engine
+            if is_held:
+                await self._engine.play(self._call.id, peer.name, Music(), repeat=True)
+            else:
+                await self._engine.stop(self._call.id, peer.name)
 
     async def _answer_for(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
         """Our answer to a leg's offer; empty where the peer has to be asked, or it was refused."""
@@ -311,7 +326,9 @@ class Broker:
                 offerer.refuse_offer(488)
                 await self._take_back(leg, peer)
             else:
+                before = offerer.remote_sdp
                 offerer.accept_offer(answer)
+                await self._entertain(leg, before, pending.said)
 
     async def _take_back(self, leg: Leg, peer: Leg) -> None:
         """A leg said yes to what doesn't hold for its peer: it is offered what the peer said before."""

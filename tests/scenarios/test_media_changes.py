@@ -39,7 +39,7 @@ async def test_hold_and_resume_are_between_the_party_and_us(world: World) -> Non
     answer = await alice.expect(200)
     assert b"a=sendrecv" in answer.body
     alice.ack(answer)
-    assert town.asked() == ["offer a b1", "answer b1 a", "offer a b1", "answer b1 a"]
+    assert town.asked() == ["offer a b1", "answer b1 a", "play b1", "offer a b1", "answer b1 a", "stop b1"]
     await town.hang_up(alice, bruno)
     assert_golden("hold", town.ladder)
 
@@ -50,7 +50,7 @@ async def test_the_callee_holds(world: World) -> None:
     bruno.send("INVITE", body=bruno.sdp(direction="sendonly", version=2))
     bruno.ack(await bruno.expect(200))
     await alice.expect_silence(1)
-    assert town.asked() == ["offer b1 a", "answer a b1"]
+    assert town.asked() == ["offer b1 a", "answer a b1", "play a"]
     await town.hang_up(bruno, alice)
 
 
