@@ -567,7 +567,7 @@ def _examine_media(settings: Configuration) -> Examination:
             "note",
             settings.path,
             "the native media engine is compiled without SRTP: python encrypts sound, at more cost",
-            "install libsrtp2-dev, then install Beffroi again",
+            "install libssl-dev, then install Beffroi again",
         )
     return Examination("media", f"{plane}, {ports} of {addresses}", findings)
 

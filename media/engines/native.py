@@ -4,8 +4,8 @@ The C code is compiled when Beffroi is installed on a machine with a compiler; `
 Python says what each stream does, plays to legs, and is told of keys and of legs that are heard again.
 A stream's state lies in the memory of `Inheritance` all the time: nothing has to be written down.
 
-What the loop is to hear comes through a ring of the C code. So do the packets of a leg whose suite the C
-code can't encrypt with, where libsrtp2 is missing or is without AES-GCM: pylibsrtp opens and seals them here.
+What the loop is to hear comes through a ring of the C code. So do the packets of legs with keys where the C
+code was compiled without OpenSSL: pylibsrtp opens and seals them here.
 """
 
 import logging
@@ -59,7 +59,7 @@ def is_built() -> bool:
 
 
 def suites() -> frozenset[Suite]:
-    """Return the suites that the C code itself encrypts with; none where libsrtp2 wasn't there."""
+    """Return the suites that the C code itself encrypts with; none where OpenSSL wasn't there."""
     works = lib.plane_suites() if lib is not None else 0
     return frozenset(suite for suite, place in _SUITES.items() if works >> place & 1)
 

@@ -2,7 +2,7 @@
 
 `setup.py` names this file, and `scripts/setup` has it compiled into the environment. Where there is no
 compiler nothing is made, nothing fails, and packets are moved by Python. Where there are no headers of
-libsrtp2, SRTP is Python's part.
+OpenSSL, SRTP is Python's part.
 """
 
 import shlex
@@ -19,9 +19,9 @@ _HEADERS = sorted(_HERE.glob("*.h"))
 
 
 def has_srtp() -> bool:
-    """Say whether the compiler finds the headers of libsrtp2 (Debian's libsrtp2-dev)."""
+    """Say whether the compiler finds the headers of OpenSSL 3 (Debian's libssl-dev)."""
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
-    probe = [*compiler, "-E", "-include", "srtp2/srtp.h", "-x", "c", "/dev/null"]
+    probe = [*compiler, "-E", "-include", "openssl/core_names.h", "-x", "c", "/dev/null"]
     try:
         return subprocess.run(probe, capture_output=True, check=False).returncode == 0  # noqa: S603
     except OSError:
@@ -42,7 +42,7 @@ ffibuilder.set_source(
     extra_compile_args=["-std=gnu11", "-O2", "-pthread", "-fvisibility=hidden"],
     extra_link_args=["-pthread"],
     define_macros=[("PLANE_SRTP", "1")] if _SRTP else [],
-    libraries=["srtp2"] if _SRTP else [],
+    libraries=["crypto"] if _SRTP else [],
     py_limited_api=True,
     optional=True,
 )

@@ -11,7 +11,7 @@
  * that read a packet just before the end finds a stream without a leg, and drops the packet.
  *
  * Between the legs everything is in clear. What the loop is to hear of a leg goes into a ring (ring.h), as does
- * what only the loop can encrypt: a leg whose suite libsrtp2 doesn't have here is PLANE_SEALED, and its packets
+ * what only the loop can encrypt: where there was no OpenSSL, a leg with keys is PLANE_SEALED, and its packets
  * come through the loop in both directions.
  *
  * A stream's record lies in memory that outlives the process. The process may be killed between any two

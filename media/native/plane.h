@@ -112,7 +112,7 @@ typedef struct {
     const uint8_t *data;
 } plane_heard_t;
 
-/* The suites that this plane encrypts with, as bits; 0 where it was compiled without libsrtp2. */
+/* The suites that this plane encrypts with, as bits; 0 where it was compiled without OpenSSL. */
 unsigned plane_suites(void);
 /* A plane over PLANE_RECORDS records of memory that may outlive the process; NULL and errno. */
 plane *plane_new(uint8_t *memory, int threads);

@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple
 from benches import beffroi, plane_fuzz, process
 from benches.figure import BEFFROI, Figure, Meaning
 from benches.load import compiled
+from benches.plane_fuzz import PLANE
 from benches.process import BenchError
 from benches.signalling import Bench, Peer
 
@@ -317,14 +318,16 @@ def _calls(bench: Bench, roles: Sequence[int], seconds: float) -> Iterator[None]
             bench.say(f"the calls beside it: {report.in_words()}")
 
 
-def _phones() -> Path:
-    return compiled(SOURCE, ROOT / ".venv" / "cache", "-lsrtp2")
+def phones(directory: Path = ROOT / ".venv" / "cache") -> Path:
+    """Return rtpload, compiled. Raises BenchError."""
+    flags = (f"-I{PLANE}", str(PLANE / "keys.c"), "-DPLANE_SRTP", "-lcrypto")
+    return compiled(SOURCE, directory, *flags, also=[PLANE / "keys.c", PLANE / "keys.h", PLANE / "plane.h"])
 
 
 def _srtp_weighed(bench: Bench, busy: Sequence[int], plain_us: float) -> Iterator[Figure]:
     """The figures of SRTP on both legs. plain_us: what a packet in clear costs."""
     with secured(bench.core) as relay, _calls(bench, busy, SECONDS + 4):
-        talk = _talk(_phones(), bench.load.core, relay, relay.join(MOST), (PHONES_KEY, OUR_KEY))
+        talk = _talk(phones(), bench.load.core, relay, relay.join(MOST), (PHONES_KEY, OUR_KEY))
     sent, received = talk.report["sent"], talk.report["received"]
     cost = talk.cpu_us / max(received, 1)
     bench.say(f"SRTP: {MOST} streams: {cost:.2f} us a packet, {sent - received:.0f} of {sent:.0f} lost")
@@ -345,7 +348,7 @@ def _weighed(
     def note(key: str, value: float) -> None:
         figures.append(Figure(key, value, MEANINGS[key], name))
 
-    program = _phones()
+    program = phones()
     for streams in STREAMS:
         with start() as relay, _calls(bench, busy, SECONDS + 4):
             before = process.memory([relay.pid]).pss_mb

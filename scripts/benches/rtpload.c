@@ -11,7 +11,6 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <srtp2/srtp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +19,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "keys.h"
+
 enum { MOST_PHONES = 8192, PACKET = 172, HEADER = 12, PERIOD_NS = 20000000, BATCH = 8, RECEIVE_BUFFER = 1 << 20 };
-enum { KEY_BYTES = 30, TAG_ROOM = SRTP_MAX_TRAILER_LEN };
+enum { KEY_BYTES = 30 };
 static const int64_t SECOND = 1000000000;
 static const uint64_t OURS = 0x72747021;
 
@@ -31,7 +32,7 @@ typedef struct {
     int64_t due;
     uint16_t sequence;
     uint32_t timestamp;
-    srtp_t speaks, hears; /* NULL in clear */
+    session *speaks, *hears; /* NULL in clear */
 } phone;
 
 static phone phones[MOST_PHONES];
@@ -56,8 +57,8 @@ static void stop(const char *why)
 
 static void send_packet(phone *from)
 {
-    uint8_t packet[PACKET + TAG_ROOM] = {0x80, 8};
-    int length = PACKET;
+    uint8_t packet[PACKET + KEYS_MOST_GROWTH] = {0x80, 8};
+    uint32_t length = PACKET;
     int64_t now = now_ns(CLOCK_REALTIME);
     uint16_t sequence = htons(from->sequence++);
     uint32_t timestamp = htonl(from->timestamp), ssrc = htonl((uint32_t)(from - phones) + 1);
@@ -67,19 +68,19 @@ static void send_packet(phone *from)
     memcpy(packet + 8, &ssrc, 4);
     memcpy(packet + HEADER, &OURS, 8);
     memcpy(packet + HEADER + 8, &now, 8);
-    if (from->speaks && srtp_protect(from->speaks, packet, &length))
-        stop("srtp_protect");
-    if (sendto(from->socket, packet, (size_t)length, 0, (void *)&from->to, sizeof from->to) == length &&
+    if (from->speaks && !keys_seal(from->speaks, packet, &length))
+        stop("encrypt");
+    if (sendto(from->socket, packet, length, 0, (void *)&from->to, sizeof from->to) == (ssize_t)length &&
         now >= counted_from && now < counted_to)
         sent++;
 }
 
-static void take(const phone *by, const struct msghdr *message, uint8_t *packet, unsigned length)
+static void take(const phone *by, const struct msghdr *message, uint8_t *packet, uint32_t length)
 {
     int64_t at = 0, arrived = 0;
     uint64_t mark = 0;
-    int clear = (int)length;
-    if ((by->hears && srtp_unprotect(by->hears, packet, &clear)) || clear != PACKET)
+    int64_t index;
+    if ((by->hears && !keys_open(by->hears, packet, &length, &index)) || length != PACKET)
         return;
     memcpy(&mark, packet + HEADER, 8);
     memcpy(&at, packet + HEADER + 8, 8);
@@ -125,22 +126,13 @@ static double share(double part)
     return measured ? delays[(size_t)(part * (double)(measured - 1))] / 10.0 : -1.0;
 }
 
-/* A session of one key, written in hexadecimal. */
-static srtp_t session(const char *key, srtp_ssrc_type_t direction)
+/* A key written in hexadecimal. */
+static plane_key read_key(const char *text)
 {
-    uint8_t bytes[KEY_BYTES];
-    srtp_policy_t policy;
-    srtp_t made;
+    plane_key made = {.fingerprint = 1, .suite = PLANE_AES_CM_80};
     for (int i = 0; i < KEY_BYTES; i++)
-        if (sscanf(key + 2 * i, "%2hhx", &bytes[i]) != 1)
+        if (sscanf(text + 2 * i, "%2hhx", &made.key[i]) != 1)
             stop("a key");
-    memset(&policy, 0, sizeof policy);
-    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
-    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
-    policy.ssrc.type = direction;
-    policy.key = bytes;
-    if (srtp_create(&made, &policy))
-        stop("srtp_create");
     return made;
 }
 
@@ -152,8 +144,6 @@ int main(int argc, char **argv)
     struct epoll_event ready[256];
     if (first < 1024 || seconds < 1 || (epoll = epoll_create1(0)) < 0)
         return fprintf(stderr, "usage: rtpload FIRST_PORT SECONDS [KEYS] < lines of \"PHONE PORT\"\n"), 2;
-    if (srtp_init())
-        stop("srtp_init");
     while (scanf("%d %d", &number, &port) == 2) {
         phone *made = &phones[count];
         struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(first + 2 * number))};
@@ -166,8 +156,9 @@ int main(int argc, char **argv)
         made->to.sin_port = htons((uint16_t)port);
         made->timestamp = (uint32_t)number * 12345;
         if (argc == 5) {
-            made->speaks = session(argv[3], ssrc_any_outbound);
-            made->hears = session(argv[4], ssrc_any_inbound);
+            plane_key theirs = read_key(argv[3]), ours = read_key(argv[4]);
+            made->speaks = keys_outgoing(&made->speaks, &theirs, (uint32_t)count, NULL);
+            made->hears = keys_incoming(&made->hears, &ours, NULL);
         }
         made->socket = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (made->socket < 0 || bind(made->socket, (void *)&local, sizeof local))

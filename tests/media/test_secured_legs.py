@@ -1,6 +1,6 @@
 """Legs with keys over both planes, and over the C plane where it can't encrypt (RFC 3711, 4568, 7714).
 
-The phones are pylibsrtp (`media.srtp`), which the C plane doesn't use: its libsrtp2 is Debian's.
+The phones are pylibsrtp (`media.srtp`), which the C plane doesn't use: it has RFC 3711 written down itself.
 """
 
 import os
@@ -81,7 +81,7 @@ class Talk(Lineage):
 
 @pytest.fixture(params=[*PLANES, *(["sealed"] if native.is_built() else [])])
 def talk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
-    """On each plane; "sealed": the C plane without libsrtp2."""
+    """On each plane; "sealed": the C plane without OpenSSL."""
     plane: PlaneName = request.param if request.param in PLANES else "native"
     if request.param == "sealed":
         monkeypatch.setattr(native, "suites", frozenset)

@@ -15,7 +15,6 @@ from tests.tools.places import ROOT
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from benches import media
-from benches.load import compiled
 from benches.process import BenchError
 
 
@@ -72,7 +71,7 @@ def test_the_time_of_every_thread_is_counted():
 def test_the_load_talks_to_itself_without_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Needs gcc, which scripts/setup test installs.
     monkeypatch.setattr(media, "SECONDS", 1)
-    program = compiled(media.SOURCE, tmp_path, "-lsrtp2")
+    program = media.phones(tmp_path)
     ports = [media.PHONE_PORT + 2 * (number ^ 1) for number in range(10)]
     talk = media._talk(program, 0, media.Relay(os.getpid(), lambda phones: ports), ports)
     assert talk.report["sent"] == talk.report["received"] > 0
