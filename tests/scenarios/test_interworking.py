@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.scenarios.town import Town, TownPhone, start
+import pytest
+
+from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start
 from tests.sim.phone import RTP_PORT
 from tests.sim.wire import Message
 from tests.sim.world import World, run
 from tests.tables import assert_table
 
 PAYLOAD_TYPES = {"G.711": (8, "PCMA/8000"), "G.722": (9, "G722/8000"), "Opus": (96, "opus/48000/2")}
+SUITE = "AES_CM_128_HMAC_SHA1_80"
 EVENTS = (101, "telephone-event/8000")
 
 
@@ -23,11 +26,11 @@ class Sound:
     events: bool = True
     secure: bool = False
 
-    def body(self, phone: TownPhone) -> bytes:
-        """The session description that says so."""
+    def body(self, phone: TownPhone, tag: str = "1") -> bytes:
+        """The session description that says so. tag: of its key."""
         numbers = [PAYLOAD_TYPES[name] for name in self.codecs] + [EVENTS] * self.events
         profile = "RTP/SAVP" if self.secure else "RTP/AVP"
-        crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40 + "\r\n"
+        crypto = f"a=crypto:{tag} {SUITE} inline:" + "A" * 40 + "\r\n"
         maps = "".join(f"a=rtpmap:{number} {name}\r\n" for number, name in numbers)
         return (
             f"v=0\r\no=- 1 1 IN IP4 {phone.host.address}\r\ns=-\r\nc=IN IP4 {phone.host.address}\r\nt=0 0\r\n"
@@ -46,15 +49,31 @@ class Sound:
         known = {PAYLOAD_TYPES[name][1]: name for name in self.codecs}
         chosen = [known[line] for line in offered if line in known]
         events = self.events and EVENTS[1] in offered
-        return Sound((chosen[0],), events, self.secure).body(phone) if chosen else b""
+        suites = [line.split()[:2] for line in text.splitlines() if line.startswith("a=crypto:")]
+        # RFC 4568 section 5.1.2: the tag of the line that was taken.
+        tags = [tag.removeprefix("a=crypto:") for tag, suite in suites if suite == SUITE]
+        return Sound((chosen[0],), events, self.secure).body(phone, *tags) if chosen else b""
 
 
 DESK = Sound(("G.711",))
+NATIONAL = "national:      [internal, national, mobile, toll_free, shared_cost, short]"
+INTERNE = "interne:       [internal]"
+
+
+def plan_for(hers: Sound, his: Sound) -> str:
+    """The plan with SRTP required of the class of 1001, of that of 2202, or of both."""
+    text = PLAN_TEXT
+    for line, sound in ((NATIONAL, hers), (INTERNE, his)):
+        assert line in text
+        if sound.secure:
+            name, _, rights = line.partition(":")
+            text = text.replace(line, f"{name}: {{rights: {rights.strip()}, srtp: required}}")
+    return text
 
 
 async def invite(phone: TownPhone, sound: Sound) -> None:
-    """Call 1002, the challenge answered."""
-    phone.send("INVITE", "1002", body=sound.body(phone))
+    """Call 2202, the challenge answered."""
+    phone.send("INVITE", "2202", body=sound.body(phone))
     phone.authenticate(await phone.expect(401))
 
 
@@ -87,12 +106,14 @@ async def connect(
     return b"", b""
 
 
-def in_a_town(play: Callable[[World, Town, TownPhone, TownPhone], Awaitable[str]]) -> str:
+def in_a_town(
+    play: Callable[[World, Town, TownPhone, TownPhone], Awaitable[str]], plan_text: str = PLAN_TEXT
+) -> str:
     """A cell: what `play` finds with Alice's and Bruno's phones registered, and nothing left after it."""
 
     async def body(world: World) -> str:
-        town = await start(world)
-        alice, bruno = await town.phones("1001", "1002")
+        town = await start(world, plan_text)
+        alice, bruno = await town.phones("1001", "2202")
         return await play(world, town, alice, bruno)
 
     return run(body)
@@ -167,17 +188,27 @@ def sound(hers: Sound, his: Sound) -> str:
         if not answer:
             return "488"
         await town.hang_up(alice, bruno)
-        (codec,) = [name for name, (_, mapped) in PAYLOAD_TYPES.items() if mapped.encode() in answer]
-        assert [leg.codec for call in town.calls for leg in call.legs] == [
-            PAYLOAD_TYPES[codec][1].split("/")[0]
-        ] * 2
-        return codec
+        (heard,) = [name for name, (_, mapped) in PAYLOAD_TYPES.items() if mapped.encode() in answer]
+        codecs = [NAMES[leg.codec or ""] for call in town.calls for leg in call.legs]
+        assert codecs[0] == heard
+        assert (b"RTP/SAVP" in answer and b"a=crypto:" in answer) == hers.secure
+        return heard if codecs == [heard] * 2 else " into ".join(codecs)
 
-    return in_a_town(play)
+    return in_a_town(play, plan_for(hers, his))
 
 
-def test_what_both_know_passes_and_everything_else_is_488() -> None:
-    """RFC 3264 section 6."""
+NAMES = {mapped.split("/")[0]: name for name, (_, mapped) in PAYLOAD_TYPES.items()}
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The passwords that the plan takes from the environment."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_what_both_know_passes_and_everything_else_is_converted(secrets: None) -> None:
+    """RFC 3264 section 6, RFC 4568 section 5.1: keys are each party's own."""
     assert_table(
         "sound",
         {
@@ -198,18 +229,23 @@ def keys(hers: Sound, his: Sound, by_info: bool) -> str:
             alice.send("INFO", body=b"Signal=5\r\nDuration=160\r\n")
             alice.headers.clear()
             await alice.expect("200 INFO")
+            await world.sleep(0.1)
         await town.hang_up(alice, bruno)
         understood = EVENTS[1].encode() in offer and his.events
         sent = [asked.detail for asked in town.engine.asked if asked.verb == "dtmf"]
-        if sent:
-            return "events" if understood and sent == ["5"] else "not heard"
-        return "events" if understood and EVENTS[1].encode() in answer else "stay tones"
+        if by_info:
+            assert sent == ["5"]  # the engine sends events, or the tone where there are none
+            return "events" if understood else "tones"
+        assert (EVENTS[1].encode() in answer) == hers.events  # hers are taken, whatever he has
+        if hers.events:
+            return "events" if understood else "tones"
+        return "events, from the tones" if understood else "stay tones"
 
     return in_a_town(play)
 
 
-def test_keys_pass_as_events_where_both_have_them_and_info_becomes_events() -> None:
-    """RFC 4733, RFC 6086."""
+def test_keys_become_what_the_other_party_understands() -> None:
+    """RFC 4733, RFC 6086. What the media process does with them is in tests/media."""
     silent = Sound(("G.711",), events=False)
     ways = {"events": (DESK, False), "INFO": (DESK, True), "tones": (silent, False)}
     cells = {
