@@ -12,7 +12,7 @@ import pytest
 
 from media import rtp
 from media.engines import relay, wire
-from media.engines.inheritance import RECORD_BYTES, Inheritance, NoRecord, Pair, StreamRecord
+from media.engines.inheritance import RECORD_BYTES, Inheritance, KeyState, NoRecord, Pair, StreamRecord
 from media.engines.relay import PlaneName, Relay
 from media.engines.stream import Address
 from tests.media.line import LEG, Line
@@ -255,7 +255,8 @@ def test_longest_record_fits():
         2**32 - 1, 65535, 2**32 - 1, 2**32 - 1, -65536, -(2**32), 1e9, 1e9, 2**63, 2**63
     )
     host = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"
-    record = StreamRecord(host, 65535, state, rtp.IncomingState(2**63, 2**63, 2**63))
+    keys = KeyState(2**64 - 1, 2**64 - 1, 2**48, 2**31, 2**32 - 1, 2**48)
+    record = StreamRecord(host, 65535, state, rtp.IncomingState(2**63, 2**63, 2**63), keys)
     for number in (65534, wire.IPV6 + 65534):
         inheritance.write(number, record)
         assert inheritance.read(number) == record

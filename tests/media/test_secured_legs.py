@@ -219,6 +219,30 @@ def test_numbers_go_over_their_end_in_both_directions(talk: Talk):
     assert talk.a.counts().invalid_packets == 0
 
 
+@pytest.mark.parametrize(("late", "passes"), [(1, True), (127, True), (128, False)])
+def test_packet_may_be_late_by_the_window(talk: Talk, late: int, passes: bool):
+    # RFC 3711 section 3.3.2: at least 64; here 128.
+    talk.begin(security(), security(seed=2))
+    assert talk.a.keys is not None
+    packets = [rtp.build(rtp.Packet(8, n, 160 * n, 7, bytes(160))) for n in range(1, late + 2)]
+    sent = [talk.a.keys[0].protect(packet) for packet in packets]
+    for datagram in (*sent[1:], sent[0]):
+        talk.a.give(datagram, LEG, 10.0)
+    assert len(talk.b.sent) == late + passes
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_sources_and_extension_of_the_header_stay_in_clear(talk: Talk, suite: Suite):
+    # RFC 3711 section 3.1
+    talk.begin(security(suite), security(suite, 2))
+    assert talk.a.keys is not None
+    plain = rtp.build(rtp.Packet(8, 1, 160, 7, b"x" * 160))
+    header = bytes((plain[0] | 0x12,)) + plain[1:12] + bytes(8) + b"\xbe\xde\0\2extended"
+    talk.a.give(talk.a.keys[0].protect(header + plain[12:]), LEG, 10.0)
+    assert talk.b.sent[0].payload == b"x" * 160
+    assert talk.b.raw[0][12:32] == header[12:]
+
+
 def test_announced_key_identifier_is_expected(talk: Talk):
     # RFC 3711 section 3.1
     for suite in SUITES:
