@@ -38,6 +38,12 @@ def secure_sdp(phone: TownPhone, profile: str = "RTP/SAVP", crypto: bytes = CRYP
     return phone.sdp().replace(b"RTP/AVP", profile.encode()) + crypto
 
 
+def secure_answer(phone: TownPhone, offer: bytes) -> bytes:
+    """The answer that takes this suite; its line has the offer's tag (RFC 4568 section 5.1.2)."""
+    (line,) = [line for line in crypto_of(offer) if b" AES_CM_128_HMAC_SHA1_80 " in line]
+    return secure_sdp(phone, crypto=CRYPTO.replace(b"a=crypto:1 ", line.partition(b" ")[0] + b" "))
+
+
 async def call_with(phone: TownPhone, number: str, body: bytes) -> None:
     """Call with this offer; the challenge is answered."""
     phone.send("INVITE", number, body=body)
@@ -95,3 +101,131 @@ async def test_a_trunk_says_it_for_itself(world: World) -> None:
     await b.expect("ACK")
     await alice.expect(486)
     assert secured(town) == ["b1 preferred"]
+
+
+# What comes of it
+
+
+@scenario()
+async def test_who_has_no_srtp_is_refused_where_its_class_requires_it(world: World) -> None:
+    """RFC 4568 section 7.1; nothing is ever silently downgraded."""
+    town = await start(world, with_class("required"))
+    alice, bruno = await town.phones("1001", "1002")
+    await alice.call("1002")
+    await alice.expect(488)
+    await bruno.expect_silence(1)
+
+
+@scenario()
+async def test_two_whose_class_requires_it_have_a_key_each(world: World) -> None:
+    town = await start(world, with_class("required"))
+    alice, bruno = await town.phones("1001", "1002")
+    await call_with(alice, "1002", secure_sdp(alice))
+    invite = await bruno.expect("INVITE")
+    assert b"RTP/SAVP" in invite.body
+    assert KEY.encode() not in invite.body
+    bruno.reply(invite, 200, body=secure_answer(bruno, invite.body))
+    await bruno.expect("ACK")
+    answer = await alice.expect(200)
+    assert b"RTP/SAVP" in answer.body
+    assert KEY.encode() not in answer.body
+    alice.ack(answer)
+    await town.hang_up(alice, bruno)
+
+
+@scenario()
+async def test_one_that_requires_it_speaks_with_one_that_has_none(world: World) -> None:
+    """2202's class says nothing, and it is reached over UDP."""
+    town = await start(world, with_class("required"))
+    alice, guard = await town.phones("1001", "2202")
+    await call_with(alice, "2202", secure_sdp(alice))
+    invite = await guard.expect("INVITE")
+    assert b"RTP/AVP" in invite.body
+    assert b"a=crypto" not in invite.body
+    guard.answer(invite)
+    await guard.expect("ACK")
+    answer = await alice.expect(200)
+    assert b"RTP/SAVP" in answer.body
+    alice.ack(answer)
+    await town.hang_up(alice, guard)
+
+
+@scenario()
+async def test_who_stumbles_over_keys_that_are_only_preferred_is_asked_without(world: World) -> None:
+    """RFC 8643: keys in RTP/AVP."""
+    town = await start(world, with_class("preferred"))
+    alice, bruno = await town.phones("1001", "1002")
+    await alice.call("1002")
+    first = await bruno.expect("INVITE")
+    assert b"a=crypto" in first.body
+    bruno.reply(first, 488)
+    await bruno.expect("ACK")
+    second = await bruno.expect("INVITE")
+    assert b"a=crypto" not in second.body
+    bruno.answer(second)
+    await bruno.expect("ACK")
+    alice.ack(await alice.expect(200))
+    await town.hang_up(alice, bruno)
+
+
+# Emergency calls
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@scenario()
+async def test_no_call_for_help_is_refused_for_want_of_srtp(world: World, secure: bool) -> None:
+    """2201's class requires it, and so does the trunk; the operator takes neither key nor profile."""
+    plan = with_class("required")
+    trunk = "    host: sip.operateur-b.example\n"
+    town = await start(world, plan.replace(trunk, f"{trunk}    srtp: required\n"))
+    phone, b = town.phone("2201"), town.operator("operateur-b")
+    phone.send("INVITE", "18", body=secure_sdp(phone) if secure else phone.sdp())
+    invite = await b.expect("INVITE")
+    assert b"RTP/AVP" in invite.body
+    b.answer(invite)
+    await b.expect("ACK")
+    answer = await phone.expect(200)
+    assert (b"RTP/SAVP" in answer.body) == secure
+    phone.ack(answer)
+    await town.hang_up(phone, b)
+
+
+@scenario()
+async def test_a_call_for_help_with_a_key_is_taken_where_none_is_wanted(world: World) -> None:
+    town = await start(world, with_class("off"))
+    phone, b = town.phone("2201"), town.operator("operateur-b")
+    phone.send("INVITE", "18", body=secure_sdp(phone))
+    b.answer(await b.expect("INVITE"))
+    await b.expect("ACK")
+    answer = await phone.expect(200)
+    assert b"RTP/SAVP" in answer.body
+    phone.ack(answer)
+    await town.hang_up(phone, b)
+
+
+@scenario()
+async def test_keys_are_kept_over_a_restart(world: World) -> None:
+    town = await start(world, with_class("required"))
+    alice, bruno = await town.phones("1001", "1002")
+    await call_with(alice, "1002", secure_sdp(alice))
+    invite = await bruno.expect("INVITE")
+    bruno.reply(invite, 200, body=secure_answer(bruno, invite.body))
+    await bruno.expect("ACK")
+    answer = await alice.expect(200)
+    alice.ack(answer)
+    await town.restart()
+    for phone in (alice, bruno):
+        phone.reply(await phone.expect("OPTIONS", within_seconds=10.1), 200)
+    hold = secure_sdp(alice).replace(b"o=- 1 1", b"o=- 1 2").replace(b"sendrecv", b"sendonly")
+    alice.send("INVITE", body=hold)
+    again = await alice.expect(200)
+    assert crypto_of(again.body) == crypto_of(answer.body)
+    alice.ack(again)
+    await town.hang_up(alice, bruno)
+
+
+def crypto_of(body: bytes) -> list[bytes]:
+    """The lines with keys; AssertionError for none."""
+    found = [line for line in body.splitlines() if line.startswith(b"a=crypto:")]
+    assert found
+    return found
