@@ -33,7 +33,7 @@ def decode(law: Law, payload: bytes) -> Samples:
     """Return one sample for each byte. Raises CodecError when there are more than MAX_PAYLOAD_BYTES."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise CodecError(f"a payload of {len(payload)} bytes")
-    return _decoding_table(law)[np.frombuffer(payload, np.uint8)]
+    return _decoding_table(law).take(np.frombuffer(payload, np.uint8))
 
 
 def encode_rows(law: Law, rows: Samples) -> list[bytes]:

@@ -46,6 +46,7 @@ _TOLERANCE_SECONDS: Final = 0.025  # of the lag, before time is added or taken
 _URGENT_SECONDS: Final = 0.080
 _ANOTHER_CLOCK_SECONDS: Final = 2.0  # a transit that jumps so far is a sender that began anew
 _QUIET_LEVEL: Final = 100.0  # root mean square of 16-bit samples, -50 dBov
+_NO_SOUND: Final[Samples] = np.zeros(0, np.int16)
 
 
 class Take(NamedTuple):
@@ -264,8 +265,8 @@ class Player:
     """
 
     __slots__ = (
-        "_decoder", "_frame_samples", "_generator", "_noise", "_noise_type", "_quiet", "_sound", "broken",
-        "buffer",
+        "_decoder", "_frame_samples", "_generator", "_noise", "_noise_type", "_quiet", "_quiet_energy",
+        "_sound", "broken", "buffer",
     )  # fmt: skip
 
     def __init__(
@@ -276,8 +277,9 @@ class Player:
         self._noise_type = noise_type
         self._decoder = decoder
         self._frame_samples = decoder.rate * FRAME_MS // 1000
-        self._sound: Samples = np.zeros(0, np.int16)
+        self._sound: Samples = _NO_SOUND
         self._quiet = True
+        self._quiet_energy = _QUIET_LEVEL**2 * self._frame_samples
         self._generator = Generator(noise_seed)
         self._noise: Noise | None = None
 
@@ -310,9 +312,12 @@ class Player:
             sound = np.concatenate((sound, more)) if len(sound) else more
         else:
             sound = np.concatenate((sound, np.zeros(self._frame_samples, np.int16)))
-        frame, self._sound = sound[: self._frame_samples], sound[self._frame_samples :]
+        if len(sound) == self._frame_samples:  # a packet of 20 ms: nothing to be cut
+            frame, self._sound = sound, _NO_SOUND
+        else:
+            frame, self._sound = sound[: self._frame_samples], sound[self._frame_samples :]
         wide = frame.astype(np.float32)
-        self._quiet = float(np.dot(wide, wide)) < _QUIET_LEVEL**2 * self._frame_samples
+        self._quiet = wide.dot(wide) < self._quiet_energy
         return frame
 
     def _next(self, take: Take) -> Samples:

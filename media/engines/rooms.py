@@ -40,16 +40,17 @@ _SHARED: Final = frozenset({"PCMU", "PCMA", "L16", "OPUS"})
 class Voice:
     """What makes packets of a mix. rate: of the mix."""
 
-    __slots__ = ("_encoder", "_resampler", "ticks")
+    __slots__ = ("_encoder", "_resampler", "_ticks")
 
     def __init__(self, codec: Codec, fmtp: str, rate: int) -> None:
         self._encoder: VoiceEncoder = encoder_of(codec, rate, fmtp)
         self._resampler = Resampler(rate, self._encoder.rate) if self._encoder.rate != rate else None
-        self.ticks = codec.clock_rate // 50
+        self._ticks = codec.clock_rate // 50
 
-    def encode(self, mix: Samples) -> bytes:
+    def frame(self, mix: Samples) -> Frame:
         """Return the packet of the next 20 ms."""
-        return self._encoder.encode(mix if self._resampler is None else self._resampler.process(mix))
+        sound = mix if self._resampler is None else self._resampler.process(mix)
+        return Frame(self._encoder.encode(sound), False, self._ticks)
 
     def follow(self, other: "Voice") -> None:
         """Go on where another one of the same codec and rate is."""
@@ -155,14 +156,15 @@ class Seat:
             return None
         return frame if self._resampler is None else self._resampler.process(frame)
 
-    def say(self, payload: bytes, ticks: int, now: float) -> None:
+    def say(self, frame: Frame, now: float) -> None:
         """Let the leg hear a packet of the room, unless it is played something."""
         if self.stream.player is not IN_ROOM:
             self.fresh = True
             return
-        advance_ticks = BY_THE_CLOCK if self.fresh else ticks
-        self.stream.speak(Frame(payload, self.fresh, advance_ticks), self.codec.payload_type, now)
-        self.fresh = False
+        if self.fresh:
+            self.fresh = False
+            frame = Frame(frame.payload, True, BY_THE_CLOCK)
+        self.stream.speak(frame, self.codec.payload_type, now)
 
 
 class _Room:
@@ -301,12 +303,12 @@ class Rooms:
                 seat.voice = Voice(seat.codec, seat.fmtp, room.rate)
                 if seat.voice_key in room.voices:
                     seat.voice.follow(room.voices[seat.voice_key])
-            seat.say(seat.voice.encode(mixer.heard(seat.party)), seat.voice.ticks, now)
+            seat.say(seat.voice.frame(mixer.heard(seat.party)), now)
         for key, seats in same.items():
             voice = self._shared_voice(room, key, seats)
-            payload, ticks = voice.encode(mixer.heard(seats[0].party)), voice.ticks
+            frame = voice.frame(mixer.heard(seats[0].party))
             for seat in seats:
-                seat.say(payload, ticks, now)
+                seat.say(frame, now)
 
     def _is_whispered(self, room: _Room, seat: Seat) -> bool:
         return bool(room.whispered) and seat.stream.port in room.whispered
