@@ -20,8 +20,11 @@ _KEPT_MS: Final = _LONGEST_PERIOD_MS + _COMPARED_MS + 5
 _FULL_MS: Final = 10
 _FADED_MS: Final = 60
 _JOIN_MS: Final = 5
+_QUIETEST: Final = 100  # samples below are the noise of a line, whose absence nobody hears
 
 _Sound = npt.NDArray[np.float32]
+
+_SILENCE: Final[_Sound] = np.zeros(1, np.float32)
 
 
 class Concealer:
@@ -51,7 +54,7 @@ class Concealer:
     def lost(self, count: int) -> Samples:
         """Return `count` samples in the place of what is missing; 0 only softens the next join."""
         if self._lost < 0:
-            self._period = self._last_period()
+            self._period = self._last_period() if self._is_heard() else _SILENCE
             self._lost = 0
         made_up = clipped(self._repetition(count))
         self._lost += count
@@ -70,6 +73,10 @@ class Concealer:
         joined = samples.copy()
         joined[:count] = clipped(self._repetition(count) * (1 - rising) + samples[:count] * rising)
         return joined
+
+    def _is_heard(self) -> bool:
+        """Whether the last frame holds anything worth to be repeated."""
+        return bool(self._recent) and int(np.abs(self._recent[-1]).max(initial=0)) > _QUIETEST
 
     def _last_period(self) -> _Sound:
         """Return the last period of what was heard, its end leading into its beginning."""
