@@ -59,8 +59,9 @@ from media.engine import (
     Source,
     StreamLost,
 )
+from media.engines.daemon_counts import Counts, counts_of, first_stream, integer, text
 from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, nowhere, place_in
-from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said, Value
+from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said
 from media.engines.pieces import Piece, pieces_of
 from media.negotiation import Leg
 from media.sdes import Policy
@@ -443,7 +444,7 @@ class RtpengineEngine:
             return CallMedia({})
         reply = await self._ask(known, "query", {})
         now = asyncio.get_running_loop().time()
-        counts = {name: _counts(reply, name) for name in known.legs}
+        counts = {name: counts_of(reply, name) for name in known.legs}
         self._look(known, counts, now)
         return CallMedia(
             {
@@ -616,8 +617,8 @@ class RtpengineEngine:
         said = self._described(call, stream, stream.remote)
         await self._exchange(call, stream.name, said, stream.shadow, _nowhere(stream))
         reply = await self._ask(call, "query", {})
-        port = _first_stream(reply, stream.shadow)
-        host, number = _text(port.get("local address")), _integer(port.get("local port"))
+        port = first_stream(reply, stream.shadow)
+        host, number = text(port.get("local address")), integer(port.get("local port"))
         if not (host and number):
             raise MediaRefused(NOT_HERE, "this rtpengine doesn't say where an echo would come back")
         return _description(stream.remote, host, number, "sendrecv")
@@ -777,10 +778,10 @@ class RtpengineEngine:
                     reply = await self._ask(call, "query", {})
                 except (MediaUnavailable, MediaRefused):
                     continue  # its legs have been told
-                self._look(call, {name: _counts(reply, name) for name in call.legs}, loop.time())
+                self._look(call, {name: counts_of(reply, name) for name in call.legs}, loop.time())
                 await asyncio.sleep(1 / POLLS_A_SECOND)
 
-    def _look(self, call: _Call, counts: "dict[str, _Counts]", now: float) -> None:
+    def _look(self, call: _Call, counts: "dict[str, Counts]", now: float) -> None:
         """Compare what has come from each leg with the last look."""
         for name, stream in call.legs.items():
             if stream.heard_at < 0 and stream.remote is not None:
@@ -881,54 +882,7 @@ def _converting(one: _Stream, other: _Stream) -> dict[str, Said]:
 # --- what a daemon says -------------------------------------------------------------------------------
 
 
-class _Counts(msgspec.Struct, frozen=True):
-    """What a daemon has counted of one party."""
-
-    packets: int
-    received_bytes: int
-    errors: int
-    remote: tuple[str, int]
-    lost: int
-    jitter_ms: float
-
-
-def _counts(reply: Reply, tag: str) -> _Counts:
-    """Read a query's answer; what isn't there, or isn't what it should be, counts as zero."""
-    stream = _first_stream(reply, tag)
-    stats, endpoint = _dictionary(stream.get("stats")), _dictionary(stream.get("endpoint"))
-    packets = _integer(stats.get("packets"))
-    reports = _dictionary(_dictionary(reply.get("SSRC")).get(str(_integer(stream.get("SSRC")))))
-    return _Counts(
-        packets,
-        max(0, _integer(stats.get("bytes")) - 12 * packets),  # RFC 3550 section 5.1: without headers
-        _integer(stats.get("errors")),
-        (_text(endpoint.get("address")), _integer(endpoint.get("port"))),
-        _integer(reports.get("cumulative loss")),
-        float(_integer(_dictionary(reports.get("average MOS")).get("jitter"))),
-    )
-
-
-def _first_stream(reply: Reply, tag: str) -> Reply:
-    """Return the RTP stream of a party in a query's answer, empty when it isn't there."""
-    party = _dictionary(_dictionary(reply.get("tags")).get(tag))
-    medias = party.get("medias")
-    streams = _dictionary(medias[0]).get("streams") if isinstance(medias, list) and medias else None
-    return _dictionary(streams[0]) if isinstance(streams, list) and streams else {}
-
-
-def _dictionary(value: "Value | None") -> Reply:
-    return value if isinstance(value, dict) else {}
-
-
-def _integer(value: "Value | None") -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _text(value: "Value | None") -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else ""
-
-
-def _leg_media(stream: _Stream, counts: _Counts, peer: _Counts | None, now: float) -> LegMedia:
+def _leg_media(stream: _Stream, counts: Counts, peer: Counts | None, now: float) -> LegMedia:
     return LegMedia(
         (stream.address, stream.port),
         counts.remote if stream.receives else ("", 0),

@@ -23,6 +23,7 @@ from media.engine import (
     Wav,
 )
 from media.engines import rtpengine
+from media.engines.daemon_counts import Counts, counts_of
 from media.engines.rtpengine import RtpengineEngine
 from media.snapshot import CallMediaSnapshot
 from tests.media.fake_rtpengine import FakeDaemon, FakeNetwork, audio_of
@@ -408,6 +409,21 @@ def test_restoring_what_is_there_already_is_our_own_mistake():
             town.engine.restore(town.engine.snapshot("c"))
 
     in_virtual_time(_Town(FakeDaemon()), scenario)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"tags": b"none"},
+        {"tags": {"a": 1}},
+        {"tags": {"a": {"medias": []}}},
+        {"tags": {"a": {"medias": [{"streams": [b"x"]}]}}},
+        {"tags": {"a": {"medias": [{"streams": [{"stats": {"packets": b"many"}, "endpoint": 5}]}]}}},
+    ],
+)
+def test_counts_that_are_none_are_zero(answer):
+    assert counts_of(answer, "a") == Counts(0, 0, 0, ("", 0), 0, 0.0)
 
 
 # --- sound and silence --------------------------------------------------------------------------------
