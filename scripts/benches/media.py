@@ -89,9 +89,11 @@ OUR_KEY = bytes(range(30, 60))
 
 
 def _body(port: int) -> bytes:
+    # With telephone-event: nobody listens for keys in the sound.
     lines = (
         "v=0", "o=phone 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
-        f"m=audio {port} RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=sendrecv", "",
+        f"m=audio {port} RTP/AVP 8 101", "a=rtpmap:8 PCMA/8000", "a=rtpmap:101 telephone-event/8000",
+        "a=sendrecv", "",
     )  # fmt: skip
     return "\r\n".join(lines).encode()
 
