@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pbx.journal import Journal, fold_bindings, read_state, recover
 from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, Record, SetBy
 from tests.pbx.sample_records import bindings
+from tests.pbx.test_reserve import full, killed
 
 NOW = 1_700_000_000.0
 
@@ -108,6 +109,16 @@ def test_reading_beside_a_node_changes_nothing(tmp_path: Path) -> None:
     assert list(read_state(directory).settings) == ["1001"]
     assert segment.stat().st_size == size
     journal.close()
+
+
+def test_what_was_set_on_a_full_disk_outlives_a_kill(tmp_path: Path) -> None:
+    who = SetBy("1001", NOW)
+    closed = OverrideRecord("service", "standard", False, NOW + 60, "2020", who)
+    journal, _ = full(tmp_path / "j", PersonSettings("1001", (), who), closed)
+    killed(journal)
+    recovered = recover(tmp_path / "j")
+    assert recovered.settings == {"1001": PersonSettings("1001", (), who)}
+    assert recovered.overrides == {("service", "standard"): closed}
 
 
 def test_a_journal_without_settings_reads_as_none(tmp_path: Path) -> None:
