@@ -116,16 +116,16 @@ async def _ring(call: Call, extension: str, ways: list[list[Binding]], seconds: 
         return UNREACHED
     call.takers = ()
     found = await _first_answer(call, ringing, phones, seconds)
-    takers = call.close_to_takers()
+    for taker in call.close_to_takers():
+        if not isinstance(found, PickedUp) or taker is not found.taker:
+            call.drop([taker])  # too late
     if isinstance(found, Vain):
-        call.drop(takers)
         return found
     if isinstance(found, PickedUp):
         answered, body = found.taker, found.offer
     else:
         answered, body = found.leg, found.body
         phones.claim(answered)
-    call.drop(leg for leg in takers if leg is not answered)  # they come too late
     call.drop(ringing)
     if phones.is_direct(answered):
         await go_direct(call, phones.site, answered, body)

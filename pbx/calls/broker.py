@@ -121,6 +121,8 @@ class Broker:
             case Offered(leg, body):
                 self._come_back()
                 await self._offered(leg, body)
+                if leg.proposal and leg.confirmed and self._pending is None:
+                    await self.propose(leg, leg.proposal)  # it couldn't be refused (Leg.refuse_offer)
             case OfferAnswered(leg, body):
                 await self._offer_answered(leg, body)
             case OfferRefused(leg, _, retry_seconds):
@@ -149,9 +151,6 @@ class Broker:
         if self._unheard and self._pending is None:
             leg = self._unheard.pop()
             await self._described(leg, leg.remote_sdp, further=1)
-        for leg in (self._one, self._other):
-            if leg.proposal and self._pending is None:
-                await self.propose(leg, leg.proposal)
         if self._away is not None:
             await self._go_on_returning()
 

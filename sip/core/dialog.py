@@ -217,12 +217,14 @@ def _toward(flow: Flow, target: str) -> Flow:
     if flow.reliable:
         return flow
     uri = SipUri.parse(target)
+    if uri.address == flow.remote:
+        return flow
     if uri.scheme == "sips":
         return flow  # RFC 5630 section 3.1: it stands for TLS, which isn't had by another datagram
     if not _is_literal(uri.host) or ("[" in uri.host) != (":" in flow.local[0]):
         return flow
     if "gr" in uri.parameters:
         return flow  # RFC 5627 section 3.1: it names the phone, and the address in it is ours
-    if uri.address == flow.remote or (_PRIVATE.match(uri.host) and not _PRIVATE.match(flow.remote[0])):
+    if _PRIVATE.match(uri.host) and not _PRIVATE.match(flow.remote[0]):
         return flow
     return flow.toward(uri.address)
