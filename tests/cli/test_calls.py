@@ -143,6 +143,7 @@ def test_the_json_of_a_call_has_the_agreed_shape(town: Town):
         "ended",
         "cause",
         "quality",
+        "media",
     ]
     assert record["started"] == "2023-11-14T22:13:21.000Z"
     assert record["legs"][1]["answered"] is None
