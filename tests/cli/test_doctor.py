@@ -106,6 +106,11 @@ def test_secrets_that_are_not_set_are_notes_with_their_line(town: Town):
     assert {one["severity"] for one in found} == {"note"}
 
 
+def test_music_and_voices_that_cannot_be_used_are_warnings(town: Town):
+    town.configuration_file.write_text("media: {music: hold.wav, voices: {fr: fr.onnx}}\n")
+    assert {"no_music": "warning", "no_voice": "warning"}.items() <= codes(town).items()
+
+
 def test_rtpengine_that_does_not_answer_is_an_error(town: Town):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))

@@ -37,6 +37,13 @@ def test_the_example_is_read():
     assert configuration.recordings.directory == EXAMPLE.parent / "data" / "recordings"
 
 
+def test_music_and_voices_are_files_beside_the_configuration():
+    text = "media: {music: hold.wav, voices: {fr: voices/fr.onnx, en: /opt/en.onnx}}"
+    media = parse_configuration(text, HERE).media
+    assert media.music == HERE.parent / "hold.wav"
+    assert dict(media.voices) == {"fr": HERE.parent / "voices" / "fr.onnx", "en": Path("/opt/en.onnx")}
+
+
 def test_the_example_says_which_of_its_keys_do_nothing_yet():
     notes = load_configuration(EXAMPLE).notes
     assert [note.message.split("`")[1] for note in notes] == ["web:", "recordings:"]
@@ -122,6 +129,8 @@ def test_every_mistake_is_told_at_once_with_its_place_and_a_mend():
         "media: {ports: 80-90}",
         "media: {threads: 0}",
         "media: {threads: 65}",
+        "media: {voices: {xx: a.onnx}}",
+        "media: {voices: [a.onnx]}",
         "media: {ports: 60000-70000}",
         "media: {address: 0.0.0.0}",
         "media: {address: []}",
