@@ -37,7 +37,7 @@ def first_voice(codecs: list[Codec]) -> Codec | None:
 
 def events_beside(codecs: list[Codec], voice: Codec) -> Codec | None:
     """Return the telephone-event to go with a voice, at its clock where there is one; None for none."""
-    events = [codec for codec in codecs if codec.is_event]
+    events = [codec for codec in codecs if codec.key.startswith("telephone-event/")]
     return next(
         (codec for codec in events if codec.clock_rate == voice.clock_rate), events[0] if events else None
     )

@@ -291,6 +291,8 @@ def _described(
         more = tuple(_numbered(numbers, codec, taken) for codec in added)
         formats = [*formats, *(str(codec.payload_type) for codec in more)]
         codecs, passed = [*codecs, *more], [*passed, *agreement.lines_of(more)]
+    elif not changed and not session_lines:
+        return source
     return structs.replace(source, formats=formats, codecs=codecs, passed=passed)
 
 
@@ -381,10 +383,10 @@ def _match(
     if not audio.port:
         return audio, None, None
     mine = {codec.key: codec for codec in reversed(offered.codecs)}
-    voices = [codec for codec in audio.codecs if not codec.is_auxiliary]
-    shared = next((codec for codec in voices if codec.key in mine), None)
-    strange = any(codec.key not in mine for codec in audio.codecs)
-    if shared is None and strange and voices:
+    shared = next((codec for codec in audio.codecs if codec.key in mine and not codec.is_auxiliary), None)
+    strange = [codec for codec in audio.codecs if codec.key not in mine]
+    voices = [codec for codec in strange if not codec.is_auxiliary]
+    if shared is None and voices:
         theirs, ours = agreement.first_voice(voices), agreement.first_voice(offered.codecs)
         if theirs is None or ours is None:
             raise MediaRefused(NOT_ACCEPTABLE, "no codec in common")
