@@ -382,6 +382,8 @@ def _match(
     """
     if not audio.port:
         return audio, None, None
+    if audio.codecs == offered.codecs and audio.codecs and not audio.codecs[0].is_auxiliary:
+        return audio, audio.codecs[0], audio.codecs[0]  # the usual answer: all that was offered
     mine = {codec.key: codec for codec in reversed(offered.codecs)}
     shared = next((codec for codec in audio.codecs if codec.key in mine and not codec.is_auxiliary), None)
     strange = [codec for codec in audio.codecs if codec.key not in mine]
