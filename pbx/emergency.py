@@ -102,7 +102,8 @@ def make_room(exchange: Exchange, trunk: str, emergency: Call) -> bool:
 
     A call that still rings before one that speaks, and the youngest before the others: it loses least.
     """
-    calls = {leg.call for leg in exchange.legs() if leg.device == trunk}
+    # A caller for whom others are rung has its channel in its own call alone.
+    calls = {leg.call for leg in exchange.legs() if leg.device == trunk and leg.session is not None}
     ordinary = [call for call in calls if not call.cause and not is_protected(call)]
     if not ordinary:
         return False
@@ -123,6 +124,6 @@ def is_protected(call: Call) -> bool:
     target = decision.target
     if decision.callback is not None or (isinstance(target, ToTrunks) and target.emergency):
         return True
-    lines = {call.to, target.name if isinstance(target, ToService) else ""}
+    lines = {call.line, call.to, target.name if isinstance(target, ToService) else ""}
     services = call.plan.services
     return any(services[line].record is not None for line in lines if line in services)

@@ -74,7 +74,8 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     """One call, the caller's leg first. A field may only be added at the end and with a default.
 
     outside: None for a call inside. media: None where the parties send to each other directly.
-    callback: it is the call back after an emergency call, which nothing ends.
+    callback: it is the call back after an emergency call, which nothing ends. line: the service that it came
+    to first.
     """
 
     id: str
@@ -93,6 +94,7 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     media: CallMediaSnapshot | None
     legs: list[OngoingLeg]
     callback: bool = False
+    line: str = ""
 
 
 class _Block(NamedTuple):

@@ -76,6 +76,7 @@ class Call:
         "id",
         "kept",
         "legs",
+        "line",
         "max_forwards",
         "offer",
         "payer",
@@ -104,6 +105,7 @@ class Call:
         self.from_name = decision.caller_name or ""
         self.hidden = False  # whether the caller doesn't want to be shown (RFC 3323 section 4.2)
         self.to = ""
+        self.line = ""  # the service that it came to first, whoever is called for it since
         self.cause = ""
         self.offer = offer
         self.max_forwards = max_forwards
@@ -366,6 +368,7 @@ class Call:
             engine.snapshot(self.id) if engine.carries else None,
             [leg.ongoing() for leg in self.legs],
             self.decision.callback is not None,
+            self.line,
         )
 
     @property

@@ -63,6 +63,7 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     call.direction = kept.direction
     call.from_number, call.from_name = kept.from_number, kept.from_name
     call.to, call.cause, call.payer = kept.to, kept.cause, kept.payer
+    call.line = kept.line
     call.plan_version = kept.plan_version
     if kept.media is None:
         call.engine = PassthroughEngine()

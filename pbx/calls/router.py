@@ -288,6 +288,7 @@ class Router:
         onward.from_number, onward.from_name = call.identity_of(stays)
         onward.hidden = call.hides(stays)
         onward.payer = payer
+        onward.line = call.line
         device = exchange.devices.find(payer)
         if device is not None:
             onward.facts = Facts(
@@ -346,6 +347,7 @@ async def _named(call: Call, name: str, app: App) -> None:
 
 async def _serve(call: Call, name: str, app: ServiceApp) -> None:
     call.to = name
+    call.line = call.line or name
     await app(call, call.plan.services[name])
 
 

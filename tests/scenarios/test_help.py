@@ -25,6 +25,9 @@ NARROW = NARROW.replace("emergency_channels: 2 ", "emergency_channels: 0 ").repl
 TOLD = PLAN_TEXT.replace("  emergency:  ", "  emergency_notified: {group: accueil}\n  emergency:  ")
 LOCATING = PLAN_TEXT.replace("    transport: udp\n", "    transport: udp\n    options: [location]\n")
 TESTING = PLAN_TEXT.replace("  emergency:  ", '  emergency_test: "+33145000112"\n  emergency:  ')
+# Nobody of the fire station has a telephone here, and no officer is on call.
+LAST = '    otherwise: {to: "+33612345603"}         # the officer on call\n'
+NOBODY = PLAN_TEXT.replace(LAST, "")
 PREEMPTION = 'Q.850;cause=8;text="Preemption"'
 
 
@@ -161,7 +164,7 @@ async def test_a_call_that_still_rings_gives_way_before_one_that_speaks(world: W
 @scenario()
 async def test_a_call_on_a_line_that_is_recorded_never_gives_way(world: World) -> None:
     """The fire station's public line is recorded by the plan; 2020's call over the other trunk is not."""
-    town = await start(world, NARROW)
+    town = await start(world, NARROW.replace(LAST, ""))
     (neighbour,) = await town.phones("2020")
     a, b = town.operator("operateur-a"), town.operator("operateur-b")
     b.invite("+33383000200")
@@ -176,6 +179,27 @@ async def test_a_call_on_a_line_that_is_recorded_never_gives_way(world: World) -
     await town.hang_up(fire, a)
     town.finish_playing()
     await b.expect(480)
+
+
+@scenario()
+async def test_a_conversation_of_a_recorded_line_never_gives_way_either(world: World) -> None:
+    """Who answered for the fire station speaks in a call of its own, which is the line's all the same."""
+    town = await start(world, NARROW.replace(LAST, ""))
+    neighbour, guard = await town.phones("2020", "2202")
+    a, b = town.operator("operateur-a"), town.operator("operateur-b")
+    b.invite("+33383000200")
+    guard.answer(await guard.expect("INVITE"))
+    await guard.expect("ACK")
+    b.ack(await b.expect(200))
+    await town.talk_outside(neighbour, "00612345679", a)
+    fire = town.phone("2201")
+    fire.invite("18")
+    bye, invite = await a.expect_in_any_order("BYE", "INVITE")
+    a.reply(bye, 200)
+    neighbour.reply(await neighbour.expect("BYE"), 200)
+    await answered(fire, a, invite)
+    await town.hang_up(fire, a)
+    await town.hang_up(b, guard)
 
 
 # Who is told
@@ -345,7 +369,7 @@ async def test_a_call_back_rings_the_device_though_its_person_wants_no_calls(wor
 @scenario()
 async def test_within_the_hour_a_call_back_rings_the_device_before_the_night_message(world: World) -> None:
     """2301 at the fire station shows the station's main number, which a service answers."""
-    town = await start(world)
+    town = await start(world, NOBODY)
     patrol = town.phone("2301", address="10.54.2.77")
     await patrol.register()
     b = town.operator("operateur-b")
@@ -376,7 +400,7 @@ async def test_within_the_hour_a_call_back_rings_the_device_before_the_night_mes
 
 @scenario()
 async def test_a_call_back_that_the_device_doesnt_take_goes_on_as_ever(world: World) -> None:
-    town = await start(world)
+    town = await start(world, NOBODY)
     patrol = town.phone("2301", address="10.54.2.77")
     await patrol.register()
     b = town.operator("operateur-b")
