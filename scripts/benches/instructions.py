@@ -7,7 +7,6 @@ are counted. Everything is run twice, with few and with many; the difference is 
 """
 
 import asyncio
-import hashlib
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -53,6 +52,8 @@ SDP = (
     b"m=audio 20000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
     b"a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
 )
+
+Result = TypeVar("Result")
 
 
 class Said(NamedTuple):
@@ -121,7 +122,7 @@ class Line:
         """A message comes from the phones at a port."""
         driver = self.exchange.driver
         driver.receive(data, self._by_port[port], self.loop.now)
-        driver.flush()
+        driver.batch_over()
 
     async def replay(self, script: Sequence[Sequence[Said]]) -> None:
         """Say everything again."""
@@ -283,19 +284,16 @@ async def _replay(script: Script, kind: str, number: int, directory: Path) -> Li
     return line
 
 
-def run(work: Callable[[Path], Coroutine[object, object, object]]) -> None:
+def run(work: Callable[[Path], Coroutine[object, object, Result]]) -> Result:
     """Run it on a loop whose clock stands still. It is given a folder that goes with it."""
     with TemporaryDirectory(prefix="bench-") as directory, asyncio.Runner(loop_factory=StillLoop) as runner:
-        runner.run(work(Path(directory)))
+        return runner.run(work(Path(directory)))
 
 
 def record(path: Path) -> None:
     """Write down what the phones say. Raises BenchError where a call fails."""
 
-    async def work(directory: Path) -> None:
-        path.write_bytes(msgspec.msgpack.encode(await _record(directory)))
-
-    run(work)
+    path.write_bytes(msgspec.msgpack.encode(run(_record)))
 
 
 def replay(path: Path, kind: str, number: int) -> None:
@@ -315,7 +313,7 @@ def replay(path: Path, kind: str, number: int) -> None:
 
 
 def count(command: Sequence[str]) -> int:
-    """The instructions of a command and of the libraries that it uses, without the kernel's. Raises BenchError.
+    """The instructions of a command and its libraries, without the kernel's. Raises BenchError.
 
     Valgrind counts them, a hundred times slower than they run; a virtual machine seldom has a counter.
     """

@@ -44,7 +44,9 @@ WINDOW_COUNTS = 64
 MAX_WINDOWS = 65_536
 
 _COUNT = re.compile(r"[0-9A-Fa-f]{8}\Z")
-_PLAIN_PARAMETER = re.compile(r'(([A-Za-z]+) ?= ?(?:"([^"\\]*)"|([A-Za-z0-9\-]+))(?:, ?|\Z))')
+# Digest parameters as phones write them, without a comma or an escape in a quoted value.
+_PLAIN = re.compile(r'(?:[a-z]+=(?:"[^",\\]*"|[A-Za-z0-9\-]+)(?:, ?|\Z))+\Z')
+_PLAIN_PARAMETER = re.compile(r'([a-z]+)="?([^",]*)')
 _PARAMETER = re.compile(rf'\s*([{TOKEN_CHARS}]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s",]*)\s*(?:,|\Z)')
 
 
@@ -88,14 +90,11 @@ def parse_digest(value: str) -> dict[str, str]:
     scheme, _, rest = value.partition(" ")
     if scheme.lower() != "digest":
         raise ParseError(f"unsupported authentication scheme {scheme[:20]!r}", status=401)
-    plain: dict[str, str] = {}
-    plain_characters = 0
-    found = _PLAIN_PARAMETER.findall(rest)
-    for whole, name, quoted, token in found:
-        plain[name.lower()] = quoted or token
-        plain_characters += len(whole)
-    if found and plain_characters == len(rest) and len(plain) == len(found):  # what phones send
-        return plain
+    if _PLAIN.match(rest):
+        found = _PLAIN_PARAMETER.findall(rest)
+        plain = dict(found)
+        if len(plain) == len(found):
+            return plain
     parameters: dict[str, str] = {}
     position = 0
     while position < len(rest):
@@ -117,6 +116,10 @@ class Authenticator:
         """secret: random bytes of this process; nonces of another process are stale."""
         self.realm = realm
         self._secret = secret[:32]
+        self._challenges = {
+            algorithm: f'WWW-Authenticate: Digest realm="{realm}",algorithm={algorithm.value},'
+            for algorithm in Algorithm
+        }
         self._serial = 0
         self._windows: OrderedDict[str, _Window] = OrderedDict()
         self._forgotten_until = -1  # nonces issued up to then lost their window: they are stale
@@ -126,13 +129,8 @@ class Authenticator:
         """The WWW-Authenticate header lines, one for each algorithm, best first."""
         self._serial = (self._serial + 1) & 0xFFFFFFFF
         head = f"{int(now) & 0xFFFFFFFF:08x}{self._serial:08x}"
-        tail = f'nonce="{head}{self._signature(head)}",qop="auth"{",stale=true" if stale else ""}'
-        return "".join(
-            [
-                f'WWW-Authenticate: Digest realm="{self.realm}",algorithm={algorithm.value},{tail}\r\n'
-                for algorithm in algorithms
-            ]
-        )
+        tail = f'nonce="{head}{self._signature(head)}",qop="auth"{",stale=true" if stale else ""}\r\n'
+        return "".join([f"{self._challenges[algorithm]}{tail}" for algorithm in algorithms])
 
     def verify(
         self,

@@ -7,6 +7,7 @@ that it is asked for and raises ParseError then, so that a message costs what it
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sip.core.errors import ParseError
 from sip.core.flow import Flow
@@ -17,6 +18,8 @@ from sip.core.via import Via
 _MAX_FORWARDS = {str(number): number for number in range(256)}  # spares reading the usual number
 _TAG = re.compile(r";\s*tag\s*=", re.IGNORECASE)
 _CSEQ = re.compile(rf"([0-9]{{1,10}})[ \t]+([{TOKEN_CHARS}]+)\Z")
+
+_LONGEST_REMEMBERED = 64  # characters of a CSeq: most are the first or second of some method
 
 # The canonical names of what we write; everything else is capitalised word by word.
 _SPELLING = {
@@ -169,10 +172,8 @@ class Message:
         cseq = self._cseq
         if cseq is None:
             text = self.only("cseq")
-            match = _CSEQ.match(text)
-            if match is None or (number := int(match[1])) >= 1 << 31:
-                raise ParseError(f"malformed CSeq {text[:80]!r}")
-            cseq = self._cseq = (number, match[2])
+            read = _parse_cseq if len(text) <= _LONGEST_REMEMBERED else _parse_cseq.__wrapped__
+            cseq = self._cseq = read(text)
         return cseq
 
     @property
@@ -264,6 +265,14 @@ class Response(Message):
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.reason}>"
+
+
+@lru_cache(1024)
+def _parse_cseq(text: str) -> tuple[int, str]:
+    match = _CSEQ.match(text)
+    if match is None or (number := int(match[1])) >= 1 << 31:
+        raise ParseError(f"malformed CSeq {text[:80]!r}")
+    return number, match[2]
 
 
 def spell(name: str) -> str:

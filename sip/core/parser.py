@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from itertools import islice
 
 from sip.core.errors import ParseError
 from sip.core.grammar import TOKEN
@@ -44,6 +45,7 @@ _MAX_SPELLINGS = 2048
 _FOLD = re.compile(r"(?<![ \t])[ \t]*\r\n[ \t]+")  # the lookbehind keeps a long run of spaces linear
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?\Z", re.IGNORECASE)
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+\Z", re.IGNORECASE | re.ASCII)
+_VISIBLE = bytes(byte for byte in range(256) if byte == 9 or (byte >= 32 and byte != 127))
 _CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
 _QUOTED_STRING = re.compile(rb'"(?:[^"\\\r\n]|\\[^\r\n])*"?')  # also an unclosed one, to stay linear
 _QUOTED_PAIR = re.compile(rb"\\[^\r\n]")
@@ -77,32 +79,17 @@ def parse_message(data: bytes) -> Request | Response:
     raw = data[:end]
     head = raw.decode("utf-8", "surrogateescape")
     lines = head.split("\r\n")
-    ends = len(lines) - 1
-    if (
-        (len(raw.translate(None, _CONTROLS)) != end and _bare_controls(raw))
-        or raw.count(b"\r") != ends  # each CR is followed by LF and each LF follows a CR
-        or raw.count(b"\n") != ends
-    ):
-        raise ParseError("control character in the headers")  # an answer would carry it back: there is none
-    if "\r\n " in head or "\r\n\t" in head:
+    # What isn't visible is the CRLF of each line, and nothing else: an answer would carry it back.
+    if len(raw.translate(None, _VISIBLE)) != 2 * len(lines) - 2 and _bare_controls(raw, len(lines) - 1):
+        raise ParseError("control character in the headers")  # there is none
+    headers, malformed = _read_headers(lines, data)
+    if malformed is not None and ("\r\n " in head or "\r\n\t" in head):
         lines = _FOLD.sub(" ", head).split("\r\n")  # 7.3.1
+        headers, malformed = _read_headers(lines, data)
     if len(lines) > MAX_HEADER_LINES:
         raise ParseError(f"more than {MAX_HEADER_LINES} header lines", status=513)
-    headers: dict[str, list[str]] = {}
-    start_line = lines[0]
-    del lines[0]
-    for line in lines:
-        name, colon, value = line.partition(":")
-        key = _CANONICAL.get(name) or _canonical(name)
-        if not colon or not key:
-            problem = problem or ParseError(f"malformed header {line[:80]!r}", _line_of(data, line), 1)
-            continue
-        value = value.strip()
-        if key in headers:
-            headers[key].append(value)
-        else:
-            headers[key] = [value]
-    message = _start(start_line, headers, data[end + 4 :])
+    problem = problem or malformed
+    message = _start(lines[0], headers, data[end + 4 :])
     if problem is None and "content-length" in headers:
         problem = _cut_body(message, headers["content-length"])
     if problem is not None:
@@ -111,8 +98,33 @@ def parse_message(data: bytes) -> Request | Response:
     return message
 
 
-def _bare_controls(head: bytes) -> bool:
-    """Whether a control character stands anywhere but in a quoted pair (25.1; torture test intmeth)."""
+def _read_headers(lines: list[str], data: bytes) -> tuple[dict[str, list[str]], ParseError | None]:
+    """The headers in the lines after the first one, and what is wrong with one of them: it is left out."""
+    headers: dict[str, list[str]] = {}
+    problem: ParseError | None = None
+    for line in islice(lines, 1, None):
+        try:
+            name, value = line.split(": ", 1)  # as phones write it
+            key = _CANONICAL[name]
+        except (ValueError, KeyError):
+            name, colon, value = line.partition(":")
+            key = _canonical(name)
+            if not colon or not key:
+                problem = problem or ParseError(f"malformed header {line[:80]!r}", _line_of(data, line), 1)
+                continue
+        value = value.strip()
+        if key in headers:
+            headers[key].append(value)
+        else:
+            headers[key] = [value]
+    return headers, problem
+
+
+def _bare_controls(head: bytes, ends: int) -> bool:
+    """Whether a control character stands anywhere but in a quoted pair (25.1; torture test intmeth), or a CR
+    or LF that ends none of so many lines."""
+    if head.count(b"\r") != ends or head.count(b"\n") != ends:
+        return True
     clean = _QUOTED_STRING.sub(lambda quoted: _QUOTED_PAIR.sub(b"", quoted[0]), head)
     return len(clean.translate(None, _CONTROLS)) != len(clean)
 
@@ -134,7 +146,7 @@ def _line_of(data: bytes, line: str) -> int:
 def _start(line: str, headers: dict[str, list[str]], body: bytes) -> Request | Response:
     """The message that a start line begins; raises ParseError with what can be answered."""
     method, _, rest = line.partition(" ")
-    if method == "SIP/2.0" or method[:4].upper() == "SIP/":
+    if method not in _METHODS and method[:4].upper() == "SIP/":
         status = _STATUS.match(line)
         if status is None:
             raise ParseError(f"malformed status line {line[:80]!r}", 1)
@@ -155,6 +167,8 @@ def _start(line: str, headers: dict[str, list[str]], body: bytes) -> Request | R
 
 def _cut_body(message: Request | Response, lengths: list[str]) -> ParseError | None:
     """Hold the body against Content-Length (18.3); the problem, if any."""
+    if lengths == [str(len(message.body))]:
+        return None
     text = lengths[0]
     if len(lengths) > 1 and any(other != text for other in lengths):
         return ParseError("several Content-Length headers")  # torture test mcl01

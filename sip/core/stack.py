@@ -26,12 +26,14 @@ from sip.core.transactions.invite_server import InviteServer, InviteServerState
 from sip.core.transactions.non_invite_client import NonInviteClient
 from sip.core.transactions.non_invite_server import NonInviteServer
 from sip.core.transactions.outbox import Key, Outbox
+from sip.core.via import branch_of
 
 log = logging.getLogger(__name__)
 
 ServerTransaction = InviteServer | NonInviteServer
 ClientTransaction = InviteClient | NonInviteClient
-_MACHINES = (InviteServer, NonInviteServer, InviteClient, NonInviteClient)
+_CLIENTS = (InviteClient, NonInviteClient)
+_MACHINES = (InviteServer, NonInviteServer, *_CLIENTS)
 MAX_TRANSACTIONS = 1_000_000
 LARGEST_DATAGRAM_BYTES = 1300  # 18.1.1, where the path's MTU isn't known
 
@@ -93,7 +95,7 @@ class Stack:
         if request.method == "ACK":
             self._receive_ack(request, transaction, now)
             return
-        self._stamp(request, flow)
+        _stamp(request, flow)
         reply_flow = _reply_flow(request, flow)
         if request.method == "CANCEL":
             self._receive_cancel(request, key, transaction, reply_flow, now)
@@ -155,7 +157,7 @@ class Stack:
     def _receive_ack(self, request: Request, transaction: ServerTransaction | None, now: float) -> None:
         if isinstance(transaction, InviteServer) and transaction.state is not InviteServerState.ACCEPTED:
             transaction.receive_ack(now)
-            self._settle(transaction)
+            self.timers.arm(transaction)
         else:
             self.user.ack_received(request, now)
 
@@ -181,38 +183,29 @@ class Stack:
                 self.respond(invite, 487, now, to_tag=to_tag)
 
     def _receive_response(self, response: Response, now: float) -> None:
-        transaction = self._clients.get((response.via.branch, response.cseq[1]))
-        if transaction is None or len(response.headers["via"]) != 1 or "," in response.headers["via"][0]:
-            self.counts["stray response"] += (
-                1  # 18.1.2; a second Via says that we aren't its last hop (8.1.3.3)
-            )
+        via = response.first("via")
+        transaction = self._clients.get((branch_of(via), response.cseq[1]))
+        if transaction is None or len(response.headers["via"]) != 1 or "," in via:
+            # 18.1.2; a second Via says that we aren't its last hop (8.1.3.3)
+            self.counts["stray response"] += 1
             return
         _ = response.to, response.from_, response.call_id  # before the machine moves: a good one may follow
         user = transaction.user
-        if transaction.receive(response, now) and user is not None:
-            self._settle(transaction)
+        passes = transaction.receive(response, now)
+        self.timers.arm(transaction)
+        if passes and user is not None:
             try:
                 user.response_received(response, now)
             except RemoteProtocolError as error:
                 self.counts["malformed"] += 1
                 log.info("malformed response from %s: %s", transaction.flow, error)
-        else:
-            self._settle(transaction)
-
-    def _stamp(self, request: Request, flow: Flow) -> None:
-        """Write where the request came from into its topmost Via (18.2.1, RFC 3581 section 4)."""
-        via = request.via
-        stamped = via.stamped(flow.remote)
-        if stamped is not via.text:
-            lines = request.headers["via"]
-            lines[0] = stamped + lines[0][len(via.text) :] if lines[0].startswith(via.text) else stamped
 
     def _refuse(self, request: Request, flow: Flow, error: ParseError) -> None:
         """Answer a request without a transaction, with what could be read of it (torture test insuf)."""
         if "via" not in request.headers:
             return
         try:
-            self._stamp(request, flow)
+            _stamp(request, flow)
             reply_flow = _reply_flow(request, flow)
         except ParseError:
             reply_flow = flow  # badinv01, badvers: the Via is unreadable, but we know where it came from
@@ -243,7 +236,7 @@ class Stack:
         tag = to_tag or ("" if status == 100 else self.identifiers.token())
         data = build_response(request, status, reason, to_tag=tag, headers=headers, body=body)
         transaction.respond(status, data, now)
-        self._settle(transaction)
+        self.timers.arm(transaction)
         return data
 
     def answer_stranger(
@@ -308,7 +301,8 @@ class Stack:
             # 18.1.1: a large request goes as a datagram after all where the connection was refused.
             if datagram is None or not transaction.start_again(*datagram, now):
                 transaction.fail("transport error", now)
-            self._settle(transaction)
+                self._forget(transaction)
+            self.timers.arm(transaction)
 
     # Time
 
@@ -327,22 +321,20 @@ class Stack:
                     timed.deadline = None
                 raise
             finally:
-                if isinstance(timed, _MACHINES):
-                    self._settle(timed)
-                else:
+                if timed.deadline is not None:
                     self.timers.arm(timed)
+                elif isinstance(timed, _MACHINES) and timed.over:
+                    self._forget(timed)
 
-    def _settle(self, transaction: ServerTransaction | ClientTransaction) -> None:
-        """After an event: arm the machine's timer, or forget the machine when it is over."""
-        if not transaction.over:
-            self.timers.arm(transaction)
-            return
-        if isinstance(transaction, InviteClient | NonInviteClient):
-            self._clients.pop(transaction.key, None)
+    def _forget(self, transaction: ServerTransaction | ClientTransaction) -> None:
+        """A machine is over: only its timer or a broken flow ends it."""
+        key = transaction.key
+        if isinstance(transaction, _CLIENTS):
+            self._clients.pop(key, None)
             if self._as_datagram:
-                self._as_datagram.pop(transaction.key, None)
+                self._as_datagram.pop(key, None)
             return
-        self._servers.pop(transaction.key, None)
+        self._servers.pop(key, None)
         if isinstance(transaction, InviteServer) and transaction.merged is not None:
             self._merged.pop(transaction.merged, None)
 
@@ -390,6 +382,15 @@ def _server_key(request: Request) -> Key:
 def _unserved(request: Request, status: int, reason: str) -> ParseError:
     """A refusal without a transaction (8.2.7)."""
     return ParseError(reason, status=status, request=request)
+
+
+def _stamp(request: Request, flow: Flow) -> None:
+    """Write where the request came from into its topmost Via (18.2.1, RFC 3581 section 4)."""
+    via = request.via
+    stamped = via.stamped(flow.remote)
+    if stamped is not via.text:
+        lines = request.headers["via"]
+        lines[0] = stamped + lines[0][len(via.text) :] if lines[0].startswith(via.text) else stamped
 
 
 def _reply_flow(request: Request, flow: Flow) -> Flow:

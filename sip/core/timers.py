@@ -11,6 +11,7 @@ so each slice of time has a list, sorted when its turn comes, and only the slice
 from __future__ import annotations
 
 import heapq
+from math import inf
 from typing import Protocol
 
 T1 = 0.5  # RFC 3261 section 17.1.1.1, seconds
@@ -32,11 +33,16 @@ SLICES_PER_SECOND = 128  # a power of two: the slice of a deadline is exact
 
 
 class TimerHeap:
-    """The next deadline of many timed objects."""
+    """The next deadline of many timed objects.
 
-    __slots__ = ("_count", "_entries", "_slices", "_sorted")
+    earliest: an instant that isn't later than any of them, infinite when nothing waits. It is at hand after
+    each message, where `next_deadline` has to look.
+    """
+
+    __slots__ = ("_count", "_entries", "_slices", "_sorted", "earliest")
 
     def __init__(self) -> None:
+        self.earliest = inf
         self._slices: list[int] = []  # a heap; each is a key of _entries
         self._entries: dict[int, list[tuple[float, int, Timed]]] = {}  # of each slice
         self._sorted: int | None = None  # the slice whose entries are in order, the earliest last
@@ -51,6 +57,8 @@ class TimerHeap:
         if armed is not None and deadline >= armed:
             return
         timed.armed = deadline
+        if deadline < self.earliest:
+            self.earliest = deadline
         self._count += 1
         slice_ = int(deadline * SLICES_PER_SECOND)
         entries = self._entries.get(slice_)
@@ -82,6 +90,7 @@ class TimerHeap:
             if timed.deadline <= now:
                 return timed
             self.arm(timed)
+        self.earliest = entries[-1][0] if entries else inf
         return None
 
     def _earliest(self) -> list[tuple[float, int, Timed]]:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sip.core.errors import ParseError
 from sip.core.grammar import HOST, TOKEN_CHARS, parse_parameters
 
-_VIA = re.compile(
-    rf"\s*SIP\s*/\s*2\.0\s*/\s*([{TOKEN_CHARS}]+)\s+({HOST})(?:\s*:\s*(\d{{1,5}}))?\s*(;.*)?\Z",
-    re.DOTALL | re.IGNORECASE | re.ASCII,
+_HOP = re.compile(
+    rf"\s*SIP\s*/\s*2\.0\s*/\s*([{TOKEN_CHARS}]+)\s+({HOST})(?:\s*:\s*(\d{{1,5}}))?\s*\Z",
+    re.IGNORECASE | re.ASCII,
 )
-_PLAIN = re.compile(
-    r"SIP/2\.0/(UDP|TCP|TLS|WSS?) ([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?"
-    rf"((?:;[{TOKEN_CHARS}]+(?:=[{TOKEN_CHARS}\[\]:]+)?)*)\Z"
-)
+_USUAL = re.compile(rf"(rport;)?branch=([{TOKEN_CHARS}]+)(;rport)?\Z")  # what phones send
+_BRANCH = re.compile(rf";\s*branch\s*=\s*([{TOKEN_CHARS}]+)", re.IGNORECASE)
+_LONGEST_REMEMBERED = 128  # characters: a stranger's long hosts must not fill the memory
 
 
 class Via:
-    """One hop of the response's way back. port is 0 when not given; an IPv6 host keeps its brackets."""
+    """One hop of the response's way back. port is 0 when not given; an IPv6 host keeps its brackets.
 
-    __slots__ = ("host", "parameters", "port", "text", "transport")
+    branch: the parameter, or the empty string.
+    """
+
+    __slots__ = ("branch", "host", "parameters", "port", "text", "transport")
 
     def __init__(self, text: str, transport: str, host: str, port: int, parameters: dict[str, str]) -> None:
         self.text = text
@@ -28,34 +31,20 @@ class Via:
         self.host = host
         self.port = port
         self.parameters = parameters
+        self.branch = parameters.get("branch", "")
 
     @classmethod
     def parse(cls, text: str) -> Via:
         """Parse one Via value; raises ParseError (torture tests badinv01, badvers)."""
-        plain = _PLAIN.match(text)
-        if plain is not None:  # what phones send
-            transport, host, port, tail = plain.groups()
-            parameters: dict[str, str] = {}
-            for piece in tail.split(";")[1:]:
-                name, _, value = piece.partition("=")
-                parameters[name.lower()] = value
-            return cls(text, transport, host.lower(), _port(port, text), parameters)
-        match = _VIA.match(text)
-        if match is None:
-            raise ParseError(f"malformed Via {text[:80]!r}")
-        transport, host, port, tail = match.groups()
-        return cls(
-            text,
-            transport.upper(),
-            host.lower(),
-            _port(port, text),
-            parse_parameters(tail) if tail else {},
-        )
-
-    @property
-    def branch(self) -> str:
-        """The `branch` parameter, or the empty string."""
-        return self.parameters.get("branch", "")
+        hop, semicolon, tail = text.partition(";")
+        read = _hop if len(hop) <= _LONGEST_REMEMBERED else _hop.__wrapped__
+        transport, host, port = read(hop)
+        usual = _USUAL.match(tail)
+        if usual is None:
+            return cls(text, transport, host, port, parse_parameters(semicolon + tail))
+        before, branch, after = usual.groups()
+        parameters = {"rport": "", "branch": branch} if before or after else {"branch": branch}
+        return cls(text, transport, host, port, parameters)
 
     def stamped(self, source: tuple[str, int]) -> str:
         """The value as a server must write it into the request it received.
@@ -82,10 +71,21 @@ class Via:
         return f"SIP/2.0/{self.transport} {self.host}{port_text}{tail}"
 
 
-def _port(digits: str | None, via: str) -> int:
-    if not digits:
-        return 0
-    port = int(digits)
+def branch_of(text: str) -> str:
+    """The branch of a Via value, or the empty string: all that is read of our own when it comes back in a
+    response (17.1.3)."""
+    found = _BRANCH.search(text)
+    return found[1] if found is not None else ""
+
+
+@lru_cache(1024)
+def _hop(text: str) -> tuple[str, str, int]:
+    """Transport, host and port of what stands before the parameters."""
+    match = _HOP.match(text)
+    if match is None:
+        raise ParseError(f"malformed Via {text[:80]!r}")
+    transport, host, digits = match.groups()
+    port = int(digits or 0)
     if port > 65535:  # the response would have nowhere to go
-        raise ParseError(f"port {port} in Via {via[:80]!r}")
-    return port
+        raise ParseError(f"port {port} in Via {text[:80]!r}")
+    return transport.upper(), host.lower(), port

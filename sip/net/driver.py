@@ -70,7 +70,7 @@ class Driver:
         return self._loop.time()
 
     def receive(self, data: bytes, flow: Flow, now: float, admitted: bool = False) -> None:
-        """One message; the caller ends its batch with `flush`. admitted: it asked `admits` itself."""
+        """One message; the caller ends its batch with `batch_over`. admitted: it asked `admits` itself."""
         if not admitted and not self.admits(flow.remote[0], now):
             return
         if trace.isEnabledFor(logging.DEBUG):
@@ -80,6 +80,12 @@ class Driver:
         except Exception:
             self._stack.counts["internal error"] += 1
             log.exception("message from %s made us fail", flow)
+
+    def batch_over(self) -> None:
+        """Every message that was there is received: what is to be said leaves now, or after the turn of the
+        calls that they concern."""
+        if not self._flush_scheduled:
+            self.flush()
 
     def address_toward(self, bound: tuple[str, int], remote: tuple[str, int]) -> tuple[str, int]:
         """What the peer `remote` is told of the socket `bound`, in Via and Contact (`Flow.local`)."""
@@ -113,7 +119,8 @@ class Driver:
                     log.info("sending over %s: %s", flow, error)
                     self._stack.counts["not sent"] += 1
                     self._loop.call_soon(self.flow_failed, flow)
-        self._arm()
+        if self._stack.timers.earliest < self._timer_at:
+            self._arm()
 
     def flow_failed(self, flow: Flow) -> None:
         """A flow broke: whoever waits for an answer over it is told."""
@@ -122,11 +129,10 @@ class Driver:
         self.wake()
 
     def _arm(self) -> None:
-        deadline = self._stack.timers.next_deadline()
-        if deadline is None or deadline >= self._timer_at or self._closed:
+        if self._closed:
             return
         timer = self._timer
-        when = max(deadline, self._loop.time() + TIMER_GRAIN_SECONDS)
+        when = max(self._stack.timers.earliest, self._loop.time() + TIMER_GRAIN_SECONDS)
         if timer is not None:
             if self._timer_at <= when:
                 return

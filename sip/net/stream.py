@@ -316,7 +316,7 @@ class StreamTransport:
                 if flow.names and not connection.ours and not connection.alias:
                     self._note_alias(frame, connection)
                 self.driver.receive(frame, flow, now)
-        self.driver.flush()
+        self.driver.batch_over()
 
     def _note_alias(self, frame: bytes, connection: Connection) -> None:
         """Keep a connection whose peer takes requests over it too: `alias` in its Via (RFC 5923)."""

@@ -127,7 +127,7 @@ class UdpTransport:
             deliver(data, flows.get(address) or self.flow_to(address), now)
         else:
             self._pressed = True
-        self._driver.flush()
+        self._driver.batch_over()
 
     def _read_by_source(self, now: float) -> None:
         """While pressed: those whom the owner knows first, then a few of the others."""
@@ -153,7 +153,7 @@ class UdpTransport:
         driver.flush()
         for _ in range(min(len(waiting), STRANGERS_DATAGRAMS)):
             self._deliver(*waiting.popleft(), now)
-        driver.flush()
+        driver.batch_over()
         self._pressed = bool(waiting) or not empty
         if waiting and empty and not self._turn_comes:
             self._turn_comes = True  # an empty socket calls nobody

@@ -93,7 +93,7 @@ class Node:
     def _datagram(self, data: bytes, flow: Flow) -> None:
         if data.strip(b"\r\n\x00"):  # keep-alives of NAT bindings carry nothing
             self.driver.receive(data, flow, self.driver.now)
-            self.driver.flush()
+            self.driver.batch_over()
 
     def _accept(self, stream: StreamFlow) -> None:
         parser = StreamParser()
@@ -110,7 +110,7 @@ class Node:
                     flow.send(b"\r\n")  # RFC 5626 section 4.4.1
                 elif isinstance(frame, bytes):
                     self.driver.receive(frame, flow, self.driver.now)
-            self.driver.flush()
+            self.driver.batch_over()
 
         stream.receive, stream.closed = receive, self._stream_closed
         self._streams.add(stream)

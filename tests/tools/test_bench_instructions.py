@@ -1,4 +1,4 @@
-"""What `scripts/bench instructions` counts: the same words, said again to an exchange that answers the same."""
+"""What `scripts/bench instructions` counts: the same words, said again to another exchange."""
 
 from __future__ import annotations
 
