@@ -111,6 +111,15 @@ class LegNotHeard(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomSpeakerChanged(Event):
+    """Another party of a room is the loudest now. call, leg: empty when nobody speaks any more."""
+
+    room: str
+    call: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegDeaf(Event):
     """A party hears nothing until it has agreed to another port: its own is taken after a restart."""
 
@@ -261,6 +270,7 @@ _ALL: tuple[type[Event], ...] = (
     LegHeard,
     LegDeaf,
     LegNotHeard,
+    RoomSpeakerChanged,
     MediaProcessLost,
     MediaProcessBack,
     DeviceReachable,

@@ -22,6 +22,7 @@ from media.engine import (
     MediaSilent,
     OneWayAudio,
     PlayFinished,
+    SpeakerChanged,
     StreamLost,
 )
 from pbx.apps.queue import Queue
@@ -51,6 +52,7 @@ from pbx.events import (
     LegSilent,
     LegStarted,
     MediaProcessLost,
+    RoomSpeakerChanged,
 )
 from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
@@ -420,6 +422,8 @@ class Exchange:
             case OneWayAudio(call_id, leg_name, seconds):
                 log.warning("call=%s leg=%s one_way_seconds=%.0f isn't heard", call_id, leg_name, seconds)
                 self.events.publish(LegNotHeard, call_id, leg_name, seconds)
+            case SpeakerChanged(room, call_id, leg_name):
+                self.events.publish(RoomSpeakerChanged, room, call_id, leg_name)
             case StreamLost(call_id, leg_name, reason):
                 log.error("call=%s leg=%s is to have another port: %s", call_id, leg_name, reason)
                 self.events.publish(LegDeaf, call_id, leg_name, reason)

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from media.engine import DigitReceived, LegQuality, MediaHeard, MediaSilent, PlayFinished, StreamLost
-from pbx.events import KINDS, Event, LegDeaf, LegHeard, LegNotHeard, LegSilent, MediaProcessLost
+from media.engine import (
+    DigitReceived,
+    LegQuality,
+    MediaHeard,
+    MediaSilent,
+    PlayFinished,
+    SpeakerChanged,
+    StreamLost,
+)
+from pbx.events import (
+    KINDS,
+    Event,
+    LegDeaf,
+    LegHeard,
+    LegNotHeard,
+    LegSilent,
+    MediaProcessLost,
+    RoomSpeakerChanged,
+)
 from pbx.records import BindingsRecord
 from sip.core.flow import Flow
 from sip.core.registrar import Binding
@@ -66,11 +83,15 @@ async def test_what_the_engine_tells_of_sound_is_published_but_no_keys(world: Wo
     town.engine.events(MediaSilent("1", "a", 30.0))
     town.engine.events(MediaHeard("1", "a"))
     town.engine.hear_one_way("1", "a", 4.0)
+    town.engine.events(SpeakerChanged("council", "1", "a"))
+    town.engine.events(SpeakerChanged("council", "", ""))
     town.engine.events(StreamLost("1", "b1", "port 26000 is taken"))
     assert told == [
         LegSilent(now, "1", "a", 30.0),
         LegHeard(now, "1", "a"),
         LegNotHeard(now, "1", "a", 4.0),
+        RoomSpeakerChanged(now, "council", "1", "a"),
+        RoomSpeakerChanged(now, "council", "", ""),
         LegDeaf(now, "1", "b1", "port 26000 is taken"),
     ]
     town.errors.expect("call=1 leg=b1 is to have another port: port 26000 is taken")
