@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start
+from tests.sim.wire import Message
 from tests.sim.world import World, scenario
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"  # a counting one, of no use to anybody
@@ -166,6 +167,80 @@ async def test_who_stumbles_over_keys_that_are_only_preferred_is_asked_without(w
     await bruno.expect("ACK")
     alice.ack(await alice.expect(200))
     await town.hang_up(alice, bruno)
+
+
+# Several telephones of one person
+
+
+async def ringing(world: World) -> tuple[Town, TownPhone, TownPhone, TownPhone]:
+    """The town, 1002, 1001's desk phone over TLS (`preferred`), and its app over UDP (`off`)."""
+    town = await start(world)
+    listener = town.host.listen(5061, town.node._accept, "TLS")
+    world.closing.callback(listener.close)
+    desk = town.phone("1001")
+    desk.server = (desk.server[0], 5061)
+    await desk.connect("TLS")
+    await desk.register()
+    bruno, app = await town.phones("1002", "1001-app")
+    return town, bruno, desk, app
+
+
+async def answer_and_end(town: Town, caller: TownPhone, invite: Message, winner: TownPhone) -> None:
+    """The winner answers as it was asked, and the caller hears it and no key; then it hangs up."""
+    keys = b"a=crypto" in invite.body
+    winner.reply(invite, 200, body=secure_answer(winner, invite.body) if keys else winner.sdp())
+    await winner.expect("ACK")
+    answer = await caller.expect(200)
+    assert b"a=crypto" not in answer.body
+    caller.ack(answer)
+    await town.hang_up(caller, winner)
+
+
+@pytest.mark.parametrize("desk_answers", [True, False])
+@scenario()
+async def test_each_telephone_that_rings_is_offered_what_its_own_transport_allows(
+    world: World, desk_answers: bool
+) -> None:
+    """RFC 4568 section 7: a key goes to the one over TLS only; each has an offer of its own."""
+    town, bruno, desk, app = await ringing(world)
+    await bruno.call("1001")
+    to_desk, to_app = await desk.expect("INVITE"), await app.expect("INVITE")
+    assert b"a=crypto" in to_desk.body
+    assert b"a=crypto" not in to_app.body
+    winner, late, invite, left = (
+        (desk, app, to_desk, to_app) if desk_answers else (app, desk, to_app, to_desk)
+    )
+    late.reply(left, 180)
+    await bruno.expect(180)
+    await answer_and_end(town, bruno, invite, winner)
+    late.reply(await late.expect("CANCEL"), 200)
+    late.reply(left, 487)
+    await late.expect("ACK")
+
+
+@pytest.mark.parametrize("desk_answers", [True, False])
+@scenario()
+async def test_telephones_that_refuse_what_each_was_offered_share_a_simpler_offer_without_keys(
+    world: World, desk_answers: bool
+) -> None:
+    """RFC 8643; RFC 3261 section 21.4.26."""
+    town, bruno, desk, app = await ringing(world)
+    await bruno.call("1001")
+    for phone in (desk, app):
+        phone.reply(await phone.expect("INVITE"), 488)
+        await phone.expect("ACK")
+    to_desk, to_app = await desk.expect("INVITE"), await app.expect("INVITE")
+    assert to_desk.body == to_app.body
+    assert b"a=crypto" not in to_desk.body
+    winner, late, invite, left = (
+        (desk, app, to_desk, to_app) if desk_answers else (app, desk, to_app, to_desk)
+    )
+    late.reply(left, 180)
+    await bruno.expect(180)
+    await answer_and_end(town, bruno, invite, winner)
+    late.reply(await late.expect("CANCEL"), 200)
+    late.reply(left, 487)
+    await late.expect("ACK")
 
 
 # Emergency calls
