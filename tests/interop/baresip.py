@@ -32,6 +32,14 @@ _ANSWER_SECONDS = 10.0  # to any command, and for what the other side does at on
 _KEY_SECONDS = 0.3  # between two keys
 _LARGEST_MESSAGE_BYTES = 65_536
 
+_CODECS = {
+    "PCMA": "PCMA/8000/1",
+    "PCMU": "PCMU/8000/1",
+    "G722": "G722/16000/1",
+    "opus": "opus/48000/2",
+}
+"""As its account names them: with the rate of the sound, not that of the timestamps."""
+
 _CONFIGURATION = """\
 poll_method epoll
 sip_listen {address}:5060
@@ -46,7 +54,7 @@ ausrc_channels 2
 jitter_buffer_delay 1-10
 module_path {modules}
 module g711.so
-module sndfile.so
+{modules_more}module sndfile.so
 module ausine.so
 module aubridge.so
 {applications}{identity}module_tmp account.so
@@ -62,10 +70,11 @@ class Baresip(Ear):
     """One phone with one account, alive inside `async with`.
 
     server: address of the registrar, also the domain of the account. transport: udp or tcp.
-    With `register=False` it only calls addresses. more: further parameters of its account, each with its `;`.
-    applications: further modules of its own; contacts: its list of contacts, a line each.
-    Methods raise PeerError when the phone does something
-    else than what its name says, or does nothing in time.
+    codec: the only one it has, of _CODECS. With `register=False` it only calls addresses. encryption: of its
+    sound, `srtp` where the other side has it too, `srtp-mand` always. more: further parameters of its
+    account, each with its `;`. applications: further modules of its own; contacts: its list of contacts, a
+    line each. Methods raise PeerError when the phone does something else than what its name says, or does
+    nothing in time.
     """
 
     def __init__(
@@ -79,6 +88,7 @@ class Baresip(Ear):
         tone_hz: int = 440,
         codec: str = "PCMA",
         register: bool = True,
+        encryption: str = "",
         more: str = "",
         applications: tuple[str, ...] = (),
         contacts: str = "",
@@ -89,9 +99,12 @@ class Baresip(Ear):
         self._folder = folder / f"baresip-{user}-{namespace.address}"
         self._account = (
             f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password}"
-            f";answermode=manual;audio_codecs={codec}/8000/1;regint={120 if register else 0}{more}"
+            f";answermode=manual;audio_codecs={_CODECS[codec]};regint={120 if register else 0}"
+            f"{f';mediaenc={encryption}' if encryption else ''}{more}"
         )
-        self._codec = codec
+        # Its other codecs and its encryption are modules of their own; G.711's is always there.
+        self._modules = [name for name in (codec.lower(),) if not name.startswith("pcm")]
+        self._modules += ["srtp"] if encryption else []
         self._applications = applications
         self._contacts = contacts
         self._log = self._folder / "baresip.log"
@@ -112,6 +125,7 @@ class Baresip(Ear):
                 tone_hz=self.tone_hz,
                 modules=modules,
                 control=_CONTROL,
+                modules_more="".join(f"module {name}.so\n" for name in self._modules),
                 applications="".join(f"module_app {name}.so\n" for name in self._applications),
                 identity="module_tmp uuid.so\n" if "sipnat=outbound" in self._account else "",
             )
@@ -147,10 +161,12 @@ class Baresip(Ear):
     async def dial(self, number: str) -> None:
         """Call a number of our domain, or a whole SIP URI. Events of earlier calls are forgotten."""
         self._pending.clear()
+        self._forget_recordings()
         await self._command("dial", number)
 
     async def answer(self) -> None:
         """Accept the call that rings here and wait until it is confirmed by the caller's ACK."""
+        self._forget_recordings()
         await self._command("accept")
         await self.answered()
 
@@ -230,6 +246,11 @@ class Baresip(Ear):
         if not recordings:
             raise ToneError(f"{self.user} received no sound at all")
         return read_recording(recordings[-1])
+
+    def _forget_recordings(self) -> None:
+        # A tone of the call before is no proof; its names are of the second, so that two calls share one.
+        for recording in self._folder.glob("dump-*.wav"):
+            recording.unlink()
 
     async def _connect(self) -> socket.socket | None:
         control = self._namespace.socket(socket.SOCK_STREAM)

@@ -41,6 +41,14 @@ class Ear:
             error.add_note(f"what {self.user} heard: {self._what_was_heard()}")
             raise
 
+    async def hears_sound(self, but_hz: int = 0, seconds: float = _PATIENCE_SECONDS) -> None:
+        """Wait until the last second of what is heard is sound, whichever, but for this one tone."""
+        try:
+            await until(lambda: self._sound_now(but_hz), f"{self.user} to hear music or a voice", seconds)
+        except PeerError as error:
+            error.add_note(f"what {self.user} heard: {self._what_was_heard()}")
+            raise
+
     def heard_frequency(self) -> int:
         """The one tone in all that was heard, in Hz. Raises ToneError when there isn't one."""
         return heard_frequency(self.recording())
@@ -51,6 +59,15 @@ class Ear:
         except ToneError:  # nothing yet
             return False
         return heard.seconds >= HEARING_SECONDS and is_heard(frequency_hz, heard)
+
+    async def _sound_now(self, but_hz: int) -> bool:
+        before = self._seconds()
+        await asyncio.sleep(HEARING_SECONDS)
+        new = self._seconds() - before
+        if new < HEARING_SECONDS / 2:  # it stands still
+            return False
+        heard = self.recording().last(new)
+        return not is_silent(heard) and not (but_hz and is_heard(but_hz, heard))
 
     async def _nothing_now(self) -> bool:
         before = self._seconds()

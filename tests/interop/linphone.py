@@ -44,7 +44,7 @@ ipv6_migration_done=1
 root_ca={trusted}
 verify_server_certs=1
 verify_server_cn=0
-[sound]
+{encryption}[sound]
 echocancellation=0
 [rtp]
 audio_jitt_comp=40
@@ -56,6 +56,7 @@ class Linphone(Ear):
 
     server: address of the registrar, also the domain of the account. transport: udp, tcp or tls.
     trusted: the certificate that a TLS server must show, or that vouches for it.
+    encryption: `srtp`, and then no sound in clear.
     Methods raise PeerError when the phone does something else than what its name says, or nothing in time.
     """
 
@@ -69,6 +70,7 @@ class Linphone(Ear):
         transport: str = "udp",
         tone_hz: int = 440,
         trusted: Path = Path("/nonexistent"),
+        encryption: str = "",
     ) -> None:
         self.user = user
         self.tone_hz = tone_hz
@@ -77,9 +79,11 @@ class Linphone(Ear):
         self._register = f"register sip:{user}@{server} sip:{server};transport={transport} {password}"
         self._transport = transport
         self._trusted = trusted
+        self._encryption = encryption
         self._log = self._folder / "linphone.log"
         self._seen: list[str] = []
         self._next = 0
+        self._forgotten = 0
 
     async def __aenter__(self) -> Self:
         if shutil.which("linphonec") is None:
@@ -93,6 +97,11 @@ class Linphone(Ear):
                 tcp_port=5060 if self._transport == "tcp" else 0,
                 tls_port=5061 if self._transport == "tls" else 0,
                 trusted=self._trusted,
+                encryption=(
+                    f"media_encryption={self._encryption}\nmedia_encryption_mandatory=1\n"
+                    if self._encryption
+                    else ""
+                ),
             )
         )
         self._process = await asyncio.create_subprocess_exec(
@@ -135,11 +144,13 @@ class Linphone(Ear):
 
     async def dial(self, number: str) -> int:
         """Call a number of our domain, or a whole SIP URI; returns its number for the call."""
+        self._forgotten = len(self._heard_bytes())
         self.tell(f"call {number}")
         return int((await self.says(r"assigned id \d+")).rpartition(" ")[2])
 
     async def answer(self) -> None:
         """Accept the call that rings here."""
+        self._forgotten = len(self._heard_bytes())
         self.tell("answer")
         await self.answered()
 
@@ -202,13 +213,12 @@ class Linphone(Ear):
         return await self.says(r"Call \d+ with .* (ended|error).*", seconds)
 
     def recording(self) -> Recording:
-        """All that its calls brought. Raises ToneError while there is nothing."""
-        try:
-            body = self._heard.read_bytes()[_HEADER_BYTES:]
-        except FileNotFoundError:
-            raise ToneError(f"{self.user} received no sound at all") from None
+        """All that came since it last called or answered. Raises ToneError while there is nothing."""
+        body = self._heard_bytes()[self._forgotten :]
+        if not body:
+            raise ToneError(f"{self.user} received no sound at all")
         samples = array("h")
-        samples.frombytes(body[: len(body) // 2 * 2])
+        samples.frombytes(body)
         return Recording(_RATE_HZ, samples)
 
     # -- its lines
@@ -242,6 +252,12 @@ class Linphone(Ear):
         with self._log.open("ab") as log:
             log.write(line)
         self._seen.append(line.decode(errors="replace").strip())
+
+    def _heard_bytes(self) -> bytes:
+        if not self._heard.exists():
+            return b""
+        body = self._heard.read_bytes()[_HEADER_BYTES:]
+        return body[: len(body) // 2 * 2]
 
     @property
     def _heard(self) -> Path:
