@@ -5,8 +5,10 @@ line below an m= line stays as received in `lines`, so `serialise` gives back wh
 lines included. `passed` holds the lines that may be shown to another party: those that name a
 transport address, a key or an SSRC of the sender are left out of it, because we stand between the two.
 
-This is on the path of every call: one pass over the lines, and the small strings that phones repeat
-(rtpmap, c=) are parsed once and remembered in bounded caches.
+This is on the path of every call. A phone says the same each time but for o=, its port and perhaps its
+address: a body that differs from an earlier one in these alone isn't read again (`_forms`). Any other takes
+one pass over its lines, and the small strings that phones repeat (rtpmap, c=) are parsed once. What is
+remembered is bounded, holds no keys, and is shared: nobody changes the lists of a description.
 
 Text is decoded as latin-1, which gives every byte back as it was; all that we interpret is ASCII.
 """
@@ -16,11 +18,14 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 MAX_BYTES: Final = 16_384
 MAX_LINES: Final = 512
 MAX_MEDIA: Final = 16
 MAX_FORMATS: Final = 64
+MOST_FORMS: Final = 512
+MAX_FORM_BYTES: Final = 2048  # of a body that is remembered
 
 PLAIN_PROFILES: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
 DIRECTIONS: Final = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
@@ -203,6 +208,57 @@ def parse(data: bytes) -> SessionDescription:
     """
     if len(data) > MAX_BYTES:
         raise SdpError(0, f"longer than {MAX_BYTES} bytes")
+    version, _, rest = data.partition(b"\r\no=")
+    origin, _, rest = rest.partition(b"\r\n")
+    before, _, rest = rest.partition(b"\r\nc=")
+    connection, _, rest = rest.partition(b"\r\n")
+    between, _, rest = rest.partition(b"\r\nm=audio ")
+    port, _, below = rest.partition(b" ")
+    form = _forms.get((version, before, between, below))
+    if form is not None:
+        try:
+            return _filled(form, origin.decode("latin-1"), connection.decode("latin-1"), port)
+        except ValueError:
+            pass  # what is wrong is found line by line
+    session = _read(data)
+    if below and port.isdigit() and len(data) <= MAX_FORM_BYTES and _is_form(session):
+        if len(_forms) >= MOST_FORMS:
+            _forms.clear()
+        _forms[version, before, between, below] = session
+    return session
+
+
+# What bodies with one audio line were read as, by all of them but o=, the session's address and the port.
+_forms: Final[dict[tuple[bytes, bytes, bytes, bytes], SessionDescription]] = {}
+
+
+def _is_form(session: SessionDescription) -> bool:
+    """Say whether others can be told by this one: what is cut out is in one place, and there are no keys."""
+    media = session.media[0]
+    return (
+        len(session.media) == 1
+        and media.port > 0
+        and not media.own_host
+        and not media.has_crypto
+        and not media.attribute("rtcp")
+        and sum(line[:2] == "c=" for line in session.lines) == 1
+    )
+
+
+def _filled(form: SessionDescription, origin: str, connection: str, port: bytes) -> SessionDescription:
+    """Return a form with its gaps filled. Raises ValueError for what can't stand there."""
+    number = int(port) if port.isdigit() else 0
+    if not (0 < number <= 65535 and origin.isprintable()):
+        raise ValueError("not a port number, or more than one line")
+    connection = "c=" + connection
+    host = _connection(connection)
+    media = structs.replace(form.media[0], host=host, port=number, rtcp_port=min(number + 1, 65535))
+    lines = [connection if line[:2] == "c=" else line for line in form.lines]
+    return SessionDescription(_origin("o=" + origin), form.name, host, lines, form.passed, [media])
+
+
+def _read(data: bytes) -> SessionDescription:
+    """Read a body line by line."""
     text = data.decode("latin-1").replace("\r\n", "\n")
     if "\r" in text or "\0" in text:
         raise SdpError(0, "a carriage return or a zero byte inside a line")

@@ -210,3 +210,107 @@ def test_mutated_bodies_never_raise_anything_but_sdp_error():
 
 def test_rtcp_port_of_the_highest_port_stays_a_port():
     assert media("m=audio 65535 RTP/AVP 0\n").rtcp_port == 65535
+
+
+# --- bodies that differ from an earlier one in o=, their address and their port alone -----------------------
+
+USUAL = SMALL + (
+    b"m=audio 20000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
+    b"a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n"
+)
+
+
+def line_by_line(body: bytes) -> sdp.SessionDescription | str:
+    """What is read of a body; with line ends of LF alone nothing of an earlier one is taken."""
+    bare = body.replace(b"\r\n", b"\n")
+    return "a carriage return or a zero byte inside a line" if b"\r" in bare else read(bare)
+
+
+def read(body: bytes) -> sdp.SessionDescription | str:
+    try:
+        return sdp.parse(body)
+    except SdpError as error:
+        return str(error)
+
+
+def test_next_call_of_a_phone_is_read_as_its_first():
+    sdp.parse(USUAL)
+    body = USUAL.replace(b"o=- 1 1 IN IP4 192.0.2.1", b"o=jo 17 3 IN IP4 192.0.2.9").replace(
+        b"20000", b"30002"
+    )
+    found = sdp.parse(body)
+    assert (found.origin[0], found.origin[2], found.media[0].port) == ("jo", "3", 30002)
+    assert found == line_by_line(body)
+
+
+def test_next_phone_of_a_model_is_read_with_its_own_address():
+    sdp.parse(USUAL)
+    body = USUAL.replace(b"192.0.2.1", b"192.0.2.77")
+    found = sdp.parse(body)
+    assert (found.host, found.media[0].host) == ("192.0.2.77", "192.0.2.77")
+    assert found == line_by_line(body)
+    assert sdp.serialise(found) == body
+
+
+def test_what_was_read_first_stays_as_it_was():
+    first = sdp.parse(USUAL)
+    sdp.parse(USUAL.replace(b"20000", b"30002"))
+    assert (first.media[0].port, sdp.serialise(first)) == (20000, USUAL)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        USUAL.replace(b"20000", b"70000"),
+        USUAL.replace(b"20000", b"2000x"),
+        USUAL.replace(b"20000", b"0"),
+        USUAL.replace(b"20000", b"65535"),
+        USUAL.replace(b"20000", b"20000/2"),
+        USUAL.replace(b"20000", b"9" * 5000),
+        USUAL.replace(b"c=IN IP4 192.0.2.1", b"c=IN IP4 phone.example"),
+        USUAL.replace(b"c=IN IP4 192.0.2.1", b"c=IN IP4 224.0.0.1"),
+        USUAL.replace(b"c=IN IP4 192.0.2.1", b"c=IN IP6 2001:DB8::1"),
+        USUAL.replace(b"c=IN IP4 192.0.2.1", b"c=IN IP4 0.0.0.0"),
+        USUAL.replace(b"o=- 1 1", b"o=- 1 x"),
+        USUAL.replace(b"o=- 1 1", b"o=- 1"),
+        USUAL.replace(b"o=- 1 1", b"o=-\0 1 1"),
+        USUAL.replace(b"o=- 1 1 IN IP4 192.0.2.1", b"o=- 1 1 IN IP4 192.0.2.1\nb=AS:64"),
+        USUAL.replace(b"o=- 1 1 IN IP4 192.0.2.1", b"o=- 1 1 IN IP4 a\ns=-"),
+        USUAL + b"c=IN IP4 192.0.2.5\r\n",
+        USUAL + b"a=rtcp:30001\r\n",
+        USUAL + b"m=video 30000 RTP/AVP 31\r\n",
+        USUAL + b"a=sendonly\r\n",
+    ],
+)
+def test_only_what_a_phone_may_change_is_taken_without_reading(body: bytes):
+    sdp.parse(USUAL)
+    for near in (body, body.replace(b"20000", b"20002").replace(b"1 1 IN", b"2 2 IN"), body):
+        assert read(near) == line_by_line(near)
+
+
+def test_port_of_rtcp_and_number_of_ports_are_those_of_the_body():
+    for section in ("m=audio 9000/2 RTP/AVP 0\n", "m=audio 9000 RTP/AVP 0\na=rtcp:9001\n"):
+        media(section)
+        assert media(section.replace("9000", "9010")).rtcp_port == (9001 if "rtcp:" in section else 9011)
+    assert media("m=audio 9020 RTP/AVP 0\n").port_count == 1
+
+
+def test_bodies_of_any_kind_are_read_the_same_after_others():
+    chance = random.Random(8866)
+    pieces = [USUAL[start : start + 7] for start in range(len(USUAL) - 7)]
+    pieces += [b"\r", b"\n", b"\0", b" ", b"c=", b"m="]
+    for _ in range(5000):
+        body = bytearray(USUAL)
+        for _ in range(chance.randint(1, 3)):
+            start = chance.randrange(len(body))
+            body[start : start + chance.randint(0, 3)] = chance.choice(pieces)
+        assert read(bytes(body)) == line_by_line(bytes(body))
+
+
+def test_forms_are_few_and_hold_no_keys():
+    for number in range(2 * sdp.MOST_FORMS):
+        sdp.parse(USUAL + b"a=x:%d\r\n" % number)
+    secret = USUAL.replace(b"AVP", b"SAVP") + b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0\r\n"
+    sdp.parse(secret)
+    assert len(sdp._forms) <= sdp.MOST_FORMS
+    assert not any(b"inline" in piece for form in sdp._forms for piece in form)
