@@ -221,7 +221,14 @@ def parse(data: bytes) -> SessionDescription:
         except ValueError:
             pass  # what is wrong is found line by line
     session = _read(data)
-    if below and port.isdigit() and len(data) <= MAX_FORM_BYTES and _is_form(session):
+    cut_out = origin + connection
+    if (
+        below
+        and port.isdigit()
+        and b"\n" not in cut_out
+        and len(data) <= MAX_FORM_BYTES
+        and _is_form(session)
+    ):
         if len(_forms) >= MOST_FORMS:
             _forms.clear()
         _forms[version, before, between, below] = session
