@@ -16,6 +16,7 @@ SOURCE_DESCRIPTION: Final = 202
 
 _SENDER: Final = struct.Struct(">BBHIQIII")
 _RECEIVER: Final = struct.Struct(">BBHI")
+_ORIGIN: Final = struct.Struct(">III")  # SSRC and NTP timestamp of a sender report
 _BLOCK: Final = struct.Struct(">IIIIII")
 
 SHORTEST_INTERVAL_SECONDS: Final = 0.5
@@ -26,22 +27,24 @@ class RtcpError(ValueError):
     """A datagram that is not an RTCP packet."""
 
 
-def report(outgoing: Outgoing, incoming: Incoming, cname: str, now: float) -> bytes:
+def report(outgoing: Outgoing, incoming: Incoming, heard: "LastReport", cname: str, now: float) -> bytes:
     """Return a compound packet for one leg: a sender or receiver report and the CNAME.
 
     now: monotonic seconds. The NTP field carries them, as section 6.4.1 allows a sender without wall
-    clock: receivers only compare it with itself. The fraction lost of the last interval is left at 0
-    (the cumulative count says it), as are LSR and DLSR (no round trip is computed by the other side).
+    clock: receivers only compare it with itself. heard: the leg's newest sender report, by which it
+    computes the round trip. The fraction lost of the last interval is left at 0 (the cumulative count
+    says it).
     """
     blocks = b""
     if incoming.ssrc >= 0:
+        about = heard if heard.ssrc == incoming.ssrc else NO_REPORT
         blocks = _BLOCK.pack(
             incoming.ssrc,
             min(incoming.lost, 0x7FFFFF),
             incoming.highest & 0xFFFFFFFF,
             int(incoming.jitter_ticks) & 0xFFFFFFFF,
-            0,
-            0,
+            about.middle,
+            about.delay(now),
         )
     words = len(blocks) // 4
     first = 0x80 | (1 if blocks else 0)
@@ -90,12 +93,29 @@ class ReportBlock(NamedTuple):
         return ticks / 65536 if ticks < _LONGEST_ROUND_TRIP else -1.0
 
 
-def report_blocks(datagram: bytes) -> list[ReportBlock]:
-    """Return what the sender and receiver reports of a compound datagram say of streams.
+class LastReport(NamedTuple):
+    """A leg's newest sender report (section 6.4.1): LSR and DLSR of ours.
 
+    ssrc: whose; middle: 32 bits of its NTP field, 0 for none; at: when it came, monotonic seconds.
+    """
+
+    ssrc: int
+    middle: int
+    at: float
+
+    def delay(self, now: float) -> int:
+        """Return how long ago it came, of 65,536 a second; 0 before any."""
+        return min(int((now - self.at) * 65536), 0xFFFFFFFF) if self.middle else 0
+
+
+def read_reports(datagram: bytes, now: float) -> tuple[list[ReportBlock], LastReport]:
+    """Return what the reports of a compound datagram say of streams, and its sender report or NO_REPORT.
+
+    now: monotonic seconds, when it came.
     Raises RtcpError when the lengths don't add up or the version is wrong (appendix A.2).
     """
     blocks: list[ReportBlock] = []
+    sender = NO_REPORT
     offset = 0
     for kind in packet_types(datagram):
         end = offset + 4 + 4 * int.from_bytes(datagram[offset + 2 : offset + 4])
@@ -104,39 +124,53 @@ def report_blocks(datagram: bytes) -> list[ReportBlock]:
             count = datagram[offset] & 0x1F
             if start + count * _BLOCK.size > end:
                 raise RtcpError("a report shorter than its blocks")
+            if kind == SENDER_REPORT:
+                ssrc, seconds, fraction = _ORIGIN.unpack_from(datagram, offset + 4)
+                sender = LastReport(ssrc, (seconds & 0xFFFF) << 16 | fraction >> 16, now)
             for place in range(start, start + count * _BLOCK.size, _BLOCK.size):
                 ssrc, lost, highest, jitter, last, delay = _BLOCK.unpack_from(datagram, place)
                 signed = (lost & 0xFFFFFF ^ 0x800000) - 0x800000
                 blocks.append(ReportBlock(ssrc, lost >> 24, signed, highest, jitter, last, delay))
         offset = end
-    return blocks
+    return blocks, sender
+
+
+NO_REPORT: Final = LastReport(-1, 0, 0.0)
 
 
 class Reception:
     """How one leg hears us, as it has reported last. round_trip_ms: 0.0 before it is known.
 
-    lost: packets of ours that it missed; jitter_ticks: of our stream's clock.
+    lost: packets of ours that it missed; jitter_ticks: of our stream's clock; sender: its own newest
+    sender report.
     """
 
-    __slots__ = ("_next_at", "jitter_ticks", "lost", "round_trip_ms")
+    __slots__ = ("_next_at", "jitter_ticks", "lost", "round_trip_ms", "sender")
 
     def __init__(self) -> None:
         self.round_trip_ms = 0.0
         self.lost = self.jitter_ticks = 0
+        self.sender = NO_REPORT
         self._next_at = -1.0
 
+    def is_due(self, now: float) -> bool:
+        """Say whether another report would be read: two of them are in a second, at most."""
+        return now >= self._next_at
+
     def take(self, datagram: bytes, now: float) -> None:
-        """Read a report, two of them in a second at most; what isn't one says nothing. now: monotonic.
+        """Read a report unless one was just read; what isn't one says nothing. now: monotonic.
 
         A leg gets one stream of ours, so that its first block is about that one.
         """
-        if now < self._next_at:
+        if not self.is_due(now):
             return
         self._next_at = now + SHORTEST_INTERVAL_SECONDS
         try:
-            blocks = report_blocks(datagram)
+            blocks, sender = read_reports(datagram, now)
         except RtcpError:
             return
+        if sender is not NO_REPORT:
+            self.sender = sender
         if blocks:
             self.lost, self.jitter_ticks = max(0, blocks[0].lost), blocks[0].jitter_ticks
             round_trip = blocks[0].round_trip_seconds(now)

@@ -553,7 +553,15 @@ def _examine_media(settings: Configuration) -> Examination:
     addresses = " and ".join(media_addresses(settings))
     plane = plane_of(media)
     findings: tuple[Finding, ...] = ()
-    if plane == "python" and media.engine != "python":
+    if plane == "python" and media.engine != "python" and native.is_of_another_version():
+        findings = _finding(
+            "other_native_engine",
+            "warning",
+            settings.path,
+            "the native media engine is compiled for another version: python relays sound, at more cost",
+            "install Beffroi again, and restart it",
+        )
+    elif plane == "python" and media.engine != "python":
         findings = _finding(
             "no_native_engine",
             "warning" if media.engine == "native" else "note",

@@ -23,6 +23,8 @@ def run_media(configuration: Configuration, listening: socket.socket, inheritanc
     """
     media = configuration.media
     plane = plane_of(media)
+    if plane == "python" and media.engine != "python" and native.is_of_another_version():
+        log.warning("the native engine is compiled for another version of Beffroi: install it again")
     log.info("packets are moved by the %s engine", plane)
     prompts = configuration.data_dir / "prompts"
     prompts.mkdir(mode=0o700, exist_ok=True)

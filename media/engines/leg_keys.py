@@ -60,6 +60,13 @@ class LegKeys:
         """Return the RTCP packet as the leg is to get it."""
         return self._sender.protect_rtcp(report)
 
+    def unprotect_report(self, report: bytes) -> bytes:
+        """Return an RTCP packet of the leg in clear, b"" when it isn't the leg's, or came before."""
+        try:
+            return self._receiver.unprotect_rtcp(report)
+        except SrtpError:
+            return b""
+
     def unprotect(self, packet: bytes) -> bytes:
         """Return a packet of the leg in clear, b"" when it isn't the leg's, or came before."""
         try:

@@ -1,6 +1,7 @@
 """Streams whose packets move in threads of C (`media/native/plane.c`), which need no turn of Python's.
 
-The C code is compiled when Beffroi is installed on a machine with a compiler; `is_built` says whether.
+The C code is compiled when Beffroi is installed on a machine with a compiler; `is_built` says whether. What
+another version left is as good as nothing: the media process would end at the first thing that it lacks.
 Python says what each stream does, plays to legs, and is told of keys and of legs that are heard again.
 A stream's state lies in the memory of `Inheritance` all the time: nothing has to be written down.
 
@@ -26,6 +27,9 @@ from media.sdes import Crypto, Security, Suite
 
 if TYPE_CHECKING:
     from media.engines.leg_keys import LegKeys
+
+ABI: Final = 2
+"""Of `plane.h`: a module that says another number was compiled from another version of the C code."""
 
 try:
     from beffroi_plane import ffi as ffi  # for the tests as well
@@ -54,13 +58,18 @@ class NotBuilt(Exception):
 
 
 def is_built() -> bool:
-    """Say whether the C code was compiled for this installation."""
-    return lib is not None
+    """Say whether the C code was compiled for this installation, and for this version of Beffroi."""
+    return lib is not None and getattr(lib, "PLANE_ABI", 0) == ABI
+
+
+def is_of_another_version() -> bool:
+    """Say whether C code is there that can't be used: it must be compiled anew."""
+    return lib is not None and not is_built()
 
 
 def suites() -> frozenset[Suite]:
     """Return the suites that the C code itself encrypts with; none where OpenSSL wasn't there."""
-    works = lib.plane_suites() if lib is not None else 0
+    works = lib.plane_suites() if is_built() else 0
     return frozenset(suite for suite, place in _SUITES.items() if works >> place & 1)
 
 
@@ -78,7 +87,9 @@ class NativePlane:
         heard: Heard,
         threads: int = THREADS,
     ) -> None:
-        if lib is None:
+        if is_of_another_version():
+            raise NotBuilt("the native engine is compiled for another version: install Beffroi again")
+        if not is_built():
             raise NotBuilt("the native engine isn't compiled here")
         memory = inheritance.memory if inheritance is not None else mmap.mmap(-1, STREAMS * RECORD_BYTES)
         self._memory = ffi.from_buffer("uint8_t[]", memory)  # held: the plane writes to it
@@ -152,7 +163,7 @@ class NativePlane:
             if packet.kind == lib.PLANE_TO_HEAR:
                 self.heard(stream, data, packet.at)
             elif packet.kind == lib.PLANE_TO_REPORT:
-                stream.reception.take(data, packet.at)
+                stream.hear_report(data, packet.at)
             elif packet.kind == lib.PLANE_TO_OPEN:
                 stream.open(data, packet)
             else:
@@ -245,6 +256,12 @@ class NativeStream(Stream):
         if peer >= 0:
             self._plane.stream(peer).transmit(packet, 0)
 
+    def hear_report(self, data: bytes, at: float) -> None:
+        """Read what the leg reports."""
+        report = self._keys.unprotect_report(data) if self._keys is not None else data
+        if report:
+            self.reception.take(report, at)
+
     def seal(self, data: bytes, heard: Any) -> None:
         """Encrypt a packet for the leg, and send it."""
         protected = self._keys.protect(data) if self._keys is not None else b""
@@ -282,12 +299,18 @@ class NativeStream(Stream):
         if silent >= 0:
             self._plane.reports.append(wire.Silent(self.port, round(silent, 1)))
         packet = self._plane.packet
-        if report and lib.plane_report(self.made, now, packet):
+        if report and self._report(now, packet):
             if self._keys is not None:
                 protected = self._keys.protect_report(ffi.buffer(packet.data, packet.length)[:])
                 ffi.memmove(packet.data, protected, len(protected))
                 packet.length = len(protected)
             self.transmit(packet, 1)
+
+    def _report(self, now: float, packet: Any) -> bool:
+        """Say whether there is a report for the leg, which is in `packet` then."""
+        heard = self.reception.sender
+        said = heard.ssrc, heard.middle, heard.delay(now)
+        return bool(lib.plane_report(self.made, *said, now, packet))
 
     def counts(self, now: float) -> wire.StreamCounts:
         """See Stream."""

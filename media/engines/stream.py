@@ -386,9 +386,11 @@ class PythonStream(Stream):
         if self.keys is not None and peer_number is not None:
             length = self._decrypt(self.keys, length)
         if peer_number is None or not is_rtp(buffer, length):
-            # RFC 5761 section 4: a report of the leg is thrown away, as it is on a port of its own.
+            # RFC 5761 section 4: these numbers are of reports.
             if not (self.mux and number in rtp.RTCP_PAYLOAD_TYPES and length >= SHORTEST_REPORT_BYTES):
                 self.invalid += 1
+            elif source == self.source:
+                self._hear_report(length, now)
             return
         if source != self.source:
             self._latch(source)
@@ -506,10 +508,17 @@ class PythonStream(Stream):
         except OSError:
             return
         # Behind a NAT its RTCP may come from any port.
-        if self.source is None or source[0] != self.source[0]:
+        if self.source is not None and source[0] == self.source[0] and length >= SHORTEST_REPORT_BYTES:
+            self._hear_report(length, now)
+
+    def _hear_report(self, length: int, now: float) -> None:
+        """Read what a leg reports, unless it has just done so; of a leg with keys only what is its own."""
+        if self.datagrams or not self.reception.is_due(now):
             return
         report = bytes(self._plane.view[:length])
-        if self.keys is None:
+        if self.keys is not None:
+            report = self.keys.unprotect_report(report)
+        if report:
             self.reception.take(report, now)
 
     def hear(self, hearing: Hearing) -> None:
@@ -539,7 +548,7 @@ class PythonStream(Stream):
         self._record(now)
 
     def _report(self, to: Address, now: float) -> None:
-        packet = rtcp.report(self.outgoing, self.incoming, self.range.cname, now)
+        packet = rtcp.report(self.outgoing, self.incoming, self.reception.sender, self.range.cname, now)
         if self.keys is not None:
             packet = self.keys.protect_report(packet)
         with suppress(OSError):

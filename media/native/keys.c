@@ -35,11 +35,13 @@ int64_t keys_index(int64_t highest, uint16_t sequence)
 #include <openssl/evp.h>
 
 /* index: of its newest packet, -1 for none; floor: what a process before us had used; seen: which of the
- * WINDOW indexes up to the newest one came, the newest in the lowest bit (RFC 3711 section 3.3.2). */
+ * WINDOW indexes up to the newest one came, the newest in the lowest bit (RFC 3711 section 3.3.2); reported: index
+ * of the newest report heard, which none comes late behind. */
 typedef struct {
     uint32_t ssrc;
     int64_t index, floor;
     unsigned __int128 seen;
+    int64_t reported;
 } source;
 
 /* reports: index of the newest one; macs are NULL where the cipher authenticates. */
@@ -184,7 +186,7 @@ session *keys_outgoing(session **kept, const plane_key *key, uint32_t ssrc, cons
     if (made || !(made = keep(kept, key, 1)))
         return made;
     made->known = 1;
-    made->sources[0] = (source){ssrc, left ? left->index : -1, left ? left->index : -1, 0};
+    made->sources[0] = (source){ssrc, left ? left->index : -1, left ? left->index : -1, 0, -1};
     made->reports = left ? left->reports : 0;
     return made;
 }
@@ -194,7 +196,7 @@ session *keys_incoming(session **kept, const plane_key *key, const keys_place *l
     session *made = found(kept, key->fingerprint);
     if (made || !(made = keep(kept, key, 0)) || !left || left->index < 0)
         return made;
-    made->sources[made->known++] = (source){left->ssrc, left->index, left->index, 0};
+    made->sources[made->known++] = (source){left->ssrc, left->index, left->index, 0, -1};
     return made;
 }
 
@@ -216,7 +218,7 @@ static source *source_of(session *session, uint32_t ssrc)
             return &session->sources[i];
     if (session->known == MOST_SOURCES)
         return NULL;
-    session->sources[session->known] = (source){ssrc, -1, -1, 0};
+    session->sources[session->known] = (source){ssrc, -1, -1, 0, -1};
     return &session->sources[session->known];
 }
 
@@ -420,6 +422,43 @@ int keys_open(session *session, uint8_t *data, uint32_t *length, int64_t *index)
     return 1;
 }
 
+/* RFC 3711 section 3.4: header, what is encrypted, the index under the bit that says so, MKI, tag; RFC 7714
+ * section 9 has the tag before the index. */
+int keys_open_report(session *session, uint8_t *data, uint32_t *length)
+{
+    uint32_t end, tail, index;
+    source *source;
+    uint8_t tag[MAC_KEY_BYTES], *trailer;
+    if (!session)
+        return 0;
+    tail = 4 + session->mki_bytes + (session->counter_mode ? RTCP_TAG_BYTES : GCM_TAG_BYTES);
+    if (*length < REPORT_HEADER_BYTES + tail || *length > KEYS_MOST_BYTES || (data[0] & 0xC0) != 0x80)
+        return 0;
+    end = *length - tail; /* of what is encrypted */
+    trailer = data + end + (session->counter_mode ? 0 : GCM_TAG_BYTES);
+    index = ssrc_of(trailer) & 0x7FFFFFFF;
+    source = source_of(session, ssrc_of(data + 4));
+    if (!(trailer[0] & 0x80) || !source || (int64_t)index <= source->reported ||
+        memcmp(trailer + 4, session->mki, session->mki_bytes))
+        return 0;
+    if (session->counter_mode) {
+        if (!authenticate(session->rtcp_mac, data, end, trailer, 4, tag) ||
+            CRYPTO_memcmp(tag, trailer + 4 + session->mki_bytes, RTCP_TAG_BYTES) ||
+            !count_through(session->rtcp, session->rtcp_salt, source->ssrc, index, data + REPORT_HEADER_BYTES,
+                           end - REPORT_HEADER_BYTES))
+            return 0;
+    } else if (!begin_gcm(session->rtcp, session->rtcp_salt, source->ssrc, index, data, REPORT_HEADER_BYTES, trailer,
+                          4) ||
+               !open_gcm(session->rtcp, data + REPORT_HEADER_BYTES, end - REPORT_HEADER_BYTES)) {
+        return 0;
+    }
+    if (source == &session->sources[session->known])
+        session->known++;
+    source->reported = index;
+    *length = end;
+    return 1;
+}
+
 #else
 
 unsigned keys_suites(void)
@@ -465,6 +504,12 @@ int keys_seal_report(session *session, uint8_t *data, uint32_t *length)
 int keys_open(session *session, uint8_t *data, uint32_t *length, int64_t *index)
 {
     (void)session, (void)data, (void)length, (void)index;
+    return 0;
+}
+
+int keys_open_report(session *session, uint8_t *data, uint32_t *length)
+{
+    (void)session, (void)data, (void)length;
     return 0;
 }
 #endif

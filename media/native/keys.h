@@ -36,6 +36,8 @@ int keys_seal(session *session, uint8_t *data, uint32_t *length);
 int keys_seal_report(session *session, uint8_t *data, uint32_t *length);
 /* Check and decrypt a packet; 0 when it isn't authentic, or came before. index: what it is then. */
 int keys_open(session *session, uint8_t *data, uint32_t *length, int64_t *index);
+/* The same for a report. */
+int keys_open_report(session *session, uint8_t *data, uint32_t *length);
 /* The index of a packet next to the highest one, -1 for none (RFC 3711 section 3.3.1 and appendix A). */
 int64_t keys_index(int64_t highest, uint16_t sequence);
 #endif

@@ -535,6 +535,18 @@ static plane_stream *pass_on(plane_stream *stream, uint8_t *data, uint32_t lengt
     return peer;
 }
 
+/* RFC 3550 section 6.4: what a leg reports is for the loop, and goes no further. One of a leg with keys must be
+ * its own before it is read; what comes too often isn't even decrypted. */
+static void hear_report(plane_stream *stream, uint8_t *data, uint32_t length, const address *from, double now)
+{
+    if (now < stream->reports_from || length < SHORTEST_REPORT || length >= PLANE_DATAGRAM_BYTES || stream->datagrams)
+        return;
+    if (stream->security == PLANE_SECURED && !keys_open_report(stream->in, data, &length))
+        return;
+    stream->reports_from = now + REPORT_SECONDS;
+    give(stream, PLANE_TO_REPORT, data, length, from, now);
+}
+
 /* One datagram of a leg, the lock held. Returns the stream whose leg is to get it, rewritten, at `to`.
  * opened: it was encrypted, and no longer is. */
 static plane_stream *relay(plane_stream *stream, uint8_t *data, uint32_t *length, const address *from, double now,
@@ -568,9 +580,11 @@ static plane_stream *relay(plane_stream *stream, uint8_t *data, uint32_t *length
         authentic = keys_open(stream->in, data, length, &index);
     }
     if (!authentic || payload_type == PLANE_NO_TYPE || !is_rtp(data, *length)) {
-        /* RFC 5761 section 4: a report of the leg is thrown away, as it is on a port of its own. */
+        /* RFC 5761 section 4: these numbers are of reports. */
         if (!stream->mux || number < 64 || number > 95 || *length < SHORTEST_REPORT)
             record->invalid++;
+        else if (known)
+            hear_report(stream, data, *length, from, now);
         return NULL;
     }
     if (!known)
@@ -669,8 +683,7 @@ static void drain(worker *worker, plane_stream *stream)
     arm(worker, stream, EPOLL_CTL_MOD); /* what is left is told again, after all others */
 }
 
-/* RFC 3550 section 6.4: what a leg reports is for the loop, and goes no further. Behind a NAT its RTCP may
- * come from any port. */
+/* Reports on a port of their own: behind a NAT they may come from any port of the leg's. */
 static void hear_reports(worker *worker, plane_stream *stream)
 {
     plane *plane = worker->plane;
@@ -684,11 +697,8 @@ static void hear_reports(worker *worker, plane_stream *stream)
         if (length < 0)
             return;
         pthread_mutex_lock(&plane->lock);
-        if (stream->claimed && stream->security == PLANE_CLEAR && now >= stream->reports_from &&
-            length >= SHORTEST_REPORT && same_host(&from, &stream->record->heard_from)) {
-            stream->reports_from = now + REPORT_SECONDS;
-            give(stream, PLANE_TO_REPORT, data, (uint32_t)length, &from, now);
-        }
+        if (stream->claimed && same_host(&from, &stream->record->heard_from))
+            hear_report(stream, data, (uint32_t)length, &from, now);
         untold = plane->untold;
         plane->untold = 0;
         pthread_mutex_unlock(&plane->lock);
@@ -1126,7 +1136,8 @@ static uint8_t *describe(uint8_t *at, uint32_t ssrc, const char *cname)
 }
 
 /* RFC 3550 section 6.4: see `media/rtcp.py` for what is left at zero and why. */
-uint32_t plane_report(plane_stream *stream, double now, plane_packet *packet)
+uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report, uint32_t delay, double now,
+                      plane_packet *packet)
 {
     record *record = stream->record;
     uint8_t *start = packet->data, *at = start + 4;
@@ -1146,7 +1157,7 @@ uint32_t plane_report(plane_stream *stream, double now, plane_packet *packet)
             lost = lost_of(record);
             at = put32(put32(at, (uint32_t)record->heard_ssrc), lost < 0x7FFFFF ? (uint32_t)lost : 0x7FFFFF);
             at = put32(put32(at, (uint32_t)highest_of(record)), (uint32_t)record->jitter_ticks);
-            at = put32(put32(at, 0), 0);
+            at = sender == record->heard_ssrc ? put32(put32(at, last_report), delay) : put32(put32(at, 0), 0);
         }
         put16(start + 2, (uint32_t)(at - start) / 4 - 1);
         at = describe(at, record->ssrc, stream->cname);

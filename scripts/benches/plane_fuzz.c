@@ -104,7 +104,7 @@ static void change(plane_stream *stream, double now, plane_packet *packet)
         plane_speak(stream, payload, (uint32_t)chance(161), (int)chance(2), 160, 8, now, packet);
         break;
     case 4:
-        plane_report(stream, now, packet);
+        plane_report(stream, (int64_t)chance(3) - 1, 7, 7, now, packet);
         plane_silence(stream, 1.0, now);
         break;
     case 5:
@@ -145,7 +145,13 @@ static uint32_t datagram(uint8_t *data)
             data[0] = 0x80;
             put16(data + 2, ++sequence);
             put32(data + 8, SSRC);
-            keys_seal(keys_outgoing(&phones, &key, SSRC, NULL), data, &length);
+            if (chance(4)) {
+                keys_seal(keys_outgoing(&phones, &key, SSRC, NULL), data, &length);
+            } else {
+                data[1] = 200;
+                put32(data + 4, SSRC);
+                keys_seal_report(keys_outgoing(&phones, &key, SSRC, NULL), data, &length);
+            }
         }
     }
     return length;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -127,6 +128,14 @@ def test_a_native_engine_that_was_not_compiled_is_told(
     monkeypatch.setattr(native, "lib", None)
     town.configuration_file.write_text(f"media: {{engine: {engine}}}\n")
     assert codes(town)["no_native_engine"] == severity
+    assert any(one.state.startswith("python, ports") for one in examine(town.settings, {}, NOW))
+
+
+@pytest.mark.parametrize("engine", ["auto", "native"])
+def test_a_native_engine_of_another_version_is_told(town: Town, monkeypatch: pytest.MonkeyPatch, engine: str):
+    monkeypatch.setattr(native, "lib", SimpleNamespace(PLANE_ABI=native.ABI - 1))
+    town.configuration_file.write_text(f"media: {{engine: {engine}}}\n")
+    assert codes(town)["other_native_engine"] == "warning"
     assert any(one.state.startswith("python, ports") for one in examine(town.settings, {}, NOW))
 
 

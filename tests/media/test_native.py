@@ -3,11 +3,14 @@
 Needs gcc, libc6-dev and python3-dev when Beffroi is set up, which `scripts/setup test` installs.
 """
 
+import hashlib
 import random
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -16,9 +19,9 @@ from media import dtmf, rtp
 from media.engines import native, wire
 from media.engines.native import NativePlane, NativeStream
 from media.engines.relay import PlaneName, Relay
-from media.engines.stream import Address, PythonStream
+from media.engines.stream import Address, PythonPlane, PythonStream
 from tests.media.line import LEG, PLANES, Line
-from tests.media.process import port_range
+from tests.media.process import REPOSITORY, port_range
 
 PORT = port_range()[0]
 PEER = PORT + 2
@@ -33,6 +36,30 @@ SOURCES: list[Address] = [LEG, LEG, LEG, LEG, ("127.0.0.1", 9002), ("192.0.2.7",
 @pytest.mark.peer
 def test_c_plane_is_compiled_where_the_test_command_set_up():
     assert native.is_built()
+
+
+@pytest.mark.parametrize("left", [SimpleNamespace(PLANE_ABI=native.ABI + 1), SimpleNamespace()])
+def test_a_module_of_another_version_is_passed_over_and_python_moves_packets(
+    left: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    # The second one is older than the number itself.
+    monkeypatch.setattr(native, "lib", left)
+    assert (native.is_built(), native.is_of_another_version()) == (False, True)
+    assert native.suites() == frozenset()
+    ours, theirs = socket.socketpair()
+    media = Relay(theirs, ["127.0.0.1"], port_range(), prompts=tmp_path, plane="native")
+    assert isinstance(media._plane, PythonPlane)
+    assert "compiled for another version" in caplog.text
+    media._close()
+    ours.close()
+
+
+def test_a_change_of_the_header_has_a_new_number():
+    # What Python has to know of: all but comments. On a failure add one to PLANE_ABI and `native.ABI`.
+    header = (REPOSITORY / "media/native/plane.h").read_text()
+    said = " ".join(re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL).split())
+    digest = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    assert (native.ABI, digest) == (2, "c77bef97db75a1be")
 
 
 class Call:

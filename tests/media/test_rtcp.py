@@ -7,7 +7,7 @@ from media.rtp import Frame, Incoming, Outgoing
 
 
 def test_receiver_report_when_nothing_was_sent():
-    packet = rtcp.report(Outgoing(5), Incoming(), "beffroi", 10.0)
+    packet = rtcp.report(Outgoing(5), Incoming(), rtcp.NO_REPORT, "beffroi", 10.0)
     assert rtcp.packet_types(packet) == [rtcp.RECEIVER_REPORT, rtcp.SOURCE_DESCRIPTION]
 
 
@@ -16,7 +16,7 @@ def test_sender_report_has_a_block_for_the_source_heard():
     outgoing.speak(Frame(b"x" * 160, True, 160), 8, 1.0)
     incoming.count((0x80, 8, 10, 0, 99), 172, 0)
     incoming.count((0x80, 8, 12, 320, 99), 172, 320)
-    packet = rtcp.report(outgoing, incoming, "beffroi", 10.5)
+    packet = rtcp.report(outgoing, incoming, rtcp.NO_REPORT, "beffroi", 10.5)
     assert rtcp.packet_types(packet) == [rtcp.SENDER_REPORT, rtcp.SOURCE_DESCRIPTION]
     assert packet[0] & 0x1F == 1
     assert int.from_bytes(packet[8:12]) == 10
@@ -26,7 +26,7 @@ def test_sender_report_has_a_block_for_the_source_heard():
 
 @pytest.mark.parametrize("length", range(1, 9))
 def test_description_is_padded_to_whole_words(length: int):
-    packet = rtcp.report(Outgoing(5), Incoming(), "x" * length, 0.0)
+    packet = rtcp.report(Outgoing(5), Incoming(), rtcp.NO_REPORT, "x" * length, 0.0)
     assert len(packet) % 4 == 0
     assert packet[-1] == 0
     assert rtcp.packet_types(packet)[-1] == rtcp.SOURCE_DESCRIPTION
