@@ -11,6 +11,7 @@ leg needs it.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
@@ -41,9 +42,12 @@ SendTone = Callable[[Stream, str], None]
 
 
 class _Listener:
-    """What hears one stream. basis: what the converter was made of."""
+    """What hears one stream. basis: what the converter was made of.
 
-    __slots__ = ("basis", "converter", "ears", "peer", "seat")
+    waiting: keys found in the sound whose events haven't begun; events: what is sent of them.
+    """
+
+    __slots__ = ("basis", "converter", "ears", "events", "peer", "seat", "waiting")
 
     def __init__(self) -> None:
         self.ears: Ears | None = None
@@ -51,6 +55,8 @@ class _Listener:
         self.seat: Seat | None = None
         self.peer: Stream | None = None
         self.basis: object = None
+        self.waiting: deque[str] = deque()
+        self.events: Iterator[Frame] = iter(())
 
 
 class Hearers:
@@ -179,12 +185,18 @@ class Hearers:
         """Tell of a key in a leg's sound; its peer is sent the event as long as the key is down."""
         self._reports.append(wire.Digit(stream.port, digit))
         peer = listener.peer
-        if peer is None or listener.seat is not None or peer.event_type < 0 or peer.player is not None:
+        if peer is None or listener.seat is not None or peer.event_type < 0:
+            return
+        if peer.player is not None:
+            # Keys follow each other faster than their events, which have three packets more at their end.
+            if peer.player.frames is listener.events and len(listener.waiting) < dtmf.MAX_DIGITS:
+                listener.waiting.append(digit)
             return
         route = self._routes.get(peer.port)
         clock_rate = route.clock_rate if route is not None else dtmf.CLOCK_RATE
-        is_down = partial(_is_down, ears, digit)
-        self._send_events(peer, dtmf.held_key(digit, is_down, clock_rate=clock_rate), now)
+        listener.waiting = deque(digit)
+        listener.events = _events(ears, listener.waiting, clock_rate)
+        self._send_events(peer, listener.events, now)
 
     def told(self) -> None:
         """Play keys that legs have pressed as events to peers that have none. Looks at new reports."""
@@ -208,6 +220,13 @@ class Hearers:
     def tick(self, now: float) -> None:
         """Mix the next 20 ms of all rooms."""
         self.rooms.tick(now)
+
+
+def _events(ears: Ears, waiting: deque[str], clock_rate: int) -> Iterator[Frame]:
+    """Yield the packets of one key after the other, until none waits."""
+    while waiting:
+        digit = waiting.popleft()
+        yield from dtmf.held_key(digit, partial(_is_down, ears, digit), clock_rate=clock_rate)
 
 
 def _is_down(ears: Ears, digit: str) -> bool:

@@ -14,7 +14,8 @@ _PASSWORD_CHARS = r"A-Za-z0-9\-_.!~*'()&=+$,"
 _PARAMETER_CHARS = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
 _URI = re.compile(
     r"(sips?):"
-    rf"(?:((?:[{_USER_CHARS}]|%[0-9A-Fa-f]{{2}})+)(?::((?:[{_PASSWORD_CHARS}]|%[0-9A-Fa-f]{{2}})*))?@)?"
+    # 25.1 wants `#` escaped, and we do; baresip 1.0 dials a code such as #21# as it is.
+    rf"(?:((?:[{_USER_CHARS}#]|%[0-9A-Fa-f]{{2}})+)(?::((?:[{_PASSWORD_CHARS}]|%[0-9A-Fa-f]{{2}})*))?@)?"
     rf"({HOST})(?::(\d{{1,5}}))?"
     rf"((?:;[{_PARAMETER_CHARS}]+(?:=[{_PARAMETER_CHARS}]*)?)*)"
     r"(?:\?([^?<>\s]*))?\Z",

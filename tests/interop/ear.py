@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.interop.patience import PeerError, until
-from tests.interop.tone import Recording, ToneError, heard_frequency, is_heard, is_silent
+from tests.interop.tone import Recording, ToneError, are_heard, heard_frequency, is_heard, is_silent
 
 HEARING_SECONDS = 1.0  # how long a tone, or silence, must last to count
 _PATIENCE_SECONDS = 10.0
@@ -48,6 +48,21 @@ class Ear:
         except PeerError as error:
             error.add_note(f"what {self.user} heard: {self._what_was_heard()}")
             raise
+
+    async def hears_together(
+        self, frequencies_hz: set[int], but_hz: int, seconds: float = _PATIENCE_SECONDS
+    ) -> None:
+        """Wait until the last second of what is heard is these tones at once, without this other one."""
+
+        async def heard_now() -> bool:
+            try:
+                heard = self.recording().last(HEARING_SECONDS)
+            except ToneError:
+                return False
+            return heard.seconds >= HEARING_SECONDS and are_heard(frequencies_hz, heard, but_hz)
+
+        wanted = " and ".join(str(tone) for tone in sorted(frequencies_hz))
+        await until(heard_now, f"{self.user} to hear {wanted} Hz together, not {but_hz} Hz", seconds)
 
     def heard_frequency(self) -> int:
         """The one tone in all that was heard, in Hz. Raises ToneError when there isn't one."""

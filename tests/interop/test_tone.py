@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.tone import Recording, ToneError, heard_frequency, is_heard, read_recording, write_tone
+from tests.interop.tone import (
+    Recording,
+    ToneError,
+    are_heard,
+    heard_frequency,
+    is_heard,
+    read_recording,
+    write_tone,
+)
 
 
 def _recording(*tones_hz: int, seconds: float = 1.0) -> Recording:
@@ -41,6 +49,18 @@ def test_a_tone_is_told_from_its_neighbour() -> None:
 
 def test_neither_of_two_tones_at_once_is_the_one_that_is_heard() -> None:
     assert not is_heard(440, _recording(440, 850))
+
+
+def test_two_tones_at_once_are_heard_together() -> None:
+    assert are_heard({440, 850}, _recording(440, 850), but_hz=1020)
+
+
+def test_one_tone_alone_is_not_two_together() -> None:
+    assert not are_heard({440, 850}, _recording(440), but_hz=1020)
+
+
+def test_two_tones_and_the_one_that_must_not_be_there_are_told_from_two() -> None:
+    assert not are_heard({440, 850}, _recording(440, 850, 1020), but_hz=1020)
 
 
 def test_silence_is_not_a_tone() -> None:

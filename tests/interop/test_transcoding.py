@@ -6,15 +6,21 @@ one with A-law alone. All are Debian's baresip.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from media.codecs import encode
+from media.tones import key_presses
+from media.tones import samples as samples_of
 from tests.interop.baresip import Baresip
 from tests.interop.beffroi import Beffroi
 from tests.interop.namespaces import Town
+from tests.interop.sipp import Account, Sipp
 
 pytestmark = [
     pytest.mark.peer,
@@ -98,3 +104,20 @@ async def test_keys_of_a_phone_with_another_codec_are_heard_as_events(phones: Ph
     assert await phones.narrow.digits(3) == "18*"
     await phones.wide.hang_up()
     await phones.narrow.closed()
+
+
+async def test_keys_in_the_sound_of_a_phone_without_events_are_heard_as_events(
+    phones: Phones, standing_pbx: Beffroi, standing_town: Town, tmp_path: Path
+) -> None:
+    """RFC 4733 out; in, nothing but two tones at once."""
+    silence = encode("PCMA", array("h", bytes(16_000)))  # a second
+    keys = encode("PCMA", samples_of(key_presses("42")))
+    (tmp_path / "keys.alaw").write_bytes(silence + keys + silence)
+    caller = standing_town.plug("10.54.2.64")
+    async with Sipp(
+        caller, tmp_path, "keys_in_sound", standing_pbx.address, [Account("2201", "pw2201")], dialled="1002"
+    ):
+        await phones.narrow.rung()
+        await phones.narrow.answer()
+        assert await phones.narrow.digits(2) == "42"
+        await phones.narrow.closed()

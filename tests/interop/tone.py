@@ -24,6 +24,8 @@ SLICE_SECONDS = 0.1
 
 _SILENCE_RMS = 100.0  # of 32767: -50 dBFS; G.711's idle noise is under 10
 _PURE = 0.6  # share of a slice that its tone must hold: 1.0 on a step, 0.7 between two, 0.5 for two tones
+_PART = 0.15  # share that each of two tones must hold that are heard at once
+_TRACE = 0.02  # share of a tone that isn't there
 _LEAST_SLICES = 5  # half a second
 _MAJORITY = 0.8  # of the slices that aren't silent
 _LARGEST_BYTES = 64_000_000
@@ -102,6 +104,17 @@ def is_heard(frequency_hz: int, recording: Recording) -> bool:
     slices = _loud_slices(recording)
     held = [one for one in slices if _share(_windowed(one), frequency_hz / recording.rate_hz) >= _PURE]
     return len(held) >= _enough(slices)
+
+
+def are_heard(frequencies_hz: set[int], recording: Recording, but_hz: int) -> bool:
+    """Whether these tones are in the recording at once, none of them alone, and this other one isn't."""
+    slices = _loud_slices(recording)
+    held = 0
+    for one in map(_windowed, slices):
+        shares = [_share(one, frequency_hz / recording.rate_hz) for frequency_hz in frequencies_hz]
+        other = _share(one, but_hz / recording.rate_hz)
+        held += sum(shares) >= _PURE and min(shares) >= _PART and other < _TRACE
+    return held >= _enough(slices)
 
 
 def is_silent(recording: Recording) -> bool:

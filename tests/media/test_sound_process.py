@@ -127,6 +127,22 @@ async def test_key_heard_in_the_sound_is_told_once_and_is_an_event_to_the_peer(
     assert sum(isinstance(report, wire.Digit) for report in wired.reports) == 1
 
 
+async def test_keys_that_follow_each_other_faster_than_their_events_are_all_sent(
+    wired: Wired, phones: Phones
+):
+    # RFC 4733 section 2.5.1.4: an event ends by three packets, which a key's pause may be too short for
+    alice, bruno = await leg(wired, phones, PCMA), await leg(wired, phones, PCMA, 101)
+    wired.say(alice.route(bruno, "listen"), bruno.route(alice))
+    await wired.done()
+    alice.say(alice.mouth.say(keys("4421", alice.mouth.rate)))
+    events: list[Packet] = []
+    while len([packet for packet in events if packet.payload[1] & 0x80]) < 3 * 4:
+        events += [packet for packet in await bruno.hear(1) if packet.payload_type == 101]
+    begins = [packet for packet in events if packet.marker]
+    assert [packet.payload[0] for packet in begins] == [4, 4, 2, 1]
+    assert len({packet.timestamp for packet in events}) == 4
+
+
 @pytest.mark.parametrize("codec", [PCMA, G722, OPUS], ids=lambda codec: codec.name)
 async def test_tone_and_music_are_played_in_the_legs_codec(wired: Wired, phones: Phones, codec: Codec):
     alice = await leg(wired, phones, codec)

@@ -160,6 +160,12 @@ def test_escapes_are_undone_once_and_only_once() -> None:
     assert SipUri.parse("sip:%2541@host").user == "%41"
 
 
+def test_a_hash_that_a_phone_did_not_escape_is_read_and_written_escaped() -> None:
+    """RFC 3261 section 25.1 leaves it out of `user-unreserved`; phones dial #21# as it is."""
+    assert str(SipUri.parse("sip:#21#@valmont.example")) == "sip:%2321%23@valmont.example"
+    assert same("sip:#21#@valmont.example", "sip:%2321%23@valmont.example")
+
+
 def test_an_ipv6_host_keeps_its_brackets_and_gives_its_address_without() -> None:
     """RFC 5118 sections 4.1 and 4.4."""
     uri = SipUri.parse("sip:[2001:DB8::10]:5070")
