@@ -92,7 +92,7 @@ def test_each_decision_starts_its_app(target: Target, function: object) -> None:
     ("target", "inner"),
     [
         (ToService("echo", "echo"), echo),
-        (ToService("standard", "queue"), announce),
+        (ToService("x", "voicemail"), announce),
         (ToFeature("voicemail", ""), announce),
     ],
 )
