@@ -28,6 +28,7 @@ import numpy as np
 from media import comfort_noise
 from media.comfort_noise import Generator, Noise
 from media.g711 import CodecError, Samples
+from media.loudness import QUIET_LEVEL
 from media.rtp import Packet
 from media.voice import VoiceDecoder
 
@@ -45,7 +46,6 @@ _QUICKEST_SECONDS: Final = 10.0  # the quickest of the last 10 to 20 s
 _TOLERANCE_SECONDS: Final = 0.025  # of the lag, before time is added or taken
 _URGENT_SECONDS: Final = 0.080
 _ANOTHER_CLOCK_SECONDS: Final = 2.0  # a transit that jumps so far is a sender that began anew
-_QUIET_LEVEL: Final = 100.0  # root mean square of 16-bit samples, -50 dBov
 _NO_SOUND: Final[Samples] = np.zeros(0, np.int16)
 
 
@@ -102,6 +102,12 @@ class JitterBuffer:
     def __len__(self) -> int:
         """Return how many packets wait."""
         return len(self._packets)
+
+    def rest(self) -> None:
+        """Forget what waits, and begin anew with the next packet; how late packets come is still known."""
+        self._packets.clear()
+        self._next, self._held = -1, 0
+        self._quickest_since = -1.0
 
     # --- packets come --------------------------------------------------------
 
@@ -279,7 +285,7 @@ class Player:
         self._frame_samples = decoder.rate * FRAME_MS // 1000
         self._sound: Samples = _NO_SOUND
         self._quiet = True
-        self._quiet_energy = _QUIET_LEVEL**2 * self._frame_samples
+        self._quiet_energy = float(QUIET_LEVEL**2) * self._frame_samples
         self._generator = Generator(noise_seed)
         self._noise: Noise | None = None
 
@@ -296,6 +302,11 @@ class Player:
     def put(self, packet: Packet, now: float) -> None:
         """Take a packet of voice or comfort noise that came at `now` (monotonic seconds)."""
         self.buffer.put(packet, now)
+
+    def rest(self) -> None:
+        """Let silence go unheard until the next packet: a sender that says nothing need not be followed."""
+        self.buffer.rest()
+        self._sound, self._noise, self._quiet = _NO_SOUND, None, True
 
     def _duration_ticks(self, packet: Packet) -> int:
         """Return how long a packet lasts, 0 for one of noise, which has no length."""

@@ -145,10 +145,14 @@ class Hearers:
             listener.ears = Ears(_codecs(route))
         listener.seat = self.rooms.seat(port) if in_room else None
         if listener.seat is not None:
+            listener.seat.attentive = listens
             listener.seat.route(_codecs(route), wire.codec_of(route), route.fmtp)
             self.rooms.widen(port)
         self._convert(listener, route if converts else None, stream.peer)
-        stream.hear(Hearing.TAKE if in_room or converts else Hearing.COPY)
+        if listener.seat is not None:
+            stream.hear(listener.seat.hearing)
+        else:
+            stream.hear(Hearing.TAKE if converts else Hearing.COPY)
 
     def _convert(self, listener: _Listener, route: wire.Route | None, peer: Stream | None) -> None:
         """Have a converter for this route, the one that there is where nothing has changed."""

@@ -13,7 +13,7 @@ import logging
 import mmap
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from secrets import randbits
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +28,7 @@ from media.sdes import Crypto, Security, Suite
 if TYPE_CHECKING:
     from media.engines.leg_keys import LegKeys
 
-ABI: Final = 2
+ABI: Final = 3
 """Of `plane.h`: a module that says another number was compiled from another version of the C code."""
 
 try:
@@ -292,6 +292,22 @@ class NativeStream(Stream):
             self.made, payload, len(payload), frame.marker, frame.advance_ticks, payload_type, now, packet
         ):
             self.transmit(packet, 0)
+
+    def speak_with(self, others: Sequence[Stream], frame: Frame, payload_type: int, now: float) -> None:
+        """See Stream."""
+        made = [self.made, *(one.made for one in others if isinstance(one, NativeStream))]
+        payload, packet = frame.payload, self._plane.packet
+        lib.plane_speak_to_all(
+            made,
+            len(made),
+            payload,
+            len(payload),
+            frame.marker,
+            frame.advance_ticks,
+            payload_type,
+            now,
+            packet,
+        )
 
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:
         """See Stream."""

@@ -7,7 +7,9 @@
 ```
 A room is mixed at 8,000 samples a second while all its legs are of the telephone's band, and at 16,000
 from the first that isn't. What a leg says is left out after 400 ms of near silence: a hundred rooms'
-noise is no sound that anybody wants, and who is left out hears what all such legs hear.
+noise is no sound that anybody wants, and who is left out hears what all such legs hear. 400 ms later the leg
+is asleep: the plane itself leaves out its quiet packets (`Hearing.LOUD`), so that in a conference of
+hundreds those who only listen cost this loop nothing but to be spoken to.
 
 The first leg of a room makes it, the last one ends it. Rooms keep nothing that must outlive the process:
 signalling says each `Join` again, and sound goes on with the next packets.
@@ -15,9 +17,10 @@ signalling says each `Join` again, and sound goes on with the next packets.
 
 from typing import Final
 
+from media import loudness
 from media.engines import wire
+from media.engines.stream import Hearing, Stream
 from media.engines.stream import Player as Played
-from media.engines.stream import Stream
 from media.g711 import CodecError, Samples
 from media.jitter_buffer import Player
 from media.mixer import Mixer, Party
@@ -28,7 +31,7 @@ from media.voice import VoiceEncoder, decoder_of, encoder_of, natural_rate
 
 NARROW_RATE: Final = 8000
 WIDE_RATE: Final = 16000
-_GATE_TICKS: Final = 20  # of near silence before a leg is left out
+_GATE_TICKS: Final = 20  # of near silence before a leg is left out, and as many before it sleeps
 _SPEAKER_EACH_TICKS: Final = 4  # as often as the mixer measures
 IN_ROOM: Final = Played(0, 0, iter(()))  # what keeps a leg's peer from being heard
 
@@ -62,12 +65,13 @@ class Voice:
 class Seat:
     """One leg in a room. codecs: all that it may send with, by its numbers; codec: what it is sent.
 
-    speaks, hears, whisper: as its `wire.Join` says.
+    speaks, hears, whisper: as its `wire.Join` says. attentive: every packet of it is wanted, by others too.
     """
 
     __slots__ = (
-        "_codecs", "_number", "_player", "_rate", "_resampler", "_silent_ticks", "codec", "fmtp", "fresh",
-        "hears", "party", "quiet", "shares", "speaks", "stream", "voice", "voice_key", "whisper",
+        "_codecs", "_number", "_player", "_rate", "_resampler", "_silent_ticks", "attentive", "awake",
+        "codec", "fmtp", "fresh", "hears", "party", "quiet", "shares", "speaks", "stream", "voice",
+        "voice_key", "whisper",
     )  # fmt: skip
 
     def __init__(self, stream: Stream, codecs: dict[int, Codec], codec: Codec, fmtp: str) -> None:
@@ -75,6 +79,8 @@ class Seat:
         self.speaks = self.hears = True
         self.whisper = 0
         self.party: Party
+        self.attentive = False
+        self.awake = False  # packets of it may wait to be heard
         self.quiet = True  # it said nothing in this tick
         self.fresh = True  # what it hears next follows something that wasn't the room
         self._silent_ticks = _GATE_TICKS
@@ -105,6 +111,11 @@ class Seat:
         """Whether the leg hears or says more than a telephone's band."""
         return natural_rate(self.codec) > NARROW_RATE
 
+    @property
+    def hearing(self) -> Hearing:
+        """Which of the leg's packets are wanted."""
+        return Hearing.TAKE if self.awake or self.attentive else Hearing.LOUD
+
     def sit(self, party: Party, rate: int) -> None:
         """Be this party of a mixer of this rate."""
         self.party, self._rate = party, rate
@@ -118,6 +129,9 @@ class Seat:
             return
         if self._player is not None:
             self._player.put(packet, now)
+            if not self.awake:
+                self.awake = True
+                self.stream.hear(self.hearing)
 
     def _change(self, number: int) -> bool:
         """Be ready for another of the leg's codecs; False for what isn't voice and is left out."""
@@ -148,13 +162,19 @@ class Seat:
         if player is None:
             return None
         frame = player.frame(now)
-        if not player.quiet:
-            self._silent_ticks = 0
-        elif self._silent_ticks < _GATE_TICKS:
-            self._silent_ticks += 1
-        else:
+        self._silent_ticks = self._silent_ticks + 1 if player.quiet else 0
+        if self._silent_ticks > _GATE_TICKS:
+            if self._silent_ticks > 2 * _GATE_TICKS and loudness.is_weighed(self._number):
+                self._sleep(player)
             return None
         return frame if self._resampler is None else self._resampler.process(frame)
+
+    def _sleep(self, player: Player) -> None:
+        """Do nothing until a packet comes in which something is said, or may be."""
+        player.rest()
+        self._silent_ticks = _GATE_TICKS
+        self.awake = False
+        self.stream.hear(self.hearing)
 
     def say(self, frame: Frame, now: float) -> None:
         """Let the leg hear a packet of the room, unless it is played something."""
@@ -278,6 +298,8 @@ class Rooms:
         for room in self._rooms.values():
             mixer = self._mixers[room.rate]
             for seat in room.seats.values():
+                if not seat.awake:
+                    continue
                 sound = seat.listen(now)
                 seat.quiet = sound is None
                 if sound is not None:
@@ -306,9 +328,7 @@ class Rooms:
             seat.say(seat.voice.frame(mixer.heard(seat.party)), now)
         for key, seats in same.items():
             voice = self._shared_voice(room, key, seats)
-            frame = voice.frame(mixer.heard(seats[0].party))
-            for seat in seats:
-                seat.say(frame, now)
+            _say(voice.frame(mixer.heard(seats[0].party)), seats, now)
 
     def _is_whispered(self, room: _Room, seat: Seat) -> bool:
         return bool(room.whispered) and seat.stream.port in room.whispered
@@ -332,3 +352,15 @@ class Rooms:
             if seat.party is party:
                 room.speaker = port
                 self._reports.append(wire.Speaker(room.name, port))
+
+
+def _say(frame: Frame, seats: list[Seat], now: float) -> None:
+    """Let several legs hear one packet, each by its own number of the codec."""
+    together: dict[int, list[Stream]] = {}
+    for seat in seats:
+        if seat.fresh or seat.stream.player is not IN_ROOM:
+            seat.say(frame, now)
+        else:
+            together.setdefault(seat.codec.payload_type, []).append(seat.stream)
+    for payload_type, streams in together.items():
+        streams[0].speak_with(streams[1:], frame, payload_type, now)

@@ -22,7 +22,7 @@ those that move packets in the loop itself; those of `engines/native.py` do it i
 import socket
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from secrets import randbits
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from media import dtmf, rtcp, rtp
+from media import dtmf, loudness, rtcp, rtp
 from media.engines import wire
 from media.engines.inheritance import Inheritance, KeyState, NoRecord, StreamRecord
 from media.rtp import Frame, read_header
@@ -50,11 +50,15 @@ Watch = Callable[[int, Callable[[float], None]], None]  # a descriptor, and whom
 
 
 class Hearing(Enum):
-    """What becomes of a leg's packets: relayed, relayed with a copy to the loop, or only given to it."""
+    """What becomes of a leg's packets: relayed, relayed with a copy to the loop, or only given to it.
+
+    LOUD: only given to it, but for packets of G.711 and comfort noise in which nothing is said.
+    """
 
     NOTHING = 0
     COPY = 1
     TAKE = 2
+    LOUD = 3
 
 
 class Range:
@@ -152,6 +156,11 @@ class Stream(ABC):
     @abstractmethod
     def speak(self, frame: Frame, payload_type: int, now: float) -> None:
         """Send a packet of our own, unless nothing is sent to the leg."""
+
+    def speak_with(self, others: "Sequence[Stream]", frame: Frame, payload_type: int, now: float) -> None:
+        """Send the same packet of our own to this leg and to others of its plane."""
+        for stream in (self, *others):
+            stream.speak(frame, payload_type, now)
 
     @abstractmethod
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:
@@ -442,8 +451,16 @@ class PythonStream(Stream):
             self._reports.append(wire.Heard(self.port))
         if self.hearing is Hearing.NOTHING:
             return True
-        self._plane.heard(self, bytes(self._plane.view[:length]), now)
-        return self.hearing is not Hearing.TAKE
+        if self.hearing is not Hearing.LOUD or not self._is_quiet(length):
+            self._plane.heard(self, bytes(self._plane.view[:length]), now)
+        return self.hearing is Hearing.COPY
+
+    def _is_quiet(self, length: int) -> bool:
+        """Say whether the packet says nothing that the loop would have to hear."""
+        if not is_rtp(self._buffer, length):
+            return False
+        start, end = rtp.payload_bounds(self._buffer, length)
+        return loudness.is_quiet(self._buffer[1] & 0x7F, self._plane.view[start:end])
 
     def relay(self, header: rtp.Header, length: int, payload_type: int, now: float) -> None:
         """Send on the packet that the peer has just received, unless nothing is sent to the leg."""

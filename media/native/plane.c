@@ -21,6 +21,7 @@
 #include "plane.h"
 
 #include "keys.h"
+#include "loudness.h"
 #include "ring.h"
 
 #include <arpa/inet.h>
@@ -472,6 +473,14 @@ static void rewrite(record *record, uint8_t *data, uint32_t length, uint8_t payl
     put32(put32(put16(data + 2, sequence), timestamp), record->ssrc);
 }
 
+/* Say whether a packet of a leg says nothing that the loop would have to hear. */
+static int is_quiet(const uint8_t *data, uint32_t length)
+{
+    uint32_t start, end;
+    return is_rtp(data, length) && payload_bounds(data, length, &start, &end) &&
+           loudness_is_quiet(data[1] & 0x7F, data + start, end - start);
+}
+
 /* Say whether a packet is to be relayed, and let the loop hear it. */
 static int is_for_peer(plane_stream *stream, const uint8_t *data, uint32_t length, double now)
 {
@@ -481,8 +490,9 @@ static int is_for_peer(plane_stream *stream, const uint8_t *data, uint32_t lengt
     }
     if (stream->hearing == PLANE_HEAR_NOTHING)
         return 1;
-    give(stream, PLANE_TO_HEAR, data, length, &stream->record->heard_from, now);
-    return stream->hearing != PLANE_HEAR_TAKE;
+    if (stream->hearing != PLANE_HEAR_LOUD || !is_quiet(data, length))
+        give(stream, PLANE_TO_HEAR, data, length, &stream->record->heard_from, now);
+    return stream->hearing == PLANE_HEAR_COPY;
 }
 
 /* Who hears the leg now, NULL for nobody. */
@@ -770,6 +780,7 @@ plane *plane_new(uint8_t *memory, int threads)
         free(made);
         return NULL;
     }
+    loudness_begin();
     pthread_mutex_init(&made->lock, NULL);
     made->heard = ring_in(heard, RING_BYTES);
     made->memory = memory;
@@ -1119,6 +1130,14 @@ uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t leng
     if (untold)
         wake(stream->plane);
     return packet->length;
+}
+
+void plane_speak_to_all(plane_stream *const *streams, uint32_t count, const uint8_t *payload, uint32_t length,
+                        int marker, uint32_t advance_ticks, int payload_type, double now, plane_packet *packet)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (plane_speak(streams[i], payload, length, marker, advance_ticks, payload_type, now, packet))
+            plane_transmit(streams[i], packet, 0);
 }
 
 /* RFC 3550 section 6.5: the CNAME, ended by one to four zero bytes. */

@@ -12,11 +12,11 @@ typedef struct plane plane;
 typedef struct plane_stream plane_stream;
 
 /* Grows with every change of this file that Python has to know of: `native.ABI`. */
-enum { PLANE_ABI = 2 };
+enum { PLANE_ABI = 3 };
 enum { PLANE_RECORD_BYTES = 256, PLANE_RECORDS = 65536, PLANE_DATAGRAM_BYTES = 4096 };
 enum { PLANE_NOT_RELAYED = 128, PLANE_NO_TYPE = 255 };
 enum { PLANE_DIGIT = 1, PLANE_HEARD = 2 };
-enum { PLANE_HEAR_NOTHING, PLANE_HEAR_COPY, PLANE_HEAR_TAKE };
+enum { PLANE_HEAR_NOTHING, PLANE_HEAR_COPY, PLANE_HEAR_TAKE, PLANE_HEAR_LOUD };
 /* How a leg speaks: in clear, encrypted by the plane, or encrypted by who reads `plane_next_heard`. */
 enum { PLANE_CLEAR, PLANE_SECURED, PLANE_SEALED };
 /* What a packet is that the loop is given: for it to hear, to be opened, to be sealed and sent,
@@ -143,7 +143,7 @@ void plane_release(plane_stream *stream);
 int plane_route(plane_stream *stream, const plane_route_t *route, plane_stream *peer, double now);
 /* How far the keys of the stream were used, as the record says. */
 void plane_keys_used(plane_stream *stream, plane_keys_used_t *used);
-/* Give the leg's packets to the loop as well, or only to the loop. */
+/* Give the leg's packets to the loop as well, or only to the loop, or of these only what isn't quiet. */
 void plane_hear(plane_stream *stream, int hearing);
 void plane_echo(plane_stream *stream, int on);
 /* While it is on, the leg hears only what `plane_speak` says. */
@@ -152,6 +152,9 @@ void plane_play(plane_stream *stream, int on);
  * UINT32_MAX are those of the time since the last one. */
 uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t length, int marker,
                      uint32_t advance_ticks, int payload_type, double now, plane_packet *packet);
+/* Send one packet of our own to all these legs. */
+void plane_speak_to_all(plane_stream *const *streams, uint32_t count, const uint8_t *payload, uint32_t length,
+                        int marker, uint32_t advance_ticks, int payload_type, double now, plane_packet *packet);
 /* A report for the leg (RFC 3550 section 6.4); 0 when there is nowhere to send it. sender: the SSRC of the leg's
  * newest report, -1 for none; last_report, delay: what ours says of that one (LSR, DLSR). */
 uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report, uint32_t delay, double now,

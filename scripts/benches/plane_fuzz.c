@@ -102,6 +102,7 @@ static void change(plane_stream *stream, double now, plane_packet *packet)
     case 3:
         plane_play(stream, (int)chance(2));
         plane_speak(stream, payload, (uint32_t)chance(161), (int)chance(2), 160, 8, now, packet);
+        plane_speak_to_all(streams, (uint32_t)chance(4), payload, (uint32_t)chance(161), 0, 160, 8, now, packet);
         break;
     case 4:
         plane_report(stream, (int64_t)chance(3) - 1, 7, 7, now, packet);
@@ -111,7 +112,7 @@ static void change(plane_stream *stream, double now, plane_packet *packet)
         plane_read(stream, &counts, now);
         break;
     case 6:
-        plane_hear(stream, (int)chance(3));
+        plane_hear(stream, (int)chance(4));
         break;
     default:
         route.rtp = route.rtcp = somewhere();

@@ -32,7 +32,11 @@ def figures(bench: Bench) -> Iterator[Figure]:
     """What each run came to. Raises BenchError when it doesn't compile."""
     for name, (sanitizer, short, long) in RUNS.items():
         flags = (f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-g", f"-I{PLANE}", "-pthread")
-        rest = (str(PLANE / "keys.c"), str(PLANE / "ring.c"), "-DPLANE_SRTP", "-lcrypto")
+        rest = (
+            *(str(PLANE / name) for name in ("keys.c", "loudness.c", "ring.c")),
+            "-DPLANE_SRTP",
+            "-lcrypto",
+        )
         program = compiled(SOURCE, ROOT / ".venv" / "cache", *flags, *rest, also=sorted(PLANE.glob("*.[ch]")))
         arguments = long if bench.soak else short
         bench.say(f"{program.name} {' '.join(arguments)}, {sanitizer} sanitizer")

@@ -1,13 +1,15 @@
 """What the loop hears of a stream, and streams that aren't RTP or have no port for RTCP, over both planes."""
 
 import socket
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from media import rtcp, rtp
+from media import codecs, rtcp, rtp
+from media.codecs import Law
 from media.engines import native, wire
 from media.engines.native import NativePlane, NativeStream
 from media.engines.relay import PlaneName, Relay
@@ -21,6 +23,10 @@ ELSEWHERE: Address = ("127.0.0.1", 9444)
 ROUTE = wire.Route(
     PORT, PEER, "127.0.0.1", 9000, 9001, False, False, True, {8: 9, 101: 102}, (101,), "PCMA", 8, 8000, 101
 )
+EVERY: dict[Law, "array[int]"] = {
+    "PCMU": codecs.decode("PCMU", bytes(range(256))),
+    "PCMA": codecs.decode("PCMA", bytes(range(256))),
+}
 BACK = msgspec.structs.replace(ROUTE, port=PEER, peer=PORT, payload_types={9: 8, 102: 101})
 REPORT = bytes((0x80, 201, 0, 1, 0, 0, 0, 7))
 
@@ -77,6 +83,75 @@ def test_taken_packet_is_heard_by_the_loop_alone(talk: Talk):
     assert talk.b.sent == []
     assert len(talk.a.sent) == 1
     assert talk.a.counts().packets == 3
+
+
+def test_loop_that_listens_for_the_loud_hears_who_speaks_and_the_peer_hears_nothing(talk: Talk):
+    talk.join()
+    talk.a.stream.hear(Hearing.LOUD)
+    spoken = rtp.build(rtp.Packet(8, 1, 160, 7, b"\x25\xa5" * 80))
+    talk.a.give(spoken, LEG, 1.0)
+    assert talk.datagrams == [spoken]
+    assert talk.b.sent == []
+
+
+def loud_ones(talk: Talk, packets: list[bytes]) -> list[bytes]:
+    """Return which of a leg's packets are given to a loop that listens for the loud ones."""
+    talk.join(payload_types=dict.fromkeys((0, 8, 13, 96), wire.NOT_RELAYED))
+    talk.a.stream.hear(Hearing.LOUD)
+    for number, packet in enumerate(packets):
+        talk.a.give(packet, LEG, 1.0 + number)
+    return talk.datagrams
+
+
+def voice(number: int, payload: bytes) -> bytes:
+    return rtp.build(rtp.Packet(number, 1, 160, 7, payload))
+
+
+@pytest.mark.parametrize(("number", "law"), [(0, "PCMU"), (8, "PCMA")])
+def test_g711_is_loud_from_the_level_on_that_the_player_calls_quiet(talk: Talk, number: int, law: Law):
+    # ITU-T G.711: 160 samples of each code, below a root mean square of 100 or not.
+    sizes = {voice(number, bytes((code,)) * 160): abs(sample) for code, sample in enumerate(EVERY[law])}
+    assert loud_ones(talk, list(sizes)) == [packet for packet, size in sizes.items() if size >= 100]
+
+
+def test_packet_is_weighed_as_a_whole(talk: Talk):
+    # 10 samples of 160 at 500: a root mean square of 125; 5 of them are not enough.
+    loud, soft = codecs.encode("PCMA", array("h", [500])), codecs.encode("PCMA", array("h", [8]))
+    packets = [voice(8, loud * count + soft * (160 - count)) for count in (5, 10)]
+    assert loud_ones(talk, packets) == packets[1:]
+
+
+def test_soft_comfort_noise_is_left_out_and_no_packet_of_another_codec(talk: Talk):
+    # RFC 3389 section 3.1: a level in -dBov.
+    packets = [voice(13, b"\x46"), voice(13, b"\x1e"), voice(13, b""), voice(96, bytes(3)), voice(96, b"")]
+    assert loud_ones(talk, packets) == packets[1:]
+
+
+def test_extension_of_a_packet_is_not_weighed(talk: Talk):
+    # RFC 3550 section 5.3.1: one word, which would be loud.
+    header = bytes((0x90, 8)) + voice(8, b"")[2:] + bytes((0, 0, 0, 1)) + b"\x2a" * 4
+    quiet, loud = header + b"\xd5" * 16, header + b"\x2a" * 16
+    assert loud_ones(talk, [quiet, loud]) == [loud]
+
+
+def test_packet_for_several_legs_reaches_each_by_its_own_numbers(talk: Talk):
+    # RFC 3550 section 5.1: an SSRC for each leg.
+    with _phone() as first, _phone() as second:
+        for phone, route in ((first, ROUTE), (second, BACK)):
+            at = phone.getsockname()[1]
+            talk.media._do(msgspec.structs.replace(route, rtp_port=at, rtcp_port=at + 1), 0.0)
+        one, other = talk.media._stream(PORT), talk.media._stream(PEER)
+        one.speak_with([other], rtp.Frame(b"x" * 160, False, 160), 8, 1.0)
+        heard = [rtp.parse(phone.recv(4096)) for phone in (first, second)]
+    assert [(packet.payload_type, packet.payload) for packet in heard] == [(8, b"x" * 160)] * 2
+    assert len({packet.ssrc for packet in heard}) == 2
+
+
+def _phone() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    made.settimeout(5)
+    return made
 
 
 def test_loop_speaks_in_place_of_a_peer_whose_packets_it_takes(talk: Talk):

@@ -66,15 +66,6 @@ def test_people_come_and_go_between_ticks():
         mixer.leave(bruno)
 
 
-def test_rows_are_the_frames_one_by_one():
-    mixer = Mixer()
-    parties = [mixer.join("a"), mixer.join("b"), mixer.join("a")]
-    mixer.put_rows(parties[::-1], np.array([[3] * 160, [20] * 160, [100] * 160], np.int16))
-    mixer.tick()
-    assert [int(row[0]) for row in mixer.heard_rows(parties)] == [3, 0, 100]
-    assert np.array_equal(mixer.heard_rows(parties)[2], mixer.heard(parties[2]))
-
-
 def test_empty_mixer_ticks():
     mixer = Mixer()
     mixer.tick()

@@ -7,8 +7,9 @@ import pytest
 
 from media.engines import wire
 from media.engines.rooms import IN_ROOM, Rooms, Seat
-from media.engines.stream import Player
+from media.engines.stream import Hearing, Player
 from media.g711 import Samples
+from media.loudness import is_quiet
 from media.rtp import Packet
 from media.sdp import Codec
 from tests.media.listener import EVENTS, G722, NOISE, OPUS, PCMA, PCMU, Listener, Speaker
@@ -21,6 +22,7 @@ class Guest:
     def __init__(self, world: "World", codec: Codec, frequency_hz: int) -> None:
         self.port = 20000 + 2 * len(world.guests)
         self.codec, self.frequency_hz = codec, frequency_hz
+        self.given = 0  # packets that the room got
         self.stream = Listener(self.port, codec.clock_rate)
         self.mouth = Speaker(codec, ssrc=self.port)
         sound = tone(frequency_hz or 1, 1, self.mouth.rate) * bool(frequency_hz)
@@ -67,9 +69,16 @@ class World:
         for _ in range(round(seconds * 50)):
             for guest in self.guests:
                 if guest.port in self.rooms and guest.packets:
-                    self.rooms.seat(guest.port).receive(guest.packets.pop(0), self.now)
+                    self._send(guest, guest.packets.pop(0))
             self.now += 0.02
             self.rooms.tick(self.now)
+
+    def _send(self, guest: Guest, packet: Packet) -> None:
+        """Give the room a packet, unless its plane leaves it out."""
+        quiet = is_quiet(packet.payload_type, packet.payload)
+        if guest.stream.hearing is not Hearing.LOUD or not quiet:
+            guest.given += 1
+            self.rooms.seat(guest.port).receive(packet, self.now)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +234,56 @@ def test_leg_may_change_its_codec_in_the_room():
     world.talk(0.8)
     assert heard(clerk.hears(), 1200)[0] > 3000
     assert mayor.stream.sent[-1].payload_type == 0
+
+
+def test_leg_that_only_listens_gives_the_loop_no_packets():
+    world = World()
+    mayor, clerk = world.join(PCMA, 700), world.join(PCMA, 0)
+    clerk.stream.hear(world.rooms.seat(clerk.port).hearing)
+    world.talk(1)
+    assert clerk.given == 0
+    assert clerk.hears_tone(mayor)
+
+
+def test_leg_that_falls_silent_is_asleep_800_ms_later_and_wakes_with_its_first_word():
+    world = World(8)
+    mayor, clerk = world.join(PCMA, 700), world.join(PCMA, 0)
+    world.talk(1)
+    mayor.packets = mayor.mouth.say(np.zeros(16000, np.int16))
+    world.talk(1)
+    assert mayor.stream.hearing is Hearing.LOUD
+    given = mayor.given
+    world.talk(1)
+    assert mayor.given == given
+    mayor.packets = mayor.mouth.say(tone(700, 1))
+    world.talk(1)
+    assert mayor.given == given + 50
+    # The first word comes whole, 40 ms late: what else is missing of a second?
+    spoken = clerk.hears(1000)
+    assert np.count_nonzero(np.abs(spoken) > 50) / 8000 > 0.9
+
+
+def test_leg_speaks_again_after_its_numbers_have_gone_half_round():
+    # RFC 3550 section 5.1: sequence numbers have 16 bits, 11 minutes of packets are half of them.
+    world = World()
+    mayor, clerk = world.join(PCMA, 700), world.join(PCMA, 0)
+    world.talk(0.2)
+    mayor.packets = mayor.mouth.say(np.zeros(8000 * 700, np.int16))
+    world.talk(1)
+    world.now += 699
+    mayor.packets = mayor.mouth.say(tone(700, 1))
+    world.talk(0.9)
+    assert clerk.hears_tone(mayor)
+
+
+def test_leg_that_is_listened_to_by_others_too_keeps_all_its_packets_coming():
+    world = World()
+    mayor = world.join(PCMA, 700)
+    world.rooms.seat(mayor.port).attentive = True
+    world.talk(0.5)
+    mayor.packets = mayor.mouth.say(np.zeros(16000, np.int16))
+    world.talk(1.5)
+    assert mayor.stream.hearing is Hearing.TAKE
 
 
 def test_key_that_is_pressed_is_no_sound():
