@@ -396,7 +396,7 @@ class PythonStream(Stream):
             length = self._decrypt(self.keys, length)
         if peer_number is None or not is_rtp(buffer, length):
             # RFC 5761 section 4: these numbers are of reports.
-            if not (self.mux and number in rtp.RTCP_PAYLOAD_TYPES and length >= SHORTEST_REPORT_BYTES):
+            if not (self.mux and number in rtp.RTCP_PAYLOAD_TYPES and is_report(buffer, length)):
                 self.invalid += 1
             elif source == self.source:
                 self._hear_report(length, now)
@@ -619,6 +619,11 @@ def is_rtp(buffer: bytearray, length: int) -> bool:
         except rtp.RtpError:
             return False
     return True
+
+
+def is_report(buffer: bytearray, length: int) -> bool:
+    """Say whether buffer[:length] may be RTCP, by its version and length (RFC 3550 section 6.1)."""
+    return length >= SHORTEST_REPORT_BYTES and buffer[0] & 0xC0 == 0x80
 
 
 def _beside(address: Address) -> Address:

@@ -591,7 +591,7 @@ static plane_stream *relay(plane_stream *stream, uint8_t *data, uint32_t *length
     }
     if (!authentic || payload_type == PLANE_NO_TYPE || !is_rtp(data, *length)) {
         /* RFC 5761 section 4: these numbers are of reports. */
-        if (!stream->mux || number < 64 || number > 95 || *length < SHORTEST_REPORT)
+        if (!stream->mux || number < 64 || number > 95 || *length < SHORTEST_REPORT || (data[0] & 0xC0) != 0x80)
             record->invalid++;
         else if (known)
             hear_report(stream, data, *length, from, now);

@@ -1,4 +1,4 @@
-"""`kill -9` of the media process and of signalling under 50 calls, with a real node and real sound."""
+"""`kill -9` of the media process and of signalling under 100 calls, with a real node and real sound."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sip.user_agent import Account, OutgoingCall, UserAgent
 from tests.cli.conftest import Town, free_media_ports
 from tests.cli.line import Line
 
-CALLS = 50
-PACKET_SECONDS = 0.02
+CALLS = 100
+PACKET_SECONDS = 0.04  # half as often as a telephone: they share this process and its core
 GOAL_SECONDS = 1.0
 # What a test may say for certain on a machine that is busy with other things.
 BOUND_SECONDS = 3.0
@@ -79,7 +79,7 @@ class Party:
 
 @asynccontextmanager
 async def in_conversation(town: Town) -> AsyncIterator[Party]:
-    """50 calls to the echo, each with sound for a second."""
+    """100 calls to the echo, each with sound for a second."""
     town.configuration_file.write_text(
         f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\n"
         f"media: {{address: 127.0.0.1, ports: {free_media_ports(400)}}}\n"
@@ -102,7 +102,7 @@ def kill(town: Town, role: str) -> None:
     os.kill(next(one["pid"] for one in processes if one["role"] == role), signal.SIGKILL)
 
 
-async def test_media_killed_under_50_calls_and_sound_is_back_on_the_same_ports(
+async def test_media_killed_under_100_calls_and_sound_is_back_on_the_same_ports(
     town: Town, capsys: pytest.CaptureFixture[str]
 ):
     async with in_conversation(town) as party:
@@ -134,7 +134,7 @@ async def test_media_killed_under_50_calls_and_sound_is_back_on_the_same_ports(
         assert not any(call.over for call in party.calls)
 
 
-async def test_signalling_killed_under_50_calls_and_sound_never_stops(town: Town):
+async def test_signalling_killed_under_100_calls_and_sound_never_stops(town: Town):
     async with in_conversation(town) as party:
         speaking = asyncio.create_task(party.speak(3.0))  # noqa: TID251 (the kill comes in the middle)
         await asyncio.sleep(0.5)

@@ -1,6 +1,8 @@
 """What the loop hears of a stream, and streams that aren't RTP or have no port for RTCP, over both planes."""
 
+import random
 import socket
+import struct
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -419,3 +421,33 @@ def test_threads_wake_the_loop_for_what_it_is_to_hear(tmp_path: Path, plane: Pla
                 media._readers[descriptor](0.0)
     assert [packet.sequence for _, packet, _ in talk.heard] == list(range(20))
     talk.end()
+
+
+# --- what other protocols send to the port -----------------------------------
+
+
+def a_stun_message(chance: random.Random) -> bytes:
+    """RFC 8489 section 5: a binding request or response, now and then damaged or cut."""
+    attributes = chance.randbytes(4 * chance.randrange(20))
+    kind = chance.choice((0x0001, 0x0101, 0x0111, 0x0008, 0x0065, chance.randrange(0x4000)))
+    header = struct.pack(">HHI", kind, len(attributes), 0x2112A442)
+    message = bytearray(header + chance.randbytes(12) + attributes)
+    if chance.random() < 0.3:
+        message[chance.randrange(1, len(message))] = chance.randrange(256)
+    if chance.random() < 0.2:
+        del message[chance.randrange(1, len(message)) :]
+    return bytes(message)
+
+
+@pytest.mark.parametrize("mux", [False, True])
+def test_100000_messages_of_stun_are_dropped_without_a_word(talk: Talk, mux: bool):
+    # RFC 7983 section 7: the first byte tells them from RTP and RTCP. Nobody here has asked for ICE.
+    chance = random.Random(8489)
+    talk.join(mux=mux, nat=True, latch=True)
+    for number in range(100_000):
+        talk.a.give(a_stun_message(chance), chance.choice((LEG, ELSEWHERE)), number / 50_000)
+    assert (talk.a.sent, talk.b.sent, talk.a.reports) == ([], [], [])
+    assert (talk.a.counts().packets, talk.a.counts().invalid_packets) == (0, 100_000)
+    talk.a.say(2.1)
+    assert (talk.a.counts().remote_host, talk.a.counts().remote_port) == LEG
+    assert len(talk.b.sent) == 1

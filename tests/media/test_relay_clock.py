@@ -1,6 +1,7 @@
 """The media process's loop with time as a value: windows, stalls, rests and reports."""
 
 import random
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from media.engines import relay, wire
 from media.engines.relay import PlaneName, Relay
 from media.engines.stream import LATCH_SECONDS, MOST_PACKETS_A_SECOND, Address
 from tests.media.line import Line
-from tests.media.process import port_range
+from tests.media.process import REPOSITORY, port_range
 
 PORT = port_range()[0]
 PEER = PORT + 2
@@ -213,3 +214,11 @@ def test_leg_that_sends_far_too_much_is_limited_and_the_others_are_not(
     assert len(line.sent) == 1
     line.say(11.0)
     assert len(peer.sent) == MOST_PACKETS_A_SECOND + 1
+
+
+def test_no_clock_is_read_but_the_monotonic_one():
+    # The wall clock jumps when it is set: playout, jitter and silence must not.
+    wall = re.compile(r"\btime\.(time|time_ns|localtime|gmtime)\(|datetime\.now|CLOCK_REALTIME|gettimeofday")
+    sources = [path for path in (REPOSITORY / "media").rglob("*") if path.suffix in {".py", ".c", ".h"}]
+    assert len(sources) > 40
+    assert [path.name for path in sources if wall.search(path.read_text())] == []

@@ -185,10 +185,10 @@ def test_body_outside_of_the_grammar_or_limits_is_refused_with_its_line(body: by
     assert refusal.value.line == line
 
 
-def test_mutated_bodies_never_raise_anything_but_sdp_error():
+def test_100000_mutated_bodies_never_raise_anything_but_sdp_error():
     chance = random.Random(8866)
     refused = 0
-    for _ in range(20_000):
+    for _ in range(100_000):
         body = bytearray(BARESIP)
         for _ in range(chance.randint(1, 6)):
             place = chance.randrange(len(body))
@@ -205,7 +205,7 @@ def test_mutated_bodies_never_raise_anything_but_sdp_error():
             sdp.serialise(sdp.parse(bytes(body)))
         except SdpError:
             refused += 1
-    assert 0 < refused < 20_000
+    assert 0 < refused < 100_000
 
 
 def test_rtcp_port_of_the_highest_port_stays_a_port():
