@@ -8,6 +8,7 @@ from pbx.apps.echo import echo
 from pbx.apps.group import group
 from pbx.apps.hotline import hotline
 from pbx.apps.menu import menu
+from pbx.apps.page import page
 from pbx.apps.park import park
 from pbx.apps.queue import queue
 from pbx.apps.room import room
@@ -18,6 +19,7 @@ SERVICES: Mapping[str, ServiceApp] = {
     "group": group,
     "hotline": hotline,
     "menu": menu,
+    "page": page,
     "park": park,
     "queue": queue,
     "room": room,

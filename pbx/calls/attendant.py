@@ -210,16 +210,17 @@ class Attendant:
         while True:
             due = [at for at in (until, self._offer_at) if at is not None]
             happening = await self.call.next_happening(max(min(due) - self._now, 0.0) if due else None)
+            if isinstance(happening, TimeUp):
+                self._offer_when_due()
+                if until is not None and self._now >= until:
+                    return happening
+                continue
+            if isinstance(happening, Woken) or happening.leg is not self._caller:
+                return happening
             match happening:
-                case TimeUp():
-                    self._offer_when_due()
-                    if until is not None and self._now >= until:
-                        return happening
                 case Offered(_, body):
                     await self._change(body)
-                case Acknowledged(_, body):
-                    await self._described(body)
-                case OfferAnswered(_, body):
+                case Acknowledged(_, body) | OfferAnswered(_, body):
                     await self._described(body)
                 case OfferRefused(_, _, retry_seconds):
                     self._offer_again(retry_seconds)
