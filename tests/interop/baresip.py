@@ -51,6 +51,10 @@ audio_alert aubridge,bell
 audio_txmode thread
 ausrc_srate 48000
 ausrc_channels 2
+video_source fakevideo,nil
+video_display fakevideo,nil
+video_size 176x144
+video_fps 5
 jitter_buffer_delay 1-10
 module_path {modules}
 module g711.so
@@ -71,10 +75,10 @@ class Baresip(Ear):
 
     server: address of the registrar, also the domain of the account. transport: udp or tcp.
     codec: the only one it has, of _CODECS. With `register=False` it only calls addresses. encryption: of its
-    sound, `srtp` where the other side has it too, `srtp-mand` always. more: further parameters of its
-    account, each with its `;`. applications: further modules of its own; contacts: its list of contacts, a
-    line each. Methods raise PeerError when the phone does something else than what its name says, or does
-    nothing in time.
+    sound, `srtp` where the other side has it too, `srtp-mand` always (it refuses keys in RTP/AVP then).
+    video: whether it has pictures, made up. more: further parameters of its account, each with its `;`.
+    applications: further modules of its own; contacts: its list of contacts, a line each. Methods raise
+    PeerError when the phone does something else than what its name says, or does nothing in time.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Baresip(Ear):
         codec: str = "PCMA",
         register: bool = True,
         encryption: str = "",
+        video: bool = False,
         more: str = "",
         applications: tuple[str, ...] = (),
         contacts: str = "",
@@ -105,6 +110,7 @@ class Baresip(Ear):
         # Its other codecs and its encryption are modules of their own; G.711's is always there.
         self._modules = [name for name in (codec.lower(),) if not name.startswith("pcm")]
         self._modules += ["srtp"] if encryption else []
+        self._modules += ["fakevideo", "vp8"] if video else []
         self._applications = applications
         self._contacts = contacts
         self._log = self._folder / "baresip.log"
@@ -226,6 +232,11 @@ class Baresip(Ear):
         """Wait for the end of our call; why: "486 Busy Here", "Connection reset by peer" for a BYE."""
         return str((await self._event("CALL_CLOSED", seconds=seconds)).get("param", ""))
 
+    async def sees_video(self) -> None:
+        """Wait until pictures come in our call; sound is passed over."""
+        while str((await self._event("CALL_RTPESTAB")).get("param")) != "video":
+            pass
+
     async def digits(self, count: int) -> str:
         """Wait for so many keys that the other side presses, and return them."""
         return "".join([str((await self._event("CALL_DTMF_START"))["param"]) for _ in range(count)])
@@ -237,6 +248,10 @@ class Baresip(Ear):
     async def contact_list(self) -> str:
         """Our contacts as it shows them, each with its presence."""
         return await self._ask("contacts")
+
+    def encrypted_calls(self) -> int:
+        """In how many calls its sound was encrypted, as it says itself."""
+        return self._log.read_text(errors="replace").count("srtp: audio: SRTP is Enabled")
 
     # -- its control connection
 

@@ -95,6 +95,67 @@ async def test_two_phones_that_encrypt_hear_each_other(
         await speak_together(other, secure)
 
 
+async def test_over_tls_a_phone_that_has_srtp_is_given_keys_where_the_plan_says_nothing(
+    plain: Baresip, server: Beffroi, standing_town: Town, tmp_path: Path
+) -> None:
+    """RFC 8643: keys in RTP/AVP, both when it is called and when it calls."""
+    namespace = standing_town.plug("10.54.4.73")
+    async with Baresip(
+        *(namespace, tmp_path, "2401", "pw2401", server.address, "tls", OTHER_HZ), encryption="srtp"
+    ) as other:
+        await other.registered()
+        await speak_together(plain, other)
+        assert other.encrypted_calls() == 1
+        await speak_together(other, plain)
+        assert other.encrypted_calls() == 2
+
+
+async def test_over_udp_a_phone_that_has_srtp_is_given_none_where_the_plan_says_nothing(
+    plain: Baresip, server: Beffroi, standing_town: Town, tmp_path: Path
+) -> None:
+    """RFC 4568 section 7: everybody on the way would read the keys."""
+    namespace = standing_town.plug("10.54.4.78")
+    async with Baresip(
+        *(namespace, tmp_path, "2401", "pw2401", server.address, "udp", OTHER_HZ), encryption="srtp"
+    ) as other:
+        await other.registered()
+        await speak_together(plain, other)
+        await speak_together(other, plain)
+        assert other.encrypted_calls() == 0
+
+
+async def test_encrypted_sound_is_made_anew_for_a_phone_with_another_codec_in_clear(
+    plain: Baresip, server: Beffroi, standing_town: Town, tmp_path: Path
+) -> None:
+    """RFC 3711 around RFC 7587: Opus with a key on one leg, A-law without on the other."""
+    namespace = standing_town.plug("10.54.3.74")
+    async with Baresip(
+        *(namespace, tmp_path, "2301", "pw2301", server.address, "udp", OTHER_HZ, "opus"),
+        encryption="srtp-mand",
+    ) as other:
+        await other.registered()
+        await speak_together(other, plain)
+
+
+async def test_encrypted_sound_comes_back_from_the_echo(secure: Baresip) -> None:
+    """RFC 3711: what we say ourselves has a key too."""
+    await secure.dial("9196")
+    await secure.answered()
+    await secure.hears(SECURE_HZ)
+    await secure.hang_up()
+
+
+async def test_encrypted_and_plain_phones_meet_in_a_room(secure: Baresip, plain: Baresip) -> None:
+    """RFC 3711: the mix for each leg is encrypted with that leg's key, or not at all."""
+    for phone in (secure, plain):
+        await phone.dial("8301")
+        await phone.answered()
+    await secure.hears(PLAIN_HZ)
+    await plain.hears(SECURE_HZ)
+    for phone in (secure, plain):
+        await phone.hang_up()
+
+
 async def test_a_held_call_is_still_encrypted_when_it_is_taken_up_again(
     secure: Baresip, plain: Baresip
 ) -> None:

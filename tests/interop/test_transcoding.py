@@ -121,3 +121,30 @@ async def test_keys_in_the_sound_of_a_phone_without_events_are_heard_as_events(
         await phones.narrow.answer()
         assert await phones.narrow.digits(2) == "42"
         await phones.narrow.closed()
+
+
+async def test_pictures_pass_between_two_phones_that_share_no_codec_of_sound(
+    standing_pbx: Beffroi, standing_town: Town, tmp_path: Path
+) -> None:
+    """RFC 3264 section 6: each m-line is agreed on by itself."""
+    left, right, server = (
+        standing_town.plug("10.54.2.65"),
+        standing_town.plug("10.54.3.66"),
+        standing_pbx.address,
+    )
+    async with (
+        Baresip(left, tmp_path, "2202", "pw2202", server, "udp", WIDE_HZ, "opus", video=True) as camera,
+        Baresip(right, tmp_path, "2301", "pw2301", server, "udp", NARROW_HZ, "PCMA", video=True) as screen,
+    ):
+        await camera.registered()
+        await screen.registered()
+        await camera.dial("2301")
+        await screen.rung()
+        await screen.answer()
+        await camera.answered()
+        await camera.sees_video()
+        await screen.sees_video()
+        await camera.hears(NARROW_HZ)
+        await screen.hears(WIDE_HZ)
+        await screen.hang_up()
+        await camera.closed()
