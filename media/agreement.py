@@ -37,10 +37,13 @@ def first_voice(codecs: list[Codec]) -> Codec | None:
 
 def events_beside(codecs: list[Codec], voice: Codec) -> Codec | None:
     """Return the telephone-event to go with a voice, at its clock where there is one; None for none."""
-    events = [codec for codec in codecs if codec.key.startswith("telephone-event/")]
-    return next(
-        (codec for codec in events if codec.clock_rate == voice.clock_rate), events[0] if events else None
-    )
+    first = None
+    for codec in codecs:
+        if codec.key.startswith("telephone-event/"):
+            if codec.clock_rate == voice.clock_rate:
+                return codec
+            first = first or codec
+    return first
 
 
 @lru_cache(maxsize=256)

@@ -382,8 +382,8 @@ def _match(
     """
     if not audio.port:
         return audio, None, None
-    if audio.codecs == offered.codecs and audio.codecs and not audio.codecs[0].is_auxiliary:
-        return audio, audio.codecs[0], audio.codecs[0]  # the usual answer: all that was offered
+    if audio.codecs and not audio.codecs[0].is_auxiliary and set(audio.codecs).issubset(offered.codecs):
+        return audio, audio.codecs[0], audio.codecs[0]  # the usual answer: some of what was offered
     mine = {codec.key: codec for codec in reversed(offered.codecs)}
     shared = next((codec for codec in audio.codecs if codec.key in mine and not codec.is_auxiliary), None)
     strange = [codec for codec in audio.codecs if codec.key not in mine]
@@ -417,7 +417,7 @@ def _answered_audio(
     if (
         leg.voice is not None
         and leg.voice.key in agreement.VOICES
-        and not any(codec.is_event for codec in told.codecs)
+        and agreement.events_beside(told.codecs, leg.voice) is None
     ):
         # The other has no events: those of this leg are played to it as tones.
         events = agreement.events_beside(offered.codecs, leg.voice)
@@ -480,6 +480,10 @@ def _parse(body: bytes) -> SessionDescription:
 
 def _audio_place(leg: Leg, session: SessionDescription) -> int:
     """Return which m= line of an offer is the sound, -1 when it has none but something else to carry."""
+    if len(session.media) == 1 and leg.place <= 0:
+        media = session.media[0]
+        if media.kind == "audio" and media.port:
+            return 0  # the usual offer
     if leg.remote is not None and leg.place >= 0:
         # RFC 3264 section 8: a stream keeps its place among the m= lines for the whole session.
         if leg.place >= len(session.media):

@@ -109,7 +109,7 @@ class SdpError(ValueError):
         self.message = message
 
 
-class Codec(msgspec.Struct, frozen=True, gc=False):
+class Codec(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One payload type of an RTP stream and what it carries.
 
     key: name in lower case, clock rate and channels: equal for two numbers of one codec.
@@ -248,7 +248,7 @@ def _is_form(session: SessionDescription) -> bool:
         and not media.own_host
         and not media.has_crypto
         and not media.attribute("rtcp")
-        and sum(line[:2] == "c=" for line in session.lines) == 1
+        and [number for number, line in enumerate(session.lines) if line[:2] == "c="] == [0]
     )
 
 
@@ -260,7 +260,7 @@ def _filled(form: SessionDescription, origin: str, connection: str, port: bytes)
     connection = "c=" + connection
     host = _connection(connection)
     media = structs.replace(form.media[0], host=host, port=number, rtcp_port=min(number + 1, 65535))
-    lines = [connection if line[:2] == "c=" else line for line in form.lines]
+    lines = [connection, *form.lines[1:]]
     return SessionDescription(_origin("o=" + origin), form.name, host, lines, form.passed, [media])
 
 
