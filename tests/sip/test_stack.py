@@ -791,7 +791,7 @@ def test_a_defect_on_the_timers_is_met_once_and_delays_nobody_else() -> None:
         stack.fire(1.2)
     assert not stack.outbox
     stack.fire(1.2)
-    assert [read_response(data).status for data in take(stack.outbox)] == [100]  # 17.2.1
+    assert [read_response(data).status for data in take(stack.outbox)] == [100]  # RFC 3261 section 17.2.1
     assert broken.fired == 1
 
 
