@@ -6,7 +6,7 @@ ones (a leg that suppresses silence) stay holes. Events (RFC 4733) pass with the
 only when the two clocks differ are their durations counted anew.
 
 Opus is decoded and encoded at the other codec's own rate, so only G.722 or L16 against G.711 takes a
-resampler. CPU microseconds a frame of 20 ms, both codecs together: G.711 to Opus 52, Opus to G.711 35,
+resampler. CPU microseconds a frame of 20 ms, both codecs together: G.711 to Opus 35, Opus to G.711 35,
 PCMU to PCMA 6, G.711 to G.722 60, G.722 to G.711 41, G.722 to Opus 110, Opus to G.722 85.
 """
 
