@@ -170,19 +170,28 @@ def payload_types(source: Line, destination: Line) -> dict[int, int]:
     """
     if source.remote is None or destination.remote is None:
         return {}
-    declared = {codec.payload_type: codec.key for codec in destination.remote.codecs}
+    theirs = destination.remote
+    return _payload_types(tuple(source.numbers.items()), tuple(theirs.codecs), tuple(theirs.formats)).copy()
+
+
+@lru_cache(maxsize=512)
+def _payload_types(
+    ours: tuple[tuple[int, str], ...], codecs: tuple[Codec, ...], formats: tuple[str, ...]
+) -> dict[int, int]:
+    """Return it of a party's numbers, and of what the other has said."""
+    declared = {codec.payload_type: codec.key for codec in codecs}
     numbers: dict[int, int] = {}
-    for number, key in source.numbers.items():
+    for number, key in ours:
         if declared.get(number) == key:
             numbers[number] = number
         else:
-            for codec in destination.remote.codecs:
+            for codec in codecs:
                 if codec.key == key:
                     numbers[number] = codec.payload_type
                     break
-    if len(destination.remote.formats) != len(declared):
+    if len(formats) != len(declared):
         # A number without a meaning that we know goes through as it is.
-        for text in destination.remote.formats:
+        for text in formats:
             if text.isascii() and text.isdecimal() and int(text) not in declared:
                 numbers.setdefault(int(text), int(text))
     return numbers
@@ -196,7 +205,12 @@ def own_payload_types(line: Line) -> dict[int, int]:
 
 def event_types(line: Line) -> tuple[int, ...]:
     """Return every number that the leg may send telephone-events with."""
-    return tuple(number for number, key in line.numbers.items() if key.startswith("telephone-event/"))
+    return _event_types(tuple(line.numbers.items()))
+
+
+@lru_cache(maxsize=256)
+def _event_types(numbers: tuple[tuple[int, str], ...]) -> tuple[int, ...]:
+    return tuple(number for number, key in numbers if key.startswith("telephone-event/"))
 
 
 def converted(line: Line) -> tuple[Codec, ...]:

@@ -60,15 +60,16 @@ class Leg(Line):
     codec's name ("T38" for a fax, "" before); event_type: its number for the telephone-events beside it,
     -1 for none. sent: what it was told last; settled: what it was told when it last agreed.
     place: of the audio among the m= lines of its session, -1 for none; shape: every one of them, in its
-    refused form; told_shape, told_place: as in what it was last offered. lines: the others by place.
+    refused form; told_shape, told_place: as in what it was last offered; offer_shape, offer_place: as in what
+    it last offered itself. lines: the others by place.
     policy: what it is told and taken of SRTP; simple: it is offered G.711 and nothing else; room: what it
     does in one, None for none.
     """
 
     __slots__ = (
         "address", "codec", "event_type", "lines", "name", "nat", "offer", "offer_nat", "offer_place",
-        "policy", "room", "sent", "session", "settled", "shape", "simple", "told_place", "told_shape",
-        "version", "voice",
+        "offer_shape", "policy", "room", "sent", "session", "settled", "shape", "simple", "told_place",
+        "told_shape", "version", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +84,7 @@ class Leg(Line):
         self.settled = ""
         self.offer: SessionDescription | None = None
         self.offer_place = -1
+        self.offer_shape: list[str] = []
         self.offer_nat = False
         self.shape: list[str] = []
         self.told_shape: list[str] = []
@@ -187,6 +189,7 @@ def hear_offer(leg: Leg, to: Leg | None, body: bytes, *, nat: bool) -> None:
     _check(leg, audio)
     leg.hear_offer(audio, leg.policy)
     leg.offer, leg.offer_place, leg.offer_nat = session, place, nat
+    leg.offer_shape = [_refused(media) for media in session.media]
     for line in leg.lines.values():
         line.said = None
     if to is not None:
@@ -206,7 +209,7 @@ def tell_offer(leg: Leg, to: Leg) -> bytes:
         if source.port and place < 0:
             place, shape = len(shape), [*shape, _refused(source)]
     else:
-        shape, place = [_refused(media) for media in leg.offer.media], leg.offer_place
+        shape, place = leg.offer_shape, leg.offer_place
     sections: dict[int, str] = {}
     if place >= 0:
         sections[place] = _offered_audio(leg, to, source, leg.offer.passed)
@@ -621,7 +624,7 @@ def _commit_offer(leg: Leg) -> None:
     if leg.offer_place >= 0:
         leg.place = leg.offer_place
     if leg.offer is not None:
-        leg.shape = [_refused(media) for media in leg.offer.media]
+        leg.shape = leg.offer_shape
     leg.told_shape, leg.told_place = leg.shape, leg.place
 
 

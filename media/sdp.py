@@ -29,6 +29,7 @@ MAX_FORM_BYTES: Final = 2048  # of a body that is remembered
 
 PLAIN_PROFILES: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
 DIRECTIONS: Final = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
+_NOWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, never bound
 
 # What belongs to one transport hop: an address, a candidate, a key, an SSRC, a bundle.
 _HOP_ATTRIBUTES: Final = frozenset(
@@ -164,12 +165,12 @@ class MediaDescription(msgspec.Struct, frozen=True):
     @property
     def is_muted_address(self) -> bool:
         """True for the old form of hold: c= with an address of zeros (RFC 3264 section 8.4)."""
-        return self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, never bound
+        return self.host in _NOWHERE
 
     @property
     def effective_direction(self) -> str:
         """The direction, with an address of zeros counted as "doesn't receive"."""
-        if not self.is_muted_address:
+        if self.host not in _NOWHERE:
             return self.direction
         return "sendonly" if self.direction in ("sendrecv", "sendonly") else "inactive"
 
