@@ -3,11 +3,13 @@
 1,000 phones that only send and receive sound (rtpload.c, on the load's core) talk in pairs through one
 relay on the programs' core, where a Beffroi that sets up 100 calls a second runs beside it. The relays are
 ours with its packets moved by C and by Python, and Debian's rtpengine in user space; one after the other.
-Last come phones with keys (SRTP), on our relay with its packets moved by C.
+Then come phones with keys (SRTP), on our relay with its packets moved by C, and last a whole Beffroi with
+1,000 calls at once, each set up over SIP: signalling and relay share the programs' core.
 """
 
 import asyncio
 import json
+import os
 import re
 import secrets
 import socket
@@ -20,14 +22,18 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benches import beffroi, plane_fuzz, process
 from benches.figure import BEFFROI, Figure, Meaning
-from benches.load import compiled
+from benches.load import FIRST_CALLEE, FIRST_EXTENSION, compiled
 from benches.plane_fuzz import PLANE
 from benches.process import BenchError
 from benches.signalling import Bench, Peer
+
+if TYPE_CHECKING:
+    from sip.net.udp import UdpTransport
+    from sip.user_agent import OutgoingCall, UserAgent
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).with_name("rtpload.c")
@@ -41,6 +47,9 @@ RELAY_PORTS = (24_000, 31_999)
 NG_PORT = 17_110
 NG_SECONDS = 20.0
 STALL_MS = 10
+CALLS_AT_ONCE = 1000
+AT_ONCE_SECONDS = 20
+SET_UP_SECONDS = 120.0
 MEANINGS = {
     **{
         name: meaning
@@ -63,6 +72,13 @@ MEANINGS = {
     f"lost_srtp_{MOST}": Meaning(f"packets lost, SRTP on both legs, {MOST} streams", "%", "lower", 0),
     "share_of_rtpengine": Meaning("CPU of a packet, of rtpengine's in this run", "%", "lower", 65),
     "memory_a_call": Meaning("memory of the relay for a call (PSS)", "kB", "lower", 20),
+    "calls_1000": Meaning(
+        f"calls at once, set up over SIP, that last for {AT_ONCE_SECONDS} s of sound", "calls", "higher", 1000
+    ),
+    "calls_1000_lost": Meaning("packets lost in them", "%", "lower", 0),
+    "calls_1000_p99": Meaning("added delay in them, 99 %", "us", "lower"),
+    "calls_1000_cpu": Meaning("CPU of all processes in them", "%", "lower"),
+    "calls_1000_memory": Meaning("memory of signalling and media for each (PSS)", "kB", "lower", 20),
     **plane_fuzz.MEANINGS,
 }
 
@@ -287,18 +303,29 @@ def _cpu_us(pid: int) -> float:
     )
 
 
-def _talk(program: Path, core: int, relay: Relay, ports: Sequence[int], keys: Sequence[bytes] = ()) -> Talk:
-    """Let phones talk for SECONDS. keys: theirs and ours. Raises BenchError when the load fails."""
-    command = ["taskset", "-c", str(core), str(program), str(PHONE_PORT), str(SECONDS)]
+def _talk(
+    program: Path,
+    core: int,
+    pids: Sequence[int],
+    ports: Sequence[int],
+    keys: Sequence[bytes] = (),
+    seconds: int = 0,
+) -> Talk:
+    """Let phones talk, for SECONDS unless told. pids: the relay; keys: the phones' and ours.
+
+    Raises BenchError when the load fails.
+    """
+    seconds = seconds or SECONDS
+    command = ["taskset", "-c", str(core), str(program), str(PHONE_PORT), str(seconds)]
     command += [key.hex() for key in keys]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         assert load.stdin is not None and load.stdout is not None
         load.stdin.write("".join(f"{number} {port}\n" for number, port in enumerate(ports)))
         load.stdin.close()
         time.sleep(WARM_UP_SECONDS)
-        before = _cpu_us(relay.pid)
-        time.sleep(SECONDS)
-        spent = _cpu_us(relay.pid) - before
+        before = sum(map(_cpu_us, pids))
+        time.sleep(seconds)
+        spent = sum(map(_cpu_us, pids)) - before
         printed = load.stdout.read()
     if load.returncode:
         raise BenchError(f"rtpload stopped with status {load.returncode}")
@@ -329,7 +356,7 @@ def phones(directory: Path = ROOT / ".venv" / "cache") -> Path:
 def _srtp_weighed(bench: Bench, busy: Sequence[int], plain_us: float) -> Iterator[Figure]:
     """The figures of SRTP on both legs. plain_us: what a packet in clear costs."""
     with secured(bench.core) as relay, _calls(bench, busy, SECONDS + 4):
-        talk = _talk(phones(), bench.load.core, relay, relay.join(MOST), (PHONES_KEY, OUR_KEY))
+        talk = _talk(phones(), bench.load.core, [relay.pid], relay.join(MOST), (PHONES_KEY, OUR_KEY))
     sent, received = talk.report["sent"], talk.report["received"]
     cost = talk.cpu_us / max(received, 1)
     bench.say(f"SRTP: {MOST} streams: {cost:.2f} us a packet, {sent - received:.0f} of {sent:.0f} lost")
@@ -354,7 +381,7 @@ def _weighed(
     for streams in STREAMS:
         with start() as relay, _calls(bench, busy, SECONDS + 4):
             before = process.memory([relay.pid]).pss_mb
-            talk = _talk(program, bench.load.core, relay, relay.join(streams))
+            talk = _talk(program, bench.load.core, [relay.pid], relay.join(streams))
             grown = process.memory([relay.pid]).pss_mb - before
         sent, received = talk.report["sent"], talk.report["received"]
         note(f"packet_cpu_{streams}", talk.cpu_us / max(received, 1))
@@ -370,6 +397,99 @@ def _weighed(
             + (f"; the load itself stalled for {stalled:.0f} ms" if stalled > STALL_MS else "")
         )
     return figures
+
+
+@contextmanager
+def _on_core(core: int) -> Iterator[None]:
+    """Have this thread, and those that it starts, run on the load's core meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _agent(extension: int, port: int) -> tuple["UserAgent", "UdpTransport"]:
+    """A telephone of the bench's plan with any number of lines. port: of the Beffroi."""
+    from sip.net.udp import UdpTransport
+    from sip.user_agent import Account, UserAgent
+
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.bind(("127.0.0.1", 0))
+    agent = UserAgent(Account(str(extension), f"pw{extension}", "localhost"), secrets.token_bytes(16))
+    transport = UdpTransport(agent.driver, bound)
+    agent.outbound = transport.flow_to(("127.0.0.1", port))
+    return agent, transport
+
+
+async def _joined(
+    caller: "UserAgent", callee: "UserAgent", calls: int
+) -> tuple[list["OutgoingCall"], list[int]]:
+    """Make calls, one after the other; returns them, and the port that each phone sends to."""
+    made: list[OutgoingCall] = []
+    ports = []
+    for number in range(calls):
+        call = caller.invite(callee.account.user, _body(PHONE_PORT + 4 * number))
+        incoming = await callee.incoming()
+        incoming.answer(_body(PHONE_PORT + 4 * number + 2))
+        ports += [_port(await call.answered()), _port(incoming.offer)]
+        made.append(call)
+    return made, ports
+
+
+async def _talk_at_once(
+    bench: Bench, pids: Sequence[int], calls: int, seconds: int
+) -> tuple[Talk, int, float]:
+    """Make calls and talk in all of them: what came of it, how many lasted, and what each weighs in kB.
+
+    pids: all processes of the Beffroi. Raises BenchError.
+    """
+    from sip.core.errors import SipError
+
+    (caller, way), (callee, way_back) = (_agent(user, bench.port) for user in (FIRST_EXTENSION, FIRST_CALLEE))
+    try:
+        async with asyncio.timeout(SET_UP_SECONDS):
+            await caller.register()
+            await callee.register()
+            before = process.memory(pids).pss_mb
+            made, ports = await _joined(caller, callee, calls)
+        talk = await asyncio.to_thread(_talk, phones(), bench.load.core, pids, ports, (), seconds)
+        weight = 1000 * (process.memory(pids).pss_mb - before) / calls
+        lasted = sum(not call.over for call in made)
+        for call in made:
+            call.hang_up()
+        await caller.unregister()
+    except (TimeoutError, SipError) as error:
+        raise BenchError(f"{calls} calls at once couldn't be set up: {error!r}") from error
+    finally:
+        for agent in (caller, callee):
+            agent.close()
+        for transport in (way, way_back):
+            transport.close()
+    return talk, lasted, weight
+
+
+def _at_once(bench: Bench, calls: int = CALLS_AT_ONCE, seconds: int = AT_ONCE_SECONDS) -> Iterator[Figure]:
+    """The figures of a Beffroi with many calls at once. Raises BenchError."""
+    sys.path.insert(0, str(ROOT))
+    with TemporaryDirectory(prefix="bench-") as directory:
+        running = beffroi.running(Path(directory), bench.core, bench.load, bench.port, "auto")
+        with running as node, _on_core(bench.load.core), asyncio.Runner() as runner:
+            talk, lasted, weight = runner.run(_talk_at_once(bench, list(node.roles), calls, seconds))
+    sent, received = talk.report["sent"], talk.report["received"]
+    bench.say(
+        f"{lasted} of {calls} calls at once lasted, {sent - received:.0f} of {sent:.0f} packets lost; "
+        f"the load itself stalled for {talk.report['own_stall_us'] / 1000:.0f} ms"
+    )
+    for name, value in (
+        ("calls_1000", lasted),
+        ("calls_1000_lost", 100 * (sent - received) / max(sent, 1)),
+        ("calls_1000_p99", talk.report["p99_us"]),
+        ("calls_1000_cpu", talk.cpu_us / seconds / 1e4),
+        ("calls_1000_memory", weight),
+    ):
+        yield Figure(name, value, MEANINGS[name])
 
 
 def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
@@ -394,4 +514,5 @@ def figures(bench: Bench, peers: Sequence[Peer]) -> Iterator[Figure]:
     share = 100 * costs[BEFFROI] / costs["rtpengine"] if costs["rtpengine"] else None
     yield from found
     yield Figure("share_of_rtpengine", share, MEANINGS["share_of_rtpengine"])
+    yield from _at_once(bench)
     yield from plane_fuzz.figures(bench)

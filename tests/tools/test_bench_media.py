@@ -15,7 +15,9 @@ from tests.tools.places import ROOT
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from benches import media
+from benches.load import Load, compile_sipload
 from benches.process import BenchError
+from benches.signalling import Bench
 
 
 def test_a_command_is_bencoded_with_its_keys_in_order():
@@ -73,18 +75,34 @@ def test_the_load_talks_to_itself_without_a_loss(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(media, "SECONDS", 1)
     program = media.phones(tmp_path)
     ports = [media.PHONE_PORT + 2 * (number ^ 1) for number in range(10)]
-    talk = media._talk(program, 0, media.Relay(os.getpid(), lambda phones: ports), ports)
+    talk = media._talk(program, 0, [os.getpid()], ports)
     assert talk.report["sent"] == talk.report["received"] > 0
     keys = (media.PHONES_KEY, media.PHONES_KEY)
-    talk = media._talk(program, 0, media.Relay(os.getpid(), lambda phones: ports), ports, keys)
+    talk = media._talk(program, 0, [os.getpid()], ports, keys)
     assert talk.report["sent"] == talk.report["received"] > 0
+
+
+@pytest.mark.peer
+def test_calls_at_once_are_set_up_over_sip_and_their_sound_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Needs gcc and the console script, which scripts/setup test makes.
+    monkeypatch.setattr(media, "PHONE_PORT", 14_900)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said: list[str] = []
+    load = Load(compile_sipload(tmp_path), 0, f"127.0.0.1:{port}", 17_300)
+    values = {one.name: one.value for one in media._at_once(Bench(0, load, port, said.append), 5, 1)}
+    assert values["calls_1000"] == 5
+    assert values["calls_1000_lost"] == 0
+    assert values.keys() == {name for name in media.MEANINGS if name.startswith("calls_1000")}
+    assert said[-1].startswith("5 of 5 calls at once lasted, 0 of 500 packets lost")
 
 
 @pytest.mark.peer
 def test_sanitizers_find_no_fault_in_the_c_data_plane():
     from benches import plane_fuzz
-    from benches.load import Load
-    from benches.signalling import Bench
 
     said: list[str] = []
     found = list(plane_fuzz.figures(Bench(0, Load(Path(), 0, ""), 0, said.append)))
