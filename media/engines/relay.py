@@ -117,6 +117,7 @@ class Relay:
         self._plane = self._open_plane(plane, threads)
         self._players: dict[int, Stream] = {}
         self._key_turn = 0
+        self._keyed: dict[int, str] = {}  # ports whose leg hears the tone of a key: the keys that wait for it
         self._next_packet_at = 0.0
         self._next_second_at = _now()
         self._seconds = 0
@@ -239,7 +240,10 @@ class Relay:
     def _send_frame(self, stream: Stream, player: Player, now: float) -> None:
         frame = next(player.frames, None)
         if frame is None:
+            waiting = self._keyed.pop(stream.port, "")
             self._end_player(stream)
+            if waiting:
+                self._send_tone(stream, waiting)
             if player.turn > 0:
                 self._reports.append(wire.Finished(stream.port, player.turn))
             return
@@ -252,6 +256,8 @@ class Relay:
         self._players[stream.port] = stream
 
     def _end_player(self, stream: Stream) -> None:
+        if self._keyed:
+            self._keyed.pop(stream.port, None)
         if self._players.pop(stream.port, None) is not None:
             stream.play(self._hearers.at_rest(stream.port) if self._hearers is not None else None)
 
@@ -283,6 +289,7 @@ class Relay:
             if stream.turn != wanted.turn:
                 continue  # stopped, closed, or something else is played since
             if not payloads:
+                self._keyed.pop(stream.port, None)
                 if wanted.turn > 0:
                     self._reports.append(wire.Finished(stream.port, wanted.turn))
                 continue
@@ -548,10 +555,14 @@ class Relay:
         self._begin_player(stream, Player(0, stream.event_type, events), now)
 
     def _send_tone(self, stream: Stream, digits: str) -> None:
-        """Let a leg hear the tones of keys, unless it is played something."""
-        if stream.port not in self._players:
+        """Let a leg hear the tones of keys, behind those of earlier ones, unless it is played something."""
+        port = stream.port
+        if port in self._keyed:
+            self._keyed[port] = (self._keyed[port] + digits)[: dtmf.MAX_DIGITS]
+        elif port not in self._players and stream.codec:
             self._key_turn -= 1
             self._prepare_play(stream, self._key_turn, tones.key_presses(digits), repeat=False)
+            self._keyed[port] = ""
 
     def _report(self) -> None:
         """Send what this turn had to say. Raises WireError when nobody reads it."""

@@ -109,6 +109,19 @@ async def test_key_pressed_as_an_event_is_a_tone_to_a_peer_without_events(wired:
     assert bruno.phone.heard_nothing()
 
 
+async def test_keys_that_follow_each_other_faster_than_their_tones_are_all_heard(
+    wired: Wired, phones: Phones
+):
+    # RFC 4733 section 2.5.2.2: a tone as long as it must be, however short the event
+    alice, bruno = await leg(wired, phones, PCMA, 101), await leg(wired, phones, PCMA)
+    wired.say(alice.route(bruno, "tones"), bruno.route(alice))
+    await wired.done()
+    key = alice.mouth.packet
+    alice.say([key(struct.pack(">BBH", digit, 10, 160), 101, marker=True) for digit in (7, 2, 2)])
+    assert found_keys(await bruno.hear(27)) == "722"
+    await wired.done()
+
+
 @pytest.mark.parametrize("codec", [PCMA, OPUS], ids=lambda codec: codec.name)
 async def test_key_heard_in_the_sound_is_told_once_and_is_an_event_to_the_peer(
     wired: Wired, phones: Phones, codec: Codec
@@ -141,6 +154,7 @@ async def test_keys_that_follow_each_other_faster_than_their_events_are_all_sent
     begins = [packet for packet in events if packet.marker]
     assert [packet.payload[0] for packet in begins] == [4, 4, 2, 1]
     assert len({packet.timestamp for packet in events}) == 4
+    await wired.done()
 
 
 @pytest.mark.parametrize("codec", [PCMA, G722, OPUS], ids=lambda codec: codec.name)
