@@ -166,13 +166,15 @@ class Mixer:
 
     def tick(self) -> None:
         """Mix what was put; what is not put again is silence in the next tick."""
+        if not self._everybody:
+            return
         said, self._said = self._said, {}
         whispers = [(one, to) for one, to in self._whispers if one in said]
         for _, to in whispers:
             said.setdefault(to, self._silence)  # who hears more than the room has a row of its own
         rows = sorted(said)  # room after room
         sound = _joined([said[row] for row in rows]) if rows else self._silence[np.newaxis].astype(np.int32)
-        if self._ticks % _LEVEL_EACH_TICKS == 0 and self._everybody:
+        if self._ticks % _LEVEL_EACH_TICKS == 0:
             self._measure(rows, sound)
         self._ticks += 1
         self._places = {row: place for place, row in enumerate(rows)}

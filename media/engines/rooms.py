@@ -15,6 +15,7 @@ The first leg of a room makes it, the last one ends it. Rooms keep nothing that 
 signalling says each `Join` again, and sound goes on with the next packets.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from media import loudness
@@ -62,6 +63,12 @@ class Voice:
             self._resampler.follow(other._resampler)
 
 
+@lru_cache(maxsize=64)
+def _voice_key(codec: str, fmtp: str) -> tuple[str, str]:
+    """Return what names a voice, the same object for the same one, as long as few are in use."""
+    return codec, fmtp
+
+
 class Seat:
     """One leg in a room. codecs: all that it may send with, by its numbers; codec: what it is sent.
 
@@ -91,7 +98,7 @@ class Seat:
         self.voice: Voice | None = None
         self._codecs: dict[int, Codec] = {}
         self.codec, self.fmtp = codec, ""
-        self.voice_key = (codec.key, "")
+        self.voice_key = _voice_key(codec.key, "")
         self.shares = False
         self.route(codecs, codec, fmtp)
 
@@ -100,7 +107,7 @@ class Seat:
         if (codecs, codec, fmtp) == (self._codecs, self.codec, self.fmtp):
             return
         self._codecs, self.codec, self.fmtp = codecs, codec, fmtp
-        self.voice_key = (codec.key, fmtp)
+        self.voice_key = _voice_key(codec.key, fmtp)
         self.shares = codec.name.upper() in _SHARED
         self.voice = None
         if self._number not in codecs:
@@ -313,35 +320,35 @@ class Rooms:
 
     def _speak(self, room: _Room, now: float) -> None:
         """Send each leg what it hears; one packet for all who hear the same in the same codec."""
-        mixer = self._mixers[room.rate]
+        mixer, whispered = self._mixers[room.rate], room.whispered
         same: dict[tuple[str, str], list[Seat]] = {}
+        key, seats = ("", ""), []  # of the leg before: most have the same
         for seat in room.seats.values():
             if not seat.hears:
                 continue
-            if seat.shares and (seat.quiet or not seat.party.is_heard) and not self._is_whispered(room, seat):
-                same.setdefault(seat.voice_key, []).append(seat)
+            if seat.shares and (seat.quiet or not seat.party.is_heard) and seat.stream.port not in whispered:
+                seat.voice = None
+                if seat.voice_key is not key:
+                    key = seat.voice_key
+                    seats = same.setdefault(key, [])
+                seats.append(seat)
                 continue
             if seat.voice is None:
                 seat.voice = Voice(seat.codec, seat.fmtp, room.rate)
                 if seat.voice_key in room.voices:
                     seat.voice.follow(room.voices[seat.voice_key])
             seat.say(seat.voice.frame(mixer.heard(seat.party)), now)
-        for key, seats in same.items():
-            voice = self._shared_voice(room, key, seats)
+        for seats in same.values():
+            voice = self._shared_voice(room, seats[0])
             _say(voice.frame(mixer.heard(seats[0].party)), seats, now)
 
-    def _is_whispered(self, room: _Room, seat: Seat) -> bool:
-        return bool(room.whispered) and seat.stream.port in room.whispered
-
-    def _shared_voice(self, room: _Room, key: tuple[str, str], seats: list[Seat]) -> Voice:
-        """Return what speaks to all who hear the whole room in one codec."""
-        voice = room.voices.get(key)
+    def _shared_voice(self, room: _Room, seat: Seat) -> Voice:
+        """Return what speaks to all who hear the whole room in this leg's codec."""
+        voice = room.voices.get(seat.voice_key)
         if voice is None:
             if len(room.voices) >= _MOST_VOICES:  # fmtp lines come from the network
                 room.voices.clear()
-            voice = room.voices[key] = Voice(seats[0].codec, seats[0].fmtp, room.rate)
-        for seat in seats:
-            seat.voice = None
+            voice = room.voices[seat.voice_key] = Voice(seat.codec, seat.fmtp, room.rate)
         return voice
 
     def _tell_speaker(self, room: _Room) -> None:
@@ -355,12 +362,13 @@ class Rooms:
 
 
 def _say(frame: Frame, seats: list[Seat], now: float) -> None:
-    """Let several legs hear one packet, each by its own number of the codec."""
-    together: dict[int, list[Stream]] = {}
+    """Let several legs hear one packet: in one call those who hear the room already, by the same number."""
+    number = seats[0].codec.payload_type
+    together = []
     for seat in seats:
-        if seat.fresh or seat.stream.player is not IN_ROOM:
+        if seat.fresh or seat.stream.player is not IN_ROOM or seat.codec.payload_type != number:
             seat.say(frame, now)
         else:
-            together.setdefault(seat.codec.payload_type, []).append(seat.stream)
-    for payload_type, streams in together.items():
-        streams[0].speak_with(streams[1:], frame, payload_type, now)
+            together.append(seat.stream)
+    if together:
+        together[0].speak_with(together[1:], frame, number, now)
