@@ -1,7 +1,8 @@
 """What the media process pays for sound that it works on, packets in and out included.
 
 Telephones on the load's core send a packet each 20 ms to a media process on the programs' core: a
-conference of 100 in which three speak and the others' lines hum, then legs of G.711 whose peers have Opus.
+conference of 100 in which three speak and the others' lines hum, one in which all speak at once, then legs of
+G.711 whose peers have Opus. Each counts only if the telephones heard what they were to hear.
 """
 
 import math
@@ -23,17 +24,20 @@ from benches.process import BenchError
 ROOT = Path(__file__).resolve().parents[2]
 PARTIES, SPEAKERS, PAIRS = 100, 3, 20
 SECONDS, WARM_UP_SECONDS = 10, 2
+LEAST_HEARD = 0.95  # of the packets that are to be heard
 RELAY_PORTS = (24_000, 24_999)
 MEANINGS = {
     "conference_100": Meaning("a conference of 100, a participant and second", "ms", "lower", 0.7),
+    "conference_babble": Meaning("the same while all 100 speak at once", "ms", "lower"),
     "converted_frame": Meaning("a leg of G.711 to one of Opus, a frame with its packets", "us", "lower", 90),
 }
 
 
 def figures(core: int) -> Iterator[Figure]:
-    """Both figures; core: of the media process. Raises BenchError."""
-    for name, measure in (("conference_100", _conference), ("converted_frame", _conversion)):
-        yield Figure(name, measure(core), MEANINGS[name])
+    """All figures; core: of the media process. Raises BenchError."""
+    for name, speakers in (("conference_100", SPEAKERS), ("conference_babble", PARTIES)):
+        yield Figure(name, _conference(core, speakers), MEANINGS[name])
+    yield Figure("converted_frame", _conversion(core), MEANINGS["converted_frame"])
 
 
 class _Process:
@@ -84,7 +88,7 @@ def _process(core: int) -> Iterator[_Process]:
             child.wait(10)
 
 
-def _conference(core: int) -> float:
+def _conference(core: int, speakers: int = SPEAKERS) -> float:
     """CPU milliseconds of one participant and second."""
     from media.engines import wire
 
@@ -92,7 +96,7 @@ def _conference(core: int) -> float:
         targets = process.ports[:PARTIES]
         for port, phone in zip(targets, phones, strict=True):
             process.say(_route(port, phone, 0), wire.Join(port, "bench", True, True))
-        spent = _talk(process, phones, targets)
+        spent = _talk(process, phones, targets, speakers, hearers=PARTIES)
     return spent / 1000 / SECONDS / PARTIES
 
 
@@ -105,7 +109,7 @@ def _conversion(core: int) -> float:
                 _route(targets[one], phones[one], targets[one + 1], converts=True),
                 _route(targets[one + 1], phones[one + 1], targets[one], opus=True),
             )
-        spent = _talk(process, phones[::2], targets[::2], speakers=PAIRS)
+        spent = _talk(process, phones, targets, PAIRS, hearers=PAIRS, step=2)
     return spent / SECONDS / 50 / PAIRS
 
 
@@ -150,34 +154,51 @@ def _payloads(loud: bool) -> list[bytes]:
 
 
 def _talk(
-    process: _Process, phones: Sequence[socket.socket], targets: Sequence[int], speakers: int = SPEAKERS
+    process: _Process,
+    phones: Sequence[socket.socket],
+    targets: Sequence[int],
+    speakers: int,
+    *,
+    hearers: int,
+    step: int = 1,
 ) -> float:
-    """Let the phones send; return the CPU microseconds that the process took for SECONDS of it."""
+    """Let each phone, or each second one, send; return what CPU microseconds SECONDS of it took the process.
+
+    hearers: how many of the phones are to hear something. Raises BenchError when they heard too little.
+    """
     sounds = _payloads(loud=False), _payloads(loud=True)
     heard = selectors.EpollSelector()
     for phone in phones:
         heard.register(phone, selectors.EVENT_READ)
     begun = time.monotonic()
-    before = 0.0
+    before, packets = 0.0, 0
     for turn in range((WARM_UP_SECONDS + SECONDS) * 50):
         if turn == WARM_UP_SECONDS * 50:
-            before = process.cpu_us()
-        for place, (phone, port) in enumerate(zip(phones, targets, strict=True)):
+            before, packets = process.cpu_us(), 0
+        for place, (phone, port) in enumerate(zip(phones[::step], targets[::step], strict=True)):
             payload = sounds[place < speakers][turn % 50]
             phone.sendto(
                 struct.pack(">BBHII", 0x80, 8, turn, turn * 160, place) + payload, ("127.0.0.1", port)
             )
         for key, _ in heard.select(0):
-            _drain(key.fileobj)
+            packets += _drain(key.fileobj)
         time.sleep(max(0.0, begun + (turn + 1) * 0.02 - time.monotonic()))
     heard.close()
-    return process.cpu_us() - before
+    spent = process.cpu_us() - before
+    if packets < LEAST_HEARD * hearers * SECONDS * 50:
+        raise BenchError(
+            f"telephones heard {packets} packets of {hearers * SECONDS * 50}: what was it paid for?"
+        )
+    return spent
 
 
-def _drain(phone: object) -> None:
+def _drain(phone: object) -> int:
+    """Read what has come to a phone; return how many packets."""
     assert isinstance(phone, socket.socket)
+    count = 0
     try:
-        while True:
-            phone.recv(4096)
+        while phone.recv(4096):
+            count += 1
     except BlockingIOError:
-        return
+        pass
+    return count
