@@ -7,7 +7,8 @@
 ```
 A leg may change its codec in mid-stream: each of its numbers has a transcoder of its own, made when its
 first packet comes. While the peer is played something else, the leg's packets are let go. Comfort noise
-isn't made into sound: the peer's own comfort noise fills the pause.
+isn't made into sound: that would take a clock of the converter's and an encoder every 20 ms for a leg that is
+silent. The peer's own comfort noise fills the pause.
 
 A converter keeps nothing that must outlive the process. A new one begins with the next packet, on the
 SSRC and behind the numbers that the peer has heard.
