@@ -13,6 +13,7 @@ remembered is bounded, holds no keys, and is shared: nobody changes the lists of
 Text is decoded as latin-1, which gives every byte back as it was; all that we interpret is ASCII.
 """
 
+import re
 import socket
 from functools import lru_cache
 from typing import Final
@@ -240,6 +241,9 @@ def parse(data: bytes) -> SessionDescription:
 _forms: Final[dict[tuple[bytes, bytes, bytes, bytes], SessionDescription]] = {}
 
 
+_usual_origin: Final = re.compile(r"[!-~]+ [0-9]{1,20} [0-9]{1,20} IN IP[46] [!-~]+").fullmatch
+
+
 def _is_form(session: SessionDescription) -> bool:
     """Say whether others can be told by this one: what is cut out is in one place, and there are no keys."""
     media = session.media[0]
@@ -256,13 +260,13 @@ def _is_form(session: SessionDescription) -> bool:
 def _filled(form: SessionDescription, origin: str, connection: str, port: bytes) -> SessionDescription:
     """Return a form with its gaps filled. Raises ValueError for what can't stand there."""
     number = int(port) if port.isdigit() else 0
-    if not (0 < number <= 65535 and origin.isprintable()):
-        raise ValueError("not a port number, or more than one line")
+    if not 0 < number <= 65535 or _usual_origin(origin) is None:
+        raise ValueError("not a port number, or no usual origin")
     connection = "c=" + connection
     host = _connection(connection)
     media = structs.replace(form.media[0], host=host, port=number, rtcp_port=min(number + 1, 65535))
     lines = [connection, *form.lines[1:]]
-    return SessionDescription(_origin("o=" + origin), form.name, host, lines, form.passed, [media])
+    return SessionDescription(origin.split(" "), form.name, host, lines, form.passed, [media])
 
 
 def _read(data: bytes) -> SessionDescription:
