@@ -325,7 +325,8 @@ class Exchange:
                         f"{call.id} {leg.name}", leg.device, (record.ended - leg.answered_at) / 60
                     )
         self.write(record)
-        self.turns.ended(record)
+        if call.plan.services:
+            self.turns.ended(record)  # nobody else asks whose turn it is
         for queue in self.queues.values():
             queue.wake()
         answered = record.answered is not None
