@@ -5,7 +5,6 @@ process works on it, so only modules of the media process import this one.
 """
 
 from array import array
-from collections.abc import Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
@@ -34,24 +33,6 @@ def decode(law: Law, payload: bytes) -> Samples:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise CodecError(f"a payload of {len(payload)} bytes")
     return _decoding_table(law).take(np.frombuffer(payload, np.uint8))
-
-
-def encode_rows(law: Law, rows: Samples) -> list[bytes]:
-    """Return the payload of each row of a matrix: 0.5 CPU microseconds a row of 160."""
-    codes = _encoding_table(law)[np.ascontiguousarray(rows).view(np.uint16)].tobytes()
-    length = rows.shape[1]
-    return [codes[start : start + length] for start in range(0, len(codes), length)]
-
-
-def decode_rows(law: Law, payloads: Sequence[bytes]) -> Samples:
-    """Return a matrix with a row for each payload: 0.4 CPU microseconds a row of 160.
-
-    Raises CodecError when there are none or they aren't all of one length, up to MAX_PAYLOAD_BYTES.
-    """
-    lengths = set(map(len, payloads))
-    if len(lengths) != 1 or max(lengths) > MAX_PAYLOAD_BYTES:
-        raise CodecError("payloads of different lengths, or too long, or none")
-    return _decoding_table(law)[np.frombuffer(b"".join(payloads), np.uint8)].reshape(len(payloads), -1)
 
 
 def clipped(sound: npt.NDArray[np.float32]) -> Samples:

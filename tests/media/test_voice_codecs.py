@@ -36,19 +36,6 @@ def test_arrays_and_tables_are_one_g711(law: Law):
     assert g711.decode(law, bytes(range(256))).tolist() == codecs.decode(law, bytes(range(256))).tolist()
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_many_frames_at_once_are_the_frames_one_by_one(law: Law):
-    rows = np.random.default_rng(1).integers(-32768, 32768, (7, 160)).astype(np.int16)
-    payloads = g711.encode_rows(law, rows)
-    assert payloads == [g711.encode(law, row) for row in rows]
-    assert np.array_equal(g711.decode_rows(law, payloads), [g711.decode(law, one) for one in payloads])
-
-
-def test_frames_of_different_lengths_are_not_decoded_at_once():
-    with pytest.raises(CodecError):
-        g711.decode_rows("PCMA", [bytes(160), bytes(80)])
-
-
 @pytest.mark.parametrize(("law", "name"), [("PCMU", "pcm_mulaw"), ("PCMA", "pcm_alaw")])
 def test_every_code_of_g711_is_ffmpegs_sample(law: Law, name: str):
     context = ffmpeg_decoder(name)
