@@ -180,17 +180,18 @@ class _Phones:
         self._further: dict[Leg, list[Binding]] = {}
         self._flows: dict[Leg, Binding] = {}
         self._unable: list[Binding] = []  # phones that refused the offer
+        self._preferring: set[Leg] = set()  # phones that were offered keys in the plain profile
         self._simple = False
         self.site = direct_site(call)
 
-    async def ring(self, flows: list[Binding]) -> Leg:
-        """Ring a phone by the first of these flows."""
+    async def ring(self, flows: list[Binding], *, insists: bool = False) -> Leg:
+        """Ring a phone by the first of these flows. insists: with SRTP alone, where it may."""
         call, binding = self._call, flows[0]
         flow = call.exchange.flow_of(binding)
         address = call.exchange.media_address_toward(flow)
         policy = policy_of(call, binding.device, flow)
-        if self._simple and policy == "preferred":
-            policy = "off"  # RFC 8643: it may have stumbled over keys in RTP/AVP
+        if policy == "preferred" and (insists or self._simple):
+            policy = "required" if insists else "off"
         direct = self.site and not self._simple and may_be_direct(call, self.site, binding, flow, policy)
         made = None if direct else self._offers.get((address, policy))
         if made is not None:
@@ -210,6 +211,8 @@ class _Phones:
             self._direct.add(leg)
         elif made is None:
             made = self._offers[address, policy] = leg, body
+        if policy == "preferred":
+            self._preferring.add(leg)
         self._first[leg] = made[0] if made is not None else leg
         self._flows[leg] = binding
         if len(flows) > 1:
@@ -241,9 +244,16 @@ class _Phones:
         """Whether a phone was made the caller's own offer."""
         return leg in self._direct
 
-    def refused_offer(self, leg: Leg) -> None:
-        """A phone can't use what it was offered: `ring_simpler` asks it again."""
+    async def ring_by_profile(self, leg: Leg) -> list[Leg]:
+        """A phone can't use what it was offered: `ring_simpler` asks it again.
+
+        A phone that knows RTP/SAVP may stumble over keys in the plain profile (RFC 8643): it is asked at once
+        with that.
+        """
+        if leg in self._preferring:
+            return [await self.ring([self._flows[leg]], insists=True)]
         self._unable.append(self._flows[leg])
+        return []
 
     async def ring_simpler(self) -> list[Leg]:
         """Once nobody rings any more: those that refused the offer, once, with a simpler one."""
@@ -295,7 +305,7 @@ async def _first_answer(
                     ringing.remove(leg)
                     ringing += await phones.ring_otherwise(leg, status)
                     if status in {415, 488}:
-                        phones.refused_offer(leg)
+                        ringing += await phones.ring_by_profile(leg)
                     if not ringing:
                         ringing += await phones.ring_simpler()
                     best = _better(best, status)

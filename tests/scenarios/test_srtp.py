@@ -162,8 +162,29 @@ async def test_who_stumbles_over_keys_that_are_only_preferred_is_asked_without(w
     bruno.reply(first, 488)
     await bruno.expect("ACK")
     second = await bruno.expect("INVITE")
-    assert b"a=crypto" not in second.body
-    bruno.answer(second)
+    assert b"RTP/SAVP" in second.body
+    bruno.reply(second, 488)
+    await bruno.expect("ACK")
+    third = await bruno.expect("INVITE")
+    assert b"RTP/AVP" in third.body
+    assert b"a=crypto" not in third.body
+    bruno.answer(third)
+    await bruno.expect("ACK")
+    alice.ack(await alice.expect(200))
+    await town.hang_up(alice, bruno)
+
+
+@scenario()
+async def test_a_telephone_that_takes_nothing_but_srtp_is_asked_by_its_profile(world: World) -> None:
+    """RFC 8643 section 3.1: keys in RTP/AVP are for those who know them there."""
+    town = await start(world, with_class("preferred"))
+    alice, bruno = await town.phones("1001", "1002")
+    await alice.call("1002")
+    bruno.reply(await bruno.expect("INVITE"), 488)
+    await bruno.expect("ACK")
+    invite = await bruno.expect("INVITE")
+    assert b"RTP/SAVP" in invite.body
+    bruno.reply(invite, 200, body=secure_answer(bruno, invite.body))
     await bruno.expect("ACK")
     alice.ack(await alice.expect(200))
     await town.hang_up(alice, bruno)
@@ -226,7 +247,7 @@ async def test_telephones_that_refuse_what_each_was_offered_share_a_simpler_offe
     """RFC 8643; RFC 3261 section 21.4.26."""
     town, bruno, desk, app = await ringing(world)
     await bruno.call("1001")
-    for phone in (desk, app):
+    for phone in (desk, app, desk):  # the desk phone is asked by the profile of SRTP as well
         phone.reply(await phone.expect("INVITE"), 488)
         await phone.expect("ACK")
     to_desk, to_app = await desk.expect("INVITE"), await app.expect("INVITE")
