@@ -40,6 +40,7 @@ except ImportError:
 _log = logging.getLogger(__name__)
 
 THREADS: Final = 1
+TICKS: Final = 0xFFFFFFFF  # a timestamp goes round, and an event lies before the voice beside it
 MOST_HEARD: Final = 512  # packets in one turn of the loop
 
 # The places of `plane.h`.
@@ -289,7 +290,14 @@ class NativeStream(Stream):
         payload = frame.payload
         packet = self._plane.packet
         if lib.plane_speak(
-            self.made, payload, len(payload), frame.marker, frame.advance_ticks, payload_type, now, packet
+            self.made,
+            payload,
+            len(payload),
+            frame.marker,
+            frame.advance_ticks & TICKS,
+            payload_type,
+            now,
+            packet,
         ):
             self.transmit(packet, 0)
 
@@ -303,7 +311,7 @@ class NativeStream(Stream):
             payload,
             len(payload),
             frame.marker,
-            frame.advance_ticks,
+            frame.advance_ticks & TICKS,
             payload_type,
             now,
             packet,

@@ -169,6 +169,18 @@ def test_loop_speaks_in_place_of_a_peer_whose_packets_it_takes(talk: Talk):
     assert (talk.b.sent[1].sequence - talk.b.sent[0].sequence) & 0xFFFF == 1
 
 
+def test_what_is_spoken_may_lie_before_what_was_spoken_last(talk: Talk):
+    # An event keeps the timestamp of its beginning, whatever voice is sent beside it.
+    talk.join()
+    talk.b.stream.speak(rtp.Frame(b"voice", False, 160), 8, 1.0)
+    talk.b.stream.speak(rtp.Frame(b"event", False, -160), 101, 1.02)
+    talk.b.stream.speak(rtp.Frame(b"voice", False, 320), 8, 1.04)
+    take_turn(talk.media, 1.04)
+    voice, event, later = talk.b.sent
+    assert (event.timestamp - voice.timestamp) & 0xFFFFFFFF == 2**32 - 160
+    assert (later.timestamp - voice.timestamp) & 0xFFFFFFFF == 160
+
+
 def test_nothing_more_is_heard_when_hearing_ends(talk: Talk):
     talk.join()
     talk.a.stream.hear(Hearing.TAKE)

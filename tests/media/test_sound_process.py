@@ -137,7 +137,10 @@ async def test_key_heard_in_the_sound_is_told_once_and_is_an_event_to_the_peer(
     assert {packet.payload[0] for packet in events} == {4}
     assert len({packet.timestamp for packet in events}) == 1
     await wired.done()
-    assert sum(isinstance(report, wire.Digit) for report in wired.reports) == 1
+    told = [report.digit for report in wired.reports if isinstance(report, wire.Digit)]
+    assert set(told) == {"4"}
+    # Packets that a busy machine brings late are concealed, which may cut a tone in two; once: test_ears.
+    assert codec is OPUS or len(told) == 1
 
 
 async def test_keys_that_follow_each_other_faster_than_their_events_are_all_sent(
