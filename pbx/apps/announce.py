@@ -15,6 +15,7 @@ NOT_BUILT = {
     "fr": "Ce service n'est pas encore disponible.",
     "en": "This service is not available yet.",
 }
+NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
 
 
 async def announce(

@@ -16,17 +16,15 @@ from hmac import compare_digest
 from dialplan.plan import Members, SecretRef, Service
 from media.engine import MediaRefused, Music
 from media.tones import Segment, Tone
-from pbx.apps.announce import NOT_BUILT, announce
+from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
 from pbx.apps.group import members_of
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.calls.happenings import Digit
-from sip.core.reason import Reason
 
 MOST_PARTIES = 300
 ATTEMPTS = 3
 MODERATOR_CHECK_SECONDS = 3600.0
-NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
 COMES_IN = Tone((Segment(120, (660,)), Segment(120, (880,))))
 
 _ENTER = {"fr": "Tapez le code de la salle, puis dièse.", "en": "Enter the PIN of the room, then hash."}

@@ -23,7 +23,7 @@ from dialplan.decision import (
 )
 from dialplan.plan import Destination
 from dialplan.routing import forwards_of, no_answer_seconds, route, route_forward, route_onward
-from pbx.apps.announce import NOT_BUILT, announce
+from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
 from pbx.apps.dial import RING_SECONDS, dial, ring_first
 from pbx.apps.feature_codes import CODES
 from pbx.apps.outside import outside
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PICK_UP_CODES = frozenset({"pickup", "pickup_group"})
-NOT_IMPLEMENTED = Reason("Q.850", 79, "Service or option not implemented")
 REJECTED = {
     403: Reason("Q.850", 57, "Bearer capability not authorized"),
     404: Reason("Q.850", 1, "Unallocated number"),
