@@ -137,7 +137,8 @@ async def test_key_heard_in_the_sound_is_told_once_and_is_an_event_to_the_peer(
     assert {packet.payload[0] for packet in events} == {4}
     assert len({packet.timestamp for packet in events}) == 1
     await wired.done()
-    told = [report.digit for report in wired.reports if isinstance(report, wire.Digit)]
+    # By port: what a leg of the test before has pressed may be told only now.
+    told = [one.digit for one in wired.reports if isinstance(one, wire.Digit) and one.port == alice.port]
     assert set(told) == {"4"}
     # Packets that a busy machine brings late are concealed, which may cut a tone in two; once: test_ears.
     assert codec is OPUS or len(told) == 1
