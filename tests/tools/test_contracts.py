@@ -26,7 +26,7 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A tree with our packages, all of them empty."""
-    for package in [*PACKAGES, "sip/core", "sip/net"]:
+    for package in [*PACKAGES, "sip/core", "sip/net", "recording/proof", "recording/retention"]:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     return tmp_path
@@ -45,10 +45,10 @@ def test_an_empty_tree_breaks_no_contract(tree: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-PURE = "sip.core and dialplan are pure: no clock, no socket, no task, no chance"
+PURE = "sip.core, dialplan and retention are pure: no clock, no socket, no task, no chance"
 
 
-@pytest.mark.parametrize("place", ["sip/core/clock.py", "dialplan/clock.py"])
+@pytest.mark.parametrize("place", ["sip/core/clock.py", "dialplan/clock.py", "recording/retention/clock.py"])
 @pytest.mark.parametrize("module", ["asyncio", "socket", "time", "random", "threading", "secrets", "select"])
 def test_a_pure_package_cannot_import_what_reads_the_world(tree: Path, place: str, module: str) -> None:
     assert broken_contracts(tree, place, f"import {module}") == [PURE]
@@ -98,3 +98,9 @@ def test_a_new_part_of_sip_needs_a_place_among_its_layers(tree: Path) -> None:
 def test_what_ships_imports_no_test_and_no_script(tree: Path, module: str) -> None:
     broken = broken_contracts(tree, "pbx/testing.py", f"import {module}")
     assert broken == ["What ships needs no test, no script and no tool of ours"]
+
+
+@pytest.mark.parametrize("module", ["media", "msgspec", "numpy"])
+def test_what_an_export_carries_needs_nothing_but_cryptography(tree: Path, module: str) -> None:
+    broken = broken_contracts(tree, "recording/proof/player.py", f"import {module}")
+    assert broken == ["Whoever verifies a recording needs the standard library and cryptography alone"]

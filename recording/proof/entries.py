@@ -1,0 +1,139 @@
+"""What is in a segment of a recording: packets as they came, and statements that explain them.
+
+```
+entry     = kind, track (8 bits each), length (16 bits), microseconds since the segment began (32 bits), body
+PACKET    an RTP packet as it was received, in clear, of the party that the track is
+STATEMENT JSON: what is so from here on, or was found out
+```
+A track is one party's sound. What can't be known is stated, never made up: a party that sent nothing
+(`Silent`), packets that we lost ourselves (`Missed`).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from typing import Any, Final, NamedTuple, TypeAlias
+
+NO_TRACK: Final = 255  # of a statement about all of the recording
+MOST_BODY_BYTES: Final = 0xFFFF
+MOST_AFTER_US: Final = 0xFFFF_FFFF
+
+_HEAD: Final = struct.Struct(">BBHI")
+
+
+class Kind(IntEnum):
+    """What an entry is."""
+
+    PACKET = 1
+    STATEMENT = 2
+
+
+class Track(NamedTuple):
+    """A party's sound begins: who it is, and what its packets' payload types mean ("8": "PCMA/8000/1")."""
+
+    party: str
+    leg: str
+    codecs: Mapping[str, str]
+
+
+class Part(NamedTuple):
+    """What the call does from here on: "ringing", "talk", "hold", "parked", "transferred", "conference".
+
+    with_whom: who hear each other.
+    """
+
+    what: str
+    with_whom: list[str]
+
+
+class Silent(NamedTuple):
+    """No packet came from this party since then. since: Unix microseconds."""
+
+    since: int
+
+
+class Missed(NamedTuple):
+    """Packets that came and that we didn't keep. why: "disk", "busy"; since: Unix microseconds."""
+
+    packets: int
+    why: str
+    since: int
+
+
+class Clock(NamedTuple):
+    """What the times here stand on. source: "ntp", "none"; offset_us: how far the clock may be beside."""
+
+    source: str
+    offset_us: int
+
+
+class Ended(NamedTuple):
+    """The last entry of a recording that ended as it should. packets: kept, of all tracks."""
+
+    cause: str
+    packets: int
+    bytes: int
+
+
+Statement: TypeAlias = Track | Part | Silent | Missed | Clock | Ended
+_STATEMENTS: Final[Mapping[str, type[Statement]]] = {
+    kind.__name__.lower(): kind for kind in (Track, Part, Silent, Missed, Clock, Ended)
+}
+
+
+class EntryError(ValueError):
+    """Plain bytes that are no entries: what was sealed was never written by this program."""
+
+
+class Entry(NamedTuple):
+    """One entry. at: Unix microseconds; packet: b"" for a statement, statement: None for a packet."""
+
+    at: int
+    track: int
+    packet: bytes
+    statement: Statement | None
+
+
+def packet(track: int, after_us: int, data: bytes) -> bytes:
+    """Return the entry of a packet."""
+    return _HEAD.pack(Kind.PACKET, track, len(data), after_us) + data
+
+
+def statement(track: int, after_us: int, said: Statement) -> bytes:
+    """Return the entry of a statement. track: NO_TRACK when it is about all."""
+    fields = {type(said).__name__.lower(): said._asdict()}
+    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+    return _HEAD.pack(Kind.STATEMENT, track, len(text), after_us) + text
+
+
+def read(plain: bytes, begun: int) -> Iterator[Entry]:
+    """Yield the entries of a segment. begun: of the segment, Unix microseconds. Raises EntryError."""
+    offset, end = 0, len(plain)
+    while offset < end:
+        if end - offset < _HEAD.size:
+            raise EntryError(f"{end - offset} bytes behind the last entry")
+        kind, track, length, after = _HEAD.unpack_from(plain, offset)
+        offset += _HEAD.size
+        body = plain[offset : offset + length]
+        if len(body) < length:
+            raise EntryError(f"an entry of {length} bytes has {len(body)}")
+        if kind == Kind.PACKET:
+            yield Entry(begun + after, track, body, None)
+        elif kind == Kind.STATEMENT:
+            yield Entry(begun + after, track, b"", _read_statement(body))
+        else:
+            raise EntryError(f"an entry of kind {kind}")
+        offset += length
+
+
+def _read_statement(body: bytes) -> Statement:
+    try:
+        ((word, fields),) = json.loads(body).items()
+        made: Any = _STATEMENTS[word]
+        said: Statement = made(**fields)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        raise EntryError(f"a statement that says {body[:60]!r}") from None
+    return said

@@ -1,0 +1,150 @@
+"""The journal of recordings: what was begun, ended, repaired, heard, exported, held and purged.
+
+One line of JSON for each entry, appended and never changed. An entry has the hash of the one before in it,
+and is signed by the node (Ed25519):
+
+```
+{"at": …, "by": …, "number": …, "previous": …, "recording": …, "what": …, …}<TAB>signature (hex)
+hash = SHA-256 of a line, without its end
+```
+So that no entry can be changed, left out or put between without it being seen. What may be missing is the
+end: whoever knows a later head (an authority that stamped it, an export) shows that. What a process that died
+left of a line is cut off at the next start; it had been told to nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+FIRST: Final = hashlib.sha256(b"beffroi recordings").hexdigest()  # what the first entry follows
+MOST_LINE_BYTES: Final = 65_536
+
+Value: TypeAlias = str | int | float | bool | list[str] | dict[str, str] | None
+
+
+class JournalDamage(Exception):
+    """A journal that isn't what was written. line: from 1."""
+
+    def __init__(self, path: Path, line: int, what: str) -> None:
+        super().__init__(f"{path}:{line}: {what}")
+        self.line = line
+        self.what = what
+
+
+class Entry(NamedTuple):
+    """One thing that was done. at: Unix seconds; by: who did it; about: what else is said of it.
+
+    recording: "" where it is about none. digest: the hash of its line.
+    """
+
+    number: int
+    at: float
+    what: str
+    recording: str
+    by: str
+    about: Mapping[str, Value]
+    digest: str
+
+
+class Journal:
+    """The journal's file, written by one process. head: the hash of its last entry; entries: how many."""
+
+    def __init__(self, path: Path, key: Ed25519PrivateKey) -> None:
+        """Go on behind what there is. Raises JournalDamage where that can't be trusted, or OSError."""
+        self.head, self.entries = FIRST, 0
+        self._key = key
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._end = _cut_unfinished(path, self._descriptor)
+            for entry in entries(path, key.public_key()):
+                self.head, self.entries = entry.digest, entry.number + 1
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, at: float, what: str, recording: str, by: str, **about: Value) -> Entry:
+        """Add an entry; it outlives a power cut when this returns. Raises OSError: then nothing was added."""
+        fields = {
+            **about,
+            "at": at,
+            "by": by,
+            "number": self.entries,
+            "previous": self.head,
+            "recording": recording,
+            "what": what,
+        }
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        line = text + b"\t" + self._key.sign(text).hex().encode()
+        if len(line) >= MOST_LINE_BYTES:
+            raise ValueError(f"an entry of {len(line)} bytes")
+        try:
+            self._write(line + b"\n")
+        except OSError:
+            os.ftruncate(self._descriptor, self._end)
+            raise
+        entry = Entry(self.entries, at, what, recording, by, about, hashlib.sha256(line).hexdigest())
+        self.head, self.entries = entry.digest, self.entries + 1
+        self._end += len(line) + 1
+        return entry
+
+    def close(self) -> None:
+        """Write nothing more."""
+        os.close(self._descriptor)
+
+    def _write(self, data: bytes) -> None:
+        written = os.pwrite(self._descriptor, data, self._end)
+        if written != len(data):
+            raise OSError(f"{written} of {len(data)} bytes were written")
+        os.fdatasync(self._descriptor)
+
+
+def entries(path: Path, key: Ed25519PublicKey) -> Iterator[Entry]:
+    """Yield the entries in order, each checked. Raises JournalDamage, or OSError."""
+    previous, number = FIRST, 0
+    with path.open("rb") as file:
+        while line := file.readline(MOST_LINE_BYTES):
+            if not line.endswith(b"\n"):
+                raise JournalDamage(path, number + 1, "is no whole entry")
+            entry, before = _read(path, line[:-1], number, key)
+            if before != previous:
+                raise JournalDamage(path, number + 1, "doesn't follow the entry before")
+            yield entry
+            previous, number = entry.digest, number + 1
+
+
+def _read(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tuple[Entry, str]:
+    """Return the entry of a line, and the hash of the one that it follows."""
+    text, _, signature = line.partition(b"\t")
+    try:
+        key.verify(bytes.fromhex(signature.decode("ascii")), text)
+    except (InvalidSignature, ValueError):
+        raise JournalDamage(path, number + 1, "is not what this node has signed") from None
+    # What the node has signed is what `append` wrote.
+    fields = json.loads(text)
+    if fields.pop("number") != number:
+        raise JournalDamage(path, number + 1, "doesn't follow the entry before")
+    at, what, recording, by = (fields.pop(name) for name in ("at", "what", "recording", "by"))
+    before = fields.pop("previous")
+    return Entry(number, at, what, recording, by, fields, hashlib.sha256(line).hexdigest()), before
+
+
+def _cut_unfinished(path: Path, descriptor: int) -> int:
+    """Cut off what a process that died left of a line; return where the file ends then."""
+    size = os.fstat(descriptor).st_size
+    tail_at = max(0, size - MOST_LINE_BYTES)
+    tail = os.pread(descriptor, size - tail_at, tail_at)
+    end = tail_at + tail.rfind(b"\n") + 1
+    if end == tail_at and tail_at:
+        raise JournalDamage(path, 0, f"ends with more than {MOST_LINE_BYTES} bytes that are no entry")
+    if end < size:
+        os.ftruncate(descriptor, end)
+        os.fsync(descriptor)
+    return end

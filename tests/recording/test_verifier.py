@@ -1,0 +1,117 @@
+"""Verifying finds what was changed, exchanged, cut or taken away, and says where."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from recording.proof.journal import Journal
+from recording.proof.sealed_file import SealedFile, segments
+from recording.proof.verifier import Verified, verify, verify_file
+from tests.recording.sealed import NODE, ended, plains, sealed
+
+
+class Town(NamedTuple):
+    """Three recordings that ended, and one that goes on."""
+
+    directory: Path
+    journal: Journal
+    files: list[SealedFile]
+
+    def verified(self) -> Verified:
+        return verify(self.directory, self.directory / "journal", NODE.public_key())
+
+    def found(self) -> list[tuple[str, int, str]]:
+        return [(one.recording, one.offset, one.what) for one in self.verified().findings]
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    month = tmp_path / "2026-11"
+    month.mkdir()
+    with closing(Journal(tmp_path / "journal", NODE)) as journal:
+        files = [sealed(month, f"r{number}", plains(3)) for number in range(4)]
+        for file in files[:3]:
+            ended(journal, file)
+        journal.append(3.0, "begun", "r3", "node")
+        yield Town(tmp_path, journal, files)
+
+
+def test_recordings_as_they_were_written_are_whole(town: Town):
+    verified = town.verified()
+    assert verified.findings == []
+    assert (verified.whole, verified.running, verified.purged) == (3, 1, 0)
+    assert verified.bytes == sum(file.bytes_written for file in town.files)
+
+
+def test_bit_that_turned_is_told_with_its_segment(town: Town):
+    path = town.files[1].path
+    second = list(segments(path))[1]
+    data = bytearray(path.read_bytes())
+    data[second.offset + 60] ^= 4
+    path.write_bytes(data)
+    assert town.found() == [("r1", second.offset, "segment 1 was changed")]
+    assert town.verified().whole == 2
+
+
+def test_last_segment_that_was_cut_off_cleanly_is_missed(town: Town):
+    path = town.files[0].path
+    last = list(segments(path))[-1]
+    path.write_bytes(path.read_bytes()[: last.offset])
+    assert town.found() == [("r0", last.offset, "ends otherwise than the journal says")]
+
+
+def test_recording_that_was_made_anew_with_another_key_is_not_the_one(town: Town):
+    path = town.files[0].path
+    path.unlink()
+    sealed(path.parent, "r0", [*plains(2), b"another end"])
+    ((recording, _, what),) = town.found()
+    assert (recording, what) == ("r0", "ends otherwise than the journal says")
+
+
+def test_recording_under_the_name_of_another_is_found(town: Town):
+    one, other = town.files[0].path, town.files[1].path
+    one.unlink()
+    other.rename(one)
+    assert town.found() == [
+        ("r0", 0, "has another recording's name"),
+        ("r1", -1, "is gone, and wasn't purged"),
+    ]
+
+
+def test_recording_that_is_gone_is_missed_unless_it_was_purged(town: Town):
+    town.files[0].path.unlink()
+    assert town.found() == [("r0", -1, "is gone, and wasn't purged")]
+    town.journal.append(9.0, "purged", "r0", "node", policy="pompiers")
+    assert town.found() == []
+    assert town.verified().purged == 1
+
+
+def test_recording_that_was_purged_and_is_there_is_found(town: Town):
+    town.journal.append(9.0, "purged", "r0", "node")
+    assert town.found() == [("r0", -1, "was purged, and is still there")]
+
+
+def test_recording_that_nobody_made_is_found(town: Town):
+    sealed(town.directory, "r9", plains(1))
+    assert town.found() == [("r9", -1, "the journal knows nothing of it")]
+
+
+def test_what_a_damaged_journal_said_before_is_still_compared(town: Town):
+    path = town.directory / "journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:4]) + lines[4].replace(b"node", b"mode") + b"".join(lines[5:]))
+    assert town.found() == [
+        ("", -1, "line 5 is not what this node has signed"),
+        ("r2", -1, "the journal knows nothing of it"),
+        ("r3", -1, "the journal knows nothing of it"),
+    ]
+
+
+def test_one_recording_is_verified_against_its_head(town: Town):
+    file = town.files[0]
+    assert verify_file(file.path, file.head.hex()) == []
+    (finding,) = verify_file(file.path, "00" * 32)
+    assert finding.what == "ends otherwise than the journal says"
