@@ -285,7 +285,7 @@ class Exchange:
 
     def redirect(self, call: Call, decision: Decision) -> None:
         """A call that has begun goes where another decision leads."""
-        call.decision = decision
+        call.redirect(decision)
         if call.plan.budgets:
             self._spend(call)
 

@@ -33,7 +33,7 @@ from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import PickedUp, Referred
-from pbx.calls.leg import Leg
+from pbx.calls.leg import PICK_UP, Leg
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
@@ -184,6 +184,7 @@ class Router:
         assert request.flow is not None
         behind_nat = is_behind_nat(request, request.flow.remote[0])
         taker = Leg(call, f"b{len(call.legs)}", device, request.flow, behind_nat=behind_nat)
+        taker.reached, taker.via = PICK_UP, rings.number
         taker.session = self._exchange.core.accept(request, transaction, taker)
         call.legs.append(taker)
         call.takers += (taker,)
@@ -273,11 +274,19 @@ class Router:
         return app_of(decision)
 
     def onward(
-        self, call: Call, stays: Leg, decision: Decision, *, payer: str, app: App | None = None
+        self,
+        call: Call,
+        stays: Leg,
+        decision: Decision,
+        *,
+        payer: str,
+        app: App | None = None,
+        transferrer: str = "",
     ) -> Call:
         """Begin a call of its own, to where the decision leads, for a party of another call.
 
         payer: the device that transfers it, whose budgets it is on. app: in place of the decision's.
+        transferrer: the extension of who transfers; a service does it otherwise.
         """
         exchange = self._exchange
         offer = stays.remote_sdp or stays.call.offer  # nobody has answered it yet
@@ -288,6 +297,11 @@ class Router:
         onward.hidden = call.hides(stays)
         onward.payer = payer
         onward.line = call.line
+        onward.parents = (call.id,)
+        if transferrer:
+            onward.reached, onward.via = "transfer", transferrer
+        elif isinstance(call.decision.target, ToService):
+            onward.reached, onward.via = call.decision.target.type, call.decision.target.name
         device = exchange.devices.find(payer)
         if device is not None:
             onward.facts = Facts(
