@@ -138,18 +138,29 @@ class ForwardSetting(Struct, array_like=True, frozen=True, gc=False):
     hours: tuple[str, ...] = ()
 
 
+class Switch(Struct, array_like=True, frozen=True, gc=False):
+    """Something that somebody switched on or off, whatever the plan says of it."""
+
+    on: bool
+    set_by: SetBy
+
+
 class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settings"):
     """All that a person has set from now on: the last record of an extension is the one that holds.
 
     forwards: the first that holds for a call decides. do_not_disturb: None for not set.
+    anonymous_rejection, call_waiting: None for what the plan says.
     """
 
     extension: str
     forwards: tuple[ForwardSetting, ...] = ()
     do_not_disturb: SetBy | None = None
+    anonymous_rejection: Switch | None = None
+    call_waiting: Switch | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.forwards) or self.do_not_disturb is not None
+        switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting)
+        return bool(self.forwards) or any(switch is not None for switch in switches)
 
 
 class OverrideRecord(Struct, array_like=True, frozen=True, gc=False, tag="override"):

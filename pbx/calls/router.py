@@ -99,6 +99,7 @@ class Router:
             facts = Facts(
                 dialled,
                 caller=signed_in.extension,
+                anonymous="privacy" in request.headers and wants_privacy(request),
                 address=flow.remote[0],
                 site=signed_in.site,
                 spending=exchange.spending,
@@ -222,9 +223,12 @@ class Router:
         return (app_of(decision),)
 
     def ring_seconds(self, call: Call, extension: str) -> float:
-        """How long somebody's devices ring: less than RING_SECONDS where the call goes on afterwards."""
+        """How long somebody's devices ring: less than RING_SECONDS where the call goes on afterwards, and not
+        at all where they are in a call and take no second one."""
         conditions = self._exchange.conditions.at(call.started_at)
         forwards = forwards_of(call.plan, conditions, extension)
+        if not forwards.call_waiting and self._exchange.is_engaged(extension, but=call):
+            return 0.0
         if not forwards.rules or call.facts is None:
             return float(forwards.no_answer_seconds) if forwards.no_answer else RING_SECONDS
         facts = replace(call.facts, conditions=conditions)
