@@ -48,6 +48,8 @@ class Forwards:
     no_answer_seconds: how long their devices ring before `no_answer`. unreachable: where no device of theirs
     can be reached, "" for where `no_answer` leads. rules: set by hand, before the others; the first that is
     for a call decides. origin: of do_not_disturb, where it was set by hand.
+    rejects_anonymous: calls without a number are refused. call_waiting: whether a call rings while they are
+    in one.
     """
 
     always: str = ""
@@ -58,6 +60,8 @@ class Forwards:
     unreachable: str = ""
     rules: tuple[ForwardRule, ...] = ()
     origin: Origin | None = None
+    rejects_anonymous: bool = False
+    call_waiting: bool = True
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -231,6 +231,9 @@ def _to_person(way: Way, callee: Caller) -> Decision:
     if (conditions is not NORMAL or person.forwards is not None) and not way.through:
         forwards = forwards_of(way.plan, conditions, person.extension)
         if forwards is not _NO_FORWARDS:
+            if forwards.rejects_anonymous and _is_hidden(way):
+                way.step(person.line, f"user {person.extension}", "takes no calls without a number")
+                return way.decide(ANONYMOUS)
             always = forward_for(way, forwards, "always", person.extension)
             if always.to:
                 return _forward(way, callee, always.to, "unconditional", always.origin)
@@ -240,6 +243,14 @@ def _to_person(way: Way, callee: Caller) -> Decision:
             return _around(way, callee)
     way.step(person.line, f"user {person.extension}", f"rings {person.name}")
     return way.decide(ToPerson(person.extension, person.name))
+
+
+def _is_hidden(way: Way) -> bool:
+    """Whether whoever is called doesn't see who calls. Somebody's lasting wish not to be shown is for calls
+    outside alone."""
+    if way.facts.trunk is not None:
+        return way.original is None
+    return way.facts.anonymous or (way.anonymous and way.dialled[:1] in ("*", "#"))
 
 
 def _undisturbed(way: Way, callee: Caller, forwards: Forwards) -> Decision:

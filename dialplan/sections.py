@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -91,6 +92,12 @@ FEATURE_NAMES = (
     "service_as_planned",
     "do_not_disturb",
     "do_not_disturb_off",
+    "anonymous_reject",
+    "anonymous_accept",
+    "call_waiting",
+    "call_waiting_off",
+    "redial",
+    "last_caller",
     "voicemail",
     "callback_on_busy",
     "callback_off",
@@ -440,6 +447,8 @@ def read_person(node: Node, references: References) -> Person:
             "mobile",
             "caller_id",
             "forward",
+            "anonymous",
+            "call_waiting",
             "language",
         },
         required=("extension", "name"),
@@ -458,7 +467,7 @@ def read_person(node: Node, references: References) -> Person:
         line=node.line,
         column=node.column,
         caller_id=_read_caller_id(fields["caller_id"]) if "caller_id" in fields else "",
-        forwards=_read_forwards(fields["forward"]) if "forward" in fields else None,
+        forwards=_read_calls_in(fields),
         language=fields["language"].choice(LANGUAGES, "language") if "language" in fields else "",
     )
 
@@ -466,6 +475,19 @@ def read_person(node: Node, references: References) -> Person:
 def _read_caller_id(node: Node) -> str:
     """What somebody's calls outside show: a public number or `anonymous`."""
     return "anonymous" if node.value == "anonymous" else read_e164(node) or ""
+
+
+def _read_calls_in(fields: Mapping[str, Node]) -> Forwards | None:
+    """What becomes of somebody's calls; None where the plan says nothing of it."""
+    if not fields.keys() & {"forward", "anonymous", "call_waiting"}:
+        return None
+    forwards = _read_forwards(fields["forward"]) if "forward" in fields else Forwards()
+    if "anonymous" in fields:
+        rejects = fields["anonymous"].choice(("accept", "reject"), "rule for calls without a number")
+        forwards = replace(forwards, rejects_anonymous=rejects == "reject")
+    if "call_waiting" in fields:
+        forwards = replace(forwards, call_waiting=fields["call_waiting"].boolean())
+    return forwards
 
 
 def _read_forwards(node: Node) -> Forwards:

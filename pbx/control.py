@@ -107,8 +107,20 @@ class SetDoNotDisturb(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
+class SetSwitch(msgspec.Struct, frozen=True, tag=True):
+    """Ask to switch one of pbx.settings.SWITCHES on or off for a person."""
+
+    extension: str
+    what: str
+    on: bool
+    by: str
+
+
 class ClearSettings(msgspec.Struct, frozen=True, tag=True):
-    """Ask to forget what a person has set. when: their forwards of this kind alone, "" for everything."""
+    """Ask to forget what a person has set.
+
+    when: their forwards of this kind alone, or one of pbx.settings.SWITCHES, "" for everything.
+    """
 
     extension: str
     by: str
@@ -216,6 +228,7 @@ SettingsQuestion = (
     | SetForward
     | StopForwarding
     | SetDoNotDisturb
+    | SetSwitch
     | ClearSettings
     | AddOverride
     | RemoveOverride

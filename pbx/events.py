@@ -225,7 +225,8 @@ class EmergencyTestFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class SettingsChanged(Event):
-    """A person's forwards or do not disturb were set or cleared. by: an extension, or who typed a command."""
+    """A person's forwards, do not disturb or the like were set or cleared. by: an extension, or who typed a
+    command."""
 
     extension: str
     by: str

@@ -285,7 +285,7 @@ class Exchange:
 
     def redirect(self, call: Call, decision: Decision) -> None:
         """A call that has begun goes where another decision leads."""
-        call.decision = decision
+        call.redirect(decision)
         if call.plan.budgets:
             self._spend(call)
 
@@ -391,6 +391,10 @@ class Exchange:
     def legs(self) -> Iterator[Leg]:
         """The legs of all calls that haven't ended."""
         return (leg for call in self._calls.values() for leg in call.legs if leg.ended_at is None)
+
+    def is_engaged(self, extension: str, but: Call | None = None) -> bool:
+        """Whether a device of somebody's is in a call, or rings. but: a call that doesn't count."""
+        return any(leg.call is not but and self._person_of(leg.device) == extension for leg in self.legs())
 
     def leg(self, call_id: str, name: str) -> Leg | None:
         """The leg that an event is about; None when its call is over."""

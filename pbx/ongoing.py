@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Struct
 
 from media.snapshot import CallMediaSnapshot
+from pbx.records import Interval
 from sip.core.snapshot import SessionSnapshot
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class OngoingLeg(Struct, array_like=True, frozen=True, gc=False):
     cause: str
     codec: str
     session: SessionSnapshot | None
+    reached: str = ""
+    via: str = ""
 
 
 class Outside(Struct, array_like=True, frozen=True, gc=False):
@@ -75,7 +78,7 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
 
     outside: None for a call inside. media: None where the parties send to each other directly.
     callback: it is the call back after an emergency call, which nothing ends. line: the service that it came
-    to first.
+    to first. intervals, parents, plan_lines: as in its record.
     """
 
     id: str
@@ -95,6 +98,9 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     legs: list[OngoingLeg]
     callback: bool = False
     line: str = ""
+    intervals: tuple[Interval, ...] = ()
+    parents: tuple[str, ...] = ()
+    plan_lines: tuple[int, ...] = ()
 
 
 class _Block(NamedTuple):

@@ -23,6 +23,11 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     address: "192.0.2.1:5060" or "[2001:db8::1]:5060"; cause: the word or SIP status that ended the leg.
     quality: how it was heard; None where that wasn't measured, as in a call of a few seconds.
     media: `relayed`, or `direct` where its sound went to the other telephone and not to us; None without.
+    name: what intervals call it, `a` for the caller. number: the party's extension, or its number outside.
+    direction: `in` for who called us, `out` for whom we called. reached: how the party came into the call:
+    `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`, `replaces`, `originated`, or the type of
+    the service that called it; via: the extension or service that did that, "" for the caller itself.
+    All five are "" in records that were made before there were intervals.
     """
 
     device: str
@@ -35,10 +40,34 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     cause: str
     quality: LegQuality | None = None
     media: str | None = None
+    name: str = ""
+    number: str = ""
+    direction: str = ""
+    reached: str = ""
+    via: str = ""
+
+
+class Interval(Struct, array_like=True, frozen=True, gc=False):
+    """Who heard whom, or what, from when to when.
+
+    kind: `talk` (these legs hear each other), `held` (these wait for the other one), `transfer` (these wait
+    for somebody else), `announcement`, `code`, or the type of a service (`room`, `queue`, `park`, `menu`, …).
+    ended: None while it goes on. legs: by name. where: which service, room or code; "" between parties.
+    """
+
+    kind: str
+    started: float
+    ended: float | None
+    legs: tuple[str, ...]
+    where: str = ""
 
 
 class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
-    """One attempt at a conversation, after its end. `direction` is internal, inbound or outbound."""
+    """One attempt at a conversation, after its end. `direction` is internal, inbound or outbound.
+
+    intervals: in the order of time. parents: the calls that it was made for, or that its parties came from.
+    plan_lines: the lines of the plan that were looked at, in the order of the decisions.
+    """
 
     id: str
     started: float
@@ -52,6 +81,9 @@ class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
     cause: str
     plan_version: str
     legs: list[LegRecord]
+    intervals: tuple[Interval, ...] = ()
+    parents: tuple[str, ...] = ()
+    plan_lines: tuple[int, ...] = ()
 
 
 class Binding(Struct, array_like=True, frozen=True, gc=False):
@@ -106,18 +138,29 @@ class ForwardSetting(Struct, array_like=True, frozen=True, gc=False):
     hours: tuple[str, ...] = ()
 
 
+class Switch(Struct, array_like=True, frozen=True, gc=False):
+    """Something that somebody switched on or off, whatever the plan says of it."""
+
+    on: bool
+    set_by: SetBy
+
+
 class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settings"):
     """All that a person has set from now on: the last record of an extension is the one that holds.
 
     forwards: the first that holds for a call decides. do_not_disturb: None for not set.
+    anonymous_rejection, call_waiting: None for what the plan says.
     """
 
     extension: str
     forwards: tuple[ForwardSetting, ...] = ()
     do_not_disturb: SetBy | None = None
+    anonymous_rejection: Switch | None = None
+    call_waiting: Switch | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.forwards) or self.do_not_disturb is not None
+        switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting)
+        return bool(self.forwards) or any(switch is not None for switch in switches)
 
 
 class OverrideRecord(Struct, array_like=True, frozen=True, gc=False, tag="override"):
@@ -175,7 +218,24 @@ def printable(call: CallRecord) -> dict[str, Any]:
                 "cause": leg.cause,
                 "quality": structs.asdict(leg.quality) if leg.quality is not None else None,
                 "media": leg.media,
+                "name": leg.name,
+                "number": leg.number,
+                "direction": leg.direction,
+                "reached": leg.reached,
+                "via": leg.via,
             }
             for leg in call.legs
         ],
+        "intervals": [
+            {
+                "kind": interval.kind,
+                "started": rfc3339(interval.started),
+                "ended": rfc3339(interval.ended),
+                "legs": list(interval.legs),
+                "where": interval.where,
+            }
+            for interval in call.intervals
+        ],
+        "parents": list(call.parents),
+        "plan_lines": list(call.plan_lines),
     }

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+from msgspec import structs
 
 from dialplan.decision import ForwardRule, Forwards, Origin, Override
 from dialplan.document import did_you_mean, shortened
@@ -20,7 +23,7 @@ from dialplan.plan import Person, Plan
 from dialplan.schedule import parse_weekly
 from dialplan.targets import TargetRefused, check_forward, check_override
 from pbx.events import OverrideChanged, SettingsChanged
-from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, SetBy
+from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, SetBy, Switch
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -33,6 +36,7 @@ LONGEST_OVERRIDE_SECONDS = 366 * 86_400.0
 MOST_FORWARDS = 32  # of one person
 MOST_WORDS = 16  # of one forward's callers, or hours
 MOST_CHARACTERS = 64
+SWITCHES = ("anonymous_rejection", "call_waiting")
 _NO_FORWARDS = Forwards()
 
 _NO_PERSON = {
@@ -155,7 +159,7 @@ class NodeSettings:
             )
         # The narrowest first: the first that holds for a call decides.
         forwards = sorted((setting, *others), key=lambda one: (not one.callers, not one.hours))
-        self._keep_person(PersonSettings(extension, tuple(forwards), kept.do_not_disturb), by)
+        self._keep_person(structs.replace(kept, forwards=tuple(forwards)), by)
         return setting
 
     def stop_forwarding(self, extension: str, by: str, when: str = "") -> None:
@@ -176,25 +180,41 @@ class NodeSettings:
             for each in WHENS
             if when in ("", each) and getattr(plans, each)
         )
-        self._keep_person(PersonSettings(extension, left + cancelled, kept.do_not_disturb), by)
+        self._keep_person(structs.replace(kept, forwards=left + cancelled), by)
 
     def do_not_disturb(self, extension: str, on: bool, by: str) -> None:
         """Let a person's devices ring, or not. Raises SettingRefused."""
         self._check_person(extension)
-        forwards = self.of(extension).forwards
-        self._keep_person(PersonSettings(extension, forwards, self._set_by(by) if on else None), by)
+        set_by = self._set_by(by) if on else None
+        self._keep_person(structs.replace(self.of(extension), do_not_disturb=set_by), by)
+
+    def switch(self, extension: str, what: str, on: bool, by: str) -> None:
+        """Switch one of SWITCHES on or off for a person, whatever the plan says. Raises SettingRefused."""
+        self._check_person(extension)
+        if what not in SWITCHES:
+            raise SettingRefused(
+                "what", _NOT_UNDERSTOOD, f'"{shortened(what)}" is none of {", ".join(SWITCHES)}'
+            )
+        switched = Switch(on, self._set_by(by))
+        self._keep_person(structs.replace(self.of(extension), **{what: switched}), by)
 
     def clear(self, extension: str, by: str, when: str = "") -> None:
         """Forget what a person has set: what the plan says holds again. Raises SettingRefused.
 
-        when: only their forwards of this kind, "" for everything.
+        when: only their forwards of this kind, or one of SWITCHES, "" for everything.
         """
         kept = self.of(extension)
-        left = tuple(one for one in kept.forwards if when and one.when != when)
-        if not kept or (when and left == kept.forwards):
+        if when in SWITCHES:
+            left = structs.replace(kept, **{when: None})
+        elif when:
+            forwards = tuple(one for one in kept.forwards if one.when != when)
+            left = structs.replace(kept, forwards=forwards)
+        else:
+            left = PersonSettings(extension)
+        if left == kept:
             what = f" for {when}" if when else ""
             raise SettingRefused("nothing", _NO_PERSON, f"{shortened(extension)} has set nothing{what}")
-        self._keep_person(PersonSettings(extension, left, kept.do_not_disturb if when else None), by)
+        self._keep_person(left, by)
 
     # What operators set
 
@@ -298,15 +318,14 @@ def forwards_in_force(plan: Plan, person: Person, kept: PersonSettings) -> Forwa
     plans = person.forwards or _NO_FORWARDS
     zone = ZoneInfo(plan.timezone)
     set_by = kept.do_not_disturb
-    return Forwards(
-        plans.always,
-        plans.busy,
-        plans.no_answer,
-        plans.no_answer_seconds,
-        set_by is not None,
-        plans.unreachable,
-        tuple(_rule(one, zone) for one in kept.forwards),
-        _origin(set_by, zone) if set_by is not None else None,
+    rejection, waiting = kept.anonymous_rejection, kept.call_waiting
+    return replace(
+        plans,
+        do_not_disturb=set_by is not None,
+        rules=tuple(_rule(one, zone) for one in kept.forwards),
+        origin=_origin(set_by, zone) if set_by is not None else None,
+        rejects_anonymous=rejection.on if rejection is not None else plans.rejects_anonymous,
+        call_waiting=waiting.on if waiting is not None else plans.call_waiting,
     )
 
 

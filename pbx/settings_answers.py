@@ -9,6 +9,7 @@ from pbx.control import (
     RemoveOverride,
     SetDoNotDisturb,
     SetForward,
+    SetSwitch,
     SettingsInForce,
     SettingsQuestion,
     StopForwarding,
@@ -39,6 +40,8 @@ def _carry_out(settings: NodeSettings, question: SettingsQuestion) -> None:
             settings.stop_forwarding(extension, by, when)
         case SetDoNotDisturb(extension, on, by):
             settings.do_not_disturb(extension, on, by)
+        case SetSwitch(extension, what, on, by):
+            settings.switch(extension, what, on, by)
         case ClearSettings(extension, by, when):
             settings.clear(extension, by, when)
         case AddOverride(name, is_open, until, by, to):

@@ -346,6 +346,7 @@ class _Signalling:
                 | control.SetForward()
                 | control.StopForwarding()
                 | control.SetDoNotDisturb()
+                | control.SetSwitch()
                 | control.ClearSettings()
                 | control.AddOverride()
                 | control.RemoveOverride()

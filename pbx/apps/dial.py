@@ -62,7 +62,7 @@ async def dial(call: Call, extension: str, instance: str = "", beside: str = "")
     if beside:
         seconds = RING_SECONDS
         ways += [flows for flows in _ways_to_device(call, beside) if flows not in ways]
-    vain = await _ring(call, extension, ways, seconds)
+    vain = await _ring(call, extension, ways, seconds) if seconds else ENGAGED
     if vain.why:
         for app in exchange.router.forward(call, extension, vain.why):
             await app(call)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Protocol
 
+from pbx.apps.calls_taken import switch
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.picking_up import nothing_to_pick_up
@@ -35,6 +36,10 @@ CODES: Mapping[str, CodeApp] = {
     "forward_status": tell_forwards,
     "do_not_disturb": partial(do_not_disturb, on=True),
     "do_not_disturb_off": partial(do_not_disturb, on=False),
+    "anonymous_reject": partial(switch, what="anonymous_rejection", on=True),
+    "anonymous_accept": partial(switch, what="anonymous_rejection", on=False),
+    "call_waiting": partial(switch, what="call_waiting", on=True),
+    "call_waiting_off": partial(switch, what="call_waiting", on=False),
     **{
         name: partial(override_service, feature=name)
         for name in ("service_close", "service_send", "service_open", "service_as_planned")

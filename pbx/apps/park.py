@@ -46,7 +46,7 @@ async def park(call: Call, service: Service) -> None:
         await announce(call, _NOBODY, status=480, cause="nobody parked", reason=_NO_ANSWER)
     else:
         waits = here.caller
-        await speak_with(call, waits, lambda: here.post(TransferAnswered(waits)))
+        await speak_with(call, waits, lambda: here.post(TransferAnswered(waits)), "park", place)
 
 
 async def _wait(call: Call, service: Service) -> None:

@@ -21,6 +21,7 @@ from pbx.apps.group import members_of
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.calls.happenings import Digit
+from pbx.calls.intervals import turn
 
 MOST_PARTIES = 300
 ATTEMPTS = 3
@@ -122,6 +123,7 @@ async def _speak(attendant: Attendant, service: Service, here: Room, *, moderate
     call, muted = attendant.call, False
     join, leg = call.engine.join, call.caller.name
     await join(call.id, leg, service.name)
+    turn(call, "room", (leg,), service.name)
     before = ""
     while True:
         match await attendant.next_happening():

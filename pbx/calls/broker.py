@@ -51,6 +51,7 @@ from pbx.calls.happenings import (
     PortLost,
     TimeUp,
 )
+from pbx.calls.intervals import turn
 from pbx.calls.leg import Leg
 from sip.core.reason import Reason
 
@@ -256,6 +257,8 @@ class Broker:
     async def _entertain(self, peer: Leg, before: bytes, said: bytes) -> None:
         """Music for the peer of whoever holds now, until it resumes; none in an emergency call."""
         was_held, is_held = _HELD.search(before) is not None, _HELD.search(said) is not None
+        if was_held != is_held:
+            self.note()
         if was_held == is_held or self._call.is_emergency or not self._engine.carries:
             return
         with suppress(MediaMisuse, MediaUnavailable):  # the peer has gone, or the engine
@@ -263,6 +266,12 @@ class Broker:
                 await self._engine.play(self._call.id, peer.name, Music(), repeat=True)
             else:
                 await self._engine.stop(self._call.id, peer.name)
+
+    def note(self) -> None:
+        """Write down who hears whom from now on (pbx.calls.intervals): whoever's peer holds waits."""
+        both = (self._one, self._other)
+        waiting = tuple(leg.name for leg in both if _HELD.search(self.peer_of(leg).remote_sdp))
+        turn(self._call, "held" if waiting else "talk", waiting or tuple(leg.name for leg in both))
 
     async def _answer_for(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
         """Our answer to a leg's offer; empty where the peer has to be asked, or it was refused."""

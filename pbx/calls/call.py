@@ -8,14 +8,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from dialplan.decision import Decision, Facts, ToTrunks
+from dialplan.decision import Decision, Facts, ToService, ToTrunks
 from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.happenings import Happening, LegEnded, Played, TimeUp, Woken
+from pbx.calls.intervals import intervals_of
 from pbx.calls.leg import LOST, Leg
 from pbx.events import LegStarted, MediaPortsExhausted
 from pbx.ongoing import OngoingCall, Outside
-from pbx.records import CallRecord
+from pbx.records import CallRecord, Interval
 from sip.core.dialog_request import Authorize
 from sip.core.flow import Flow
 from sip.core.incoming_session import CANCELLED
@@ -31,6 +32,11 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN = Reason("Q.850", 41, "Temporary failure")
 OUT_OF_RESOURCES = Reason("Q.850", 34, "No circuit available")
+
+
+def lines_of(decision: Decision) -> list[int]:
+    """The lines of the plan that a decision looked at."""
+    return [step.line for step in decision.trace if step.line]
 
 
 class Patience:
@@ -74,17 +80,22 @@ class Call:
         "from_number",
         "hidden",
         "id",
+        "intervals",
         "kept",
         "legs",
         "line",
         "max_forwards",
         "offer",
+        "parents",
         "payer",
         "plan",
+        "plan_lines",
         "plan_version",
+        "reached",
         "started_at",
         "takers",
         "to",
+        "via",
     )
 
     def __init__(
@@ -114,6 +125,13 @@ class Call:
         self.direct = False  # whether the parties send each other their sound (pbx.calls.direct)
         self.kept = False  # whether it goes on after a restart
         self.takers: tuple[Leg, ...] | None = None  # who picked it up; None while no app waits for PickedUp
+        # How those are reached whom it calls from now on, and by whom (pbx.records.LegRecord).
+        self.reached, self.via = "dialled", ""
+        if decision.diversions:
+            self.reached, self.via = "forwarded", decision.diversions[-1].who
+        self.parents: tuple[str, ...] = ()  # the calls that it is made for, or that its parties come from
+        self.plan_lines: tuple[int, ...] = ()  # of the decisions before this one
+        self.intervals: tuple[Interval, ...] = ()  # pbx.calls.intervals; empty while the legs tell it all
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -172,6 +190,7 @@ class Call:
         if self.caller.ended_at is not None:
             raise LegEnded(self.caller, CANCELLED)
         leg = Leg(self, f"b{len(self.legs)}", device, flow, behind_nat=behind_nat)
+        leg.reached, leg.via = self.reached, self.via
         self.legs.append(leg)
         leg.session = self.exchange.core.invite(
             target,
@@ -214,6 +233,15 @@ class Call:
             return self.from_number, self.from_name
         number, name = self.exchange.identity_of_device(leg.device)
         return number or self.decision.dialled, name
+
+    def redirect(self, decision: Decision) -> None:
+        """It goes where another decision leads."""
+        self.plan_lines = (*self.plan_lines, *lines_of(self.decision))
+        target, before, self.decision = self.decision.target, self.decision.diversions, decision
+        if isinstance(target, ToService):
+            self.reached, self.via = target.type, target.name
+        if len(decision.diversions) > len(before):
+            self.reached, self.via = "forwarded", decision.diversions[-1].who
 
     def close_to_takers(self) -> tuple[Leg, ...]:
         """Nobody picks it up from now on; returns who wanted to."""
@@ -326,12 +354,12 @@ class Call:
         self._happenings.clear()
 
     def _record(self) -> CallRecord:
-        engine = self.engine
+        engine, ended = self.engine, self.exchange.clock()
         return CallRecord(
             id=self.id,
             started=self.started_at,
             answered=self.caller.answered_at,
-            ended=self.exchange.clock(),
+            ended=ended,
             direction=self.direction,
             from_=self.from_number,
             from_name=self.from_name,
@@ -346,6 +374,9 @@ class Call:
                 )
                 for leg in self.legs
             ],
+            intervals=intervals_of(self, ended),
+            parents=self.parents,
+            plan_lines=(*self.plan_lines, *lines_of(self.decision)),
         )
 
     def _ongoing(self) -> OngoingCall:
@@ -369,6 +400,9 @@ class Call:
             [leg.ongoing() for leg in self.legs],
             self.decision.callback is not None,
             self.line,
+            self.intervals,
+            self.parents,
+            (*self.plan_lines, *lines_of(self.decision)),
         )
 
     @property

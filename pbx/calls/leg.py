@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 
 LOST = "lost"
+PICK_UP = "pick-up"
+_CAME = frozenset({"calls", PICK_UP})
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
 
@@ -69,9 +71,11 @@ class Leg:
         "proposal",
         "quality",
         "rang",
+        "reached",
         "session",
         "started_at",
         "versions_ahead",
+        "via",
     )
 
     def __init__(self, call: Call, name: str, device: str, flow: Flow, *, behind_nat: bool) -> None:
@@ -85,6 +89,7 @@ class Leg:
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.rang = False
+        self.reached, self.via = "calls", ""  # how the party came into the call (pbx.records.LegRecord)
         self.cause = ""
         self.codec = ""  # for its record, where its sound ended before the call
         self.quality: LegQuality | None = None  # likewise
@@ -381,7 +386,26 @@ class Leg:
             cause=self.cause,
             quality=quality,
             media=("direct" if self.call.direct else "relayed") if codec else None,
+            name=self.name,
+            number=self.number,
+            direction=self.direction,
+            reached=self.reached,
+            via=self.via,
         )
+
+    @property
+    def number(self) -> str:
+        """The party's extension, else its number outside."""
+        call = self.call
+        if self is call.caller:
+            return call.from_number
+        known = call.exchange.devices.find(self.device)
+        return known.extension if known is not None else call.to
+
+    @property
+    def direction(self) -> str:
+        """`in` where the party called us, `out` where we called it."""
+        return "in" if self.reached in _CAME else "out"
 
     def ongoing(self) -> OngoingLeg:
         """What another process needs to go on with this leg."""
@@ -400,6 +424,8 @@ class Leg:
             self.cause,
             self.codec,
             session.snapshot() if session is not None and confirmed else None,
+            self.reached,
+            self.via,
         )
 
     def _numbered(self, body: bytes) -> bytes:

@@ -64,6 +64,7 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     call.from_number, call.from_name = kept.from_number, kept.from_name
     call.to, call.cause, call.payer = kept.to, kept.cause, kept.payer
     call.line = kept.line
+    call.intervals, call.parents, call.plan_lines = kept.intervals, kept.parents, kept.plan_lines
     call.plan_version = kept.plan_version
     if kept.media is None:
         call.engine = PassthroughEngine()
@@ -105,6 +106,7 @@ def _leg(call: Call, kept: OngoingLeg) -> Leg:
     leg = Leg(call, kept.name, kept.device, flow, behind_nat=kept.behind_nat)
     leg.started_at, leg.answered_at, leg.ended_at = kept.started, kept.answered, kept.ended
     leg.cause, leg.codec = kept.cause, kept.codec
+    leg.reached, leg.via = kept.reached, kept.via
     if session is None:
         return leg
     trunk = exchange.plan.trunks.get(kept.device)

@@ -33,7 +33,7 @@ from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import PickedUp, Referred
-from pbx.calls.leg import Leg
+from pbx.calls.leg import PICK_UP, Leg
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
@@ -99,6 +99,7 @@ class Router:
             facts = Facts(
                 dialled,
                 caller=signed_in.extension,
+                anonymous="privacy" in request.headers and wants_privacy(request),
                 address=flow.remote[0],
                 site=signed_in.site,
                 spending=exchange.spending,
@@ -184,6 +185,7 @@ class Router:
         assert request.flow is not None
         behind_nat = is_behind_nat(request, request.flow.remote[0])
         taker = Leg(call, f"b{len(call.legs)}", device, request.flow, behind_nat=behind_nat)
+        taker.reached, taker.via = PICK_UP, rings.number
         taker.session = self._exchange.core.accept(request, transaction, taker)
         call.legs.append(taker)
         call.takers += (taker,)
@@ -221,9 +223,12 @@ class Router:
         return (app_of(decision),)
 
     def ring_seconds(self, call: Call, extension: str) -> float:
-        """How long somebody's devices ring: less than RING_SECONDS where the call goes on afterwards."""
+        """How long somebody's devices ring: less than RING_SECONDS where the call goes on afterwards, and not
+        at all where they are in a call and take no second one."""
         conditions = self._exchange.conditions.at(call.started_at)
         forwards = forwards_of(call.plan, conditions, extension)
+        if not forwards.call_waiting and self._exchange.is_engaged(extension, but=call):
+            return 0.0
         if not forwards.rules or call.facts is None:
             return float(forwards.no_answer_seconds) if forwards.no_answer else RING_SECONDS
         facts = replace(call.facts, conditions=conditions)
@@ -273,11 +278,19 @@ class Router:
         return app_of(decision)
 
     def onward(
-        self, call: Call, stays: Leg, decision: Decision, *, payer: str, app: App | None = None
+        self,
+        call: Call,
+        stays: Leg,
+        decision: Decision,
+        *,
+        payer: str,
+        app: App | None = None,
+        transferrer: str = "",
     ) -> Call:
         """Begin a call of its own, to where the decision leads, for a party of another call.
 
         payer: the device that transfers it, whose budgets it is on. app: in place of the decision's.
+        transferrer: the extension of who transfers; a service does it otherwise.
         """
         exchange = self._exchange
         offer = stays.remote_sdp or stays.call.offer  # nobody has answered it yet
@@ -288,6 +301,11 @@ class Router:
         onward.hidden = call.hides(stays)
         onward.payer = payer
         onward.line = call.line
+        onward.parents = (call.id,)
+        if transferrer:
+            onward.reached, onward.via = "transfer", transferrer
+        elif isinstance(call.decision.target, ToService):
+            onward.reached, onward.via = call.decision.target.type, call.decision.target.name
         device = exchange.devices.find(payer)
         if device is not None:
             onward.facts = Facts(

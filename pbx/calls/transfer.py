@@ -39,6 +39,7 @@ from pbx.calls.happenings import (
     TransferFailed,
     TransferRings,
 )
+from pbx.calls.intervals import turn
 from pbx.calls.leg import Leg
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transferee import Transferee
@@ -120,7 +121,8 @@ async def _call_for(call: Call, broker: Broker, asked: Referred, decision: Decis
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
     router = call.exchange.router
     await broker.return_to_us()
-    onward = router.onward(call, stays, decision, payer=referrer.device)
+    turn(call, "transfer", (stays.name,))
+    onward = router.onward(call, stays, decision, payer=referrer.device, transferrer=referrer.number)
     if not await _until_taken(call, broker, asked, onward):
         return
     # Whoever transferred has hung up meanwhile: its telephones ring again.
@@ -129,7 +131,7 @@ async def _call_for(call: Call, broker: Broker, asked: Referred, decision: Decis
     if device is not None:
         with suppress(RemoteProtocolError):  # a new plan may know it no more
             decision = router.decide_for(referrer, device.extension)
-            onward = router.onward(call, stays, decision, payer=referrer.device)
+            onward = router.onward(call, stays, decision, payer=referrer.device, transferrer=referrer.number)
             await _until_taken(call, broker, asked, onward)
     raise LegEnded(referrer, NORMAL_CLEARING)
 
@@ -164,7 +166,10 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred, onward: Call
                     driver.wake()
                     await call.engine.stop(call.id, stays.name)
                     log.info("call=%s transfer failed: %s", call.id, cause)
-                    return referrer.ended_at is not None
+                    if referrer.ended_at is not None:
+                        return True
+                    broker.note()
+                    return False
                 case Referred() as another:
                     another.progress.end(driver.now)  # one at a time
                     driver.wake()
@@ -187,11 +192,13 @@ async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoR
     onward.from_number, onward.from_name = call.identity_of(stays)
     onward.hidden = call.hides(stays)
     onward.payer = referrer.device
+    onward.parents = (call.id, other_call.id)
     onward.to, name = other_call.identity_of(wanted)
     for leg, of_call in ((stays, call), (wanted, other_call)):
         if leg.device in onward.plan.trunks:
             onward.direction = of_call.direction
     onward.caller, called = Transferee(onward, "a", stays), Transferee(onward, "b1", wanted)
+    called.reached, called.via = "transfer", referrer.number
     onward.legs += [onward.caller, called]
     asked.progress.notify(200, call.exchange.driver.now)
     onward.caller.take_over()
@@ -233,16 +240,21 @@ async def take(call: Call, replaced: Leg) -> None:
         former.cause = "replaced"
         former.post(LegEnded(replaced, REPLACED))
 
-    await speak_with(call, stays, left, hidden=former.hides(replaced))
+    await speak_with(call, stays, left, "replaces", replaced.number, hidden=former.hides(replaced))
 
 
-async def speak_with(call: Call, stays: Leg, left: Callable[[], None], *, hidden: bool = False) -> None:
+async def speak_with(
+    call: Call, stays: Leg, left: Callable[[], None], reached: str, via: str, *, hidden: bool = False
+) -> None:
     """Connect the caller with a party that is in another call, which it leaves.
 
-    left: tells that call so. hidden: the party isn't told who the caller is.
+    left: tells that call so. reached, via: how the caller came to it, for the record. hidden: the party isn't
+    told who the caller is.
     """
     former, caller = stays.call, call.caller
     called = Transferee(call, "b1", stays)
+    called.reached, called.via = reached, via
+    call.parents = (former.id,)
     call.to, _ = former.identity_of(stays)
     secure(call, called.name, policy_of(call, called.device, called.flow))
     told, answer = await _introduced(call, called, stays.remote_sdp)

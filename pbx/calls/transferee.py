@@ -31,6 +31,7 @@ class Transferee(Leg):
     def __init__(self, call: Call, name: str, first: Leg) -> None:
         super().__init__(call, name, first.device, first.flow, behind_nat=first.behind_nat)
         self.first = first
+        self.reached, self.via = first.reached, first.via
         self.toll: tuple[Decision, str] | None = None
         if isinstance(first, Transferee):
             self.toll = first.toll

@@ -16,9 +16,10 @@ from pbx.cli.reading import configured, database, fail, misused, now
 if TYPE_CHECKING:
     from pbx.cli.history import Wanted
     from pbx.configuration import Configuration
-    from pbx.records import CallRecord
+    from pbx.records import CallRecord, Interval
 
 MOST_LISTED = 100_000
+MOST_CHILDREN = 1000
 _AGO = re.compile(r"([0-9]{1,5}) ?(m|h|d)")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -79,7 +80,7 @@ def show(
     configuration: ConfigurationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one call: its legs, and why it went where it went."""
+    """Show one call: its legs, who heard whom, and why it went where it went. Times are in UTC."""
     from pbx.cli.history import Wanted
     from pbx.records import printable
 
@@ -89,11 +90,12 @@ def show(
     if not records:
         fail(f'no ended call has the id "{clean(call_id[:60])}"; `beffroi call list` shows the ids')
     record = records[0]
+    children = _ended_calls(settings, Wanted(parent=record.id), limit=MOST_CHILDREN)
     why = _why(settings, record)
     if as_json:
-        print_json({**printable(record), "why": why})
+        print_json({**printable(record), "children": [child.id for child in children], "why": why})
         return
-    _print_call(record)
+    _print_call(record, children)
     typer.echo("why")
     for line in why["lines"]:
         typer.echo(f"  {clean(line)}")
@@ -139,7 +141,7 @@ def _time(seconds: float | None) -> str:
     return (rfc3339(seconds) or "-").partition(".")[0].replace("T", " ")
 
 
-def _print_call(record: CallRecord) -> None:
+def _print_call(record: CallRecord, children: list[CallRecord]) -> None:
     lines = {
         "call": record.id,
         "direction": record.direction,
@@ -152,12 +154,23 @@ def _print_call(record: CallRecord) -> None:
         "cause": record.cause,
         "plan": record.plan_version,
     }
+    if record.plan_lines:
+        lines["plan lines"] = " ".join(map(str, record.plan_lines))
+    if record.parents:
+        lines["made for"] = " ".join(record.parents)
+    if children:
+        lines["led to"] = " ".join(child.id for child in reversed(children))
     for name, value in lines.items():
         typer.echo(f"{name:<10} {clean(value)}")
     print_table(
-        ("device", "address", "transport", "codec", "media", "mos", "started", "answered", "ended", "cause"),
+        (
+            *("party", "how", "device", "address", "transport", "codec", "media", "mos"),
+            *("started", "answered", "ended", "cause"),
+        ),
         (
             (
+                leg.number or "-",
+                f"{leg.reached} {leg.via}".strip() or "-",
                 leg.device,
                 leg.address,
                 leg.transport,
@@ -172,6 +185,25 @@ def _print_call(record: CallRecord) -> None:
             for leg in record.legs
         ),
     )
+    if record.intervals:
+        print_table(("from", "to", "seconds", "what"), (_interval(record, one) for one in record.intervals))
+
+
+def _interval(record: CallRecord, one: Interval) -> tuple[str, ...]:
+    """An interval as a row: `1001 and 1002 talked`."""
+    numbers = {leg.name: leg.number or leg.device for leg in record.legs}
+    who = " and ".join(numbers.get(name, name) for name in one.legs)
+    match one.kind:
+        case "talk":
+            what = f"{who} talked"
+        case "held":
+            what = f"{who} on hold"
+        case "transfer":
+            what = f"{who} was being transferred"
+        case _:
+            what = f"{who}: {one.kind} {one.where}".strip()
+    seconds = f"{one.ended - one.started:.0f}" if one.ended is not None else ""
+    return _time(one.started), _time(one.ended), seconds, what
 
 
 def _why(settings: Configuration, record: CallRecord) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pbx.store.position import Position, positions
 class Wanted:
     """Which calls. since, until: Unix seconds of the start, until excluded; None keeps every call.
 
-    number: caller, dialled or reached, as the record has it.
+    number: caller, dialled or reached, as the record has it. parent: the call that they were made for.
     """
 
     since: float | None = None
@@ -31,6 +31,7 @@ class Wanted:
     number: str | None = None
     direction: str | None = None
     call_id: str | None = None
+    parent: str | None = None
 
     def keeps(self, call: CallRecord) -> bool:
         """Whether a call is one of those."""
@@ -40,6 +41,7 @@ class Wanted:
             and (self.number is None or self.number in (call.from_, call.dialled, call.to))
             and (self.direction is None or call.direction == self.direction)
             and (self.call_id is None or call.id == self.call_id)
+            and (self.parent is None or self.parent in call.parents)
         )
 
 
@@ -57,6 +59,7 @@ def ended_calls(database: Database, journal_dir: Path, wanted: Wanted, limit: in
             number=wanted.number,
             direction=wanted.direction,
             call_id=wanted.call_id,
+            parent=wanted.parent,
             limit=limit,
         )
     )

@@ -15,10 +15,10 @@ from pbx.cli.reading import configured, fail, misused, planned, read_instant, se
 
 if TYPE_CHECKING:
     from pbx.control import SettingsInForce, SettingsQuestion
-    from pbx.records import ForwardSetting, OverrideRecord, PersonSettings
+    from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, Switch
 
 settings = typer.Typer(
-    help="What people set from their phones: forwards, do not disturb.", no_args_is_help=True
+    help="What people set from their phones: forwards, do not disturb, call waiting.", no_args_is_help=True
 )
 application.add_typer(settings, name="settings")
 override = typer.Typer(
@@ -28,11 +28,11 @@ application.add_typer(override, name="override")
 
 _WHENS = {"always": "always", "busy": "busy", "no-answer": "no_answer", "unreachable": "unreachable"}
 _DO_NOT_DISTURB = "do-not-disturb"
+_SWITCHES = {"anonymous-rejection": "anonymous_rejection", "call-waiting": "call_waiting"}
+_WORDS = ", ".join((*_WHENS, _DO_NOT_DISTURB, *_SWITCHES))
 
 ExtensionArgument = Annotated[str, typer.Argument(metavar="EXTENSION", help="Whose.")]
-WhatArgument = Annotated[
-    str, typer.Argument(metavar="WHAT", help=f"{', '.join(_WHENS)} or {_DO_NOT_DISTURB}.")
-]
+WhatArgument = Annotated[str, typer.Argument(metavar="WHAT", help=f"One of {_WORDS}.")]
 ByOption = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who sets it. Default: the user of the command.")
 ]
@@ -58,7 +58,9 @@ def set_(
     number: Annotated[
         str,
         typer.Argument(
-            metavar="[NUMBER]", help="Where calls go, as EXTENSION would dial it; `none` cancels the plan's."
+            metavar="[NUMBER]",
+            help="Where calls go, as EXTENSION would dial it; `none` cancels the plan's. For "
+            "anonymous-rejection and call-waiting: `on` or `off`.",
         ),
     ] = "",
     configuration: ConfigurationOption = None,
@@ -78,8 +80,8 @@ def set_(
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forward somebody's calls, or let their phones not be disturbed. The person's own rights count."""
-    from pbx.control import SetDoNotDisturb, SetForward, StopForwarding
+    """Forward somebody's calls, or say which don't ring their phones. The person's own rights count."""
+    from pbx.control import SetDoNotDisturb, SetForward, SetSwitch, StopForwarding
 
     who = author_or_user(by)
     question: SettingsQuestion
@@ -87,6 +89,10 @@ def set_(
         if number or after or callers or hours:
             misused("WHAT", f"{_DO_NOT_DISTURB} takes nothing else")
         question = SetDoNotDisturb(extension, True, who)
+    elif what in _SWITCHES:
+        if number not in ("on", "off") or after or callers or hours:
+            misused("NUMBER", f"{what} is `on` or `off`, and takes nothing else")
+        question = SetSwitch(extension, _SWITCHES[what], number == "on", who)
     elif not number:
         misused("NUMBER", "say where the calls go, or `none`")
     elif number == "none":
@@ -101,9 +107,7 @@ def set_(
 @settings.command()
 def clear(
     extension: ExtensionArgument,
-    what: Annotated[
-        str, typer.Argument(metavar="[WHAT]", help=f"{', '.join(_WHENS)} or {_DO_NOT_DISTURB}. Default: all.")
-    ] = "",
+    what: Annotated[str, typer.Argument(metavar="[WHAT]", help=f"One of {_WORDS}. Default: all.")] = "",
     configuration: ConfigurationOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
@@ -115,7 +119,8 @@ def clear(
     if what == _DO_NOT_DISTURB:
         answer = _asked(configuration, SetDoNotDisturb(extension, False, who))
     else:
-        answer = _asked(configuration, ClearSettings(extension, who, _when(what) if what else ""))
+        when = _SWITCHES.get(what) or (_when(what) if what else "")
+        answer = _asked(configuration, ClearSettings(extension, who, when))
     _print_people(answer.people, as_json)
 
 
@@ -164,7 +169,7 @@ def remove(
 
 def _when(what: str) -> str:
     if what not in _WHENS:
-        misused("WHAT", f'"{what[:40]}" is none of {", ".join((*_WHENS, _DO_NOT_DISTURB))}')
+        misused("WHAT", f'"{what[:40]}" is none of {_WORDS}')
     return _WHENS[what]
 
 
@@ -199,10 +204,20 @@ def _rows(kept: PersonSettings) -> Iterable[tuple[str, ...]]:
     if kept.do_not_disturb is not None:
         at = rfc3339(kept.do_not_disturb.at) or ""
         yield kept.extension, _DO_NOT_DISTURB, "", "", kept.do_not_disturb.by, at
+    for name, switch in _switched(kept):
+        state = "on" if switch.on else "off"
+        yield kept.extension, name, state, "", switch.set_by.by, rfc3339(switch.set_by.at) or ""
     for one in kept.forwards:
         what = one.when.replace("_", "-") + (f" after {one.seconds} s" if one.seconds else "")
         only = ", ".join((*one.callers, *one.hours))
         yield kept.extension, what, one.to or "none", only, one.set_by.by, rfc3339(one.set_by.at) or ""
+
+
+def _switched(kept: PersonSettings) -> Iterable[tuple[str, Switch]]:
+    for name, field in _SWITCHES.items():
+        switch: Switch | None = getattr(kept, field)
+        if switch is not None:
+            yield name, switch
 
 
 def _printable_person(kept: PersonSettings) -> dict[str, Any]:
@@ -212,6 +227,10 @@ def _printable_person(kept: PersonSettings) -> dict[str, Any]:
     return {
         "extension": kept.extension,
         "do_not_disturb": {"by": undisturbed.by, "at": rfc3339(undisturbed.at)} if undisturbed else None,
+        **{
+            _SWITCHES[name]: {"on": one.on, "by": one.set_by.by, "at": rfc3339(one.set_by.at)}
+            for name, one in _switched(kept)
+        },
         "forwards": [_printable_forward(one) for one in kept.forwards],
     }
 

@@ -8,14 +8,15 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from media.engine import LegQuality
-from pbx.records import CallRecord, LegRecord
-from pbx.store.schema import calls, legs
+from pbx.records import CallRecord, Interval, LegRecord
+from pbx.store.schema import call_parents, calls, intervals, legs
 from pbx.store.statement import statement_text, upsert
 
 MOST_LISTED = 100_000
 _AT_ONCE = 500
 _NOT_MEASURED = (None,) * len(LegQuality.__struct_fields__)
-_QUALITY = -len(_NOT_MEASURED) - 1  # where its columns begin
+_QUALITY = 8  # where its columns begin, in a leg
+_AFTER_QUALITY = _QUALITY + len(_NOT_MEASURED)
 
 
 def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> None:
@@ -39,6 +40,7 @@ def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> No
             call.to,
             call.cause,
             call.plan_version,
+            " ".join(map(str, call.plan_lines)),
         )
         for call in records
     ]
@@ -56,16 +58,29 @@ def insert_calls(connection: sa.Connection, records: Sequence[CallRecord]) -> No
             leg.cause,
             *(structs.astuple(leg.quality) if leg.quality is not None else _NOT_MEASURED),
             leg.media,
+            leg.name,
+            leg.number,
+            leg.direction,
+            leg.reached,
+            leg.via,
         )
         for call in records
         for position, leg in enumerate(call.legs)
     ]
+    interval_rows: list[tuple[Any, ...]] = [
+        (call.id, position, one.kind, one.started, one.ended, " ".join(one.legs), one.where)
+        for call in records
+        for position, one in enumerate(call.intervals)
+    ]
+    parent_rows: list[tuple[Any, ...]] = [
+        (call.id, position, parent) for call in records for position, parent in enumerate(call.parents)
+    ]
     dialect = connection.dialect
-    if dialect.name == "postgresql":
-        call_rows, leg_rows = _without_nul(call_rows), _without_nul(leg_rows)
-    connection.exec_driver_sql(_insert_text(dialect, calls), call_rows)
-    if leg_rows:
-        connection.exec_driver_sql(_insert_text(dialect, legs), leg_rows)
+    tables = (calls, call_rows), (legs, leg_rows), (intervals, interval_rows), (call_parents, parent_rows)
+    for table, rows in tables:
+        if rows:
+            stored = _without_nul(rows) if dialect.name == "postgresql" else rows
+            connection.exec_driver_sql(_insert_text(dialect, table), stored)
 
 
 def _without_nul(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -90,11 +105,13 @@ def list_calls(
     direction: str | None = None,
     cause: str | None = None,
     call_id: str | None = None,
+    parent: str | None = None,
     limit: int = 100,
 ) -> list[CallRecord]:
     """Return the newest calls first, those that every given filter keeps.
 
     since, until: Unix seconds of the start, until excluded; number: caller, dialled or reached, as stored.
+    parent: the id of the call that they were made for.
     """
     query = sa.select(calls).order_by(calls.c.started.desc(), calls.c.id)
     query = query.limit(max(0, min(limit, MOST_LISTED)))
@@ -112,8 +129,13 @@ def list_calls(
         query = query.where(calls.c.cause == cause)
     if call_id is not None:
         query = query.where(calls.c.id == call_id)
+    if parent is not None:
+        made = sa.select(call_parents.c.call_id).where(call_parents.c.parent == parent)
+        query = query.where(calls.c.id.in_(made))
     rows = connection.execute(query).all()
     legs_of: dict[str, list[LegRecord]] = {row[0]: [] for row in rows}
+    intervals_of: dict[str, list[Interval]] = {row[0]: [] for row in rows}
+    parents_of: dict[str, list[str]] = {row[0]: [] for row in rows}
     identifiers = list(legs_of)
     for first in range(0, len(identifiers), _AT_ONCE):
         some = identifiers[first : first + _AT_ONCE]
@@ -121,10 +143,35 @@ def list_calls(
             sa.select(legs).where(legs.c.call_id.in_(some)).order_by(legs.c.call_id, legs.c.position)
         )
         for call, _position, *leg in found:
-            said, measured, media = leg[:_QUALITY], leg[_QUALITY:-1], leg[-1]
+            said, measured, added = leg[:_QUALITY], leg[_QUALITY:_AFTER_QUALITY], leg[_AFTER_QUALITY:]
             quality = LegQuality(*measured) if measured[0] is not None else None
-            legs_of[call].append(LegRecord(*[*said, quality, media]))
-    return [CallRecord(*[*row, legs_of[row[0]]]) for row in rows]
+            legs_of[call].append(LegRecord(*[*said, quality, *added]))
+        heard = connection.execute(
+            sa.select(intervals)
+            .where(intervals.c.call_id.in_(some))
+            .order_by(intervals.c.call_id, intervals.c.position)
+        )
+        for call, _position, kind, started, ended, names, where in heard:
+            intervals_of[call].append(Interval(kind, started, ended, tuple(names.split()), where))
+        links = connection.execute(
+            sa.select(call_parents)
+            .where(call_parents.c.call_id.in_(some))
+            .order_by(call_parents.c.call_id, call_parents.c.position)
+        )
+        for call, _position, made_for in links:
+            parents_of[call].append(made_for)
+    return [
+        CallRecord(
+            *[
+                *row,
+                legs_of[row[0]],
+                tuple(intervals_of[row[0]]),
+                tuple(parents_of[row[0]]),
+                tuple(map(int, plan_lines.split())),
+            ]
+        )
+        for *row, plan_lines in rows
+    ]
 
 
 def count_calls(connection: sa.Connection) -> int:

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration. Compared before Alembic is imported at all, which most starts then never do."""
 
 metadata = sa.MetaData()
@@ -21,6 +21,7 @@ calls = sa.Table(
     sa.Column("to_number", sa.Text, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("plan_version", sa.Text, nullable=False),
+    sa.Column("plan_lines", sa.Text, nullable=False, server_default=""),  # numbers with blanks between
     sqlite_with_rowid=False,
 )
 
@@ -44,6 +45,33 @@ legs = sa.Table(
     sa.Column("jitter_ms", sa.Double),
     sa.Column("round_trip_ms", sa.Double),
     sa.Column("media", sa.Text),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
+    sa.Column("number", sa.Text, nullable=False, server_default=""),
+    sa.Column("direction", sa.Text, nullable=False, server_default=""),
+    sa.Column("reached", sa.Text, nullable=False, server_default=""),
+    sa.Column("via", sa.Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+
+intervals = sa.Table(
+    "intervals",
+    metadata,
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("started", sa.Double, nullable=False),
+    sa.Column("ended", sa.Double),
+    sa.Column("legs", sa.Text, nullable=False),  # names with blanks between
+    sa.Column("place", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+call_parents = sa.Table(
+    "call_parents",
+    metadata,
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("parent", sa.Text, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pbx.journal import Journal
-from pbx.records import CallRecord, LegRecord
+from pbx.records import CallRecord, Interval, LegRecord
 from pbx.store.calls import insert_calls
 from pbx.store.database import open_database
 from pbx.store.revision import upgrade
@@ -132,6 +132,9 @@ def test_the_json_of_a_call_has_the_agreed_shape(town: Town):
         "cause",
         "plan_version",
         "legs",
+        "intervals",
+        "parents",
+        "plan_lines",
     ]
     assert list(record["legs"][0]) == [
         "device",
@@ -144,6 +147,11 @@ def test_the_json_of_a_call_has_the_agreed_shape(town: Town):
         "cause",
         "quality",
         "media",
+        "name",
+        "number",
+        "direction",
+        "reached",
+        "via",
     ]
     assert record["started"] == "2023-11-14T22:13:21.000Z"
     assert record["legs"][1]["answered"] is None
@@ -174,6 +182,32 @@ def test_show_tells_the_legs_and_why_it_went_there(town: Town):
     assert "10.54.2.7:5060" in outcome.out
     assert "caserne, by the device's address" in outcome.out
     assert "=> user 1002 (Bruno Petit)" in outcome.out
+
+
+def test_show_tells_who_heard_whom_and_the_calls_it_came_from_and_led_to(town: Town):
+    caller, callee = call(2).legs
+    started = call(2).started
+    parent = replace(
+        call(2),
+        legs=[
+            replace(caller, name="a", number="1001", direction="in", reached="calls"),
+            replace(callee, name="b1", number="1002", direction="out", reached="forwarded", via="2010"),
+        ],
+        intervals=(
+            Interval("talk", started, started + 3, ("a", "b1")),
+            Interval("held", started + 3, started + 8, ("b1",)),
+        ),
+    )
+    write_journal(town, parent, replace(call(3), parents=(parent.id,)))
+    import_journal(town)
+    write_journal(town, replace(call(4), parents=(parent.id,)))
+    out = town.run("call", "show", parent.id).out
+    assert "forwarded 2010" in out
+    assert "1001 and 1002 talked" in out
+    assert "1002 on hold" in out
+    assert f"led to     {call(3).id} {call(4).id}\n" in out
+    assert f"made for   {parent.id}\n" in town.run("call", "show", call(3).id).out
+    assert town.run("call", "show", parent.id, "--json").json["children"] == [call(4).id, call(3).id]
 
 
 def test_show_explains_a_call_from_a_trunk_at_the_hour_that_it_came(town: Town):

@@ -126,9 +126,16 @@ def test_a_journal_without_settings_reads_as_none(tmp_path: Path) -> None:
 
 
 def test_a_field_that_a_later_version_adds_is_passed_over() -> None:
-    later = msgspec.msgpack.encode(["settings", "1001", [], ["1001", NOW], "something new"])
-    decoded = msgspec.msgpack.decode(later, type=PersonSettings)
-    assert decoded == PersonSettings("1001", (), SetBy("1001", NOW))
+    kept = PersonSettings("1001", (), SetBy("1001", NOW))
+    later = msgspec.msgpack.encode([*msgspec.to_builtins(kept), "something new"])
+    assert msgspec.msgpack.decode(later, type=PersonSettings) == kept
+
+
+def test_what_an_older_version_wrote_is_read() -> None:
+    older = msgspec.msgpack.encode(["settings", "1001", [], ["1001", NOW]])
+    assert msgspec.msgpack.decode(older, type=PersonSettings) == PersonSettings(
+        "1001", (), SetBy("1001", NOW)
+    )
 
 
 @pytest.mark.parametrize("empty", [PersonSettings("1001"), PersonSettings("1001", ())])

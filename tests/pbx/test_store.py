@@ -29,7 +29,7 @@ from pbx.people import (
     read_directory,
     write_directory,
 )
-from pbx.records import printable
+from pbx.records import Interval, printable
 from pbx.store.calls import count_calls, insert_calls, list_calls
 from pbx.store.database import DatabaseUnavailableError, SqliteDatabase, open_database
 from pbx.store.people import (
@@ -213,10 +213,12 @@ def test_calls_of_a_database_without_qualities_are_kept(database):
     versions = "pbx.store.migrations.versions"
     quality = importlib.import_module(f"{versions}.0002_quality")
     direct_media = importlib.import_module(f"{versions}.0003_direct_media")
+    who_heard_whom = importlib.import_module(f"{versions}.0004_intervals")
 
     def as_it_was(connection):
         insert_calls(connection, [call(1)])
         with Operations.context(MigrationContext.configure(connection)):
+            who_heard_whom.downgrade()
             direct_media.downgrade()
             quality.downgrade()
         connection.exec_driver_sql("UPDATE alembic_version SET version_num='0001'")
@@ -224,6 +226,29 @@ def test_calls_of_a_database_without_qualities_are_kept(database):
     database.write(as_it_was)
     upgrade(database)
     assert database.read(list_calls) == [call(1)]
+
+
+def test_legs_intervals_parents_and_plan_lines_are_stored_with_a_call(database):
+    caller, callee = call(2).legs
+    started = call(2).started
+    reached = msgspec.structs.replace(
+        callee, name="b1", number="1002", direction="out", reached="group", via="standard"
+    )
+    record = msgspec.structs.replace(
+        call(2),
+        legs=[caller, reached],
+        intervals=(
+            Interval("talk", started, started + 3, ("a", "b1")),
+            Interval("held", started + 3, started + 5, ("a",)),
+            Interval("room", started + 5, started + 9, ("a",), "conseil municipal"),
+        ),
+        parents=(call(1).id, call(3).id),
+        plan_lines=(41, 12, 41),
+    )
+    database.write(lambda connection: insert_calls(connection, [call(1), record]))
+    assert database.read(list_calls) == [record, call(1)]
+    made_for = database.read(lambda connection: list_calls(connection, parent=call(1).id))
+    assert made_for == [record]
 
 
 def test_inserting_a_call_twice_is_inserting_it_once(database):
