@@ -24,7 +24,7 @@ offer and answer waits until it leaves.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -51,10 +51,19 @@ class MediaUnavailable(Exception):
     """The engine is gone or doesn't answer."""
 
 
+RecordEnd: TypeAlias = Literal["stopped", "key", "silence", "length", "lost", "failed"]
+"""Why a recording is over. `lost`: the media process or the leg's port is gone, and the file holds what came
+before; `failed`: nothing could be written, or not all of it."""
+
+
 class Wav(msgspec.Struct, frozen=True, tag=True):
-    """A WAV file to play, read by the media process. path: of the file, absolute."""
+    """A WAV file to play, read by the media process. path: of the file, absolute.
+
+    start_ms: where in it to begin.
+    """
 
     path: str
+    start_ms: int = 0
 
 
 class Music(msgspec.Struct, frozen=True, tag=True):
@@ -79,6 +88,19 @@ class PlayFinished:
 
     call: str
     leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFinished:
+    """What `record` began is over, and its file whole and on the disk, but where why is `lost`.
+
+    seconds: of sound in the file, 0.0 where that isn't known.
+    """
+
+    call: str
+    leg: str
+    why: RecordEnd
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +161,7 @@ class EngineLost:
 MediaEvent = (
     DigitReceived
     | PlayFinished
+    | RecordFinished
     | MediaSilent
     | MediaHeard
     | StreamLost
@@ -210,13 +233,15 @@ class MediaEngine(Protocol):
     write in the SDP returned, where it isn't the engine's own (a public address in front of us).
     A leg is on IPv4 or IPv6 for its whole life: as its own first SDP is, or where it is offered
     something first, as `advertise` is, else as the offerer. An `advertise` of the other kind is ignored.
-    All raise MediaUnavailable when the engine is gone, except `secure`, `delete`, `stop`, `leave`, `codec`,
-    `quality`, `snapshot` and `restore`.
+    All raise MediaUnavailable when the engine is gone, except `secure`, `delete`, `stop`, `stop_recording`,
+    `leave`, `codec`, `quality`, `snapshot` and `restore`.
     """
 
     events: Callable[[MediaEvent], None]
     carries: bool
     """Whether the sound passes through it, so that each leg holds and moves without the other's help."""
+    records: bool
+    """Whether it can `record`."""
 
     def secure(self, call: str, leg: str, policy: Policy) -> None:
         """Say what of SRTP the leg is told and taken; before its first offer or answer, `off` without.
@@ -293,6 +318,30 @@ class MediaEngine(Protocol):
 
     async def echo(self, call: str, leg: str) -> None:
         """Send `leg`'s own sound back to it until `stop`, or until it is joined to another leg."""
+        ...
+
+    async def record(
+        self,
+        call: str,
+        leg: str,
+        path: str,
+        *,
+        seconds: float,
+        silence_seconds: float = 0.0,
+        keys: str = "",
+    ) -> None:
+        """Write what `leg` says into a new WAV file (16 bits, one channel), gaps as silence.
+
+        path: absolute, in a folder that is there; what it names is replaced. It ends after `seconds`, after
+        `silence_seconds` in which nothing is said (0: never), by one of these keys, by `stop_recording`, or
+        by another `record`, and RecordFinished tells so. With the leg it ends without a word. Whatever
+        happens meanwhile, the file is a WAV of all but the last second or two.
+        Raises MediaRefused (488) where the engine can't (see `records`), MediaMisuse.
+        """
+        ...
+
+    async def stop_recording(self, call: str, leg: str) -> None:
+        """End what `record` began; RecordFinished follows. Nothing being recorded is no error."""
         ...
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:

@@ -15,6 +15,8 @@ LONGEST_SECONDS: Final = 300
 RATES: Final = frozenset({8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000})
 MAX_BYTES: Final = LONGEST_SECONDS * 48_000 * 4 + 65_536
 
+HEADER_BYTES: Final = 44
+
 _FORMAT: Final = struct.Struct("<HHIIHH")
 _PCM: Final = 1
 
@@ -107,11 +109,16 @@ def resample(pcm: Pcm, rate: int) -> Pcm:
 def build(pcm: Pcm) -> bytes:
     """Return a WAV of one channel at 8,000 samples a second."""
     body = struct.pack(f"<{len(pcm)}h", *pcm)
-    fmt = _FORMAT.pack(_PCM, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
+    return header(len(body), SAMPLE_RATE) + body
+
+
+def header(data_bytes: int, rate: int) -> bytes:
+    """Return the HEADER_BYTES before the samples of a WAV of one channel. data_bytes: of all samples."""
+    fmt = _FORMAT.pack(_PCM, 1, rate, 2 * rate, 2, 16)
     return b"".join(
         (
-            b"RIFF", struct.pack("<I", 36 + len(body)), b"WAVE",
+            b"RIFF", struct.pack("<I", HEADER_BYTES - 8 + data_bytes), b"WAVE",
             b"fmt ", struct.pack("<I", len(fmt)), fmt,
-            b"data", struct.pack("<I", len(body)), body,
+            b"data", struct.pack("<I", data_bytes),
         )
     )  # fmt: skip

@@ -1,15 +1,17 @@
 """The engine of the virtual world: the same SDP as the real one, and no packets.
 
 What it is asked is kept in `asked`, in order; what it tells is decided by the test (`press`, `finish`,
-`fall_silent`, `lose`). Ports and session numbers count up from fixed values, so that a golden ladder
-with SDP in it is the same in each run.
+`finish_recording`, `fall_silent`, `lose`). Ports and session numbers count up from fixed values, so that a
+golden ladder with SDP in it is the same in each run.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
-from media import dtmf, negotiation
+from media import dtmf, negotiation, wav
+from media.codecs import SAMPLE_RATE
 from media.engine import (
     CallMedia,
     DigitReceived,
@@ -24,6 +26,8 @@ from media.engine import (
     MediaUnavailable,
     OneWayAudio,
     PlayFinished,
+    RecordEnd,
+    RecordFinished,
     Source,
     SpeakerChanged,
     StreamLost,
@@ -50,6 +54,7 @@ class FakeEngine:
     """
 
     carries = True
+    records = True
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class FakeEngine:
         self.playing: dict[tuple[str, str], Source] = {}
         self.echoing: set[tuple[str, str]] = set()
         self.speaking: set[tuple[str, str]] = set()
+        self.recording: dict[tuple[str, str], Path] = {}
+        self.recorded_seconds = 5.0  # of silence in each recording
         self._address = address
         self._free = list(range(last_port - last_port % 2, first_port - 1, -2))
         self._calls: dict[str, dict[str, Leg]] = {}
@@ -85,6 +92,7 @@ class FakeEngine:
             "media_calls": len(self._calls),
             "media_ports": ports,
             "media_playing": len(self.playing) + len(self.echoing),
+            "media_recording": len(self.recording),
         }
 
     # -- what a test makes happen ------------------------------------------------------------------
@@ -100,6 +108,13 @@ class FakeEngine:
             raise MediaMisuse(f"nothing is playing to leg {leg} of call {call}")
         del self.playing[call, leg]
         self.events(PlayFinished(call, leg))
+
+    def finish_recording(self, call: str, leg: str, why: RecordEnd = "key") -> None:
+        """Let a recording end. Raises MediaMisuse when nothing is recorded."""
+        if (call, leg) not in self.recording:
+            raise MediaMisuse(f"leg {leg} of call {call} isn't recorded")
+        self._end_recording(call, leg)
+        self.events(RecordFinished(call, leg, why, self.recorded_seconds))
 
     def fall_silent(self, call: str, leg: str, seconds: float) -> None:
         """Let nothing come from a leg."""
@@ -132,6 +147,8 @@ class FakeEngine:
     def lose(self, reason: str = "killed by a test") -> None:
         """Let the engine die: from here on every verb that needs it raises MediaUnavailable."""
         self._lost = True
+        for call, leg in list(self.recording):
+            self.finish_recording(call, leg, "lost")
         self.events(EngineLost(reason))
 
     # -- the verbs ---------------------------------------------------------------------------------
@@ -221,6 +238,30 @@ class FakeEngine:
         self._known(call, leg)
         self.echoing.add((call, leg))
 
+    async def record(
+        self,
+        call: str,
+        leg: str,
+        path: str,
+        *,
+        seconds: float,
+        silence_seconds: float = 0.0,
+        keys: str = "",
+    ) -> None:
+        """See MediaEngine. The file gets its sound when the recording ends."""
+        self._note("record", call, leg, f"{seconds:g} s, {silence_seconds:g} s of silence, {keys}")
+        self._known(call, leg)
+        if (call, leg) in self.recording:
+            self.finish_recording(call, leg, "stopped")
+        self.recording[call, leg] = Path(path)
+        self.recording[call, leg].write_bytes(wav.header(0, SAMPLE_RATE))
+
+    async def stop_recording(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        self.asked.append(Asked("stop_recording", call, leg))
+        if (call, leg) in self.recording:
+            self.finish_recording(call, leg, "stopped")
+
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
         self._note("dtmf", call, leg, dtmf.digits_only(digits))
@@ -258,6 +299,7 @@ class FakeEngine:
         self._policies.pop(call, None)
         for name, leg in self._calls.pop(call, {}).items():
             self._silence(call, name)
+            self._end_recording(call, name)
             self._joined.pop((call, name), None)
             self._give_back(leg)
 
@@ -364,6 +406,12 @@ class FakeEngine:
             return self._calls[call][name]
         except KeyError:
             raise MediaMisuse(f"call {call} has no media for leg {name}") from None
+
+    def _end_recording(self, call: str, leg: str) -> None:
+        path = self.recording.pop((call, leg), None)
+        if path is not None:
+            sound = bytes(2 * round(self.recorded_seconds * SAMPLE_RATE))
+            path.write_bytes(wav.header(len(sound), SAMPLE_RATE) + sound)
 
     def _silence(self, call: str, leg: str) -> None:
         self.playing.pop((call, leg), None)

@@ -3,9 +3,11 @@
 ```
     plane ──> Hearing.heard ──> ears        digits in the sound, told and sent to the peer as events
                            ├──> converter   what the peer is to hear, in its codec
+                           ├──> recorders   what is written into a file
                            └──> rooms       what a room is to hear
 ```
-A leg's route says whether it needs one of them (`wire.Route.converts`, `digits`), and the verbs of rooms.
+A leg's route says whether it needs one of them (`wire.Route.converts`, `digits`), and the verbs of rooms and
+recordings.
 Calls whose packets nobody looks into never come here: the module is loaded, with numpy, when the first
 leg needs it.
 """
@@ -20,6 +22,7 @@ from media import dtmf, rtp
 from media.engines import wire
 from media.engines.converter import Converter, Ear
 from media.engines.ears import Ears
+from media.engines.recorder import Recorders
 from media.engines.rooms import IN_ROOM, Rooms, Seat
 from media.engines.stream import Hearing, Player, Stream
 from media.g711 import CodecError
@@ -62,7 +65,8 @@ class _Listener:
 class Hearers:
     """All that hears streams. routes: of every stream, by port. reports: where digits are added.
 
-    send_events, send_tone: play the packets of a key, or its tone, to a stream.
+    send_events, send_tone: play the packets of a key, or its tone, to a stream. tell: takes reports from
+    another thread.
     """
 
     def __init__(
@@ -71,14 +75,16 @@ class Hearers:
         reports: list[wire.Report],
         send_events: SendEvents,
         send_tone: SendTone,
+        tell: Callable[[wire.Report], None],
     ) -> None:
         self.rooms = Rooms(reports)
+        self.recorders = Recorders(tell)
         self._routes = routes
         self._reports = reports
         self._send_events = send_events
         self._send_tone = send_tone
         self._listeners: dict[int, _Listener] = {}
-        self._streams: dict[int, Stream] = {}  # of the listeners
+        self._recorded: dict[int, Stream] = {}
         self._toned: dict[int, Stream] = {}  # whose peer is to be played each key as a tone
 
     # -- what each stream needs --------------------------------------------------------------------
@@ -114,8 +120,35 @@ class Hearers:
         if stream.port in self._listeners:
             self._attend(stream)
 
+    def record(self, stream: Stream, said: wire.Record) -> None:
+        """Write what the leg says into a file."""
+        route = self._routes.get(said.port)
+        if route is None or not route.codec:
+            _log.warning("port=%d a leg without a codec can't be recorded", said.port & 0xFFFF)
+            self._reports.append(wire.Recorded(said.port, said.turn, "failed", 0.0))
+            return
+        self.recorders.begin(said, _codecs(route), wire.codec_of(route))
+        if said.port in self.recorders:
+            self._recorded[said.port] = stream
+            self._attend(stream)
+
+    def stop_recording(self, stream: Stream) -> None:
+        """Record the leg no more, if it is recorded."""
+        if stream.port in self.recorders:
+            self.recorders.end(stream.port, "stopped")
+            self._attend(self._recorded.pop(stream.port))
+
+    def end_recordings(self) -> None:
+        """Record nobody any more: whoever asked for it is gone."""
+        recorded, self._recorded = self._recorded, {}
+        for port, stream in recorded.items():
+            self.recorders.end(port, "lost")
+            self._attend(stream)
+
     def forget(self, stream: Stream) -> None:
         """Hear the stream no more: its leg has gone."""
+        self.recorders.end(stream.port, "lost")
+        self._recorded.pop(stream.port, None)
         self.rooms.leave(stream.port)
         self._toned.pop(stream.port, None)
         if self._listeners.pop(stream.port, None) is not None:
@@ -131,7 +164,8 @@ class Hearers:
         in_room = port in self.rooms
         converts = route is not None and bool(route.converts) and stream.peer is not None
         listens = route is not None and route.digits == "listen"
-        if route is None or not (in_room or converts or listens):
+        records = port in self.recorders
+        if route is None or not (in_room or converts or listens or records):
             if self._listeners.pop(port, None) is not None:
                 stream.hear(Hearing.NOTHING)
             return
@@ -143,9 +177,11 @@ class Hearers:
             listener.ears = None
         elif listener.ears is None:
             listener.ears = Ears(_codecs(route))
+        if records:
+            self.recorders.route(port, _codecs(route))
         listener.seat = self.rooms.seat(port) if in_room else None
         if listener.seat is not None:
-            listener.seat.attentive = listens
+            listener.seat.attentive = listens or records
             listener.seat.route(_codecs(route), wire.codec_of(route), route.fmtp)
             self.rooms.widen(port)
         self._convert(listener, route if converts else None, stream.peer)
@@ -180,6 +216,8 @@ class Hearers:
         if listener.ears is not None:
             for digit in listener.ears.receive(packet):
                 self._found(stream, listener, listener.ears, digit, now)
+        if len(self.recorders):
+            self.recorders.receive(stream.port, packet, now)
         if listener.seat is not None:
             listener.seat.receive(packet, now)
         elif listener.converter is not None:
@@ -203,7 +241,15 @@ class Hearers:
         self._send_events(peer, listener.events, now)
 
     def told(self) -> None:
-        """Play keys that legs have pressed as events to peers that have none. Looks at new reports."""
+        """Play keys that legs have pressed as events to peers that have none, and end recordings by them.
+
+        Looks at new reports.
+        """
+        if len(self.recorders):
+            for report in tuple(self._reports):
+                if isinstance(report, wire.Digit) and report.port in self.recorders:
+                    self.recorders.pressed(report.port, report.digit)
+                    self._attend(self._recorded.pop(report.port))
         if not self._toned:
             return
         for report in self._reports:
@@ -219,11 +265,15 @@ class Hearers:
     @property
     def ticks(self) -> bool:
         """Whether `tick` has something to do each 20 ms."""
-        return len(self.rooms) > 0
+        return len(self.rooms) > 0 or len(self.recorders) > 0
 
     def tick(self, now: float) -> None:
-        """Mix the next 20 ms of all rooms."""
-        self.rooms.tick(now)
+        """Mix the next 20 ms of all rooms, and take those of all recordings."""
+        if len(self.rooms):
+            self.rooms.tick(now)
+        if len(self.recorders):
+            for port in self.recorders.tick(now):
+                self._attend(self._recorded.pop(port))
 
 
 def _events(ears: Ears, waiting: deque[str], clock_rate: int) -> Iterator[Frame]:

@@ -26,6 +26,7 @@ class PassthroughEngine:
     """
 
     carries = False
+    records = False
 
     def __init__(self, events: Callable[[MediaEvent], None] | None = None) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
@@ -83,6 +84,22 @@ class PassthroughEngine:
     async def echo(self, call: str, leg: str) -> None:
         """Raise MediaRefused (488)."""
         _refuse()
+
+    async def record(
+        self,
+        call: str,
+        leg: str,
+        path: str,
+        *,
+        seconds: float,
+        silence_seconds: float = 0.0,
+        keys: str = "",
+    ) -> None:
+        """Raise MediaRefused (488)."""
+        _refuse()
+
+    async def stop_recording(self, call: str, leg: str) -> None:
+        """Do nothing: nothing is recorded."""
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """Raise MediaRefused (488)."""

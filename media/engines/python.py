@@ -35,6 +35,8 @@ from media.engine import (
     MediaUnavailable,
     OneWayAudio,
     PlayFinished,
+    RecordEnd,
+    RecordFinished,
     Source,
     SpeakerChanged,
     StreamLost,
@@ -71,10 +73,10 @@ class _FurtherStream(Line):
 class _Stream(Leg):
     """A leg with its stream in the media process. number: in `wire`; play: what it is played now.
 
-    quality: how it was heard, as last measured.
+    quality: how it was heard, as last measured. recording: the turn of what is recorded of it, 0 for nothing.
     """
 
-    __slots__ = ("echoes", "peer", "play", "quality", "route")
+    __slots__ = ("echoes", "peer", "play", "quality", "recording", "route")
 
     def __init__(self, name: str, address: str, number: int, session: int) -> None:
         super().__init__(name, address, number & 0xFFFF, session)
@@ -84,6 +86,7 @@ class _Stream(Leg):
         self.play: wire.Play | None = None
         self.echoes = False
         self.quality: LegQuality | None = None
+        self.recording = 0
 
     def new_line(self) -> Line:
         """See Leg."""
@@ -127,6 +130,7 @@ class PythonEngine:
     """
 
     carries = True
+    records = True
 
     def __init__(
         self,
@@ -313,6 +317,28 @@ class PythonEngine:
         stream.echoes = True
         self._send(wire.Echo(stream.number))
 
+    async def record(
+        self,
+        call: str,
+        leg: str,
+        path: str,
+        *,
+        seconds: float,
+        silence_seconds: float = 0.0,
+        keys: str = "",
+    ) -> None:
+        """See MediaEngine."""
+        stream = self._known(call, leg)
+        stream.recording = self._next_number()
+        said = wire.Record(stream.number, stream.recording, path, seconds, silence_seconds, keys)
+        self._send(said)
+
+    async def stop_recording(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        stream = self._calls.get(call, {}).get(leg)
+        if stream is not None and stream.recording and self._connected:
+            self._send(wire.StopRecord(stream.number))
+
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
         self._send(wire.Digits(self._known(call, leg).number, dtmf.digits_only(digits)))
@@ -396,6 +422,8 @@ class PythonEngine:
         ports = self._ports.get(stream.number >= wire.IPV6, self._first)
         number = await self._take_port(ports, call)
         del self._by_number[stream.number]
+        if stream.recording:  # of the port that is gone
+            self._recorded(call, stream, "lost", 0.0)
         stream.number, stream.port = number, number & 0xFFFF
         self._by_number[number] = (call, stream)
         self._say(stream)
@@ -417,6 +445,8 @@ class PythonEngine:
             self._send(wire.Close(tuple(replaced.stream_numbers())))
         self._part(stream)
         self._send(wire.Stop(stream.number))
+        if stream.recording:
+            self._send(wire.StopRecord(stream.number))
         del self._calls[call][leg]
         stream.name, stream.play, stream.echoes = to_leg, None, False
         self._calls[to_call][to_leg] = stream
@@ -628,6 +658,10 @@ class PythonEngine:
                 reply.set_exception(MediaUnavailable("the media process is gone"))
         for ports in self._ports.values():
             ports.wake()
+        for call, streams in self._calls.items():
+            for stream in streams.values():
+                if stream.recording:
+                    self._recorded(call, stream, "lost", 0.0)
 
     def _lose(self, reason: str) -> None:
         if self._connected:
@@ -722,6 +756,10 @@ class PythonEngine:
                 self.events(SpeakerChanged(room, call, stream.name if stream is not None else ""))
             case wire.Finished(port, turn):
                 self._finished(port, turn)
+            case wire.Recorded(port, turn, why, seconds):
+                call, found = self._by_number.get(port, ("", None))
+                if found is not None and found.recording == turn:
+                    self._recorded(call, found, why, seconds)
             case wire.Lost(port, reason):
                 _log.error("media port %d can't be had again: %s", port & 0xFFFF, reason)
                 if self._is_sound(port):
@@ -749,6 +787,10 @@ class PythonEngine:
         if stream is not None and stream.play is not None and stream.play.turn == turn:
             stream.play = None
             self._tell(number, PlayFinished)
+
+    def _recorded(self, call: str, stream: _Stream, why: RecordEnd, seconds: float) -> None:
+        stream.recording = 0
+        self.events(RecordFinished(call, stream.name, why, seconds))
 
     def _is_sound(self, number: int) -> bool:
         """Say whether a stream is a leg's sound, and not its video or its fax."""

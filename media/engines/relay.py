@@ -111,6 +111,7 @@ class Relay:
         self._epoll = select.epoll()
         self._worker = ThreadPoolExecutor(2, "prompts")
         self._ready: queue.SimpleQueue[tuple[Stream, _Wanted, tuple[bytes, ...]]] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[wire.Report] = queue.SimpleQueue()  # by other threads
         self._wake, self._woken = socket.socketpair()
         self._woken.setblocking(False)
         self._watch(self._woken.fileno(), self._start_prepared)
@@ -198,6 +199,8 @@ class Relay:
             del self._readers[self._control.fileno()]
             self._control.close()
             self._control = None
+            if self._hearers is not None:
+                self._hearers.end_recordings()
         self._reader = wire.FrameReader()
         self._unsent.clear()
 
@@ -210,6 +213,8 @@ class Relay:
 
     def _close(self) -> None:
         self._worker.shutdown(wait=False, cancel_futures=True)
+        if self._hearers is not None:
+            self._hearers.recorders.close()
         self._plane.close()
         for pair in self._left.values():
             for descriptor in pair:
@@ -274,16 +279,27 @@ class Relay:
             _log.warning("not played: %s", error)
             payloads = ()
         self._ready.put((stream, wanted, payloads))
+        self._wake_loop()
+
+    def _wake_loop(self) -> None:
+        """Let the loop look at what other threads have for it."""
         try:
             self._wake.send(b"\0")
         except OSError:
             return  # the loop has ended
+
+    def _tell(self, report: wire.Report) -> None:
+        """Take a report from another thread."""
+        self._told.put(report)
+        self._wake_loop()
 
     def _start_prepared(self, now: float) -> None:
         try:
             self._woken.recv(4096)
         except BlockingIOError:
             return
+        while not self._told.empty():
+            self._reports.append(self._told.get())
         while not self._ready.empty():
             stream, wanted, payloads = self._ready.get()
             if stream.turn != wanted.turn:
@@ -429,6 +445,11 @@ class Relay:
                 self._silence(stream)
             case wire.Echo(port):
                 self._stream(port).echo(True)
+            case wire.Record(port):
+                self._hearers_here(now).record(self._stream(port), command)
+            case wire.StopRecord(port):
+                if self._hearers is not None:
+                    self._hearers.stop_recording(self._stream(port))
             case wire.Digits(port, digits):
                 self._send_digits(self._stream(port), digits, now)
             case wire.Join(port):
@@ -477,7 +498,9 @@ class Relay:
         if self._hearers is None:
             from media.engines.hearing import Hearers
 
-            self._hearers = Hearers(self._routes, self._reports, self._send_events, self._send_tone)
+            self._hearers = Hearers(
+                self._routes, self._reports, self._send_events, self._send_tone, self._tell
+            )
         if not self._speaks():
             self._next_packet_at = now
         return self._hearers

@@ -165,6 +165,7 @@ class RtpengineEngine:
     """
 
     carries = True
+    records = False
 
     def __init__(
         self,
@@ -392,6 +393,22 @@ class RtpengineEngine:
         known, stream = self._known(call, leg)
         stream.echoes = True
         await self._settle(known, stream)
+
+    async def record(
+        self,
+        call: str,
+        leg: str,
+        path: str,
+        *,
+        seconds: float,
+        silence_seconds: float = 0.0,
+        keys: str = "",
+    ) -> None:
+        """Raise MediaRefused (488): a daemon records for itself, where we can't read it."""
+        raise MediaRefused(NOT_HERE, "rtpengine records nothing for us")
+
+    async def stop_recording(self, call: str, leg: str) -> None:
+        """Do nothing: nothing is recorded."""
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""

@@ -83,8 +83,9 @@ class Sounds:
     def _samples(self, source: Tone | Wav | Speech, rate: int) -> Samples:
         """Return the sound at a rate. Raises WavError, ValueError."""
         match source:
-            case Wav(path):
+            case Wav(path, start_ms):
                 pcm, own_rate = wav.read_as_is(wav.bytes_of(Path(path)))
+                pcm = pcm[max(start_ms, 0) * own_rate // 1000 :]
             case Tone():
                 pcm, own_rate = tones.samples(source), SAMPLE_RATE
             case Speech():
@@ -106,7 +107,7 @@ def _identity(source: Tone | Wav | Speech) -> _Key:
         status = os.stat(source.path)
     except OSError as error:
         raise wav.WavError(f"{source.path}: {error.strerror}") from None
-    return source.path, status.st_mtime_ns, status.st_size
+    return source.path, source.start_ms, status.st_mtime_ns, status.st_size
 
 
 def _encoded(sound: Samples, codec: Codec, fmtp: str, *, repeat: bool) -> Payloads:

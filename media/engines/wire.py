@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from media.engine import Source
+from media.engine import RecordEnd, Source
 from media.sdes import Security
 from media.sdp import Codec
 
@@ -129,6 +129,23 @@ class Echo(msgspec.Struct, tag="echo", array_like=True):
     port: int
 
 
+class Record(msgspec.Struct, tag="record", array_like=True):
+    """Write what a leg says into a file; see `MediaEngine.record`. turn: named again in `Recorded`."""
+
+    port: int
+    turn: int
+    path: str
+    seconds: float
+    silence_seconds: float
+    keys: str
+
+
+class StopRecord(msgspec.Struct, tag="stop-record", array_like=True):
+    """End what `Record` began."""
+
+    port: int
+
+
 class Digits(msgspec.Struct, tag="digits", array_like=True):
     """Send digits to a stream."""
 
@@ -189,6 +206,15 @@ class Finished(msgspec.Struct, tag="finished", array_like=True):
 
     port: int
     turn: int
+
+
+class Recorded(msgspec.Struct, tag="recorded", array_like=True):
+    """A recording is over, and on the disk. seconds: of sound in it."""
+
+    port: int
+    turn: int
+    why: RecordEnd
+    seconds: float
 
 
 class Silent(msgspec.Struct, tag="silent", array_like=True):
@@ -262,8 +288,10 @@ class Statistics(msgspec.Struct, tag="statistics", array_like=True):
     streams: tuple[StreamCounts, ...]
 
 
-Command = Route | Close | Grow | Play | Stop | Echo | Digits | Join | Leave | Query
-Report = Ports | Digit | Finished | Silent | Heard | Lost | Speaker | OneWay | Measured | Statistics
+Command = Route | Close | Grow | Play | Stop | Echo | Record | StopRecord | Digits | Join | Leave | Query
+Report = (
+    Ports | Digit | Finished | Recorded | Silent | Heard | Lost | Speaker | OneWay | Measured | Statistics
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[Command])

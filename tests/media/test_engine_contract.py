@@ -4,6 +4,7 @@ The engine over rtpengine is one of them, with Debian's daemon; `media.engines.r
 What only engines promise whose ports are ours to take back asks for `own_engine`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from media import sdp, tones
-from media.engine import MediaEngine, MediaMisuse, MediaRefused
+from media import sdp, tones, wav
+from media.engine import MediaEngine, MediaEvent, MediaMisuse, MediaRefused, RecordFinished
 from media.engines.fake import FakeEngine
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
@@ -415,6 +416,73 @@ async def test_passthrough_hands_sdp_on_untouched(phones: Phones):
         await engine.publish("c", "a", alice.sdp())
     await engine.delete("c")
     assert engine.codec("c", "a") == ""
+
+
+# Recordings
+
+
+async def recorded(engine: MediaEngine) -> RecordFinished:
+    """The end of the recording, once it is told."""
+    told: asyncio.Queue[MediaEvent] = asyncio.Queue()
+    engine.events = told.put_nowait
+    async with asyncio.timeout(10):
+        await engine.stop_recording("c", "a")
+        while True:
+            event = await told.get()
+            if isinstance(event, RecordFinished):
+                return event
+
+
+async def test_what_a_leg_says_is_recorded_until_it_is_stopped(
+    own_engine: MediaEngine, phones: Phones, tmp_path: Path
+):
+    await own_engine.publish("c", "a", phones().sdp("8"))
+    path = tmp_path / "said.wav"
+    await own_engine.record("c", "a", str(path), seconds=60)
+    end = await recorded(own_engine)
+    assert (end.call, end.leg, end.why) == ("c", "a", "stopped")
+    assert wav.read(path.read_bytes()) is not None
+    await own_engine.stop_recording("c", "a")
+    await own_engine.delete("c")
+    assert held(own_engine) == 0
+
+
+async def test_a_recording_ends_with_its_leg_and_leaves_a_file(
+    own_engine: MediaEngine, phones: Phones, tmp_path: Path
+):
+    await own_engine.publish("c", "a", phones().sdp("8"))
+    path = tmp_path / "said.wav"
+    await own_engine.record("c", "a", str(path), seconds=60)
+    await own_engine.query("c")
+    await own_engine.delete("c")
+    await own_engine.publish("d", "a", phones().sdp("8"))
+    await own_engine.record("d", "a", str(tmp_path / "next.wav"), seconds=0.02)
+    if isinstance(own_engine, FakeEngine):
+        own_engine.finish_recording("d", "a", "length")
+    else:  # files are written one after the other
+        async with asyncio.timeout(10):
+            while not (tmp_path / "next.wav").exists():
+                await own_engine.query("d")
+    assert len(wav.read(path.read_bytes())) >= 0
+    await own_engine.delete("d")
+
+
+async def test_an_engine_records_or_says_that_it_does_not(
+    engine: MediaEngine, phones: Phones, tmp_path: Path
+):
+    await engine.publish("c", "a", phones().sdp("8"))
+    if engine.records:
+        await engine.record("c", "a", str(tmp_path / "said.wav"), seconds=60)
+    else:
+        with pytest.raises(MediaRefused):
+            await engine.record("c", "a", str(tmp_path / "said.wav"), seconds=60)
+    await engine.stop_recording("c", "a")
+    await engine.delete("c")
+
+
+async def test_recording_a_leg_that_nobody_knows_is_our_own_mistake(own_engine: MediaEngine, tmp_path: Path):
+    with pytest.raises(MediaMisuse):
+        await own_engine.record("c", "a", str(tmp_path / "said.wav"), seconds=60)
 
 
 # Kept ports, lost ports, legs that move

@@ -3,12 +3,13 @@
 import asyncio
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from media import rtcp
-from media.engine import OneWayAudio, SpeakerChanged
+from media import rtcp, tones, wav
+from media.engine import OneWayAudio, RecordFinished, SpeakerChanged
 from media.g711 import Samples
 from media.rtp import Packet, build
 from media.sdp import Codec
@@ -148,3 +149,39 @@ async def test_leg_that_is_not_heard_while_the_other_is_is_told(media: MediaProc
     assert isinstance(event, OneWayAudio)
     assert (event.call, event.leg) == ("c", "b")
     assert event.seconds == pytest.approx(4.5, abs=1)
+
+
+async def test_who_speaks_is_in_the_file_and_a_key_ends_it(
+    media: MediaProcess, phones: Phones, tmp_path: Path
+):
+    alice = phones()
+    to = target(await media.engine.publish("c", "a", alice.sdp("8 101")))
+    path = tmp_path / "said.wav"
+    await media.engine.record("c", "a", str(path), seconds=30, keys="#")
+    await media.engine.query("c")
+    await media.engine.play("c", "a", tones.DIAL, repeat=True)
+    for packet in Speaker(PCMA).say(tone(700, 0.6)):
+        await alice.hear(1)  # at the pace of what is played: the clock decides how long a recording is
+        say(alice, to, [packet])
+    for end in (0, 0x80, 0x80):
+        alice.send(to, bytes([11, end | 10, 0, 160]), 101, marker=not end)
+    event = await media.until(lambda event: isinstance(event, RecordFinished))
+    assert isinstance(event, RecordFinished)
+    assert event.why == "key"
+    samples = np.array(wav.read_file(path), np.int16)
+    assert len(samples) == round(event.seconds * 8000)
+    assert heard(samples[2000:5000], 700, 8000)[0] > 3000
+
+
+async def test_a_killed_media_process_leaves_what_was_recorded_and_it_is_told(
+    media: MediaProcess, phones: Phones, tmp_path: Path
+):
+    alice = phones()
+    await media.engine.publish("c", "a", alice.sdp("8"))
+    await media.engine.record("c", "a", str(tmp_path / "said.wav"), seconds=30)
+    await media.engine.query("c")
+    await another_process(media)
+    event = await media.until(lambda event: isinstance(event, RecordFinished))
+    assert isinstance(event, RecordFinished)
+    assert event.why == "lost"
+    wav.read_file(tmp_path / "said.wav")

@@ -25,6 +25,7 @@ def test_messages_come_back_as_they_were_however_the_stream_is_cut():
         wire.Play(1, 2, True, tones.BUSY),
         wire.Play(1, 2, True, Wav("/x.wav")),
         wire.Play(1, 2, True, Speech("Bonjour.")),
+        wire.Record(1, 2, "/x.wav", 60.0, 5.0, "#"),
         wire.Close((1, 2)),
     ]
     stream = wire.frame(messages) * 3
