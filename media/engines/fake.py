@@ -95,6 +95,10 @@ class FakeEngine:
             "media_recording": len(self.recording),
         }
 
+    def calls(self) -> list[str]:
+        """Return the calls that have streams."""
+        return list(self._calls)
+
     # -- what a test makes happen ------------------------------------------------------------------
 
     def press(self, call: str, leg: str, digits: str) -> None:
@@ -150,6 +154,10 @@ class FakeEngine:
         for call, leg in list(self.recording):
             self.finish_recording(call, leg, "lost")
         self.events(EngineLost(reason))
+
+    def come_back(self) -> None:
+        """Let the engine be there again, with the streams that it had."""
+        self._lost = False
 
     # -- the verbs ---------------------------------------------------------------------------------
 

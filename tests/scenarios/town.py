@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -402,7 +403,13 @@ async def start(world: World, plan_text: str = PLAN_TEXT, directory: Directory =
 
 def plan_of(text: str, directory: Directory = APP) -> Plan:
     """A plan with the people of the directory."""
-    return with_directory(parse_plan(text, "valmont.yaml"), directory)
+    return with_directory(_parsed(text), directory)
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Plan:
+    """A plan, which never changes: most scenarios are played with the same one."""
+    return parse_plan(text, "valmont.yaml")
 
 
 def tell(call: CallRecord) -> str:
