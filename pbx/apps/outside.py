@@ -224,6 +224,12 @@ async def _over(
             raise
         leg.hang_up(f"media: {refused.reason}")  # what it said is no answer: the next trunk may do better
         return _Refusal(500, UNSAID)
+    except MediaUnavailable as error:
+        if not target.emergency or call.answered:
+            raise
+        leg.hang_up("media unavailable")  # it sends to a port of ours: it is called again without one
+        _do_without_relay(call, error)
+        return await _over(call, target, attempt, flow, anonymous, located=located, simple=simple)
     raise AssertionError("a connected call ends in LegEnded")
 
 
@@ -245,11 +251,15 @@ async def _offer(call: Call, peer: str, flow: Flow, *, emergency: bool, simple: 
     except (MediaRefused, MediaUnavailable) as error:
         if not emergency:
             raise
-        log.error("call=%s emergency call without media relay: %s", call.id, error)
-        if isinstance(error, MediaRefused) and error.status == 480:
-            call.exchange.events.publish(MediaPortsExhausted, call.id)
-        call.engine = PassthroughEngine()
+        _do_without_relay(call, error)
         return call.offer
+
+
+def _do_without_relay(call: Call, error: MediaRefused | MediaUnavailable) -> None:
+    log.error("call=%s emergency call without media relay: %s", call.id, error)
+    if isinstance(error, MediaRefused) and error.status == 480:
+        call.exchange.events.publish(MediaPortsExhausted, call.id)
+    call.engine = PassthroughEngine()
 
 
 async def _wait(
@@ -296,7 +306,7 @@ async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:
     """Pass on ringing, and the called network's own tones where it sends some: there is one target only."""
     caller, engine = call.caller, call.engine
     if body and call.offer and caller.hears_early:
-        with suppress(MediaRefused):  # early media only adds to the ringing
+        with suppress(MediaRefused, MediaUnavailable):  # early media only adds to the ringing
             answer = await engine.answer(
                 call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address
             )

@@ -301,6 +301,48 @@ async def test_without_a_media_process_the_two_ends_hear_each_other_directly(wor
 
 
 @scenario()
+async def test_media_that_dies_while_help_answers_has_the_call_made_again_without_it(world: World) -> None:
+    town = await start(world)
+    phone, b = town.phone("2201"), town.operator("operateur-b")
+    town.ladder.order("2201", "Beffroi", "operateur-b")
+    phone.invite("18")
+    first = await b.expect("INVITE")
+    b.reply(first, 180)
+    await phone.expect(180)
+    town.engine.lose()
+    b.answer(first)
+    await b.expect("ACK")
+    b.reply(await b.expect("BYE"), 200)
+    second = await b.expect("INVITE")
+    assert b"c=IN IP4 10.54.2." in second.body  # the telephone's own address
+    b.answer(second)
+    await b.expect("ACK")
+    phone.ack(await phone.expect(200))
+    await town.hang_up(phone, b)
+    town.errors.expect("media engine lost", "emergency call without media relay")
+    assert_golden("emergency-media-dies", town.ladder)
+
+
+@scenario()
+async def test_early_media_without_a_media_process_only_rings(world: World) -> None:
+    town = await start(world)
+    phone, b = town.phone("2201"), town.operator("operateur-b")
+    phone.invite("18")
+    invite = await b.expect("INVITE")
+    town.engine.lose()
+    b.reply(invite, 183, body=b.sdp())
+    assert not (await phone.expect(183)).body
+    b.answer(invite)
+    await b.expect("ACK")
+    b.reply(await b.expect("BYE"), 200)
+    b.answer(await b.expect("INVITE"))
+    await b.expect("ACK")
+    phone.ack(await phone.expect(200))
+    await town.hang_up(phone, b)
+    town.errors.expect("media engine lost", "emergency call without media relay")
+
+
+@scenario()
 async def test_an_emergency_call_is_taken_during_a_shutdown(world: World) -> None:
     town = await start(world)
     phone, b = town.phone("2201"), town.operator("operateur-b")
