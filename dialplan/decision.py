@@ -143,6 +143,7 @@ class Facts:
     shown: the number of theirs that the caller wants to show, E.164; None for the usual one.
     automated: a machine calls by itself.
     confirmed_address: where a teleworker says that the device is, by the keys of a site's `address:`.
+    owner: the extension whose device it is, where the caller only uses it for a while; None otherwise.
     """
 
     dialled: str
@@ -158,6 +159,7 @@ class Facts:
     shown: str | None = None
     automated: bool = False
     confirmed_address: Mapping[str, str] | None = None
+    owner: str | None = None
 
 
 class Step(NamedTuple):

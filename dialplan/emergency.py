@@ -31,7 +31,7 @@ class SelfTest:
 
 
 def place_of(plan: Plan, facts: Facts, caller: Caller | None) -> Place:
-    """The device's site: its address, else its configuration, else its person's site, else the default."""
+    """The device's site: its address, else its configuration, else its owner's site, else the default."""
     places = plan.tables.places
     if facts.address is not None:
         by_address = plan.tables.networks.find(facts.address)
@@ -39,6 +39,8 @@ def place_of(plan: Plan, facts: Facts, caller: Caller | None) -> Place:
             return places["network", by_address]
     if facts.site is not None and facts.site in plan.sites:
         return places["configuration", facts.site]
+    if facts.owner is not None:
+        caller = plan.tables.callers.get(facts.owner)
     if caller is not None and caller.site in plan.sites:
         return places["person", caller.site]
     return places["default", plan.default_site if plan.default_site in plan.sites else ""]

@@ -24,6 +24,7 @@ from dialplan.sections import (
     read_emergency,
     read_features,
     read_group,
+    read_hot_desk,
     read_person,
     read_ranges,
     read_rate,
@@ -60,6 +61,7 @@ SECTIONS = (
     "alarms",
     "recording",
     "features",
+    "hot_desk",
     "users",
     "tests",
 )
@@ -165,6 +167,7 @@ def _read_plan(
         if "emergency_notified" in numbers
         else None,
         emergency_test=(read_e164(numbers["emergency_test"]) or "") if "emergency_test" in numbers else "",
+        hot_desk_ends=read_hot_desk(fields["hot_desk"]) if "hot_desk" in fields else "",
     )
 
 

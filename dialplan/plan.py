@@ -435,6 +435,7 @@ class Plan:
     emergency: the country's numbers and the town's, by number.
     emergency_notified: who is told of emergency calls, where their site says nothing.
     emergency_test: the number of a simulated answering point that the daily self-test calls, "" for none.
+    hot_desk_ends: the hour, such as 20:00, at which every device is its own person's again; "" for never.
     """
 
     version: str
@@ -466,6 +467,7 @@ class Plan:
     screening: Screening | None = None
     emergency_notified: Members | None = None
     emergency_test: str = ""
+    hot_desk_ends: str = ""
     tables: Tables = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -103,6 +103,10 @@ FEATURE_NAMES = (
     "callback_off",
     "login",
     "logout",
+    "pin",
+    "address",
+    "take_call",
+    "to_mobile",
     "malicious_call",
     "hide_number",
     "show_number",
@@ -433,6 +437,16 @@ def read_features(node: Node) -> tuple[Feature, ...]:
         after = match[5] or ""
         features.append(Feature(name, match[1], match[2] or "", after, item.line, item.column, further))
     return tuple(features)
+
+
+def read_hot_desk(node: Node) -> str:
+    """The hour at which whoever uses somebody else's device is logged out; "" with an error for none."""
+    ends = node.mapping({"ends"}, required=("ends",)).get("ends")
+    text = ends.text() if ends is not None else ""
+    if ends is not None and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        ends.error("bad_time", f'"{shortened(text)}" is no hour of the day', 'write ends: "20:00"')
+        return ""
+    return text
 
 
 def read_person(node: Node, references: References) -> Person:

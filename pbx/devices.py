@@ -17,7 +17,11 @@ from sip.core.registrar import Binding
 
 @dataclass(slots=True)
 class Device:
-    """One device's sign-in. site: where it is when its address doesn't tell, None for its person's."""
+    """One device's sign-in. extension: of the person who uses it now; owner: of the one whose it is.
+
+    site: where it is when its address doesn't tell, None for its owner's. addresses: where it is in each
+    network outside of the sites (pbx.addresses).
+    """
 
     sign_in: str
     extension: str
@@ -25,6 +29,11 @@ class Device:
     site: str | None = None
     md5_only: bool = False
     bindings: tuple[Binding, ...] = ()
+    addresses: Mapping[str, Mapping[str, str]] | None = None
+    owner: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.owner = self.extension
 
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
@@ -77,6 +86,12 @@ class Devices:
     def _add(self, device: Device) -> None:
         self._by_sign_in[device.sign_in] = device
         self._by_extension.setdefault(device.extension, []).append(device)
+
+    def use(self, device: Device, extension: str) -> None:
+        """Let a person use a device from now on."""
+        self._by_extension[device.extension].remove(device)
+        device.extension = extension
+        self._by_extension.setdefault(extension, []).append(device)
 
     def find(self, sign_in: str) -> Device | None:
         """The device that signs in with this name, None for a stranger."""

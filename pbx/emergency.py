@@ -63,9 +63,10 @@ def notice(plan: Plan, emergency: EmergencyCall, number: str, name: str) -> str:
     language = plan.language if plan.language in _NOTICE else "en"
     location = emergency.location
     site = plan.sites.get(location.site)
-    where = [site.title] if site is not None else []
+    # A teleworker's address is no part of the site whose lines carry the call.
+    where = [site.title] if site is not None and location.source != "confirmed" else []
     address = location.address
-    where += [address[key] for key in ("street", "floor", "room") if address.get(key)]
+    where += [address[key] for key in ("street", "building", "floor", "room") if address.get(key)]
     city = " ".join(address[key] for key in ("postcode", "city") if address.get(key))
     where += [city] if city else []
     if location.source == "assumed":

@@ -249,6 +249,46 @@ class OverrideChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PinRefused(Event):
+    """A wrong PIN was entered for a person. names: what it counts under. locked: it was the last."""
+
+    extension: str
+    names: str
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HotDeskChanged(Event):
+    """A device is used by this person from now on. by: an extension, who typed a command, or `plan`."""
+
+    device: str
+    extension: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressWanted(Event):
+    """A device calls from a network outside of every site, and nobody has said where that is.
+
+    An emergency call from there tells an assumed place until somebody does.
+    """
+
+    device: str
+    extension: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChanged(Event):
+    """Where a device is was said, confirmed or forgotten. state: `said`, `confirmed` or `forgotten`."""
+
+    device: str
+    network: str
+    state: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFailed(Event):
     """Records can't be written to the disk: they wait in the reserve until JournalWorks, and calls go on."""
 
@@ -284,6 +324,10 @@ _ALL: tuple[type[Event], ...] = (
     EmergencyTestFailed,
     SettingsChanged,
     OverrideChanged,
+    PinRefused,
+    HotDeskChanged,
+    AddressWanted,
+    AddressChanged,
     JournalFailed,
     JournalWorks,
 )

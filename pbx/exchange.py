@@ -25,6 +25,7 @@ from media.engine import (
     SpeakerChanged,
     StreamLost,
 )
+from pbx.addresses import Addresses
 from pbx.apps.queue import Queue
 from pbx.apps.room import Room
 from pbx.calls.app import App
@@ -59,8 +60,10 @@ from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.messages import Messages
 from pbx.ongoing import OngoingCall
 from pbx.people import Directory
-from pbx.records import CallRecord, Record
+from pbx.pins import Pins
+from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
+from pbx.seats import Seats
 from pbx.services.subscriptions import Subscriptions
 from pbx.settings import NodeSettings
 from pbx.tasks import Tasks
@@ -196,6 +199,9 @@ class Exchange:
         self.turns = Turns(self.chance, self._person_of)
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)
+        self.pins = Pins(self)
+        self.seats = Seats(self)
+        self.addresses = Addresses(self)
         self.draining = False
         self.probes = Probes(self)
         self._tasks = Tasks()
@@ -215,6 +221,8 @@ class Exchange:
         self.plan = plan
         for sign_in in self.devices.load(plan, directory):
             self.registrations.forget(sign_in)
+        self.seats.reloaded()
+        self.addresses.reloaded()
         self.registrations.rewatch()
         self.trunks.load(plan)
         self.conditions.refresh()
@@ -288,6 +296,13 @@ class Exchange:
         call.redirect(decision)
         if call.plan.budgets:
             self._spend(call)
+
+    def restore_personal(self, records: Iterable[Personal]) -> None:
+        """Take back what people and devices have beside settings: PINs, hot desks, addresses."""
+        kept = list(records)
+        self.pins.restore(kept)
+        self.seats.restore(kept)
+        self.addresses.restore(kept)
 
     def restore(self, calls: Iterable[OngoingCall]) -> int:
         """Go on with the calls of a process that is gone, before any new one; returns how many go on.

@@ -42,7 +42,15 @@ import msgspec
 
 from pbx.events import Events, JournalFailed, JournalWorks
 from pbx.ongoing import Ongoing, OngoingCall, read_ongoing
-from pbx.records import Binding, BindingsRecord, CallRecord, OverrideRecord, PersonSettings, Record
+from pbx.records import (
+    Binding,
+    BindingsRecord,
+    CallRecord,
+    OverrideRecord,
+    Personal,
+    PersonSettings,
+    Record,
+)
 from pbx.reserve import FILE_NAME as RESERVE_NAME
 from pbx.reserve import MOST_FRAME_BYTES, Reserve, read_reserve
 
@@ -106,13 +114,14 @@ class Segment:
 class Recovered:
     """What a start finds: every AOR's bindings (expired ones too), and what was wrong, in words.
 
-    settings: by extension. overrides: by kind and name (past ones too). calls: those that were in progress,
-    oldest first.
+    settings: by extension. overrides: by kind and name (past ones too). personal: by key. calls: those that
+    were in progress, oldest first.
     """
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     settings: dict[str, PersonSettings] = field(default_factory=dict)
     overrides: dict[tuple[str, str], OverrideRecord] = field(default_factory=dict)
+    personal: dict[tuple[str, ...], Personal] = field(default_factory=dict)
     calls: list[OngoingCall] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -468,6 +477,8 @@ def _apply(record: Record, into: Recovered) -> None:
             into.settings.pop(record.extension, None)
     elif type(record) is OverrideRecord:
         into.overrides[record.kind, record.name] = record
+    elif isinstance(record, Personal):
+        into.personal[record.key] = record
 
 
 def _cut_torn_tail(segment: Segment, into: Recovered) -> None:
@@ -511,6 +522,7 @@ def _lasting(recovered: Recovered, now: float) -> Iterator[Record]:
             yield BindingsRecord(aor, kept)
     yield from recovered.settings.values()
     yield from (override for override in recovered.overrides.values() if override.until > now)
+    yield from (one for one in recovered.personal.values() if one.lasts(now))
 
 
 def _write_snapshot(path: Path, records: Iterator[Record]) -> None:

@@ -177,7 +177,85 @@ class OverrideRecord(Struct, array_like=True, frozen=True, gc=False, tag="overri
     set_by: SetBy
 
 
-Record: TypeAlias = CallRecord | BindingsRecord | PersonSettings | OverrideRecord
+class PinRecord(Struct, array_like=True, frozen=True, gc=False, tag="pin"):
+    """The PIN of a person, as a hash (pbx.pins); an empty one for none."""
+
+    extension: str
+    salt: bytes
+    hash: bytes
+    set_by: SetBy
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What the last record with the same key says of holds."""
+        return "pin", self.extension
+
+    def lasts(self, now: float) -> bool:
+        """Whether there is anything to remember of it at an instant."""
+        return bool(self.hash)
+
+
+class TriesRecord(Struct, array_like=True, frozen=True, gc=False, tag="tries"):
+    """When wrong PINs were entered lately, as counted under one name (pbx.pins); none: all is forgiven."""
+
+    name: str
+    wrong_at: tuple[float, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "tries", self.name
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return any(at > now - 3600.0 for at in self.wrong_at)
+
+
+class SeatRecord(Struct, array_like=True, frozen=True, gc=False, tag="seat"):
+    """A device is used by a person until an instant, 0 for no end (pbx.seats); extension "": by its own."""
+
+    device: str
+    extension: str
+    until: float
+    set_by: SetBy
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "seat", self.device
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return bool(self.extension) and (not self.until or self.until > now)
+
+
+class AddressRecord(Struct, array_like=True, frozen=True, gc=False, tag="address"):
+    """Where a device is while it calls from one network outside of every site (pbx.addresses).
+
+    address: by the keys of a site's `address:`; empty for forgotten. confirmed: None while nobody has said
+    that it is right.
+    """
+
+    device: str
+    network: str
+    address: dict[str, str]
+    set_by: SetBy
+    confirmed: SetBy | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "address", self.device, self.network
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return bool(self.address)
+
+
+Personal: TypeAlias = PinRecord | TriesRecord | SeatRecord | AddressRecord
+"""What a person or a device has beside settings: the last record with a key is the one that holds."""
+
+Record: TypeAlias = CallRecord | BindingsRecord | PersonSettings | OverrideRecord | Personal
 
 
 def rfc3339(seconds: float | None) -> str | None:

@@ -72,6 +72,8 @@ class Registrations:
         device.bindings = bind(before, request, device.sign_in, now)
         if device.bindings is not before and "contact" in request.headers:  # without one it only asks
             self._write(device, now)
+            if device.bindings and request.flow is not None:
+                exchange.addresses.registered(device, request.flow.remote[0])
             if exchange.probes.astray:
                 exchange.probes.registered(device)
         if self._cut_off and device.sign_in in self._cut_off and self._is_reachable(device):

@@ -141,6 +141,7 @@ class _Signalling:
             for problem in recovered.problems:
                 log.error("journal: %s", problem)
             set_by_hand = exchange.settings.restore(recovered.settings.values(), recovered.overrides.values())
+            exchange.restore_personal(recovered.personal.values())
             held = exchange.registrations.restore(recovered.bindings, loop.time())
             for device in exchange.devices:
                 for binding in device.bindings:

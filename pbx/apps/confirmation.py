@@ -25,23 +25,39 @@ async def confirm(call: Call, act: Callable[[str], Mapping[str, str]]) -> None:
     act: given the extension; what it raises as SettingRefused is told after the tone. It is carried out once
     the caller is known to hear us, so that a call that fails has set nothing.
     """
-    if call.payer:  # a party that is being transferred: it stays where it is, and the code was never for it
-        call.cause = "rejected: caller"
-        call.caller.refuse(403, call.cause)
+    if refuses_transferred(call):
         return
     attendant = Attendant(call)
     await attendant.answer()
     try:
-        text = act(_who_dialled(call))
+        text = act(who_dialled(call))
     except SettingRefused as error:
-        text = error.text
-        call.cause = f"rejected: {error.reason}"
-        await attendant.play(REFUSED)
+        await refuse(attendant, error)
+        return
     await attendant.say(text)
 
 
-def _who_dialled(call: Call) -> str:
-    """The extension that a code is for: of whoever dialled it, never of somebody whose call was sent here."""
+def refuses_transferred(call: Call) -> bool:
+    """Whether the caller is a party that is being transferred: it stays where it is, and is told nothing; the
+    code was never for it."""
+    if call.payer:
+        call.cause = "rejected: caller"
+        call.caller.refuse(403, call.cause)
+    return bool(call.payer)
+
+
+async def refuse(attendant: Attendant, error: SettingRefused) -> None:
+    """A tone, and why nothing was set."""
+    attendant.call.cause = f"rejected: {error.reason}"
+    await attendant.play(REFUSED)
+    await attendant.say(error.text)
+
+
+def who_dialled(call: Call) -> str:
+    """The extension that a code is for: of whoever dialled it, never of somebody whose call was sent here.
+
+    Raises SettingRefused where that is nobody of ours.
+    """
     facts = call.facts
     if facts is None or facts.caller is None or call.decision.diversions:
         raise SettingRefused("caller", _NOT_YOURS, "a code is dialled by whom it is for")

@@ -7,9 +7,12 @@ from functools import partial
 from typing import Protocol
 
 from pbx.apps.calls_taken import switch
+from pbx.apps.asking_pin import set_pin
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
+from pbx.apps.hot_desk import log_in, log_out
 from pbx.apps.picking_up import nothing_to_pick_up
+from pbx.apps.place import confirm_place
 from pbx.apps.service_override import override_service
 from pbx.calls.call import Call
 
@@ -40,6 +43,10 @@ CODES: Mapping[str, CodeApp] = {
     "anonymous_accept": partial(switch, what="anonymous_rejection", on=False),
     "call_waiting": partial(switch, what="call_waiting", on=True),
     "call_waiting_off": partial(switch, what="call_waiting", on=False),
+    "login": log_in,
+    "logout": log_out,
+    "pin": set_pin,
+    "address": confirm_place,
     **{
         name: partial(override_service, feature=name)
         for name in ("service_close", "service_send", "service_open", "service_as_planned")

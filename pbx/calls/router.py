@@ -23,6 +23,7 @@ from dialplan.decision import (
 )
 from dialplan.plan import Destination
 from dialplan.routing import forwards_of, no_answer_seconds, route, route_forward, route_onward
+from pbx.addresses import confirmed_here
 from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
 from pbx.apps.dial import RING_SECONDS, dial, ring_first
 from pbx.apps.feature_codes import CODES
@@ -37,6 +38,7 @@ from pbx.calls.leg import PICK_UP, Leg
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
+from pbx.devices import Device
 from pbx.events import LegStarted
 from pbx.nat import is_behind_nat
 from pbx.trunks.diversions import diversions_said
@@ -105,6 +107,8 @@ class Router:
                 spending=exchange.spending,
                 conditions=conditions,
             )
+            if signed_in.addresses is not None or signed_in.owner != signed_in.extension:
+                facts = _told_of_device(facts, signed_in)
         replaced = self._replaced(request, device, dialled) if trunk is None else None
         if request.max_forwards == 0:
             raise RemoteProtocolError(483, "Too Many Hops")
@@ -252,6 +256,7 @@ class Router:
             site=device.site,
             conditions=exchange.conditions.at(unix_now),
         )
+        facts = _told_of_device(facts, device)
         decision = route(exchange.plan, facts, datetime.fromtimestamp(unix_now, UTC))
         if isinstance(decision.target, Reject):
             raise RemoteProtocolError(decision.target.status, "Refused By The Plan")
@@ -366,6 +371,12 @@ async def _serve(call: Call, name: str, app: ServiceApp) -> None:
     call.to = name
     call.line = call.line or name
     await app(call, call.plan.services[name])
+
+
+def _told_of_device(facts: Facts, device: Device) -> Facts:
+    """The facts of a device's call, with whose it is and where somebody says that it is."""
+    owner = device.owner if device.owner != device.extension else None
+    return replace(facts, owner=owner, confirmed_address=confirmed_here(device, facts.address or ""))
 
 
 def wants_privacy(request: Request) -> bool:

@@ -74,7 +74,7 @@ class Lamps:
     def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Lamp:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
         exchange = self._exchange
-        person = addressee(exchange, request.uri)
+        person = addressee(exchange, request.uri, subscriber)
         watcher = exchange.devices.find(subscriber)
         whole = watcher is not None and is_near(exchange.plan, watcher.extension, person.extension)
         entity = f"sip:{person.extension}@{exchange.domain}"

@@ -67,7 +67,7 @@ class Mailboxes:
     def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> MailboxLamp:
         """Raises RemoteProtocolError: 403 for somebody else's mailbox, 404 for nobody's."""
         exchange = self._exchange
-        person = addressee(exchange, request.uri)
+        person = addressee(exchange, request.uri, subscriber)
         device = exchange.devices.find(subscriber)
         if device is None or device.extension != person.extension:
             raise RemoteProtocolError(403, "Not Your Mailbox")

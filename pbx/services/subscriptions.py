@@ -50,6 +50,15 @@ class Subscriptions:
         """This node stops: devices are told, so that they ask the next process at once."""
         self.notifier.end_all(now)
 
+    def device_changed_hands(self, device: str, now: float) -> None:
+        """Somebody else uses a device: it asks again for what that person may watch.
+
+        RFC 6665 section 4.1.3: deactivated, so at once.
+        """
+        for subscription in self.notifier.subscriptions():
+            if subscription.subscriber == device:
+                subscription.end(now, "deactivated")
+
     def reloaded(self, now: float) -> None:
         """Another plan is in force: a device that is gone watches nobody, and who is gone isn't watched."""
         exchange = self._exchange

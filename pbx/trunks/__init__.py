@@ -262,7 +262,7 @@ class Trunks:
         site = plan.sites.get(location.site)
         return location_part(
             location,
-            title=site.title if site is not None else "",
+            title=site.title if site is not None and location.source != "confirmed" else "",
             country=plan.country.code,
             number=shown,
             domain=self._exchange.domain,

@@ -23,7 +23,7 @@ from pbx.devices import with_directory
 from pbx.exchange import Exchange
 from pbx.ongoing import OngoingCall
 from pbx.people import Directory, Person, device_credentials
-from pbx.records import BindingsRecord, CallRecord, OverrideRecord, PersonSettings, Record
+from pbx.records import BindingsRecord, CallRecord, OverrideRecord, Personal, PersonSettings, Record
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from sip.net.resolver import Kind, Records
@@ -115,6 +115,8 @@ def name_of(record: Record | OngoingCall) -> str:
         return f"settings of {record.extension}"
     if isinstance(record, OverrideRecord):
         return f"override of {record.name}"
+    if isinstance(record, Personal):
+        return " of ".join(record.key[:2])
     return f"bindings of {record.aor}: {len(record.bindings)}"
 
 
@@ -217,6 +219,8 @@ class Town:
         people = {kept.extension: kept for kept in self.journal.written if isinstance(kept, PersonSettings)}
         overrides = {one.name: one for one in self.journal.written if isinstance(one, OverrideRecord)}
         self.exchange.settings.restore(people.values(), overrides.values())
+        personal = {one.key: one for one in self.journal.written if isinstance(one, Personal)}
+        self.exchange.restore_personal(personal.values())
         held = self.exchange.registrations.restore(recovered, self.exchange.driver.now)
         self.exchange.restore(self.ongoing)
         return held
