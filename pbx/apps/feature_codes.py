@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Protocol
 
-from pbx.apps.calls_taken import switch
 from pbx.apps.asking_pin import set_pin
+from pbx.apps.calls_taken import switch
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
