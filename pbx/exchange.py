@@ -61,6 +61,7 @@ from pbx.messages import Messages
 from pbx.ongoing import OngoingCall
 from pbx.people import Directory
 from pbx.pins import Pins
+from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
 from pbx.seats import Seats
@@ -197,6 +198,7 @@ class Exchange:
         self.rooms: dict[str, Room] = {}
         self.queues: dict[str, Queue] = {}
         self.turns = Turns(self.chance, self._person_of)
+        self.recent_calls = RecentCalls()
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)
         self.pins = Pins(self)
@@ -219,6 +221,7 @@ class Exchange:
 
     def _load(self, plan: Plan, directory: Directory) -> None:
         self.plan = plan
+        self.recent_calls.load(plan)
         for sign_in in self.devices.load(plan, directory):
             self.registrations.forget(sign_in)
         self.seats.reloaded()
@@ -342,6 +345,8 @@ class Exchange:
         self.write(record)
         if call.plan.services:
             self.turns.ended(record)  # nobody else asks whose turn it is
+        if self.recent_calls.wanted:
+            self.recent_calls.ended(call, record)
         for queue in self.queues.values():
             queue.wake()
         answered = record.answered is not None

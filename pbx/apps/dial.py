@@ -319,8 +319,9 @@ async def _first_answer(
                 case _:
                     pass
     except LegEnded as ended:
+        why = "answered elsewhere" if ended.told_on is not None else "cancelled"
         for leg in ringing:
-            leg.hang_up("cancelled", ended.told_on)
+            leg.hang_up(why, ended.told_on)
         raise
     if best in {486, 600}:
         return ENGAGED

@@ -13,6 +13,7 @@ from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
+from pbx.apps.redial import call_last_caller, redial
 from pbx.apps.service_override import override_service
 from pbx.calls.call import Call
 
@@ -47,6 +48,8 @@ CODES: Mapping[str, CodeApp] = {
     "logout": log_out,
     "pin": set_pin,
     "address": confirm_place,
+    "redial": redial,
+    "last_caller": call_last_caller,
     **{
         name: partial(override_service, feature=name)
         for name in ("service_close", "service_send", "service_open", "service_as_planned")

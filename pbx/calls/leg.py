@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from media.declined import declined, renewed
 from pbx.calls.happenings import (
@@ -41,6 +41,15 @@ if TYPE_CHECKING:
     from pbx.calls.call import Call
 
 
+class Told(NamedTuple):
+    """What an operator told of who calls, also where that isn't to be shown: the number, and the header lines
+    that name somebody."""
+
+    number: str
+    lines: tuple[str, ...]
+
+
+UNTOLD = Told("", ())
 LOST = "lost"
 PICK_UP = "pick-up"
 _CAME = frozenset({"calls", PICK_UP})
@@ -53,7 +62,7 @@ class Leg:
     name: `a` for the caller, `b1`, `b2`, … for the others; the media engine knows the leg by it.
     device: the sign-in of the device, or the trunk's name. behind_nat: media comes from where it can.
     rang: whether anything was heard of it before the answer. hears_early: whether it can hear us before the
-    answer.
+    answer. told: of an operator's caller, while the plan has a code that asks for it.
     """
 
     hears_early = True
@@ -74,6 +83,7 @@ class Leg:
         "reached",
         "session",
         "started_at",
+        "told",
         "versions_ahead",
         "via",
     )
@@ -90,6 +100,7 @@ class Leg:
         self.ended_at: float | None = None
         self.rang = False
         self.reached, self.via = "calls", ""  # how the party came into the call (pbx.records.LegRecord)
+        self.told = UNTOLD
         self.cause = ""
         self.codec = ""  # for its record, where its sound ended before the call
         self.quality: LegQuality | None = None  # likewise

@@ -34,7 +34,7 @@ from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import PickedUp, Referred
-from pbx.calls.leg import PICK_UP, Leg
+from pbx.calls.leg import PICK_UP, Leg, Told
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
@@ -42,6 +42,7 @@ from pbx.devices import Device
 from pbx.events import LegStarted
 from pbx.nat import is_behind_nat
 from pbx.trunks.diversions import diversions_said
+from pbx.trunks.recognition import naming_lines
 from sip.core.errors import RemoteProtocolError
 from sip.core.gruu import instance_called
 from sip.core.identity import asserted_identity
@@ -143,6 +144,8 @@ class Router:
             exchange.begin(call, app)
             return
         call.direction = "inbound"
+        if exchange.recent_calls.wanted:
+            call.caller.told = Told(caller.number, naming_lines(request))
         if isinstance(decision.target, ToTrunks):
             call.from_number = "" if facts.anonymous else caller.number  # the decision shows one of ours
         exchange.begin(call, holding_channel(call.caller, app))

@@ -32,6 +32,7 @@ class Transferee(Leg):
         super().__init__(call, name, first.device, first.flow, behind_nat=first.behind_nat)
         self.first = first
         self.reached, self.via = first.reached, first.via
+        self.told = first.told
         self.toll: tuple[Decision, str] | None = None
         if isinstance(first, Transferee):
             self.toll = first.toll

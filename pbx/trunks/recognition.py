@@ -11,7 +11,7 @@ from dialplan.plan import Trunk
 from dialplan.tables import NetworkMap
 from sip.core.flow import Flow
 from sip.core.identity import USUAL_SOURCES, Source, asserted_identity, number_of
-from sip.core.message import Request
+from sip.core.message import Request, spell
 
 _LINE = re.compile(r";line=([0-9a-f]{16,64})(?![0-9a-f])")
 _SOURCES = {
@@ -19,6 +19,11 @@ _SOURCES = {
     "remote_party_id": (Source.REMOTE_PARTY_ID, Source.FROM),
     "from": (Source.FROM,),
 }
+
+
+_NAMING = ("from", "p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info")
+_MOST_NAMING = 16
+_LONGEST_CHARS = 300
 
 
 class Recognition:
@@ -67,6 +72,13 @@ def called_number(trunk: Trunk, request: Request, dialled: str, country: Country
     if "called_in_to" in trunk.options:
         dialled = number_of(request.to.uri) or dialled
     return read_number(dialled, trunk.numbers_in, country)
+
+
+def naming_lines(request: Request) -> tuple[str, ...]:
+    """The header lines of an operator's INVITE that name who calls or who sent the call on, as they came
+    (RFC 3325 section 9.1, RFC 5806, RFC 7044); a bounded part of them."""
+    lines = [f"{spell(name)}: {value}" for name in _NAMING for value in request.headers.get(name, ())]
+    return tuple(line[:_LONGEST_CHARS] for line in lines[:_MOST_NAMING])
 
 
 def calling_number(trunk: Trunk, request: Request, country: Country) -> tuple[str, bool]:
