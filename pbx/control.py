@@ -19,7 +19,7 @@ import msgspec
 from media.engines.daemons import DaemonStatus
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
-from pbx.records import OverrideRecord, PersonSettings, rfc3339
+from pbx.records import AddressRecord, OverrideRecord, PersonSettings, rfc3339
 from pbx.tasks import Tasks
 
 MAX_LINE_BYTES = 1 << 20
@@ -144,6 +144,44 @@ class RemoveOverride(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
+class ListDevices(msgspec.Struct, frozen=True, tag=True):
+    """Ask who uses which device, and where it is."""
+
+
+class UseDevice(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a device be a person's until they log out; extension "": its own person's again."""
+
+    device: str
+    extension: str
+    by: str
+
+
+class SayAddress(msgspec.Struct, frozen=True, tag=True):
+    """Ask to keep where a device is; as pbx.addresses.Addresses.say."""
+
+    device: str
+    address: dict[str, str]
+    by: str
+    confirm: bool
+    network: str = ""
+
+
+class ForgetAddress(msgspec.Struct, frozen=True, tag=True):
+    """Ask to forget where a device is on a network, "" for that which it calls from."""
+
+    device: str
+    by: str
+    network: str = ""
+
+
+class SetPin(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a person have this PIN, and to forgive those that were wrong; digits "": none any more."""
+
+    extension: str
+    digits: str
+    by: str
+
+
 class FollowEvents(msgspec.Struct, frozen=True, tag=True):
     """Ask to be told events as they happen, of these kinds or of all, until either side leaves."""
 
@@ -217,6 +255,29 @@ class SettingsInForce(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class DeviceStatus(msgspec.Struct, frozen=True):
+    """One device. owner: whose it is; user: who uses it now, until an instant (Unix seconds, 0 for no end).
+
+    contacts: where it can be reached now. network: that which it calls from, outside of every site, or "".
+    addresses: where it is, by network, as was said.
+    """
+
+    device: str
+    owner: str
+    user: str
+    until: float
+    contacts: list[str]
+    network: str
+    addresses: list[AddressRecord]
+
+
+class DeviceList(msgspec.Struct, frozen=True, tag=True):
+    """All devices after what was asked. problem: why it wasn't done, empty when it was."""
+
+    devices: list[DeviceStatus]
+    problem: str = ""
+
+
 class Following(msgspec.Struct, frozen=True, tag=True):
     """The answer to FollowEvents; events come after it, of these kinds."""
 
@@ -233,6 +294,7 @@ SettingsQuestion = (
     | AddOverride
     | RemoveOverride
 )
+DeviceQuestion = ListDevices | UseDevice | SayAddress | ForgetAddress | SetPin
 Question = (
     Status
     | ReloadPlan
@@ -243,8 +305,9 @@ Question = (
     | ListDaemons
     | DrainDaemon
     | SettingsQuestion
+    | DeviceQuestion
 )
-Answer = Counters | Reloaded | BanList | TrunkList | DaemonList | SettingsInForce
+Answer = Counters | Reloaded | BanList | TrunkList | DaemonList | SettingsInForce | DeviceList
 
 _question = msgspec.json.Decoder(Question | FollowEvents)
 _answer = msgspec.json.Decoder(Answer | Following)

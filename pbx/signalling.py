@@ -25,6 +25,7 @@ from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
 from pbx.defence.bans import KeptBans
 from pbx.defence.spending import KeptSpending
+from pbx.device_answers import answer_about_devices
 from pbx.devices import with_directory
 from pbx.events import Events, MediaProcessBack, MediaProcessLost
 from pbx.exchange import Exchange
@@ -353,6 +354,14 @@ class _Signalling:
                 | control.RemoveOverride()
             ):
                 return answer_about_settings(self._exchange.settings, question)
+            case (
+                control.ListDevices()
+                | control.UseDevice()
+                | control.SayAddress()
+                | control.ForgetAddress()
+                | control.SetPin()
+            ):
+                return answer_about_devices(self._exchange, question)
 
     async def _reload(self, author: str) -> control.Reloaded:
         """Load the plan beside the calls, and put it in force only if it has no error."""

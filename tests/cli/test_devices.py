@@ -1,0 +1,47 @@
+"""`beffroi device` and `beffroi user pin`, on a real node that is killed in between."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Town, serving
+from tests.cli.test_settings import kill_now
+
+
+def test_devices_are_used_placed_and_listed_and_a_kill_forgets_none_of_it(town: Town) -> None:
+    with serving(town.configuration_file) as log_until:
+        told = town.run("user", "pin", "1001")
+        assert told.status == 0, told.err
+        assert "1001 has the PIN" in told.out
+        assert town.run("user", "pin", "1003").err == "beffroi: nobody has 1003\n"
+        assert town.run("device", "login", "2020", "1001", "--by", "root").status == 0
+        where = ("--street", "5 rue des Lilas", "--city", "Nancy", "--network", "192.0.2.9")
+        assert town.run("device", "address", "1001", *where).status == 0
+        assert town.run("device", "address", "1001", "--network", "192.0.2.9", "--confirm").status == 0
+        kill_now(town)
+        log_until("ready plan=")
+        listed = {one["device"]: one for one in town.run("device", "list", "--json").json}
+        assert (listed["2020"]["owner"], listed["2020"]["user"]) == ("2020", "1001")
+        (address,) = listed["1001"]["addresses"]
+        assert address["network"] == "192.0.2.0/24"
+        assert address["address"] == {"street": "5 rue des Lilas", "city": "Nancy"}
+        assert address["confirmed"] is not None
+        table = town.run("device", "list").out
+        assert "5 rue des Lilas, Nancy (192.0.2.0/24, confirmed)" in table
+        assert town.run("device", "logout", "2020").status == 0
+        assert town.run("device", "logout", "2020").err == "beffroi: nobody uses 2020 but its own person\n"
+        forgotten = town.run("device", "address", "1001", "--forget", "--network", "192.0.2.9", "--json").json
+        assert forgotten[0]["addresses"] == []
+        assert town.run("user", "pin", "1001", "--clear").out == "1001 has no PIN\n"
+        assert town.run("user", "pin", "1001", "--clear").status == 1
+
+
+def test_an_address_is_said_or_forgotten_and_not_both(town: Town) -> None:
+    both = town.run("device", "address", "1001", "--forget", "--confirm")
+    assert both.status == 2
+    assert both.err == "beffroi: --forget: an address is forgotten, or said, and not both\n"
+    assert town.run("device", "address", "1001").status == 2
+
+
+def test_without_a_node_devices_are_not_known(town: Town) -> None:
+    told = town.run("device", "list")
+    assert told.status == 1
+    assert "devices are asked about in a running node" in told.err
