@@ -33,6 +33,7 @@ from dialplan.plan import (
     ExtensionRange,
     Feature,
     Members,
+    NameKey,
     Overflow,
     Placed,
     Plan,
@@ -391,6 +392,8 @@ def _parts(plan: Plan) -> Iterator[object]:
                         if isinstance(step, ToStep)
                         else None
                     )
+            elif isinstance(setting, NameKey):
+                yield setting.people
             else:
                 yield setting.to if isinstance(setting, Overflow) else setting
     for alarm in plan.alarms.values():

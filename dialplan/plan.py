@@ -118,6 +118,24 @@ class Announcement:
     every_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Who may use a service: people of these classes, and of these groups."""
+
+    classes: tuple[str, ...]
+    groups: tuple[str, ...]
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class NameKey:
+    """The key of a menu that finds people by name, and who is found; None for everybody of the plan."""
+
+    key: str
+    people: Members | None
+
+
 Step = RingStep | AlarmStep | ToStep
 Srtp = Literal["required", "preferred", "off", ""]  # "": as the transport says
 SRTP: tuple[Srtp, ...] = ("required", "preferred", "off")
@@ -132,7 +150,10 @@ Setting = (
     | SecretRef
     | Overflow
     | Announcement
+    | Allowed
+    | NameKey
     | tuple[Step, ...]
+    | tuple[str, ...]
 )
 
 

@@ -155,8 +155,16 @@ def read_srtp(node: Node) -> Srtp:
     return next(rule for rule in SRTP if rule == text)
 
 
+def one_or_several(fields: Mapping[str, Node], key: str) -> list[Node]:
+    """The nodes of a key that holds one value or a list of them; none where it isn't written."""
+    if key not in fields:
+        return []
+    return fields[key].sequence() if fields[key].is_sequence else [fields[key]]
+
+
 def read_members(node: Node, references: References) -> Members:
-    """Who rings: `{group: g}`, `{site: s}`, or a list of extensions and outside numbers."""
+    """Who rings: `{group: g}`, `{site: s}`, several of each as lists, or a list of extensions and outside
+    numbers."""
     groups: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     numbers: list[str] = []
@@ -166,8 +174,8 @@ def read_members(node: Node, references: References) -> Members:
             node.error(
                 "missing_key", "nobody is named here", "write {group: …}, {site: …} or a list of numbers"
             )
-        groups = (fields["group"].text(),) if "group" in fields else ()
-        sites = (references.name("site", fields["site"]),) if "site" in fields else ()
+        groups = tuple(item.text() for item in one_or_several(fields, "group"))
+        sites = tuple(references.name("site", item) for item in one_or_several(fields, "site"))
     else:
         for item in node.sequence():
             outside = isinstance(item.value, str) and item.value.startswith("+")

@@ -133,6 +133,7 @@ def _ends(plan: Plan, to: Destination, menus: Mapping[str, Service], leading_out
 _LAST_DESTINATION = {
     "group": ("otherwise", "when nobody answers, the caller is hung up on", "add `otherwise: {to: …}`"),
     "menu": ("otherwise", "a caller who presses nothing is hung up on", "add `otherwise: {to: …}`"),
+    "web": ("otherwise", "a caller is hung up on when the web gives no answer", "add `otherwise: {to: …}`"),
     "queue": (
         "when_full",
         "a caller whom nobody answers waits for ever",
