@@ -27,7 +27,6 @@ from media.engine import (
 )
 from pbx.addresses import Addresses
 from pbx.apps.queue import Queue
-from pbx.apps.room import Room
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
@@ -60,10 +59,12 @@ from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.messages import Messages
 from pbx.ongoing import OngoingCall
 from pbx.people import Directory
+from pbx.pin_attempts import PinAttempts
 from pbx.pins import Pins
 from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
+from pbx.rooms import Room
 from pbx.seats import Seats
 from pbx.services.subscriptions import Subscriptions
 from pbx.settings import NodeSettings
@@ -196,6 +197,7 @@ class Exchange:
         self.router = Router(self)
         self.parked: dict[str, Call] = {}  # by place
         self.rooms: dict[str, Room] = {}
+        self.pin_attempts = PinAttempts()
         self.queues: dict[str, Queue] = {}
         self.turns = Turns(self.chance, self._person_of)
         self.recent_calls = RecentCalls()

@@ -1,54 +1,89 @@
 """A room: all who dial its number, and know its PIN where it has one, hear each other.
 
-    *6   mute oneself, and speak again         *2   hear how many are there
-    *7   lock the room, and open it again      for its moderators alone
+    *1   hear these keys                       *2   hear how many are there
+    *6   mute oneself, and speak again
 
-Where the plan names moderators, the others wait with music until one is there. In a locked room nobody comes
-in any more. A room with video or a lobby isn't built yet: it says so.
+and for moderators alone:
+
+    *3   ring somebody, who comes in by 1      *5   mute all others, and let them speak again
+    *7   lock the room, and open it again      *8   go through the others: 1 mutes one, 9 expels one
+    *9   end it for all (1 confirms)
+
+Who is named in the plan moderates, and so does whoever gives the moderators' PIN. Where there may be
+moderators the others wait with music until one is there. In a locked room nobody comes in any more. Who
+comes and goes is told by a tone, or by name, as the plan says. A room with video or a lobby isn't built yet:
+it says so.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from hmac import compare_digest
 
+from dialplan.decision import ToPerson, ToTrunks
 from dialplan.plan import Members, SecretRef, Service
 from media.engine import MediaRefused, Music
-from media.tones import Segment, Tone
+from media.speech import Speech
+from media.tones import Tone
 from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
 from pbx.apps.group import members_of
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
+from pbx.calls.calling_out import call_out
+from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import Digit
 from pbx.calls.intervals import turn
+from pbx.rooms import COMES_IN, Party, Room
+from sip.core.errors import RemoteProtocolError
 
 MOST_PARTIES = 300
+MOST_CALLED = 5  # who are rung at the same time
 ATTEMPTS = 3
 MODERATOR_CHECK_SECONDS = 3600.0
-COMES_IN = Tone((Segment(120, (660,)), Segment(120, (880,))))
+NUMBER_SECONDS = 10.0
+KEYS = "0123456789*#"
 
 _ENTER = {"fr": "Tapez le code de la salle, puis dièse.", "en": "Enter the PIN of the room, then hash."}
 _WRONG = {"fr": "Ce code n'est pas le bon.", "en": "That PIN isn't right."}
+_TOO_OFTEN = {"fr": "Trop de codes faux. Rappelez plus tard.", "en": "Too many wrong PINs. Call again later."}
 _LOCKED = {"fr": "Cette salle est verrouillée.", "en": "This room is locked."}
 _FULL = {"fr": "Cette salle est pleine.", "en": "This room is full."}
 _WAIT = {"fr": "Vous attendez un animateur.", "en": "You are waiting for a moderator."}
 _SILENT = {"fr": "Cette salle n'a pas de son pour l'instant.", "en": "This room has no sound at present."}
 _MUTED = {"fr": "Vous êtes muet.", "en": "You are muted."}
 _HEARD = {"fr": "On vous entend.", "en": "You are heard."}
+_SILENCED = {"fr": "Un animateur a coupé votre micro.", "en": "A moderator has muted you."}
 _IS_LOCKED = {"fr": "La salle est verrouillée.", "en": "The room is locked."}
 _IS_OPEN = {"fr": "La salle est ouverte.", "en": "The room is open."}
 _COUNT = {"fr": "Participants dans la salle : {count}.", "en": "Parties in the room: {count}."}
-
-
-@dataclass
-class Room:
-    """Who is in a room now. waiting: those who wait for a moderator."""
-
-    parties: set[Call] = field(default_factory=set)
-    moderators: set[Call] = field(default_factory=set)
-    waiting: set[Attendant] = field(default_factory=set)
-    locked: bool = False
+_HELP = {
+    "fr": "Étoile 6 : couper ou rouvrir votre micro. Étoile 2 : le nombre de participants.",
+    "en": "Star 6: mute yourself, or speak again. Star 2: how many are there.",
+}
+_HELP_MODERATORS = {
+    "fr": "Étoile 3 : appeler quelqu'un. Étoile 5 : couper ou rouvrir tous les micros. "
+    "Étoile 7 : verrouiller ou ouvrir. Étoile 8 : parcourir les participants. Étoile 9 : terminer pour tous.",
+    "en": "Star 3: call somebody. Star 5: mute all, or let them speak again. "
+    "Star 7: lock or open. Star 8: go through the parties. Star 9: end it for all.",
+}
+_NUMBER = {"fr": "Tapez le numéro à appeler, puis dièse.", "en": "Enter the number to call, then hash."}
+_NOT_CALLED = {"fr": "Ce numéro ne peut pas être appelé.", "en": "This number can't be called."}
+_CALLING = {"fr": "On l'appelle.", "en": "It is being called."}
+_DOES_NOT_COME = {"fr": "Le {number} ne vient pas.", "en": "{number} isn't coming."}
+_ALL_MUTED = {"fr": "Tous les autres sont muets.", "en": "All others are muted."}
+_ALL_HEARD = {"fr": "Tous peuvent parler.", "en": "All may speak."}
+_ONE = {
+    "fr": "{who}. Pour couper ou rouvrir son micro, tapez 1. Pour l'exclure, 9. Suivant, dièse.",
+    "en": "{who}. To mute or hear them, press 1. To remove them, 9. Next one, hash.",
+}
+_END_OF_LIST = {"fr": "Il n'y a personne d'autre.", "en": "There is nobody else."}
+_REALLY = {"fr": "Pour terminer pour tous, tapez 1.", "en": "To end it for all, press 1."}
+_EXPELLED = {"fr": "Vous avez été exclu de la salle.", "en": "You were removed from the room."}
+_OVER = {"fr": "La conférence est terminée.", "en": "The conference is over."}
+_STRANGER = {"fr": "Un correspondant extérieur", "en": "A caller from outside"}
+_NAMELESS = {"fr": "Un correspondant", "en": "Somebody"}
 
 
 async def room(call: Call, service: Service) -> None:
@@ -58,92 +93,291 @@ async def room(call: Call, service: Service) -> None:
         return
     attendant = Attendant(call)
     await attendant.answer()
-    if not await _knows_pin(attendant, service):
-        attendant.hang_up("wrong pin")
-        return
-    rooms = call.exchange.rooms
-    here = rooms.setdefault(service.name, Room())
-    try:
-        await _inside(attendant, service, here)
-    finally:
-        here.parties.discard(call)
-        here.moderators.discard(call)
-        here.waiting.discard(attendant)
-        if not (here.parties or here.waiting):
-            rooms.pop(service.name, None)
+    named = _is_named(call, service)
+    if not _was_inside(call, service.name):  # else it is there, and another process had its call before
+        if call.exchange.pin_attempts.spent(call, service.name, call.exchange.driver.now):
+            await _refused(attendant, _TOO_OFTEN, "too many wrong pins")
+            return
+        pin = await _pin_given(attendant, service)
+        if not pin:
+            attendant.hang_up("wrong pin")
+            return
+        named = named or pin == "moderator_pin"
+    most = service.settings.get("most", MOST_PARTIES)
+    tells = service.settings.get("tells", "tones")
+    assert isinstance(most, int)
+    assert isinstance(tells, str)
+    here = call.exchange.rooms.setdefault(service.name, Room(service.name, service.name, most, tells))
+    moderated = "moderators" in service.settings or "moderator_pin" in service.settings
+    await take_part(attendant, here, Party(attendant, who(call), named), waits=moderated)
 
 
-async def _knows_pin(attendant: Attendant, service: Service) -> bool:
-    """Whether the caller may come in. A PIN that the node wasn't given lets nobody in."""
-    pin = service.settings.get("pin")
-    if pin is None:
-        return True
-    assert isinstance(pin, SecretRef)
-    wanted = os.environ.get(pin.env, "")
-    for _ in range(ATTEMPTS):
-        first = await attendant.say(_ENTER, until="0123456789")
-        keys = first + await attendant.gather(16)
-        if wanted and compare_digest(keys, wanted):
-            return True
-        await attendant.say(_WRONG)
-    return False
+async def take_part(attendant: Attendant, here: Room, party: Party, *, waits: bool) -> None:
+    """Be a party of a room until the caller hangs up (LegEnded), or is to go.
 
-
-async def _inside(attendant: Attendant, service: Service, here: Room) -> None:
+    waits: until a moderator is there.
+    """
     call = attendant.call
+    try:
+        await _inside(attendant, here, party, waits=waits)
+    finally:
+        here.leave(call)
+        here.waiting.discard(attendant)
+        if party.moderates and not here.moderators:
+            for ourselves in here.rung:
+                ourselves.give_up()
+        forget_if_empty(call, here)
+
+
+def forget_if_empty(call: Call, here: Room) -> None:
+    """A room without anybody is none."""
+    if here.is_empty and call.exchange.rooms.get(here.name) is here:
+        del call.exchange.rooms[here.name]
+
+
+def who(call: Call) -> dict[str, str]:
+    """How others are told of the caller, by language: by name, where it is one of ours that doesn't hide."""
+    person = call.plan.people.get(call.from_number)
+    if call.hidden or person is None:
+        return _NAMELESS if call.direction == "internal" else _STRANGER
+    return {"fr": person.name, "en": person.name}
+
+
+# The door
+
+
+def _is_named(call: Call, service: Service) -> bool:
     moderators = service.settings.get("moderators")
     names = members_of(call.plan, moderators) if isinstance(moderators, Members) else []
-    moderates = call.from_number in names and call.direction == "internal"
-    if here.locked and not moderates:
+    return call.from_number in names and call.direction == "internal"
+
+
+def _was_inside(call: Call, name: str) -> bool:
+    legs = call.engine.snapshot(call.id).legs
+    return any(leg.name == call.caller.name and leg.room and leg.room.room == name for leg in legs)
+
+
+async def _pin_given(attendant: Attendant, service: Service) -> str:
+    """The setting whose PIN the caller gave; "" where none was right.
+
+    A PIN that the node wasn't given lets nobody in.
+    """
+    wanted: dict[str, str] = {}
+    for setting in ("pin", "moderator_pin"):
+        ref = service.settings.get(setting)
+        if isinstance(ref, SecretRef):
+            wanted[setting] = os.environ.get(ref.env, "")
+    is_open = "pin" not in service.settings  # whoever doesn't moderate has nothing to say
+    if is_open and (not wanted or _is_named(attendant.call, service)):
+        return "pin"
+    call, attempts = attendant.call, attendant.call.exchange.pin_attempts
+    for _ in range(ATTEMPTS):
+        first = await attendant.say(_ENTER, until="0123456789#" if is_open else "0123456789")
+        keys = first + await attendant.gather(16) if first != "#" else ""
+        if is_open and not keys:
+            return "pin"
+        right = [setting for setting, pin in wanted.items() if pin and compare_digest(keys, pin)]
+        if right:
+            attempts.right(call, service.name)
+            return right[-1]
+        attempts.wrong(call, service.name, call.exchange.driver.now)
+        await attendant.say(_WRONG)
+    return ""
+
+
+async def _inside(attendant: Attendant, here: Room, party: Party, *, waits: bool) -> None:
+    call = attendant.call
+    if here.locked and not party.moderates:
         await _refused(attendant, _LOCKED, "room locked")
         return
-    if len(here.parties) >= MOST_PARTIES:
+    if len(here.parties) >= here.most:
         await _refused(attendant, _FULL, "room full")
         return
-    if moderates:
-        here.moderators.add(call)
-        for waiting in here.waiting:
-            waiting.wake()
-    elif names and not here.moderators:
+    if waits and not party.moderates and not here.moderators:
         here.waiting.add(attendant)
         await attendant.say(_WAIT)
-        while not here.moderators:
+        while not here.moderators and not here.over:
             await attendant.wait(Music(), MODERATOR_CHECK_SECONDS)
         here.waiting.discard(attendant)
+    here.enter(call, party)
     await attendant.play(COMES_IN)
-    here.parties.add(call)
+    if here.tells == "names":
+        party.news.append(_counted(here))
     try:
-        await _speak(attendant, service, here, moderates=moderates)
+        await _speak(attendant, here, party)
     except MediaRefused:  # an engine without rooms
         await _refused(attendant, _SILENT, "no rooms")
 
 
-async def _speak(attendant: Attendant, service: Service, here: Room, *, moderates: bool) -> None:
-    """In the room, until the caller hangs up (LegEnded)."""
-    call, muted = attendant.call, False
-    join, leg = call.engine.join, call.caller.name
-    await join(call.id, leg, service.name)
-    turn(call, "room", (leg,), service.name)
+async def _refused(attendant: Attendant, text: Mapping[str, str], cause: str) -> None:
+    await attendant.say(text)
+    attendant.hang_up(cause)
+
+
+# Inside
+
+Act = Callable[[Attendant, Room, Party], Awaitable[None]]
+
+
+async def _speak(attendant: Attendant, here: Room, party: Party) -> None:
+    """In the room, until the caller hangs up (LegEnded) or is to go."""
     before = ""
-    while True:
+    while not (here.over or party.expelled):
+        await _settle(attendant, here, party)
+        if party.news:
+            await _hear_news(attendant, party)
+            continue
         match await attendant.next_happening():
             case Digit(_, key):
                 code, before = before + key, key if key == "*" else ""
                 attendant.forget_keys()
-                if code == "*6":
-                    muted = not muted
-                    await join(call.id, leg, service.name, speaks=not muted)
-                    await attendant.say(_MUTED if muted else _HEARD)
-                elif code == "*2":
-                    count = str(len(here.parties))
-                    await attendant.say({name: text.format(count=count) for name, text in _COUNT.items()})
-                elif code == "*7" and moderates:
-                    here.locked = not here.locked
-                    await attendant.say(_IS_LOCKED if here.locked else _IS_OPEN)
+                if code in _ANYBODY:
+                    await _ANYBODY[code](attendant, here, party)
+                elif code in _MODERATORS and party.moderates:
+                    await _MODERATORS[code](attendant, here, party)
             case _:
                 pass
+    await _refused(attendant, _OVER if here.over else _EXPELLED, "room over" if here.over else "expelled")
 
 
-async def _refused(attendant: Attendant, text: dict[str, str], cause: str) -> None:
-    await attendant.say(text)
-    attendant.hang_up(cause)
+async def _settle(attendant: Attendant, here: Room, party: Party) -> None:
+    """Be in the engine's room, heard or not, as the party is to be."""
+    call, name = attendant.call, attendant.call.caller.name
+    if party.heard is None or party.heard is not party.speaks:
+        party.heard = party.speaks
+        await call.engine.join(call.id, name, here.name, speaks=party.speaks)
+        turn(call, "room", (name,), here.title)
+
+
+async def _hear_news(attendant: Attendant, party: Party) -> None:
+    """Begin to play what is new to a party, which says and presses what it likes meanwhile."""
+    call, news = attendant.call, party.news.popleft()
+    if not isinstance(news, Tone):
+        language = call.language_of(news)
+        await attendant.play(Speech(news[language], language))
+        return
+    await call.engine.play(call.id, call.caller.name, news)
+
+
+async def _help(attendant: Attendant, here: Room, party: Party) -> None:
+    for text in [_HELP, *([_HELP_MODERATORS] if party.moderates else [])]:
+        if await attendant.say(text, until=KEYS):
+            return
+
+
+async def _count(attendant: Attendant, here: Room, party: Party) -> None:
+    await attendant.say(_counted(here))
+
+
+def _counted(here: Room) -> dict[str, str]:
+    count = str(len(here.parties))
+    return {name: text.format(count=count) for name, text in _COUNT.items()}
+
+
+async def _mute(attendant: Attendant, here: Room, party: Party) -> None:
+    if party.silenced:
+        await attendant.say(_SILENCED)
+        return
+    party.muted = not party.muted
+    await _settle(attendant, here, party)  # before it is told so
+    await attendant.say(_MUTED if party.muted else _HEARD)
+
+
+async def _mute_all(attendant: Attendant, here: Room, party: Party) -> None:
+    here.hushed = not here.hushed
+    for other in here.parties.values():
+        other.silenced = here.hushed and not other.moderates
+    here.wake()
+    await attendant.say(_ALL_MUTED if here.hushed else _ALL_HEARD)
+
+
+async def _lock(attendant: Attendant, here: Room, party: Party) -> None:
+    here.locked = not here.locked
+    await attendant.say(_IS_LOCKED if here.locked else _IS_OPEN)
+
+
+async def _roll_call(attendant: Attendant, here: Room, party: Party) -> None:
+    """Go through the others, who came last first."""
+    for other in reversed(list(here.parties.values())):
+        if other is party or other.attendant.call not in here.parties:
+            continue
+        text = {name: words.format(who=other.who[name]) for name, words in _ONE.items()}
+        match await attendant.say(text, until="19#*") or await attendant.gather(1, end=""):
+            case "1":
+                other.silenced = not other.silenced
+                other.news.append(_SILENCED if other.silenced else _HEARD)
+                other.attendant.wake()
+                return
+            case "9":
+                other.expelled = True
+                other.attendant.wake()
+                return
+            case "*":
+                return
+            case _:
+                pass
+    await attendant.say(_END_OF_LIST)
+
+
+async def _end(attendant: Attendant, here: Room, party: Party) -> None:
+    if await attendant.say(_REALLY, until=KEYS) == "1" or await attendant.gather(1, end="") == "1":
+        here.over = True
+        for ourselves in here.rung:
+            ourselves.give_up()
+        here.wake()
+
+
+async def _call_somebody(attendant: Attendant, here: Room, party: Party) -> None:
+    """Ring a number with the moderator's own rights; who answers comes in by pressing 1."""
+    first = await attendant.say(_NUMBER, until="0123456789+")
+    number = first + await attendant.gather(20, seconds=NUMBER_SECONDS)
+    call, exchange = attendant.call, attendant.call.exchange
+    here.called = set(here.rung)
+    try:
+        decision = exchange.router.decide_for(call.caller, dialled_number(f"sip:{number}@{exchange.domain}"))
+    except RemoteProtocolError:
+        decision = None
+    places = here.most - len(here.parties)
+    target = decision.target if decision is not None else None
+    if (
+        decision is None
+        or not isinstance(target, ToPerson | ToTrunks)
+        or len(here.called) >= min(places, MOST_CALLED)
+    ):
+        await attendant.say(_NOT_CALLED)
+        return
+    is_emergency = isinstance(target, ToTrunks) and target.emergency  # who presses no keys
+
+    def doesnt_come(_cause: str) -> None:
+        party.news.append({name: text.format(number=number) for name, text in _DOES_NOT_COME.items()})
+        if call in here.parties:
+            attendant.wake()
+        forget_if_empty(call, here)
+
+    ourselves = call_out(
+        call,
+        decision,
+        partial(_come, here=here),
+        doesnt_come,
+        confirms="" if is_emergency else here.title,
+    )
+    here.called.add(ourselves)
+    await attendant.say(_CALLING)
+
+
+async def _come(call: Call, here: Room) -> None:
+    """Somebody who was called comes into the room."""
+    attendant = Attendant(call)
+    attendant.go_on()
+    call.exchange.rooms.setdefault(here.name, here)
+    await take_part(attendant, here, Party(attendant, who(call)), waits=False)
+
+
+_ANYBODY: Mapping[str, Act] = {"*1": _help, "*2": _count, "*6": _mute}
+_MODERATORS: Mapping[str, Act] = {
+    "*3": _call_somebody,
+    "*5": _mute_all,
+    "*7": _lock,
+    "*8": _roll_call,
+    "*9": _end,
+}
