@@ -25,6 +25,7 @@ from pbx.calls.bridge import caller_answer
 from pbx.calls.broker import BUSY_SECONDS, MEDIA_REFUSED, NOT_ACCEPTABLE, PATIENCE_SECONDS
 from pbx.calls.happenings import (
     Acknowledged,
+    Asked,
     Digit,
     Happening,
     LegEnded,
@@ -170,6 +171,11 @@ class Attendant:
         onward = call.exchange.router.onward(call, caller, decision, payer=call.payer or caller.device)
         waiting = onward.caller
         assert isinstance(waiting, Transferee)
+        return await self.until_taken(waiting)
+
+    async def until_taken(self, waiting: Transferee) -> str:
+        """Let the caller wait as a party of another call; see `connect`."""
+        call, caller = self.call, self._caller
         try:
             while True:
                 match await self.next_happening():
@@ -214,6 +220,9 @@ class Attendant:
                 self._offer_when_due()
                 if until is not None and self._now >= until:
                     return happening
+                continue
+            if isinstance(happening, Asked):
+                await happening.carry_out(self)
                 continue
             if isinstance(happening, Woken) or happening.leg is not self._caller:
                 return happening
