@@ -232,6 +232,7 @@ class Exchange:
         self.trunks.load(plan)
         self.conditions.refresh()
         self.subscriptions.reloaded(self.driver.now)
+        self.messages.boxes.reloaded(self.driver.now)
 
     # Requests outside a dialog (sip.core.ua_core.Application)
 
@@ -548,6 +549,7 @@ class Exchange:
             "bindings": self.devices.count_bindings(),
             "unreachable": self.registrations.unreachable(),
             "devices": len(self.devices),
+            "texts": self.messages.boxes.kept,
         }
 
     def inventory(self) -> dict[str, int]:
@@ -557,6 +559,7 @@ class Exchange:
             **self.trunks.inventory(),
             "calls": len(self._calls),
             "messages": len(self.messages),
+            "texts kept": self.messages.boxes.kept,
             "probes": len(self.probes),
             "tasks": len(self._tasks),
         }

@@ -267,7 +267,34 @@ class AddressRecord(Struct, array_like=True, frozen=True, gc=False, tag="address
 Personal: TypeAlias = PinRecord | TriesRecord | SeatRecord | AddressRecord
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 
-Record: TypeAlias = CallRecord | BindingsRecord | PersonSettings | OverrideRecord | Personal
+
+class TextRecord(Struct, array_like=True, frozen=True, gc=False, tag="text"):
+    """A short text that waits for its person, until it is delivered or `expires_at`.
+
+    number: grows from text to text. to: the person's extension. sender: the device's sign-in, whose person is
+    `from_` and `from_name`. content_type: with its parameters, as received.
+    """
+
+    number: int
+    to: str
+    sender: str
+    from_: str
+    from_name: str
+    content_type: str
+    body: bytes
+    written_at: float
+    expires_at: float
+
+
+class TextOverRecord(Struct, array_like=True, frozen=True, gc=False, tag="text over"):
+    """A text that waited waits no more: it was delivered, refused or too old."""
+
+    number: int
+
+
+Record: TypeAlias = (
+    CallRecord | BindingsRecord | PersonSettings | OverrideRecord | Personal | TextRecord | TextOverRecord
+)
 
 
 def rfc3339(seconds: float | None) -> str | None:
