@@ -52,6 +52,7 @@ LONGEST_PROMPT_SECONDS = 120.0
 KEY_SECONDS = 5.0  # for the first key, after the prompt
 NEXT_KEY_SECONDS = 4.0
 MOST_KEYS_AHEAD = 32
+UNHEARD_SECONDS = 2.0  # until a caller that goes on hears ringback, whatever is heard from there
 
 
 class Attendant:
@@ -176,10 +177,12 @@ class Attendant:
     async def until_taken(self, waiting: Transferee) -> str:
         """Let the caller wait as a party of another call; see `connect`."""
         call, caller = self.call, self._caller
+        patience: float | None = UNHEARD_SECONDS
         try:
             while True:
-                match await self.next_happening():
-                    case TransferRings():
+                match await self.next_happening(patience):
+                    case TransferRings() | TimeUp():  # in silence it would think that it was lost
+                        patience = None
                         with suppress(MediaMisuse):  # it was taken over in this moment
                             await call.engine.play(call.id, caller.name, tones.RINGBACK, repeat=True)
                     case TransferAnswered():
