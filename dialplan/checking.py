@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from dialplan.checks.duties import check_duties
 from dialplan.checks.owned import check_nested_networks, check_owned
 from dialplan.checks.paths import check_paths
+from dialplan.checks.queues import check_queues
 from dialplan.checks.rules import check_rules
 from dialplan.checks.srtp import check_srtp
 from dialplan.decision import (
@@ -87,6 +88,7 @@ def check(plan: Plan, now: datetime = _SOME_WEEK) -> list[Finding]:
         *check_owned(plan),
         *check_nested_networks(plan),
         *check_duties(plan),
+        *check_queues(plan),
         *check_srtp(plan),
         *check_emergency(plan, now),
         *_check_tests(plan, now),

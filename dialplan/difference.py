@@ -354,6 +354,7 @@ def _of_parts(before: Plan, after: Plan) -> Iterator[Change]:
         ("recording", before.recordings, after.recordings),
         ("trunk", before.trunks, after.trunks),
         ("group", before.groups, after.groups),
+        ("skill", before.skills, after.skills),
         ("budget", _budgets(before), _budgets(after)),
         ("user", before.people, after.people),
     ):

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from dialplan.country import known_countries, load_country
 from dialplan.document import Node, read_document, read_text
 from dialplan.plan import Person, Placed, Plan
+from dialplan.queueing import read_pauses, read_skill
 from dialplan.sections import (
     LANGUAGES,
     read_alarm,
@@ -62,6 +63,8 @@ SECTIONS = (
     "recording",
     "features",
     "hot_desk",
+    "skills",
+    "pauses",
     "users",
     "tests",
 )
@@ -111,6 +114,7 @@ def parse_plan(text: str, file: str) -> Plan:
             "schedule": plan.schedules,
             "alarm": plan.alarms,
             "recording": plan.recordings,
+            "skill": plan.skills,
         }
     )
     _check_unique(root, plan)
@@ -168,6 +172,8 @@ def _read_plan(
         else None,
         emergency_test=(read_e164(numbers["emergency_test"]) or "") if "emergency_test" in numbers else "",
         hot_desk_ends=read_hot_desk(fields["hot_desk"]) if "hot_desk" in fields else "",
+        skills=_named(fields, "skills", read_skill),
+        pauses=read_pauses(fields["pauses"], language) if "pauses" in fields else {},
     )
 
 

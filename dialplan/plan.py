@@ -87,6 +87,16 @@ class RingStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RotaStep:
+    """A hotline rings whoever is on call now, as an iCalendar file beside the plan says."""
+
+    file: str
+    seconds: int
+    confirm: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmStep:
     """A hotline raises an alarm, and goes on at once."""
 
@@ -104,18 +114,20 @@ class ToStep:
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """Where a queue sends a call that waited this long."""
+    """Where a queue sends a call that waited this long, or that finds so many before it (0: any number)."""
 
     after_seconds: int
     to: Destination
+    callers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What a queue tells those who wait, and how often."""
+    """What a queue tells those who wait, and how often. wait: how long it may still take."""
 
     position: bool
     every_seconds: int
+    wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +148,29 @@ class NameKey:
     people: Members | None
 
 
-Step = RingStep | AlarmStep | ToStep
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """Who comes before whom in a queue: a level is worth so many seconds of waiting, so all have their turn.
+
+    level: of its callers as a rule. callers: by extension, by how a number begins, or by `inside`, `outside`,
+    `anonymous`; numbers: by what was dialled. The highest that fits counts.
+    """
+
+    level: int = 0
+    level_seconds: int = 60
+    callers: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """A caller that waited so long may press a key, hang up, and be called when its turn comes."""
+
+    key: str
+    after_seconds: int
+
+
+Step = RingStep | RotaStep | AlarmStep | ToStep
 Srtp = Literal["required", "preferred", "off", ""]  # "": as the transport says
 SRTP: tuple[Srtp, ...] = ("required", "preferred", "off")
 Setting = (
@@ -152,8 +186,12 @@ Setting = (
     | Announcement
     | Allowed
     | NameKey
-    | tuple[Step, ...]
     | tuple[str, ...]
+    | Priority
+    | CallBack
+    | Mapping[str, int]
+    | tuple[Step, ...]
+    | tuple[Mapping[str, str], ...]
 )
 
 
@@ -252,6 +290,14 @@ class Service:
         assert isinstance(said, Mapping)
         return {language: text for language, text in said.items() if isinstance(text, str)}
 
+    @property
+    def needs(self) -> Mapping[str, int]:
+        """The skills that the callers of a queue need, with their levels; its language is one of them."""
+        named, language = self.settings.get("needs", {}), self.settings.get("language")
+        assert isinstance(named, Mapping)
+        needs = {skill: level for skill, level in named.items() if isinstance(level, int)}
+        return needs if not isinstance(language, str) else {language: 1, **needs}
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -340,6 +386,16 @@ class Group:
 
     name: str
     caller_id: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """Something that agents can do: levels, 1 to 9, by extension."""
+
+    name: str
+    levels: Mapping[str, int]
     line: int
     column: int
 
@@ -457,6 +513,7 @@ class Plan:
     emergency_notified: who is told of emergency calls, where their site says nothing.
     emergency_test: the number of a simulated answering point that the daily self-test calls, "" for none.
     hot_desk_ends: the hour, such as 20:00, at which every device is its own person's again; "" for never.
+    pauses: why agents pause, by the digits of a code.
     """
 
     version: str
@@ -489,6 +546,8 @@ class Plan:
     emergency_notified: Members | None = None
     emergency_test: str = ""
     hot_desk_ends: str = ""
+    skills: Mapping[str, Skill] = field(default_factory=dict)
+    pauses: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tables: Tables = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

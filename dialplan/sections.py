@@ -56,7 +56,7 @@ from dialplan.values import (
 )
 
 LANGUAGES = ("fr", "en")
-_ARGUMENT = r"\{(extension|number|service|time|seconds)\}"
+_ARGUMENT = r"\{(extension|number|service|time|seconds|reason)\}"
 _FEATURE = re.compile(rf"([0-9*#]{{0,15}})(?:{_ARGUMENT}((?:\*{_ARGUMENT})*)([0-9*#]{{0,15}}))?")
 _DURATION = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?")
@@ -72,7 +72,13 @@ SITE = (
     "notified",
     "direct_media",
 )
-_OF_SEVERAL_ARGUMENTS = ("forward_no_answer", "service_close", "service_send", "service_open")
+_OF_SEVERAL_ARGUMENTS = (
+    "forward_no_answer",
+    "service_close",
+    "service_send",
+    "service_open",
+    "pause_service",
+)
 FEATURE_NAMES = (
     "pickup_group",
     "pickup",
@@ -110,6 +116,11 @@ FEATURE_NAMES = (
     "malicious_call",
     "hide_number",
     "show_number",
+    "pause",
+    "pause_reason",
+    "pause_service",
+    "resume",
+    "resume_service",
 )
 
 

@@ -5,6 +5,7 @@ A new type of service is a new entry of `_SETTINGS`: what it may hold, and what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from types import MappingProxyType
@@ -19,11 +20,13 @@ from dialplan.plan import (
     NameKey,
     Overflow,
     RingStep,
+    RotaStep,
     Service,
     Setting,
     Step,
     ToStep,
 )
+from dialplan.queueing import read_call_back, read_messages, read_needs, read_priority
 from dialplan.values import (
     References,
     one_or_several,
@@ -45,6 +48,7 @@ PAGE_CODECS = ("PCMA", "PCMU")
 MOST_MULTICASTS = 16
 RING_STRATEGIES = ("all", "in_order", "longest_idle", "fewest_calls", "round_robin", "random")
 _KEYS = frozenset("0123456789*#")
+_FILE = re.compile(r"[\w-][\w. -]{0,90}\.ics")
 
 
 def _text(node: Node, references: References, language: str) -> Setting:
@@ -81,6 +85,18 @@ def _secret(node: Node, references: References, language: str) -> Setting:
 
 def _retries(node: Node, references: References, language: str) -> Setting:
     return node.integer(0, 10)
+
+
+def _pause(node: Node, references: References, language: str) -> Setting:
+    return node.integer(0, 3600)
+
+
+def _unanswered(node: Node, references: References, language: str) -> Setting:
+    return node.integer(0, 100)
+
+
+def _language(node: Node, references: References, language: str) -> Setting:
+    return node.choice(("fr", "en"), "language")
 
 
 def _email(node: Node, references: References, language: str) -> Setting:
@@ -219,19 +235,21 @@ def _page_seconds(node: Node, references: References, language: str) -> Setting:
 
 
 def _announcement(node: Node, references: References, language: str) -> Setting:
-    fields = node.mapping({"position", "every_seconds"})
+    fields = node.mapping({"position", "wait", "every_seconds"})
     return Announcement(
         position=fields["position"].boolean() if "position" in fields else False,
         every_seconds=fields["every_seconds"].integer(5, 3600) if "every_seconds" in fields else 30,
+        wait=fields["wait"].boolean() if "wait" in fields else False,
     )
 
 
 def _overflow(node: Node, references: References, language: str) -> Setting:
-    fields = node.mapping({"after_seconds", "to"}, required=("after_seconds", "to"))
+    fields = node.mapping({"after_seconds", "callers", "to"}, required=("after_seconds", "to"))
     nowhere = Destination("inside", "", node.line, node.column)
     return Overflow(
         after_seconds=fields["after_seconds"].integer(1, 3600) if "after_seconds" in fields else 1,
         to=read_destination(fields["to"], references) if "to" in fields else nowhere,
+        callers=fields["callers"].integer(1, 10_000) if "callers" in fields else 0,
     )
 
 
@@ -248,6 +266,16 @@ def _check_key(key: str, item: Node) -> None:
         item.error("bad_key", f'"{shortened(key)}" is no key of a telephone', "write 0 to 9, * or #")
 
 
+def _rota(node: Node) -> str:
+    """The name of a file beside the plan."""
+    name = node.text()
+    if name and not _FILE.fullmatch(name):
+        hint = "write the name of a file in the plan's folder, such as astreinte.ics"
+        node.error("bad_file", f'"{shortened(name)}" can\'t be a rota', hint)
+        return ""
+    return name
+
+
 def _steps(node: Node, references: References, language: str) -> Setting:
     steps: list[Step] = []
     for item in node.sequence():
@@ -255,13 +283,15 @@ def _steps(node: Node, references: References, language: str) -> Setting:
             item.error(
                 "unreachable_step", "this step is never reached", "the step before it hands the call over"
             )
-        fields = item.mapping({"ring", "seconds", "confirm", "alarm", "to"})
-        if len({"ring", "alarm", "to"} & fields.keys()) != 1:
-            item.error("bad_step", "a step does one thing", "write ring, alarm or to")
+        fields = item.mapping({"ring", "rota", "seconds", "confirm", "alarm", "to"})
+        seconds = fields["seconds"].integer(1, 3600) if "seconds" in fields else 20
+        confirm = fields["confirm"].boolean() if "confirm" in fields else False
+        if len({"ring", "rota", "alarm", "to"} & fields.keys()) != 1:
+            item.error("bad_step", "a step does one thing", "write ring, rota, alarm or to")
         elif "ring" in fields:
-            seconds = fields["seconds"].integer(1, 3600) if "seconds" in fields else 20
-            confirm = fields["confirm"].boolean() if "confirm" in fields else False
             steps.append(RingStep(read_members(fields["ring"], references), seconds, confirm, item.line))
+        elif "rota" in fields:
+            steps.append(RotaStep(_rota(fields["rota"]), seconds, confirm, item.line))
         elif "alarm" in fields:
             steps.append(AlarmStep(references.name("alarm", fields["alarm"]), item.line))
         else:
@@ -278,6 +308,16 @@ _SETTINGS: Mapping[str, tuple[Mapping[str, Reader], tuple[str, ...]]] = {
             "greeting": _texts,
             "announce": _announcement,
             "when_full": _overflow,
+            "when_nobody": _destination,
+            "ring_seconds": _seconds,
+            "wrap_up_seconds": _pause,
+            "pause_after": _unanswered,
+            "messages": read_messages,
+            "priority": read_priority,
+            "needs": read_needs,
+            "relax_seconds": _pause,
+            "language": _language,
+            "callback": read_call_back,
         },
         ("agents",),
     ),

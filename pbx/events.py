@@ -289,6 +289,35 @@ class AddressChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TextStored(Event):
+    """A short text is written down and waits for its person. text: its number, never what it says."""
+
+    text: int
+    from_number: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelivered(Event):
+    """A device of its person took a text, so many seconds after it was written."""
+
+    text: int
+    from_number: str
+    to: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextFailed(Event):
+    """A text that was kept will never be delivered. why: `expired`, `refused`, or in words."""
+
+    text: int
+    from_number: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFailed(Event):
     """Records can't be written to the disk: they wait in the reserve until JournalWorks, and calls go on."""
 
@@ -328,6 +357,9 @@ _ALL: tuple[type[Event], ...] = (
     HotDeskChanged,
     AddressWanted,
     AddressChanged,
+    TextStored,
+    TextDelivered,
+    TextFailed,
     JournalFailed,
     JournalWorks,
 )

@@ -232,6 +232,7 @@ class Exchange:
         self.trunks.load(plan)
         self.conditions.refresh()
         self.subscriptions.reloaded(self.driver.now)
+        self.messages.boxes.reloaded(self.driver.now)
 
     # Requests outside a dialog (sip.core.ua_core.Application)
 
@@ -335,6 +336,9 @@ class Exchange:
         """A call is over: its record is written before the BYE that ended it is acknowledged."""
         self._calls.pop(call.id, None)
         self._ended_calls += 1
+        if self.probes.silent:
+            for leg in call.legs:
+                self.probes.over(leg)
         if call.plan.budgets:
             carried = [leg.device for leg in record.legs[1:] if leg.answered is not None]
             spoken = record.ended - record.answered if record.answered is not None else 0.0
@@ -443,9 +447,13 @@ class Exchange:
             case MediaSilent(call_id, leg_name, seconds):
                 log.warning("call=%s leg=%s silent_seconds=%.0f", call_id, leg_name, seconds)
                 self.events.publish(LegSilent, call_id, leg_name, seconds)
+                if (leg := self.leg(call_id, leg_name)) is not None:
+                    self.probes.fell_silent(leg)
             case MediaHeard(call_id, leg_name):
                 log.info("call=%s leg=%s heard again", call_id, leg_name)
                 self.events.publish(LegHeard, call_id, leg_name)
+                if (leg := self.leg(call_id, leg_name)) is not None:
+                    self.probes.over(leg)
             case OneWayAudio(call_id, leg_name, seconds):
                 log.warning("call=%s leg=%s one_way_seconds=%.0f isn't heard", call_id, leg_name, seconds)
                 self.events.publish(LegNotHeard, call_id, leg_name, seconds)
@@ -548,6 +556,7 @@ class Exchange:
             "bindings": self.devices.count_bindings(),
             "unreachable": self.registrations.unreachable(),
             "devices": len(self.devices),
+            "texts": self.messages.boxes.kept,
         }
 
     def inventory(self) -> dict[str, int]:
@@ -557,6 +566,7 @@ class Exchange:
             **self.trunks.inventory(),
             "calls": len(self._calls),
             "messages": len(self.messages),
+            "texts kept": self.messages.boxes.kept,
             "probes": len(self.probes),
             "tasks": len(self._tasks),
         }

@@ -1,11 +1,11 @@
 """The journal: what was acknowledged, on disk before the answer left.
 
 Two chains of append-only segments live in one directory, `calls-N.seg` and `bindings-N.seg`, which also has
-what people and operators set by hand. The signalling process alone writes them (a lock on the directory says
-so). `append` only encodes; `flush`, called by the driver before a batch's answers leave, is one `write` for
-each chain that has something to say: from there on the records outlive the process. What makes them outlive a
-power cut is `sync_segments`, which another process, the worker, calls about once a second: fdatasync works on
-the file, whoever calls it, so that signalling never waits for a disk.
+what people and operators set by hand, and the texts that wait. The signalling process alone writes them (a
+lock on the directory says so). `append` only encodes; `flush`, called by the driver before a batch's answers
+leave, is one `write` for each chain that has something to say: from there on the records outlive the process.
+What makes them outlive a power cut is `sync_segments`, which another process, the worker, calls about once a
+second: fdatasync works on the file, whoever calls it, so that signalling never waits for a disk.
 
     segment = "beffroi" 0x01, 16 random bytes (its identity), frame*
     frame   = length (32 bits, little-endian), CRC-32 of the payload (32 bits), payload (MessagePack)
@@ -17,8 +17,9 @@ reported and ends that segment only.
 
 The worker deletes a segment of calls when the database has it for good, and folds closed segments of bindings
 into a snapshot, `bindings-N.snap`, that stands for all segments up to N: of each AOR, person and override,
-what was said last. The newest segment of a chain is never deleted, so that numbers never come again while
-somebody remembers them. Calls in progress are in a file of another kind beside: see `ongoing`.
+what was said last, and the texts that still wait. The newest segment of a chain is never deleted, so that
+numbers never come again while somebody remembers them. Calls in progress are in a file of another kind
+beside: see `ongoing`.
 
 A disk that is full or dying raises nothing into a call: records wait in the reserve (see `reserve`), where
 they outlive the process, and in memory, up to a limit beyond which they are counted as lost. Every flush
@@ -50,6 +51,8 @@ from pbx.records import (
     Personal,
     PersonSettings,
     Record,
+    TextOverRecord,
+    TextRecord,
 )
 from pbx.reserve import FILE_NAME as RESERVE_NAME
 from pbx.reserve import MOST_FRAME_BYTES, Reserve, read_reserve
@@ -114,14 +117,15 @@ class Segment:
 class Recovered:
     """What a start finds: every AOR's bindings (expired ones too), and what was wrong, in words.
 
-    settings: by extension. overrides: by kind and name (past ones too). personal: by key. calls: those that
-    were in progress, oldest first.
+    settings: by extension. overrides: by kind and name (past ones too). personal: by key. texts: that wait,
+    by number (old ones too). calls: those that were in progress, oldest first.
     """
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     settings: dict[str, PersonSettings] = field(default_factory=dict)
     overrides: dict[tuple[str, str], OverrideRecord] = field(default_factory=dict)
     personal: dict[tuple[str, ...], Personal] = field(default_factory=dict)
+    texts: dict[int, TextRecord] = field(default_factory=dict)
     calls: list[OngoingCall] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -479,6 +483,10 @@ def _apply(record: Record, into: Recovered) -> None:
         into.overrides[record.kind, record.name] = record
     elif isinstance(record, Personal):
         into.personal[record.key] = record
+    elif type(record) is TextRecord:
+        into.texts[record.number] = record
+    elif type(record) is TextOverRecord:
+        into.texts.pop(record.number, None)
 
 
 def _cut_torn_tail(segment: Segment, into: Recovered) -> None:
@@ -523,6 +531,7 @@ def _lasting(recovered: Recovered, now: float) -> Iterator[Record]:
     yield from recovered.settings.values()
     yield from (override for override in recovered.overrides.values() if override.until > now)
     yield from (one for one in recovered.personal.values() if one.lasts(now))
+    yield from recovered.texts.values()  # signalling tells the sender of one that is too old
 
 
 def _write_snapshot(path: Path, records: Iterator[Record]) -> None:

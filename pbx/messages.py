@@ -1,7 +1,8 @@
-"""Short messages: MESSAGE from a device to a person, to all the devices where that person can be reached.
+"""Short messages: MESSAGE from a device to a person or a group, to the devices where they can be reached.
 
-RFC 3428. The sender hears 200 once one device took it, 480 when none did. Nothing is stored, and nothing
-leaves over a trunk.
+RFC 3428. The sender hears 200 once one device took it, 202 when it is written down and waits (see `boxes`),
+else why not. A group's text is one for each of its members, who answer the sender alone. Nothing leaves over
+a trunk, and no service but a group reads texts.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pbx.services.addressee import addressee
-from sip.core.dialog import Dialog
+from dialplan.plan import Members
+from pbx.apps.group import members_of
+from pbx.boxes import KEPT_SECONDS, Boxes
+from pbx.delivery import Delivery, Fate
+from pbx.devices import Device
+from pbx.records import TextRecord
 from sip.core.errors import RemoteProtocolError
-from sip.core.message import Request, Response
-from sip.core.pager import MAX_BYTES, Page, page_of
-from sip.core.registrar import Binding
+from sip.core.message import Request
+from sip.core.pager import Page, page_of
 from sip.core.stack import ServerTransaction
+from sip.core.uri import SipUri
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -24,16 +29,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PLAIN_TEXT = "text/plain;charset=UTF-8"
-ANSWER_SECONDS = 25.0  # less than the sender's Timer F: it hears 480 from us, not silence
-MAX_DELIVERIES = 1000
+MAX_OF_GROUP = 200
 
 
 class Messages:
-    """The messages that are being delivered."""
+    """The texts that come in. boxes: those under way and those that wait, by person."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self._deliveries: set[Delivery] = set()
+        self.boxes = Boxes(exchange)
+        self._notices: set[Delivery] = set()
 
     def message_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Pass a MESSAGE on. Raises RemoteProtocolError to be answered.
@@ -50,129 +55,85 @@ class Messages:
         if request.max_forwards == 0:
             raise RemoteProtocolError(483, "Too Many Hops")
         page = page_of(request)
-        person = addressee(exchange, request.uri)
-        bindings = [
-            binding
-            for binding in exchange.devices.bindings_of(person.extension)
-            if binding.device != device.sign_in
-        ]
-        if not bindings:
-            raise RemoteProtocolError(480, "Temporarily Unavailable")
-        if len(self._deliveries) >= MAX_DELIVERIES:
-            raise RemoteProtocolError(503, "Too Many Messages", (("Retry-After", "10"),))
-        sender = exchange.plan.people.get(device.extension)
-        local_address = exchange.address_of(device.extension, sender.name if sender is not None else "")
-        delivery = Delivery(self, transaction, now)
-        delivery.send(bindings, page, local_address, person.extension, request.max_forwards - 1, now)
+        asked = request.expires  # RFC 3428 section 8: afterwards it isn't worth anything
+        seconds = min(KEPT_SECONDS, asked) if asked is not None else KEPT_SECONDS
+        recipients = self._recipients(request.uri, device)
+        if isinstance(recipients, str):
+            text = self._text(recipients, device, page, seconds)
+            self.boxes.send(text, transaction, request.max_forwards - 1, now)
+        else:
+            self._post_all([self._text(one, device, page, seconds) for one in recipients], now)
+            exchange.core.stack.respond(transaction, 202, now)
+
+    def _text(self, to: str, device: Device, page: Page, seconds: float) -> TextRecord:
+        sender = self.exchange.plan.people.get(device.extension)
+        names = (device.extension, sender.name if sender is not None else "")
+        return self.boxes.text(to, device.sign_in, names, page.content_type, page.body, seconds)
+
+    def _recipients(self, uri: str, sender: Device) -> str | list[str]:
+        """The extension that a Request-URI names, or those of a group but the sender's own.
+
+        Raises RemoteProtocolError: 403 for a service and for a number outside, 404 for nobody.
+        """
+        exchange, plan = self.exchange, self.exchange.plan
+        user = SipUri.parse(uri).user or ""
+        device = exchange.devices.find(user)
+        extension = device.extension if device is not None else user
+        if extension in plan.people:
+            return extension
+        if plan.is_emergency(user):
+            raise RemoteProtocolError(403, "No Emergency Service Reads Texts: Call")
+        service = plan.tables.services.get(user)
+        if service is None:
+            if user.startswith("+") or len(user) > 6:
+                raise RemoteProtocolError(403, "Texts Do Not Leave The House")
+            raise RemoteProtocolError(404, "Not Found")
+        members = service.settings.get("members")
+        if service.type != "group" or not isinstance(members, Members):
+            raise RemoteProtocolError(403, "This Service Reads No Texts")
+        inside = [one for one in members_of(plan, members) if one in plan.people]
+        others = [one for one in inside if one != sender.extension]
+        if not 0 < len(others) <= MAX_OF_GROUP:
+            raise RemoteProtocolError(403, "Nobody Or Too Many In This Group")
+        return others
+
+    def _post_all(self, texts: Iterable[TextRecord], now: float) -> None:
+        """Keep a text for each of several people. Raises RemoteProtocolError when it waits for none."""
+        refusal: RemoteProtocolError | None = None
+        posted = 0
+        for text in texts:
+            try:
+                self.boxes.post(text, now)
+                posted += 1
+            except RemoteProtocolError as error:  # one full box keeps no text from the others
+                refusal = error
+                log.info("text=%d from=%s to=%s refused: %s", text.number, text.from_, text.to, error)
+        if refusal is not None and not posted:
+            raise refusal
 
     def notify(self, extensions: Iterable[str], text: str) -> None:
-        """Send people a text of our own, to all their devices; nobody is told where it doesn't arrive but the
-        log. Never raises."""
+        """Send people a text of our own, to all their devices, before whatever waits for them; it isn't kept,
+        and nobody is told where it doesn't arrive but the log. Never raises."""
         exchange = self.exchange
         now = exchange.driver.now
-        page = Page(PLAIN_TEXT, text.encode())
         for extension in extensions:
-            bindings = exchange.devices.bindings_of(extension)
+            notice = self.boxes.text(extension, "", ("beffroi", "Beffroi"), PLAIN_TEXT, text.encode(), 0.0)
             try:
+                bindings = self.boxes.bindings_for(notice)
                 if not bindings:
                     raise RemoteProtocolError(480, "Temporarily Unavailable")
-                delivery = Delivery(self, None, now)
-                delivery.send(bindings, page, exchange.address_of("beffroi", "Beffroi"), extension, 70, now)
+                delivery = Delivery(exchange, notice, self._noticed)
+                delivery.send(bindings, 70, now, dated=False)
+                self._notices.add(delivery)
             except (RemoteProtocolError, OSError) as error:
                 log.warning("user=%s can't be notified: %s", extension, error)
         exchange.driver.wake()
 
-    def began(self, delivery: Delivery) -> None:
-        """A delivery is under way."""
-        self._deliveries.add(delivery)
-
-    def ended(self, delivery: Delivery) -> None:
-        """A delivery was answered."""
-        self._deliveries.discard(delivery)
+    def _noticed(self, delivery: Delivery, fate: Fate, _now: float) -> None:
+        self._notices.discard(delivery)
+        if fate is not Fate.TAKEN:
+            log.warning("a notice reached none of the devices of user=%s", delivery.text.to)
 
     def __len__(self) -> int:
-        return len(self._deliveries)
-
-
-class Delivery:
-    """One message on its way to several devices: the first that takes it answers for all."""
-
-    def __init__(self, messages: Messages, transaction: ServerTransaction | None, now: float) -> None:
-        """transaction: the sender's, None for a text of our own."""
-        self._messages = messages
-        self._transaction = transaction
-        self._waiting = 0
-        self._too_large = 0
-        self.deadline: float | None = now + ANSWER_SECONDS
-        self.armed: float | None = None
-
-    def send(
-        self,
-        bindings: list[Binding],
-        page: Page,
-        local_address: str,
-        extension: str,
-        max_forwards: int,
-        now: float,
-    ) -> None:
-        """Send it to each device. Raises RemoteProtocolError 413 when it fits into no datagram."""
-        exchange = self._messages.exchange
-        stack = exchange.core.stack
-        requests = []
-        for binding in bindings:
-            flow = exchange.flow_of(binding)
-            identifiers = stack.identifiers
-            remote_address = exchange.address_of(extension, "")
-            dialog = Dialog(identifiers.token(), local_address, identifiers.token(), remote_address, "", flow)
-            dialog.remote_target = binding.contact
-            dialog.route_set = list(binding.path)
-            branch = identifiers.branch()
-            data = dialog.request(
-                "MESSAGE",
-                branch,
-                1,
-                body=page.body,
-                content_type=page.content_type,
-                max_forwards=max_forwards,
-            )
-            if flow.reliable or len(data) <= MAX_BYTES:  # RFC 3428 section 8
-                requests.append((branch, data, flow))
-        if not requests:
-            raise RemoteProtocolError(413, "Request Entity Too Large")
-        self._waiting = len(requests)
-        self._messages.began(self)
-        stack.timers.arm(self)
-        for branch, data, flow in requests:
-            stack.send_request("MESSAGE", branch, data, flow, self, now)
-
-    def response_received(self, response: Response, now: float) -> None:
-        """A device answered."""
-        if response.status < 200:
-            return
-        if response.status < 300:
-            self._answer(200, now)
-        else:
-            self._failed(now)
-
-    def no_response(self, reason: str, now: float) -> None:
-        """A device didn't answer."""
-        self._failed(now)
-
-    def fire(self, now: float) -> None:
-        """The sender has waited long enough."""
-        self._answer(480, now)
-
-    def _failed(self, now: float) -> None:
-        self._waiting -= 1
-        if not self._waiting:
-            self._answer(480, now)
-
-    def _answer(self, status: int, now: float) -> None:
-        if self.deadline is None:
-            return  # answered before
-        self.deadline = None
-        self._messages.ended(self)
-        if self._transaction is not None:
-            self._messages.exchange.core.stack.respond(self._transaction, status, now)
-        elif status >= 300:
-            log.warning("a notice reached none of its person's devices")
+        """How many people a text is under way to, or waits for."""
+        return len(self.boxes) + len(self._notices)

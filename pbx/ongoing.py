@@ -78,7 +78,8 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
 
     outside: None for a call inside. media: None where the parties send to each other directly.
     callback: it is the call back after an emergency call, which nothing ends. line: the service that it came
-    to first. intervals, parents, plan_lines: as in its record.
+    to first. intervals, parents, plan_lines: as in its record. held, muted: the legs that hold
+    by us, or that nobody hears.
     """
 
     id: str
@@ -101,6 +102,8 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     intervals: tuple[Interval, ...] = ()
     parents: tuple[str, ...] = ()
     plan_lines: tuple[int, ...] = ()
+    held: tuple[str, ...] = ()
+    muted: tuple[str, ...] = ()
 
 
 class _Block(NamedTuple):

@@ -145,11 +145,22 @@ class Switch(Struct, array_like=True, frozen=True, gc=False):
     set_by: SetBy
 
 
+class PauseSetting(Struct, array_like=True, frozen=True, gc=False):
+    """Somebody takes no calls of a queue or a group for a while; service "": of none.
+
+    reason: digits of the plan's `pauses:`, `no-answer` where it was the service that set it, "" for none.
+    """
+
+    service: str
+    reason: str
+    set_by: SetBy
+
+
 class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settings"):
     """All that a person has set from now on: the last record of an extension is the one that holds.
 
     forwards: the first that holds for a call decides. do_not_disturb: None for not set.
-    anonymous_rejection, call_waiting: None for what the plan says.
+    anonymous_rejection, call_waiting: None for what the plan says. pauses: one for each service at most.
     """
 
     extension: str
@@ -157,10 +168,11 @@ class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settin
     do_not_disturb: SetBy | None = None
     anonymous_rejection: Switch | None = None
     call_waiting: Switch | None = None
+    pauses: tuple[PauseSetting, ...] = ()
 
     def __bool__(self) -> bool:
         switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting)
-        return bool(self.forwards) or any(switch is not None for switch in switches)
+        return bool(self.forwards or self.pauses) or any(switch is not None for switch in switches)
 
 
 class OverrideRecord(Struct, array_like=True, frozen=True, gc=False, tag="override"):
@@ -255,7 +267,34 @@ class AddressRecord(Struct, array_like=True, frozen=True, gc=False, tag="address
 Personal: TypeAlias = PinRecord | TriesRecord | SeatRecord | AddressRecord
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 
-Record: TypeAlias = CallRecord | BindingsRecord | PersonSettings | OverrideRecord | Personal
+
+class TextRecord(Struct, array_like=True, frozen=True, gc=False, tag="text"):
+    """A short text that waits for its person, until it is delivered or `expires_at`.
+
+    number: grows from text to text. to: the person's extension. sender: the device's sign-in, whose person is
+    `from_` and `from_name`. content_type: with its parameters, as received.
+    """
+
+    number: int
+    to: str
+    sender: str
+    from_: str
+    from_name: str
+    content_type: str
+    body: bytes
+    written_at: float
+    expires_at: float
+
+
+class TextOverRecord(Struct, array_like=True, frozen=True, gc=False, tag="text over"):
+    """A text that waited waits no more: it was delivered, refused or too old."""
+
+    number: int
+
+
+Record: TypeAlias = (
+    CallRecord | BindingsRecord | PersonSettings | OverrideRecord | Personal | TextRecord | TextOverRecord
+)
 
 
 def rfc3339(seconds: float | None) -> str | None:

@@ -81,6 +81,8 @@ class Registrations:
             exchange.events.publish(DeviceReachable, device.sign_in)
         lines = self._answer_lines(request, device, now)
         exchange.core.stack.respond(transaction, 200, now, headers=lines)
+        if exchange.messages.boxes and device.bindings:
+            exchange.messages.boxes.registered(device.extension, now)
         if len(before) != len(device.bindings):
             exchange.subscriptions.presences.bindings_changed(device.extension)
             log.debug("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)

@@ -1,4 +1,5 @@
-"""What people and operators set by hand, without changing the plan: forwards, do not disturb, overrides.
+"""What people and operators set by hand, without changing the plan: forwards, do not disturb, pauses,
+overrides.
 
 Memory is the authority. Each change is a record in the journal before whoever asked for it is answered; the
 next process begins with what was written. The plan's decisions see it through the node's conditions. What was
@@ -23,7 +24,7 @@ from dialplan.plan import Person, Plan
 from dialplan.schedule import parse_weekly
 from dialplan.targets import TargetRefused, check_forward, check_override
 from pbx.events import OverrideChanged, SettingsChanged
-from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, SetBy, Switch
+from pbx.records import ForwardSetting, OverrideRecord, PauseSetting, PersonSettings, SetBy, Switch
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -37,6 +38,9 @@ MOST_FORWARDS = 32  # of one person
 MOST_WORDS = 16  # of one forward's callers, or hours
 MOST_CHARACTERS = 64
 SWITCHES = ("anonymous_rejection", "call_waiting")
+MOST_PAUSES = 64  # of one person
+NO_ANSWER = "no-answer"  # why a service pauses whoever lets it ring
+PAUSED_FROM = ("queue", "group")
 _NO_FORWARDS = Forwards()
 
 _NO_PERSON = {
@@ -50,6 +54,14 @@ _NOT_UNDERSTOOD = {
 _NO_SERVICE = {
     "fr": "Ce service n'existe pas.",
     "en": "This service does not exist.",
+}
+_NO_REASON = {
+    "fr": "Ce motif de pause n'existe pas.",
+    "en": "This reason for a pause does not exist.",
+}
+_NOT_PAUSED = {
+    "fr": "Vous n'étiez pas en pause.",
+    "en": "You were not paused.",
 }
 _NOT_NOW = {
     "fr": "Le réglage n'a pas pu être enregistré.",
@@ -197,6 +209,41 @@ class NodeSettings:
             )
         switched = Switch(on, self._set_by(by))
         self._keep_person(structs.replace(self.of(extension), **{what: switched}), by)
+
+    def pause(self, extension: str, by: str, service: str = "", reason: str = "") -> None:
+        """Give somebody no calls of a queue or a group until `resume`. service: "" for all of them.
+
+        reason: digits of the plan's `pauses:`, NO_ANSWER, or "". Raises SettingRefused.
+        """
+        self._check_person(extension)
+        plan = self._exchange.plan
+        if service and (service not in plan.services or plan.services[service].type not in PAUSED_FROM):
+            raise SettingRefused("service", _NO_SERVICE, f"{shortened(service)} is no queue and no group")
+        if reason not in ("", NO_ANSWER) and reason not in plan.pauses:
+            hint = did_you_mean(reason, plan.pauses)
+            raise SettingRefused("reason", _NO_REASON, f'no pause is "{shortened(reason)}"; {hint}')
+        kept = self.of(extension)
+        others = tuple(one for one in kept.pauses if one.service != service)
+        if len(others) >= MOST_PAUSES:
+            raise SettingRefused("many", _NOT_NOW, f"{extension} has {MOST_PAUSES} pauses: end some first")
+        pauses = (*others, PauseSetting(service, reason, self._set_by(by)))
+        self._keep_person(structs.replace(kept, pauses=pauses), by)
+
+    def resume(self, extension: str, by: str, service: str = "") -> None:
+        """End somebody's pauses: of one service, or all. Raises SettingRefused where there was none."""
+        kept = self.of(extension)
+        left = tuple(one for one in kept.pauses if service and one.service != service)
+        if left == kept.pauses:
+            raise SettingRefused("nothing", _NOT_PAUSED, f"{shortened(extension)} isn't paused there")
+        self._keep_person(structs.replace(kept, pauses=left), by)
+
+    def paused(self, extension: str, service: str) -> PauseSetting | None:
+        """Why somebody takes no calls of a service now; None where they take them."""
+        kept = self._people.get(extension)
+        for one in kept.pauses if kept is not None else ():
+            if one.service in ("", service):
+                return one
+        return None
 
     def clear(self, extension: str, by: str, when: str = "") -> None:
         """Forget what a person has set: what the plan says holds again. Raises SettingRefused.

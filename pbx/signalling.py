@@ -148,8 +148,9 @@ class _Signalling:
                 for binding in device.bindings:
                     exchange.gate.welcome(binding.flow.remote[0])
             parties = exchange.restore(recovered.calls)
+            texts = exchange.messages.boxes.restore(recovered.texts.values(), loop.time())
             log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
-            log.info("settings=%d restored", set_by_hand)
+            log.info("settings=%d texts=%d restored", set_by_hand, texts)
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer, events)
         await exchange.trunks.start()

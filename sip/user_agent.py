@@ -28,9 +28,11 @@ from sip.core.flow import Flow
 from sip.core.grammar import parse_number, quote
 from sip.core.identifiers import Identifiers
 from sip.core.incoming_session import IncomingSession
+from sip.core.inspection import ALLOWED
 from sip.core.message import REASONS, Request, Response
 from sip.core.name_addr import NameAddr
 from sip.core.outgoing_session import OutgoingSession
+from sip.core.pager import Page, page_of
 from sip.core.reason import Reason
 from sip.core.session import NORMAL_CLEARING, SessionState, contact_uri
 from sip.core.stack import ServerTransaction
@@ -45,6 +47,7 @@ T = TypeVar("T")
 REGISTER_SECONDS = 3600
 MAX_SECONDS = (1 << 32) - 1
 MAX_DOCUMENTS = 32  # of a subscription, that nobody has read
+MAX_WAITING_TEXTS = 1000  # received texts that nobody has read; the next one is refused for now
 MAX_WAITING_CALLS = 8  # incoming calls that nobody has taken up; the next caller hears busy
 REGISTER_ATTEMPTS = 4  # challenge, interval too brief, challenge, answer
 
@@ -92,6 +95,14 @@ class Account:
         return f"sip:{escape_user(to)}@{self.domain}"
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A short message that came (RFC 3428). sender: the URI in From."""
+
+    sender: str
+    page: Page
+
+
 class UserAgent:
     """One account on one flow.
 
@@ -102,11 +113,12 @@ class UserAgent:
     def __init__(self, account: Account, seed: bytes) -> None:
         self.account = account
         self.loop = asyncio.get_running_loop()
-        self.core = UserAgentCore(Identifiers(seed), self)
+        self.core = UserAgentCore(Identifiers(seed), self, methods=(*ALLOWED, "MESSAGE"))
         self.driver = Driver(self.core)
         self._outbound: Flow | None = None
         self._registration: Dialog | None = None
         self._waiting: asyncio.Queue[IncomingCall] = asyncio.Queue(MAX_WAITING_CALLS)
+        self._texts: asyncio.Queue[Text] = asyncio.Queue(MAX_WAITING_TEXTS)
 
     @property
     def outbound(self) -> Flow:
@@ -186,6 +198,10 @@ class UserAgent:
         self.driver.wake()
         return (await final.response).status
 
+    async def text(self) -> Text:
+        """The next short message that comes to us; its sender has heard 200."""
+        return await self._texts.get()
+
     def watch(self, to: str, event: str, content_type: str, seconds: int = REGISTER_SECONDS) -> Watch:
         """Subscribe to an event of a number, name or URI (RFC 6665); refreshed until `Watch.end`."""
         return Watch(self, self.account.uri_of(to), event, content_type, seconds)
@@ -241,6 +257,11 @@ class UserAgent:
             case "OPTIONS":
                 headers = f"{self.core.capabilities}Accept: application/sdp\r\n"
                 self.core.stack.respond(transaction, 200, now, headers=headers)
+            case "MESSAGE":
+                if self._texts.full():
+                    raise RemoteProtocolError(480, "Too Many Messages")
+                self._texts.put_nowait(Text(request.from_.uri, page_of(request)))
+                self.core.stack.respond(transaction, 200, now)
             case _:
                 raise RemoteProtocolError(405, "Method Not Allowed", (("Allow", self.core.allow),))
 

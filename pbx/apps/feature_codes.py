@@ -11,6 +11,7 @@ from pbx.apps.calls_taken import switch
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
+from pbx.apps.pausing import pause, pause_service, resume
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
 from pbx.apps.redial import call_last_caller, redial
@@ -54,5 +55,10 @@ CODES: Mapping[str, CodeApp] = {
         name: partial(override_service, feature=name)
         for name in ("service_close", "service_send", "service_open", "service_as_planned")
     },
+    "pause": pause,
+    "pause_reason": pause,
+    "pause_service": pause_service,
+    "resume": resume,
+    "resume_service": resume,
 }
 """By the plan's name of the feature."""

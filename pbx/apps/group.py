@@ -1,7 +1,8 @@
 """A group: several people behind one number, rung all at once or one after the other.
 
 `seconds` is how long they ring: all of them together, or each in turn. Then the call goes where the plan
-sends such calls (`otherwise`); a group without that says that nobody answers.
+sends such calls (`otherwise`); a group without that says that nobody answers. Members who have paused
+(`pbx.apps.pausing`) don't ring.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ async def group(call: Call, service: Service) -> None:
     assert isinstance(members, Members)
     assert isinstance(strategy, str)
     assert isinstance(seconds, int)
-    turns = call.exchange.turns.order(service.name, strategy, members_of(call.plan, members))
+    settings = call.exchange.settings
+    there = [one for one in members_of(call.plan, members) if settings.paused(one, service.name) is None]
+    turns = call.exchange.turns.order(service.name, strategy, there)
     for together in [turns] if strategy == "all" else [[member] for member in turns]:
         await ring_members(call, service, together, seconds)
     router = call.exchange.router

@@ -33,7 +33,7 @@ async def park(call: Call, service: Service) -> None:
     assert isinstance(target, ToService)
     place = target.number or service.number or service.name
     here = parked.get(place)
-    if isinstance(call.caller, Transferee):
+    if isinstance(call.caller, Transferee) and call.reached != "dialled":
         if here is not None:
             call.caller.refuse(486, "place taken", reason=_TAKEN)
             return

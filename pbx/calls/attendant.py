@@ -25,6 +25,7 @@ from pbx.calls.bridge import caller_answer
 from pbx.calls.broker import BUSY_SECONDS, MEDIA_REFUSED, NOT_ACCEPTABLE, PATIENCE_SECONDS
 from pbx.calls.happenings import (
     Acknowledged,
+    Asked,
     Digit,
     Happening,
     LegEnded,
@@ -51,6 +52,7 @@ LONGEST_PROMPT_SECONDS = 120.0
 KEY_SECONDS = 5.0  # for the first key, after the prompt
 NEXT_KEY_SECONDS = 4.0
 MOST_KEYS_AHEAD = 32
+UNHEARD_SECONDS = 2.0  # until a caller that goes on hears ringback, whatever is heard from there
 
 
 class Attendant:
@@ -170,10 +172,17 @@ class Attendant:
         onward = call.exchange.router.onward(call, caller, decision, payer=call.payer or caller.device)
         waiting = onward.caller
         assert isinstance(waiting, Transferee)
+        return await self.until_taken(waiting)
+
+    async def until_taken(self, waiting: Transferee) -> str:
+        """Let the caller wait as a party of another call; see `connect`."""
+        call, caller = self.call, self._caller
+        patience: float | None = UNHEARD_SECONDS
         try:
             while True:
-                match await self.next_happening():
-                    case TransferRings():
+                match await self.next_happening(patience):
+                    case TransferRings() | TimeUp():  # in silence it would think that it was lost
+                        patience = None
                         with suppress(MediaMisuse):  # it was taken over in this moment
                             await call.engine.play(call.id, caller.name, tones.RINGBACK, repeat=True)
                     case TransferAnswered():
@@ -214,6 +223,9 @@ class Attendant:
                 self._offer_when_due()
                 if until is not None and self._now >= until:
                     return happening
+                continue
+            if isinstance(happening, Asked):
+                await happening.carry_out(self)
                 continue
             if isinstance(happening, Woken) or happening.leg is not self._caller:
                 return happening

@@ -7,7 +7,7 @@ from typing import NoReturn
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.confirm import confirm
-from pbx.calls.happenings import Acknowledged, Offered, Referred
+from pbx.calls.happenings import Acknowledged, Offered, Referred, TransferAsked
 from pbx.calls.leg import Leg
 from pbx.calls.transferee import Transferee
 
@@ -54,7 +54,7 @@ async def talk(call: Call, broker: Broker) -> NoReturn:
     """Broker and transfer until one of the two hangs up (LegEnded)."""
     while True:
         match await call.next_happening(broker.seconds_to_retry()):
-            case Referred() as asked:
+            case Referred() | TransferAsked() as asked:
                 await call.exchange.router.transfer(call, broker, asked)
             case happening:
                 await broker.take(happening)

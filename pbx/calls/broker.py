@@ -31,23 +31,28 @@ has come from another call by a transfer has to take its new sound: where it ref
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from media.engine import MediaEngine, MediaMisuse, MediaRefused, MediaUnavailable, Music
+from media.engine import MediaEngine, MediaMisuse, MediaRefused, MediaUnavailable, Music, Source
 from media.sdp import parse
+from media.tones import Segment, Tone
 from pbx.calls.call import Call
 from pbx.calls.direct import come_back, stay_away
 from pbx.calls.happenings import (
     Acknowledged,
+    Asked,
     Digit,
     Happening,
     Identified,
     LegEnded,
+    NotPossibleNow,
     OfferAnswered,
     Offered,
     OfferRefused,
     OfferWithdrawn,
+    Played,
     PortLost,
     TimeUp,
 )
@@ -57,6 +62,7 @@ from sip.core.reason import Reason
 
 PATIENCE_SECONDS = 8.0
 BUSY_SECONDS = 0.25
+SILENCE = Tone((Segment(1000),))
 MEDIA_REFUSED = "media refused"  # the cause in the record
 NOT_ACCEPTABLE = Reason("SIP", 488, "Not Acceptable Here")
 
@@ -99,6 +105,7 @@ class Broker:
         self._pending: _Offer | None = None
         self._asking: list[Leg] = []  # whose answer to our offer comes with the ACK
         self._unheard: list[Leg] = []  # whose answer is to be told when no offer is under way
+        self._listened_to: tuple[Leg | None, Callable[[str], object]] = None, _nothing  # who gets its keys
         self._away: MediaEngine | None = None  # until both know that their sound comes to us again
 
     @property
@@ -136,6 +143,8 @@ class Broker:
                 await self._described(leg, body, further=1)
             case TimeUp():
                 await self._try()
+            case Digit(leg, digit) if leg is self._listened_to[0]:
+                self._listened_to[1](digit)
             case Digit(leg, digit, in_sound=False):
                 # RFC 6086: it came by INFO. What comes in the sound passes in the sound.
                 if self._call.direct:
@@ -147,6 +156,11 @@ class Broker:
                 await self._renew(leg)
             case Identified(leg, name, number):
                 self.peer_of(leg).show(name, number)
+            case Asked() as asked:
+                await asked.carry_out(self)
+            case Played(leg) if self._engine.carries and (self._holds(self.peer_of(leg)) or self._call.muted):
+                with suppress(MediaMisuse, MediaUnavailable):
+                    await self._sound(leg)  # it was told something meanwhile
             case _:
                 pass  # late provisional responses mean nothing now
         if self._unheard and self._pending is None:
@@ -188,6 +202,9 @@ class Broker:
             await self._stay_away()
         else:
             self._away = None
+            if self._call.held or self._call.muted:
+                with suppress(NotPossibleNow):
+                    await self._let_hear()
 
     async def _knows_our_place(self, leg: Leg) -> bool:
         peer = self.peer_of(leg)
@@ -262,15 +279,79 @@ class Broker:
         if was_held == is_held or self._call.is_emergency or not self._engine.carries:
             return
         with suppress(MediaMisuse, MediaUnavailable):  # the peer has gone, or the engine
-            if is_held:
-                await self._engine.play(self._call.id, peer.name, Music(), repeat=True)
-            else:
-                await self._engine.stop(self._call.id, peer.name)
+            await self._sound(peer)
+
+    async def _sound(self, leg: Leg) -> None:
+        """Let a leg hear what it is to hear: music while its peer holds, nothing where it holds itself or its
+        peer is muted, else its peer. Raises MediaMisuse, MediaUnavailable."""
+        call, peer = self._call, self.peer_of(leg)
+        if self._holds(peer):
+            await self._engine.play(call.id, leg.name, Music(), repeat=True)
+        elif leg.name in call.held or peer.name in call.muted:
+            await self._engine.play(call.id, leg.name, SILENCE, repeat=True)
+        else:
+            await self._engine.stop(call.id, leg.name)
+
+    def _holds(self, leg: Leg) -> bool:
+        return leg.name in self._call.held or _HELD.search(leg.remote_sdp) is not None
+
+    # What is asked for from outside of the call (pbx.call_api)
+
+    async def hold(self, leg: Leg, *, on: bool) -> None:
+        """Let a leg's party hold, or resume, without its telephone. Raises NotPossibleNow."""
+        call = self._call
+        if call.is_emergency:
+            raise NotPossibleNow("an emergency call isn't put on hold from outside")
+        call.held = tuple(name for name in call.held if name != leg.name) + ((leg.name,) if on else ())
+        await self._let_hear()
+        self.note()
+
+    async def mute(self, leg: Leg, *, on: bool) -> None:
+        """Let nobody hear a leg's party, or again. Raises NotPossibleNow."""
+        call = self._call
+        call.muted = tuple(name for name in call.muted if name != leg.name) + ((leg.name,) if on else ())
+        await self._let_hear()
+        call.keep()
+
+    async def _let_hear(self) -> None:
+        if not self._call.exchange.engine.carries:
+            raise NotPossibleNow("the sound doesn't pass through us")
+        if self._call.direct:
+            await self.return_to_us()  # and then as `_go_on_returning` finds it
+            return
+        try:
+            await self._sound(self._one)
+            await self._sound(self._other)
+        except (MediaMisuse, MediaUnavailable) as error:
+            raise NotPossibleNow("the call has no sound at present") from error
+
+    async def say(self, leg: Leg, source: Source) -> None:
+        """Play something to a leg, in place of what it hears. Raises NotPossibleNow."""
+        if self._call.direct or not self._engine.carries:
+            raise NotPossibleNow("the sound doesn't pass through us")
+        try:
+            await self._engine.play(self._call.id, leg.name, source)
+        except (MediaMisuse, MediaRefused, MediaUnavailable) as error:
+            raise NotPossibleNow("the call has no sound at present") from error
+
+    def listen(self, leg: Leg | None, keys: Callable[[str], object]) -> None:
+        """Give the keys that a leg presses from now on to `keys`, and not to its peer; None for nobody's."""
+        self._listened_to = leg, keys
+
+    async def send_digits(self, leg: Leg, digits: str) -> None:
+        """Send a leg's peer keys, as if it had pressed them. Raises NotPossibleNow."""
+        if self._call.direct:
+            await self.return_to_us()
+            raise NotPossibleNow("the telephones speak directly; ask again in a moment")
+        try:
+            await self._engine.dtmf(self._call.id, self.peer_of(leg).name, digits)
+        except (MediaMisuse, MediaRefused, MediaUnavailable) as error:
+            raise NotPossibleNow("the call has no sound at present") from error
 
     def note(self) -> None:
         """Write down who hears whom from now on (pbx.calls.intervals): whoever's peer holds waits."""
         both = (self._one, self._other)
-        waiting = tuple(leg.name for leg in both if _HELD.search(self.peer_of(leg).remote_sdp))
+        waiting = tuple(leg.name for leg in both if self._holds(self.peer_of(leg)))
         turn(self._call, "held" if waiting else "talk", waiting or tuple(leg.name for leg in both))
 
     async def _answer_for(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
@@ -431,6 +512,10 @@ class Broker:
     @property
     def _now(self) -> float:
         return self._call.exchange.driver.now
+
+
+def _nothing(_: str) -> None:
+    """Nobody gathers keys."""
 
 
 def _formats(body: bytes) -> set[bytes]:

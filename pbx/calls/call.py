@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from dialplan.decision import Decision, Facts, ToService, ToTrunks
 from dialplan.plan import Plan
 from media.engine import MediaRefused, MediaUnavailable
-from pbx.calls.happenings import Happening, LegEnded, Played, TimeUp, Woken
+from pbx.calls.happenings import (
+    Asked,
+    Happening,
+    LegEnded,
+    NotPossibleNow,
+    Played,
+    TimeUp,
+    TransferAsked,
+    Woken,
+)
 from pbx.calls.intervals import intervals_of
 from pbx.calls.leg import LOST, Leg
 from pbx.events import LegStarted, MediaPortsExhausted
@@ -78,6 +87,7 @@ class Call:
         "facts",
         "from_name",
         "from_number",
+        "held",
         "hidden",
         "id",
         "intervals",
@@ -85,6 +95,7 @@ class Call:
         "legs",
         "line",
         "max_forwards",
+        "muted",
         "offer",
         "parents",
         "payer",
@@ -132,6 +143,8 @@ class Call:
         self.parents: tuple[str, ...] = ()  # the calls that it is made for, or that its parties come from
         self.plan_lines: tuple[int, ...] = ()  # of the decisions before this one
         self.intervals: tuple[Interval, ...] = ()  # pbx.calls.intervals; empty while the legs tell it all
+        self.held: tuple[str, ...] = ()  # the legs whose parties hold by us, not by their telephones
+        self.muted: tuple[str, ...] = ()  # those that nobody hears
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -347,6 +360,14 @@ class Call:
         self.exchange.finished(self, self._record())
         for leg in self.legs:
             leg.release()
+        for happening in self._happenings:
+            match happening:
+                case Asked():
+                    happening.refuse(NotPossibleNow("the call has ended"))
+                case TransferAsked(progress=progress):
+                    progress.end(self.exchange.driver.now)
+                case _:
+                    pass
         # What points at each other is parted here: the collector should never have to find it.
         self.legs = []
         self._patience.call = None
@@ -403,6 +424,8 @@ class Call:
             self.intervals,
             self.parents,
             (*self.plan_lines, *lines_of(self.decision)),
+            self.held,
+            self.muted,
         )
 
     @property

@@ -30,11 +30,9 @@ async def confirm(call: Call, leg: Leg, body: bytes, service: str) -> None:
 
     Otherwise it is hung up, and LegEnded raised: nobody took the call.
     """
-    engine, caller = call.engine, call.caller
-    if call.offer:
-        await engine.answer(
-            call.id, leg.name, caller.name, body, nat=leg.behind_nat, advertise=caller.media_address
-        )
+    engine = call.engine
+    if call.offer:  # the caller isn't to hear it yet: `connect` joins them
+        await engine.terminate_answer(call.id, leg.name, body, nat=leg.behind_nat)
     else:
         answer = await engine.publish(
             call.id, leg.name, body, nat=leg.behind_nat, advertise=leg.media_address

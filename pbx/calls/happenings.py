@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from asyncio import Future
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 
+log = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
+    from pbx.calls.attendant import Attendant
+    from pbx.calls.broker import Broker
     from pbx.calls.leg import Leg
     from sip.core.refer import Refer, ReferSubscription
 
@@ -24,6 +31,20 @@ class LegEnded(Exception):
     def told_on(self) -> Reason | None:
         """What the telephones are told that ring for nothing now: that somebody else has the call, if so."""
         return self.reason if self.reason is ANSWERED_ELSEWHERE else None
+
+
+class NotPossibleNow(Exception):
+    """What somebody asks of a call can't be done in the state that it is in. The message says why."""
+
+
+class Progress(Protocol):
+    """Who is told how a transfer goes (`sip.core.refer.ReferSubscription`)."""
+
+    def notify(self, status: int, now: float) -> None:
+        """The status that the new call got; the first final one is the last."""
+
+    def end(self, now: float) -> None:
+        """It was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +157,57 @@ class Referred:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """The same from outside of the call (pbx.call_api). leg: who transfers.
+
+    second: its leg in the call that the other party is to go into; None to call `number` for it.
+    """
+
+    leg: Leg
+    number: str
+    second: Leg | None
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something else is asked for from outside of the call (pbx.call_api): `work` is done in the call's turn.
+
+    work: is given whoever carries the call now. done: what came of it.
+    """
+
+    leg: Leg
+    work: Callable[[Broker | Attendant], Awaitable[Any]]
+    done: Future[Any]
+
+    async def carry_out(self, place: Broker | Attendant) -> None:
+        """Do it, and tell who asked. Raises LegEnded where that ends the call."""
+        if self.done.done():
+            return  # who asked waits no more
+        try:
+            result = await self.work(place)
+        except LegEnded:
+            self._tell(None)
+            raise
+        except NotPossibleNow as why:
+            self.refuse(why)
+        except Exception:  # the call goes on all the same
+            log.exception("call=%s leg=%s what was asked of it failed", self.leg.call.id, self.leg.name)
+            self.refuse(NotPossibleNow("something went wrong; the log says what"))
+        else:
+            self._tell(result)
+
+    def refuse(self, error: Exception) -> None:
+        """It can't be done."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def _tell(self, result: Any) -> None:
+        if not self.done.done():
+            self.done.set_result(result)
+
+
+@dataclass(frozen=True, slots=True)
 class TransferRings:
     """Where a party is being transferred to, a telephone rings."""
 
@@ -194,6 +266,8 @@ Happening = (
     | OfferRefused
     | Identified
     | Referred
+    | TransferAsked
+    | Asked
     | TransferRings
     | TransferAnswered
     | TransferFailed

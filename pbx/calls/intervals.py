@@ -30,22 +30,22 @@ def implied(call: Call) -> Interval | None:
         return Interval(PAGE, since, None, listening, call.to)
     for leg in reversed(call.legs):
         if leg is not caller and (answered := leg.answered_at) is not None:
-            return Interval("talk", max(answered, since), None, ("a", leg.name))
+            return Interval("talk", max(answered, since), None, (caller.name, leg.name))
     match target:
         case ToService(_, "room"):
             pass  # it is in the room once it has given the PIN
         case ToService(_, kind, number):
-            return Interval(kind, since, None, ("a",), number if kind == "park" else call.to)
+            return Interval(kind, since, None, (caller.name,), number if kind == "park" else call.to)
         case ToFeature(name, _):
-            return Interval("code", since, None, ("a",), name)
-    return Interval("announcement", since, None, ("a",))
+            return Interval("code", since, None, (caller.name,), name)
+    return Interval("announcement", since, None, (caller.name,))
 
 
 def closed(call: Call, interval: Interval, now: float) -> Interval:
     """An interval with its end: when the first of its parties left (of a page: who speaks), or now."""
     if interval.ended is not None:
         return interval
-    ended, names = now, interval.legs if interval.kind != PAGE else ("a",)
+    ended, names = now, interval.legs if interval.kind != PAGE else (call.caller.name,)
     for leg in call.legs:
         if leg.ended_at is not None and leg.ended_at < ended and leg.name in names:
             ended = leg.ended_at

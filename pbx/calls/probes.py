@@ -1,11 +1,12 @@
-"""Whether the parties of the calls that a restart interrupted are still there.
+"""Whether parties are still there: of calls that a restart interrupted, and those whose sound has stopped.
 
-Whoever hung up while nobody listened, or never got our 200, doesn't know the dialog any more. Each party is
-asked once, by OPTIONS within its dialog, which changes nothing (RFC 3261 section 11): any answer but 481
-(RFC 5057 section 5.1) or 408 means that it is there. A 481 ends the call; so does silence, unless the
-party's sound still comes: then it is only deaf to us for now, a telephone whose connection is gone, and is
-asked again. Questions begin within FIRST_SECONDS, and a call without a party is over LAST_SECONDS after the
-restart.
+Whoever hung up while nobody listened, or never got our 200, doesn't know the dialog any more; a telephone
+whose plug was pulled tells nobody. Such a party is asked by OPTIONS within its dialog, which changes nothing
+(RFC 3261 section 11): any answer but 481 (RFC 5057 section 5.1) or 408 means that it is there. A 481 ends the
+call; so does silence, unless the party's sound still comes: then it is only deaf to us for now, a telephone
+whose connection is gone, and is asked again. Questions begin within FIRST_SECONDS, and a call without a party
+is over LAST_SECONDS after the restart, or after its party fell silent. Who is there and stays silent, as on
+hold, is asked again every STILL_SECONDS. A call for help is never ended by its silence.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ LAST_SECONDS = 27.0
 ANSWER_SECONDS = 15.0
 AGAIN_SECONDS = 2.0
 HEARD_SECONDS = 5.0
+STILL_SECONDS = 300.0
 NO_ANSWER = 408
 GONE = frozenset({NO_ANSWER, 481})
 
@@ -62,6 +64,7 @@ class Probes:
     """The questions of one node that aren't answered yet.
 
     astray: the legs whose connection is gone, after a restart or by itself, until the device makes another.
+    silent: those whose sound has stopped, until it is heard again or the leg ends.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -70,12 +73,31 @@ class Probes:
         self.astray: set[Leg] = set()
         self._lost: set[Flow] = set()
         self._asked: dict[Leg, _Answer] = {}
+        self.silent: dict[Leg, asyncio.Task[None]] = {}
 
     def begin(self, leg: Leg) -> None:
         """Ask a party of a restored call, soon."""
         if leg.flow.reliable:
             self.astray.add(leg)
         self._tasks.start(self._ask(leg), f"probe of {leg.call.id} {leg.name}")
+
+    def fell_silent(self, leg: Leg) -> None:
+        """Nothing comes from a party any more: ask it from now on."""
+        if leg.confirmed and leg not in self.silent and not leg.call.is_emergency:
+            name = f"silence of {leg.call.id} {leg.name}"
+            self.silent[leg] = self._tasks.start(self._ask_again_and_again(leg), name)
+
+    def over(self, leg: Leg) -> None:
+        """A party is heard again, or its leg has ended."""
+        task = self.silent.pop(leg, None)
+        if task is not None:
+            task.cancel()
+
+    def moved(self, leg: Leg, to: Leg) -> None:
+        """A party has gone on in another call."""
+        if leg in self.silent:
+            self.over(leg)
+            self.fell_silent(to)
 
     def lost(self, flow: Flow) -> None:
         """A connection of a device is gone: its calls are reached again when it has made another one."""
@@ -108,6 +130,11 @@ class Probes:
 
     def __len__(self) -> int:
         return len(self._tasks)
+
+    async def _ask_again_and_again(self, leg: Leg) -> None:
+        while leg.confirmed:
+            await self._ask(leg)
+            await asyncio.sleep(STILL_SECONDS)
 
     async def _ask(self, leg: Leg) -> None:
         exchange = self._exchange
@@ -166,5 +193,5 @@ class Probes:
     def _lose(self, leg: Leg, status: int) -> None:
         log.warning("call=%s leg=%s user=%s isn't there any more", leg.call.id, leg.name, leg.device)
         if leg.session is not None:
-            leg.session.broken(Reason("SIP", status, "No answer after a restart"), self._exchange.driver.now)
+            leg.session.broken(Reason("SIP", status, "No Answer"), self._exchange.driver.now)
             self._exchange.driver.wake()

@@ -64,6 +64,7 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     call.from_number, call.from_name = kept.from_number, kept.from_name
     call.to, call.cause, call.payer = kept.to, kept.cause, kept.payer
     call.line = kept.line
+    call.held, call.muted = kept.held, kept.muted
     call.intervals, call.parents, call.plan_lines = kept.intervals, kept.parents, kept.plan_lines
     call.plan_version = kept.plan_version
     if kept.media is None:

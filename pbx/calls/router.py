@@ -33,7 +33,7 @@ from pbx.calls.app import App, ServiceApp
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
-from pbx.calls.happenings import PickedUp, Referred
+from pbx.calls.happenings import PickedUp, Referred, TransferAsked
 from pbx.calls.leg import PICK_UP, Leg, Told
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
@@ -121,7 +121,7 @@ class Router:
         plan = exchange.plan
         decision = route(plan, facts, datetime.fromtimestamp(unix_now, UTC))
         if type(decision.target) is ToFeature and request.body:
-            for rings in self._to_pick_up(decision.target, device):
+            for rings in self.to_pick_up(decision.target, device):
                 self._pick_up(rings, device, request, transaction)
                 return
         call = Call(exchange, plan, decision, request.body, request.max_forwards - 1)
@@ -164,7 +164,7 @@ class Router:
         check_may_take(self._exchange, device, found)
         return found
 
-    def _to_pick_up(self, code: ToFeature, device: str) -> Iterator[Leg]:
+    def to_pick_up(self, code: ToFeature, device: str) -> Iterator[Leg]:
         """The telephones that ring and that a code picks up for a device, those that ring longest first."""
         if code.name not in PICK_UP_CODES:
             return
@@ -201,8 +201,25 @@ class Router:
         log.debug("call=%s leg=%s user=%s picks up %s", call.id, taker.name, device, rings.device)
         call.post(PickedUp(rings, taker, request.body))
 
-    def transfer(self, call: Call, broker: Broker, asked: Referred) -> Awaitable[None]:
-        """Do what a party's REFER asks for; see `pbx.calls.transfer.transfer`."""
+    def pick_up_for(self, rings: Leg, stays: Leg) -> Transferee:
+        """Let a party of another call answer the call that rings there; it takes it over, or is refused.
+
+        Raises RemoteProtocolError where nobody can be picked up any more.
+        """
+        call = rings.call
+        if call.takers is None or not call.offer:
+            raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
+        taker = Transferee(call, f"b{len(call.legs)}", stays)
+        taker.reached, taker.via = PICK_UP, rings.number
+        call.legs.append(taker)
+        call.takers += (taker,)
+        secure(call, taker.name, policy_of(call, taker.device, taker.flow))
+        self._exchange.events.publish(LegStarted, call.id, taker.name, taker.device)
+        call.post(PickedUp(rings, taker, stays.remote_sdp))
+        return taker
+
+    def transfer(self, call: Call, broker: Broker, asked: Referred | TransferAsked) -> Awaitable[None]:
+        """Connect a party with somebody else; see `pbx.calls.transfer.transfer`."""
         return transfer(call, broker, asked)
 
     def forward(self, call: Call, extension: str, reason: str) -> tuple[App, ...]:
@@ -257,6 +274,7 @@ class Router:
             caller=device.extension,
             address=referrer.flow.remote[0],
             site=device.site,
+            spending=exchange.spending,
             conditions=exchange.conditions.at(unix_now),
         )
         facts = _told_of_device(facts, device)

@@ -36,6 +36,7 @@ from pbx.calls.happenings import (
     Referred,
     TimeUp,
     TransferAnswered,
+    TransferAsked,
     TransferFailed,
     TransferRings,
 )
@@ -59,18 +60,18 @@ TRANSFERRED = Reason("SIP", 200, "Transferred")
 REPLACED = Reason("SIP", 200, "Call completed elsewhere")
 
 
-async def transfer(call: Call, broker: Broker, asked: Referred) -> None:
-    """Do what a party's REFER asks for; returns when it came to nothing. Raises LegEnded when it is done."""
+async def transfer(call: Call, broker: Broker, asked: Referred | TransferAsked) -> None:
+    """Do what a party's REFER asks for, or somebody in its place; returns when it came to nothing. Raises
+    LegEnded when it is done."""
     progress, stays = asked.progress, broker.peer_of(asked.leg)
     router = call.exchange.router
     try:
         if not stays.confirmed:
             raise RemoteProtocolError(480, "Temporarily Unavailable")  # it has hung up just now
-        replaces = asked.refer.refer_to.replaces
-        if replaces is None:
-            decision = router.decide_for(asked.leg, dialled_number(asked.refer.refer_to.uri))
+        number, second = _target(call, asked)
+        if second is None:
+            decision = router.decide_for(asked.leg, number)
         else:
-            second = _own_leg(call, asked.leg, replaces)
             if second.confirmed and second.call.other_party(second) is not None:
                 await _join(call, broker, asked, second)
             decision = router.decide_for(asked.leg, second.call.decision.dialled)
@@ -81,6 +82,16 @@ async def transfer(call: Call, broker: Broker, asked: Referred) -> None:
         call.exchange.driver.wake()
         return
     await _call_for(call, broker, asked, decision)
+
+
+def _target(call: Call, asked: Referred | TransferAsked) -> tuple[str, Leg | None]:
+    """The number to call for the party that stays, or the leg in whose place it is to be."""
+    if isinstance(asked, TransferAsked):
+        return asked.number, asked.second
+    replaces = asked.refer.refer_to.replaces
+    if replaces is not None:
+        return "", _own_leg(call, asked.leg, replaces)
+    return dialled_number(asked.refer.refer_to.uri), None
 
 
 def _own_leg(call: Call, referrer: Leg, replaces: Replaces) -> Leg:
@@ -117,7 +128,7 @@ def check_may_take(exchange: Exchange, device: str, found: Leg) -> None:
 # Blind
 
 
-async def _call_for(call: Call, broker: Broker, asked: Referred, decision: Decision) -> None:
+async def _call_for(call: Call, broker: Broker, asked: Referred | TransferAsked, decision: Decision) -> None:
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
     router = call.exchange.router
     await broker.return_to_us()
@@ -136,7 +147,7 @@ async def _call_for(call: Call, broker: Broker, asked: Referred, decision: Decis
     raise LegEnded(referrer, NORMAL_CLEARING)
 
 
-async def _until_taken(call: Call, broker: Broker, asked: Referred, onward: Call) -> bool:
+async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsked, onward: Call) -> bool:
     """Wait for the onward call's answer: returns whether the one who transferred has gone, when nobody takes
     the party. Raises LegEnded once it was taken, or has hung up."""
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
@@ -170,7 +181,7 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred, onward: Call
                         return True
                     broker.note()
                     return False
-                case Referred() as another:
+                case Referred() | TransferAsked() as another:
                     another.progress.end(driver.now)  # one at a time
                     driver.wake()
                 case _:
@@ -182,7 +193,7 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred, onward: Call
 # Attended
 
 
-async def _join(call: Call, broker: Broker, asked: Referred, second: Leg) -> NoReturn:
+async def _join(call: Call, broker: Broker, asked: Referred | TransferAsked, second: Leg) -> NoReturn:
     """Connect the party that stays with the other party of the second call; both first calls end."""
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
     other_call = second.call
@@ -272,6 +283,8 @@ async def speak_with(
     broker = Broker(call, caller, called)
     if not moved or not broker.suits(called, told):
         await broker.propose(called, told)
+    if caller.proposal:
+        await broker.propose(caller, caller.proposal)  # it comes from another call as well
     if not hidden:
         number, name = call.exchange.identity_of_device(caller.device)
         called.show(name, number)
@@ -314,7 +327,7 @@ async def _part(call: Call, referrer: Leg) -> NoReturn:
                 referrer.hang_up("transferred", TRANSFERRED)
             case Offered(leg):
                 leg.refuse_offer(488)
-            case Referred() as another:
+            case Referred() | TransferAsked() as another:
                 another.progress.end(driver.now)
                 driver.wake()
             case _:

@@ -60,6 +60,7 @@ class Transferee(Leg):
         session.user = self
         self.session = session
         self.answered_at = self.call.exchange.clock()
+        self.call.exchange.probes.moved(self.first, self)
         if self.device in self.first.call.plan.trunks:
             self.call.exchange.trunks.hand_over(self.device)
             if self.toll is not None and self.call.plan.budgets and self.toll[0] is not self.call.decision:

@@ -207,6 +207,9 @@ def _rows(kept: PersonSettings) -> Iterable[tuple[str, ...]]:
     for name, switch in _switched(kept):
         state = "on" if switch.on else "off"
         yield kept.extension, name, state, "", switch.set_by.by, rfc3339(switch.set_by.at) or ""
+    for pause in kept.pauses:
+        what = f"pause {pause.reason}".strip()
+        yield kept.extension, what, "", pause.service, pause.set_by.by, rfc3339(pause.set_by.at) or ""
     for one in kept.forwards:
         what = one.when.replace("_", "-") + (f" after {one.seconds} s" if one.seconds else "")
         only = ", ".join((*one.callers, *one.hours))
@@ -232,6 +235,15 @@ def _printable_person(kept: PersonSettings) -> dict[str, Any]:
             for name, one in _switched(kept)
         },
         "forwards": [_printable_forward(one) for one in kept.forwards],
+        "pauses": [
+            {
+                "service": one.service or None,
+                "reason": one.reason or None,
+                "by": one.set_by.by,
+                "at": rfc3339(one.set_by.at),
+            }
+            for one in kept.pauses
+        ],
     }
 
 

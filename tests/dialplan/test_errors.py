@@ -119,7 +119,7 @@ def test_a_mistake_has_its_place_and_its_mend(old, new, sentence):
         ),
         (
             'services:\n  s: {number: "210", type: hotline, steps: [{ring: ["201"], to: "201"}]}\n',
-            "a step does one thing; write ring, alarm or to",
+            "a step does one thing; write ring, rota, alarm or to",
         ),
         (
             'services:\n  s: {number: "210", type: hotline, steps: [{to: "201"}, {to: "201"}]}\n',

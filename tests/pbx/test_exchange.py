@@ -38,6 +38,7 @@ async def test_status_counts_calls_devices_and_bindings(world: World) -> None:
         "bindings": 2,
         "unreachable": 0,
         "devices": 10,
+        "texts": 0,
     }
     await town.talk(alice, bruno)
     assert town.exchange.status()["calls"] == 1
@@ -49,6 +50,7 @@ async def test_status_counts_calls_devices_and_bindings(world: World) -> None:
         "bindings": 2,
         "unreachable": 0,
         "devices": 10,
+        "texts": 0,
     }
 
 

@@ -99,13 +99,24 @@ class Hearing:
         for racer in self._racers:
             for talk in racer.talking if not racer.dead else ():
                 stream = by_port.get(place_of(talk.heard))
-                assert stream is not None, f"who hears whom: {racer.name} sends to a port that nobody has"
+                if stream is None:
+                    self._assert_direct(racer, talk)
+                    continue
                 self._assert_known(racer, talk, stream)
                 peer = by_name.get((stream.call, stream.leg.peer))
                 if peer is None or stream.leg.room is not None:
                     self._assert_entertained(racer, stream)
                 else:
                     self._assert_shown(racer, talk, peer)
+
+    def _assert_direct(self, racer: Racer, talk: Talk) -> None:
+        """A call for help without a media process: the two send each other their sound."""
+        place = sdp.parse(talk.heard).media[0]
+        other = next((one for one in self._racers if one.host.address == place.host), None)
+        theirs = other.talk_at(place.port) if other is not None else None
+        assert theirs is not None, f"who hears whom: {racer.name} sends to a port that nobody has"
+        assert theirs.established, f"who hears whom: {racer.name} sends to a telephone that rings"
+        assert not theirs.over, f"who hears whom: {racer.name} sends to a telephone that has hung up"
 
     def _assert_known(self, racer: Racer, talk: Talk, stream: Stream) -> None:
         """The engine knows what the party said last."""

@@ -121,7 +121,7 @@ async def test_in_another_network_it_is_asked_again_and_back_home_it_holds(world
     operator = town.operator("operateur-a")
     town.exchange.addresses.say("1001", HOME, "1001", confirm=True)
     elsewhere = TownPhone(
-        world.host("café", "203.0.113.77"), user="1001", password="pw1001", server=BEFFROI, domain=DOMAIN
+        world.host("elsewhere", "203.0.113.77"), user="1001", password="pw1001", server=BEFFROI, domain=DOMAIN
     )
     world.closing.push_async_callback(elsewhere.close)
     await elsewhere.register()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.scenarios.hearing import pairs, streams
 from tests.scenarios.test_menus import records
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start
 from tests.sim.ladder import assert_golden
@@ -63,6 +64,16 @@ async def test_a_mobile_has_the_call_once_its_owner_pressed_1(world: World) -> N
     await town.hang_up(alice, operator)
     assert_golden("hotline", town.ladder)
     assert "outbound 1001 (Alice Martin) dialled 8100 to +33612345678: completed" in await records(town)
+
+
+@scenario()
+async def test_who_is_asked_to_press_a_key_is_not_heard_by_the_caller_before(world: World) -> None:
+    town, alice, operator, _ = await at_the_second_step(world)
+    assert list(pairs(streams(town.engine))) == []
+    press(town, "1")
+    alice.ack(await alice.expect(200))
+    assert {one.place[0] for one, _ in pairs(streams(town.engine))} == {"192.0.2.1", "203.0.113.2"}
+    await town.hang_up(alice, operator)
 
 
 @scenario()

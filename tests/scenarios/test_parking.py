@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from media.tones import RINGBACK
 from tests.scenarios.offers import assert_speak, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.test_menus import records
 from tests.scenarios.town import Town, reason_of, start
 from tests.sim.ladder import assert_golden
+from tests.sim.network import CUT
 from tests.sim.world import World, scenario
 
 
@@ -79,6 +81,18 @@ async def test_a_recall_that_nobody_answers_lets_the_caller_wait_on(world: World
     (back,) = clerk.talking
     clerk.leave(back)
     await world.sleep(0.5)
+
+
+@scenario()
+async def test_a_caller_hears_ringback_even_where_the_parkers_telephone_says_nothing(world: World) -> None:
+    town, talk, (caller, clerk) = await parked(world)
+    world.network.link(clerk.host, town.host, CUT)
+    await world.sleep(88)
+    assert list(town.engine.playing.values()) == []
+    await world.sleep(2)
+    assert list(town.engine.playing.values()) == [RINGBACK]
+    caller.leave(talk)
+    await world.sleep(40)
 
 
 @scenario()

@@ -23,7 +23,16 @@ from pbx.devices import with_directory
 from pbx.exchange import Exchange
 from pbx.ongoing import OngoingCall
 from pbx.people import Directory, Person, device_credentials
-from pbx.records import BindingsRecord, CallRecord, OverrideRecord, Personal, PersonSettings, Record
+from pbx.records import (
+    BindingsRecord,
+    CallRecord,
+    OverrideRecord,
+    Personal,
+    PersonSettings,
+    Record,
+    TextOverRecord,
+    TextRecord,
+)
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from sip.net.resolver import Kind, Records
@@ -117,6 +126,10 @@ def name_of(record: Record | OngoingCall) -> str:
         return f"override of {record.name}"
     if isinstance(record, Personal):
         return " of ".join(record.key[:2])
+    if isinstance(record, TextRecord):
+        return f"text to {record.to}"
+    if isinstance(record, TextOverRecord):
+        return "text over"
     return f"bindings of {record.aor}: {len(record.bindings)}"
 
 
@@ -173,6 +186,7 @@ class Town:
         self.keep_alive_seconds = keep_alive_seconds
         self.external = external
         self.media_addresses = media_addresses
+        self.processes = 1
         self.name_server_seconds = 0.0
         self.names = {name: address for name, (_, address) in OPERATORS.items()}
         self.records: dict[tuple[str, Kind], Records] = {}
@@ -214,7 +228,8 @@ class Town:
         await self.exchange.drain(0)
         self.engine = FakeEngine(BEFFROI[0])
         self.world.watch("engine", self.engine)
-        self.exchange, self.node = self._open(self.exchange.plan, b"another process")
+        self.processes += 1  # each with a secret of its own, or it would say what another one said
+        self.exchange, self.node = self._open(self.exchange.plan, b"process %d" % self.processes)
         recovered = {record.aor: record.bindings for record in self.bindings}
         people = {kept.extension: kept for kept in self.journal.written if isinstance(kept, PersonSettings)}
         overrides = {one.name: one for one in self.journal.written if isinstance(one, OverrideRecord)}
@@ -223,6 +238,7 @@ class Town:
         self.exchange.restore_personal(personal.values())
         held = self.exchange.registrations.restore(recovered, self.exchange.driver.now)
         self.exchange.restore(self.ongoing)
+        self.exchange.messages.boxes.restore(self.texts, self.exchange.driver.now)
         return held
 
     def reload(self, plan_text: str, directory: Directory | None = None) -> None:
@@ -364,6 +380,17 @@ class Town:
             elif isinstance(record, CallRecord):
                 calls.pop(record.id, None)
         return list(calls.values())
+
+    @property
+    def texts(self) -> list[TextRecord]:
+        """The texts that wait, as they were written down."""
+        texts: dict[int, TextRecord] = {}
+        for record in self.journal.written:
+            if isinstance(record, TextRecord):
+                texts[record.number] = record
+            elif isinstance(record, TextOverRecord):
+                texts.pop(record.number)
+        return list(texts.values())
 
     async def record(self) -> str:
         """The only call's record, as `tell` writes it; AssertionError when there isn't exactly one."""

@@ -1,0 +1,424 @@
+"""The call API (pbx.call_api): what pages and commands ask of calls; the telephones know nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from media import tones
+from media.engine import Music
+from pbx.call_api import CallApi, CallNotFound, NotPossibleNow
+from pbx.calls.broker import SILENCE
+from tests.scenarios.offers import assert_speak, connected, operator_party, party
+from tests.scenarios.party import Party, Talk
+from tests.scenarios.town import ADDRESSES, SECRETS, Town, start
+from tests.sim.ladder import assert_golden
+from tests.sim.wire import Message
+from tests.sim.world import World, scenario
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+class Yealink(Party):
+    """A telephone that holds, resumes and answers when a NOTIFY asks it to."""
+
+    def _asked(self, request: Message) -> None:
+        talk = self.talks.get(request.call_id)
+        if request.method != "NOTIFY" or talk is None:
+            super()._asked(request)
+            return
+        self.reply(request, 200)
+        event = request.all("Event")[0]
+        if not talk.established:
+            self.pick_up(talk)
+        else:
+            self.holds = event == "hold"
+            self.change(talk, self.describe())
+
+
+async def yealink(town: Town, user: str) -> Yealink:
+    """One that has registered."""
+    phone = Yealink(town.world.host(user, ADDRESSES[user]), user=user, password=f"pw{user}")
+    phone.headers["User-Agent"] = "Yealink SIP-T46S 66.86.0.15"
+    town.world.watch(user, phone)
+    town.world.closing.push_async_callback(phone.close)
+    await phone.register()
+    phone.automatic = True
+    return phone
+
+
+async def talking(world: World, *others: str) -> tuple[Town, CallApi, list[Party], Talk]:
+    """1001 has called 1002, and they talk; the others have registered."""
+    town = await start(world)
+    parties = [await party(town, user) for user in ("1001", "1002", *others)]
+    alices, _ = await connected(town, parties[0], parties[1])
+    town.ladder.clear()
+    return town, CallApi(town.exchange), parties, alices
+
+
+async def end(town: Town, *parties: Party) -> None:
+    """Everybody hangs up."""
+    for one in parties:
+        for talk in one.talking:
+            one.leave(talk)
+        await town.world.sleep(0.3)
+
+
+def states(api: CallApi) -> dict[str, str]:
+    """Everybody's state, by number."""
+    return {one.number: one.state for call in api.calls() for one in call.parties}
+
+
+# Beginning
+
+
+@scenario()
+async def test_originate_rings_the_person_and_then_the_number(world: World) -> None:
+    town = await start(world)
+    alice, bruno = [await party(town, user) for user in ("1001", "1002")]
+    town.ladder.clear()
+    town.ladder.order("1001", "Beffroi", "1002")
+    api = CallApi(town.exchange)
+    bruno.answers_after = 2.0
+    placed = await api.originate("1001", "1002")
+    await world.sleep(1)
+    (ringing,) = alice.talking
+    assert ringing.invite.all("From")[0].startswith('"Bruno Petit" <sip:1002@')
+    assert tones.RINGBACK in town.engine.playing.values()
+    await world.sleep(2)
+    assert_speak(town, alice, bruno)
+    await end(town, alice)
+    assert_golden("originated", town.ladder)
+    first, call = town.calls
+    assert first.id == placed.call
+    assert [leg.reached for leg in first.legs] == ["originated"]
+    assert call.parents == (first.id,)
+    assert (call.from_, call.dialled, call.cause) == ("1001", "1002", "completed")
+
+
+@scenario()
+async def test_originate_rings_all_telephones_and_the_first_to_answer_goes_on(world: World) -> None:
+    town = await start(world)
+    desk, app, bruno = [await party(town, user) for user in ("1001", "1001-app", "1002")]
+    desk.answers_after = None
+    await CallApi(town.exchange).originate("1001", "1002")
+    await world.sleep(3)
+    assert_speak(town, app, bruno)
+    assert all(talk.over for talk in desk.talks.values())
+    await end(town, app)
+
+
+@scenario()
+async def test_originate_goes_outside_with_the_number_and_rights_of_the_person(world: World) -> None:
+    town = await start(world)
+    alice, operator = await party(town, "1001"), operator_party(town, "operateur-b")
+    api = CallApi(town.exchange)
+    await api.originate("1001", "00612345678")
+    await world.sleep(3)
+    assert_speak(town, alice, operator)
+    await end(town, alice)
+    assert town.calls[-1].to == "+33612345678"
+    assert town.calls[-1].from_ == "1001"
+
+
+@scenario()
+async def test_a_number_that_a_person_may_not_call_rings_nobody(world: World) -> None:
+    town = await start(world)
+    await party(town, "1001")
+    town.ladder.clear()
+    api = CallApi(town.exchange)
+    with pytest.raises(NotPossibleNow, match="This number does not exist"):
+        await api.originate("1001", "4999")
+    with pytest.raises(NotPossibleNow, match="1002 has no telephone here"):
+        await api.originate("1002", "1001")
+    with pytest.raises(NotPossibleNow, match="there is no 4711"):
+        await api.originate("4711", "1001")
+    await world.sleep(1)
+    assert town.calls == []
+
+
+@scenario()
+async def test_originate_that_nobody_answers_there_is_told_to_the_person(world: World) -> None:
+    town = await start(world)
+    alice, bruno = [await party(town, user) for user in ("1001", "1002")]
+    bruno.final = 486
+    await CallApi(town.exchange).originate("1001", "1002")
+    await world.sleep(2)
+    assert "Votre appel n'a pas abouti." in town.spoken()
+    town.finish_playing()
+    await world.sleep(1)
+    assert alice.talking == []
+
+
+@scenario()
+async def test_originate_ends_when_the_person_does_not_answer(world: World) -> None:
+    town = await start(world)
+    alice, _ = [await party(town, user) for user in ("1001", "1002")]
+    alice.answers_after = None
+    await CallApi(town.exchange).originate("1001", "1002")
+    await world.sleep(32)
+    assert [call.cause for call in town.calls] == ["no answer"]
+
+
+@scenario()
+async def test_a_person_picks_up_by_the_api_what_rings_in_their_group(world: World) -> None:
+    town = await start(world)
+    caller, rings, near = [await party(town, user) for user in ("2301", "1002", "1001")]
+    rings.answers_after = None
+    caller.dial("1002")
+    await world.sleep(1)
+    town.ladder.clear()
+    town.ladder.order("2301", "1002", "Beffroi", "1001")
+    await CallApi(town.exchange).pick_up("1001", "1002")
+    await world.sleep(2)
+    assert_speak(town, caller, near)
+    await end(town, caller)
+    assert_golden("picked-up-by-api", town.ladder)
+    taken = next(call for call in town.calls if call.dialled == "1002" and call.from_ == "2301")
+    assert [(leg.reached, leg.via) for leg in taken.legs if leg.answered] == [
+        ("calls", ""),
+        ("pick-up", "1002"),
+    ]
+
+
+# In a call
+
+
+@scenario()
+async def test_hold_by_us_gives_the_other_party_music_and_resume_ends_it(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    await api.hold("1001")
+    assert set(town.engine.playing.values()) == {Music(), SILENCE}
+    assert states(api) == {"1001": "holds", "1002": "is held"}
+    await world.sleep(2)
+    await api.resume("1001")
+    assert town.engine.playing == {}
+    assert states(api) == {"1001": "talks", "1002": "talks"}
+    assert_golden("held-by-api", town.ladder)
+    await end(town, alice, bruno)
+    assert [one.kind for one in town.calls[0].intervals] == ["talk", "held", "talk"]
+
+
+@scenario()
+async def test_a_telephone_that_takes_events_is_asked_to_hold_and_to_resume(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await yealink(town, "1001"), await party(town, "1002")
+    await connected(town, alice, bruno)
+    town.ladder.clear()
+    api = CallApi(town.exchange)
+    await api.hold("1001")
+    await world.sleep(1)
+    assert alice.holds
+    assert list(town.engine.playing.values()) == [Music()]
+    assert states(api) == {"1001": "holds", "1002": "is held"}
+    await api.resume("1001")
+    await world.sleep(1)
+    assert town.engine.playing == {}
+    assert_golden("held-by-event", town.ladder)
+    await end(town, alice)
+
+
+@scenario()
+async def test_a_telephone_that_takes_events_answers_when_it_is_asked_to(world: World) -> None:
+    town = await start(world)
+    alice, bruno = await yealink(town, "1001"), await party(town, "1002")
+    alice.answers_after = None
+    bruno.dial("1001")
+    await world.sleep(1)
+    town.ladder.clear()
+    api = CallApi(town.exchange)
+    assert states(api) == {"1002": "calls", "1001": "rings"}
+    await api.answer("1001")
+    await world.sleep(0.5)
+    assert_speak(town, bruno, alice)
+    assert_golden("answered-by-event", town.ladder)
+    await end(town, bruno)
+
+
+@scenario()
+async def test_any_other_telephone_cannot_be_answered_from_here(world: World) -> None:
+    town = await start(world)
+    alice, bruno = [await party(town, user) for user in ("1001", "1002")]
+    bruno.answers_after = None
+    talk = alice.dial("1002")
+    await world.sleep(1)
+    with pytest.raises(NotPossibleNow, match="its own keys"):
+        await CallApi(town.exchange).answer("1002")
+    alice.leave(talk)
+    await world.sleep(0.5)
+
+
+@scenario()
+async def test_what_is_held_by_us_stays_held_after_a_restart(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    await api.hold("1001")
+    await town.restart()
+    api = CallApi(town.exchange)
+    assert states(api) == {"1001": "holds", "1002": "is held"}
+    await api.resume("1001")
+    assert states(api) == {"1001": "talks", "1002": "talks"}
+    await end(town, alice, bruno)
+
+
+@scenario()
+async def test_nobody_hears_a_party_that_is_muted(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    await api.mute("1001")
+    (call,) = api.calls()
+    assert {one.number: one.muted for one in call.parties} == {"1001": True, "1002": False}
+    assert town.engine.playing == {(call.id, "b1"): SILENCE}
+    await api.mute("1001", on=False)
+    assert town.engine.playing == {}
+    await end(town, alice, bruno)
+
+
+@scenario()
+async def test_a_transfer_by_the_api_sends_the_other_party_on(world: World) -> None:
+    town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
+    town.ladder.order("1002", "1001", "Beffroi", "2010")
+    done = await api.transfer("1001", "2010")
+    assert done.state == "rings"
+    await world.sleep(3)
+    assert alice.talking == []
+    assert_speak(town, bruno, chloe)
+    await end(town, bruno)
+    assert_golden("transferred-by-api", town.ladder)
+
+
+@scenario()
+async def test_a_transfer_that_may_not_be_changes_nothing(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    with pytest.raises(NotPossibleNow, match="there is no such number"):
+        await api.transfer("1001", "4999")
+    assert_speak(town, alice, bruno)
+    await end(town, alice)
+
+
+@scenario()
+async def test_two_calls_of_somebody_become_one_of_the_others(world: World) -> None:
+    town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
+    (first,) = api.calls()
+    await api.hold("1001")
+    alice.dial("2010")
+    await world.sleep(1)
+    (second,) = [call for call in api.calls() if call.id != first.id]
+    with pytest.raises(NotPossibleNow, match="1001 is in 2 calls: say which"):
+        await api.hold("1001")
+    await api.transfer_to("1001", first.id, second.id)
+    await world.sleep(3)
+    assert alice.talking == []
+    assert_speak(town, bruno, chloe)
+    await end(town, bruno)
+
+
+@scenario()
+async def test_a_party_is_parked_at_the_first_free_place_and_retrieved(world: World) -> None:
+    town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
+    parked = await api.park("1001")
+    assert parked.place == "700"
+    await world.sleep(3)
+    assert alice.talking == []
+    assert states(api) == {"1002": "waits"}
+    await api.retrieve("2010", "700")
+    await world.sleep(2)
+    assert_speak(town, bruno, chloe)
+    with pytest.raises(NotPossibleNow, match="nobody waits at 700"):
+        await api.retrieve("1001", "700")
+    with pytest.raises(NotPossibleNow, match="12 is no parking place"):
+        await api.park("2010", "12")
+    await end(town, bruno)
+
+
+@scenario()
+async def test_hanging_up_ends_the_call_for_both(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    await api.hang_up("1002")
+    await world.sleep(1)
+    assert alice.talking == bruno.talking == []
+    assert [(leg.number, leg.cause) for leg in town.calls[0].legs] == [
+        ("1001", "released"),
+        ("1002", "hung up"),
+    ]
+
+
+@scenario()
+async def test_hanging_up_a_telephone_that_rings_declines_the_call(world: World) -> None:
+    town = await start(world)
+    alice, bruno = [await party(town, user) for user in ("1001", "1002")]
+    bruno.answers_after = None
+    talk = alice.dial("1002")
+    await world.sleep(1)
+    await CallApi(town.exchange).hang_up("1002")
+    await world.sleep(1)
+    assert talk.over
+    assert town.calls[0].cause == "declined"
+
+
+@scenario()
+async def test_digits_go_to_the_other_party(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    await api.send_digits("1001", "12#")
+    assert [(asked.leg, asked.detail) for asked in town.engine.asked if asked.verb == "dtmf"] == [
+        ("b1", "12#")
+    ]
+    with pytest.raises(NotPossibleNow, match="keys are"):
+        await api.send_digits("1001", "x")
+    await end(town, alice, bruno)
+
+
+@scenario()
+async def test_keys_are_gathered_from_a_party(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    (call,) = api.calls()
+    await api.say("1001", "Your code, please.", "en")
+    assert town.spoken() == ["Your code, please."]
+    gathered = asyncio.get_running_loop().create_task(api.gather("1001", 4, seconds=10))
+    await world.sleep(1)
+    town.engine.press(call.id, "a", "12#")
+    assert await gathered == "12"
+    assert await api.gather("1001", 4, seconds=3) == ""
+    town.engine.finish(call.id, "a")
+    await end(town, alice, bruno)
+
+
+@scenario()
+async def test_who_is_in_no_call_is_said_so(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    with pytest.raises(CallNotFound, match="2010 is in no call"):
+        await api.hold("2010")
+    with pytest.raises(CallNotFound, match="no call 4711"):
+        api.call("4711")
+    (call,) = api.calls("1002")
+    assert api.call(call.id) == call
+    assert api.calls("2010") == []
+    await end(town, alice, bruno)
+
+
+@scenario()
+async def test_a_call_with_a_service_is_not_held(world: World) -> None:
+    town = await start(world)
+    alice = await party(town, "1001")
+    alice.dial("8301")
+    await world.sleep(1)
+    with pytest.raises(NotPossibleNow, match="not while 1001 waits"):
+        await CallApi(town.exchange).hold("1001")
+    await end(town, alice)
+
+
+@scenario()
+async def test_what_happens_to_calls_is_told(world: World) -> None:
+    town = await start(world)
+    alice, bruno = [await party(town, user) for user in ("1001", "1002")]
+    feed = CallApi(town.exchange).events()
+    await connected(town, alice, bruno)
+    await end(town, alice)
+    feed.close()
+    told = [type(event).__name__ async for event in feed]
+    assert told[0] == "CallStarted"
+    assert told[-1] == "CallEnded"
+    assert told.count("CallAnswered") == 2
