@@ -1,0 +1,98 @@
+"""What parties send becomes segments; silence and what was missed are stated."""
+
+from recording.capture import Capture, Plain
+from recording.proof.entries import NO_TRACK, Clock, Ended, Entry, Missed, Part, Silent, Track, read
+
+START = 1_795_339_800_000_000
+CLOCK = Clock("ntp", 15)
+PCMA = {"8": "PCMA/8000/1"}
+
+
+def entries(made: Plain | None) -> list[Entry]:
+    assert made is not None
+    return list(read(made.plain, made.begun))
+
+
+def second(number: float) -> int:
+    return START + int(number * 1_000_000)
+
+
+def test_packets_are_kept_whole_in_order_and_with_the_moment_they_came():
+    capture = Capture(CLOCK, START)
+    alice = capture.track("1001", "a", PCMA, START)
+    bruno = capture.track("1002", "b0", PCMA, START)
+    capture.packet(alice, b"one", second(0.02))
+    capture.packet(bruno, b"two", second(0.03))
+    said = entries(capture.due(second(1)))
+    assert [entry.statement for entry in said[:3]] == [
+        CLOCK,
+        Track("1001", "a", PCMA),
+        Track("1002", "b0", PCMA),
+    ]
+    assert said[3:] == [Entry(second(0.02), 0, b"one", None), Entry(second(0.03), 1, b"two", None)]
+
+
+def test_segment_is_a_second_long_and_the_next_begins_with_its_first_packet():
+    capture = Capture(CLOCK, START)
+    alice = capture.track("1001", "a", PCMA, START)
+    assert capture.due(second(0.99)) is None
+    made = capture.due(second(1))
+    assert made is not None
+    assert (made.begun, made.packets) == (START, 0)
+    assert capture.due(second(1.5)) is None
+    capture.packet(alice, b"late", second(1.7))
+    assert capture.due(second(2.6)) is None
+    made = capture.due(second(2.7))
+    assert made is not None
+    assert (made.begun, made.packets) == (second(1.7), 1)
+
+
+def test_party_that_sends_nothing_is_stated_to_be_silent_once():
+    capture = Capture(CLOCK, START)
+    alice = capture.track("1001", "a", PCMA, START)
+    capture.packet(alice, b"one", second(0.5))
+    assert entries(capture.due(second(1)))[-1].packet == b"one"
+    assert capture.due(second(2.49)) is None
+    capture.due(second(2.5))
+    (silent,) = entries(capture.due(second(3.5)))
+    assert silent == Entry(second(2.5), alice, b"", Silent(second(0.5)))
+    assert capture.due(second(60)) is None
+    capture.packet(alice, b"two", second(61))
+    capture.due(second(62))
+    capture.due(second(63))
+    assert entries(capture.due(second(64)))[-1].statement == Silent(second(61))
+
+
+def test_parts_and_what_was_missed_are_stated_where_they_happened():
+    capture = Capture(CLOCK, START)
+    capture.part("ringing", ["a"], second(0.1))
+    capture.missed(7, "disk", second(0.2), second(0.9))
+    said = entries(capture.end("hung up", second(0.95)))
+    assert [(entry.at, entry.track, entry.statement) for entry in said[1:]] == [
+        (second(0.1), NO_TRACK, Part("ringing", ["a"])),
+        (second(0.9), NO_TRACK, Missed(7, "disk", second(0.2))),
+        (second(0.95), NO_TRACK, Ended("hung up", 0, 0)),
+    ]
+
+
+def test_end_says_how_much_there_must_be():
+    capture = Capture(CLOCK, START)
+    alice = capture.track("1001", "a", PCMA, START)
+    for number in range(3):
+        capture.packet(alice, bytes(172), second(number * 0.02))
+        capture.due(second(number * 0.02 + 1))
+    assert entries(capture.end("hung up", second(5)))[-1].statement == Ended("hung up", 3, 516)
+
+
+def test_clock_that_is_set_back_makes_no_time_before_the_segment():
+    capture = Capture(CLOCK, START)
+    alice = capture.track("1001", "a", PCMA, START)
+    capture.packet(alice, b"one", second(-3600))
+    assert [entry.at for entry in entries(capture.end("hung up", second(-3600)))] == [START] * 4
+
+
+def test_packet_that_no_datagram_can_hold_is_cut():
+    capture = Capture(CLOCK, START)
+    alice = capture.track("1001", "a", PCMA, START)
+    capture.packet(alice, bytes(70_000), START)
+    assert len(entries(capture.end("hung up", START))[2].packet) == 65_535
