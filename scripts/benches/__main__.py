@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benches import ceiling, figure, fuzz, instructions, media, plan, signalling, sound
+from benches import ceiling, figure, fuzz, instructions, media, plan, recording, signalling, sound
 from benches.figure import Figure, Meaning
 from benches.load import Load, compile_sipload
 from benches.process import BenchError
@@ -29,6 +29,7 @@ AREAS: dict[str, Area] = {
     "fuzz": (fuzz.MEANINGS, fuzz.figures),
     "plan": (plan.MEANINGS, plan.figures),
     "sound": (sound.MEANINGS, sound.figures),
+    "recording": (recording.MEANINGS, recording.figures),
     "instructions": (instructions.MEANINGS, instructions.figures),
 }
 
