@@ -264,7 +264,32 @@ class AddressRecord(Struct, array_like=True, frozen=True, gc=False, tag="address
         return bool(self.address)
 
 
-Personal: TypeAlias = PinRecord | TriesRecord | SeatRecord | AddressRecord
+class CompletionRecord(Struct, array_like=True, frozen=True, gc=False, tag="completion"):
+    """Somebody wants to speak with whom a call of theirs failed to reach (pbx.completions), until an instant.
+
+    why: `busy`, `no_answer` or `unreachable`. used: the other has used a telephone since. hidden: the caller
+    doesn't want to be shown.
+    """
+
+    asker: str
+    wanted: str
+    why: str
+    asked_at: float
+    until: float
+    used: bool = False
+    hidden: bool = False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "completion", self.asker, self.wanted
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return self.until > now
+
+
+Personal: TypeAlias = PinRecord | TriesRecord | SeatRecord | AddressRecord | CompletionRecord
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pbx.apps.asking_pin import set_pin
 from pbx.apps.calls_taken import switch
+from pbx.apps.completing import ask_call_back, cancel_call_back
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
@@ -49,6 +50,8 @@ CODES: Mapping[str, CodeApp] = {
     "logout": log_out,
     "pin": set_pin,
     "address": confirm_place,
+    "callback_on_busy": ask_call_back,
+    "callback_off": cancel_call_back,
     "redial": redial,
     "last_caller": call_last_caller,
     **{
