@@ -46,6 +46,7 @@ async def page(call: Call, service: Service) -> None:
     if not telephones:
         await announce(call, NOBODY, status=480, cause="no telephone", reason=NO_ANSWER)
         return
+    call.one_to_many = True
     attendant = Attendant(call)
     await attendant.answer()
     ringing = {await _ring(call, telephone) for telephone in telephones}
@@ -82,6 +83,7 @@ async def _speak(attendant: Attendant, ringing: set[Leg]) -> None:
         except LegEnded as ended:
             if ended.leg is call.caller:
                 raise
+            ended.leg.hang_up("transferred")  # where it only left us for another call
             ended.leg.release()
             listening.discard(ended.leg)
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.scenarios.offers import party
+from tests.scenarios.test_attended_transfers import replaces
 from tests.scenarios.test_menus import records
 from tests.scenarios.town import PLAN_TEXT, Town, TownPhone, start
 from tests.sim.ladder import assert_golden
@@ -69,6 +71,47 @@ async def test_one_that_only_rings_is_let_be(world: World) -> None:
     one.reply(invites[0], 487)
     await one.expect("ACK")
     await town.hang_up(alice, other)
+
+
+@scenario()
+async def test_a_telephone_that_listens_has_nobody_to_transfer(world: World) -> None:
+    """RFC 3515 section 2.4.1: 403, and the page goes on."""
+    town, (alice, one, other), invites = await paging(world)
+    await listens(one, invites[0])
+    await listens(other, invites[1])
+    one.send("REFER", within=invites[0], headers=[("Refer-To", "<sip:1002@valmont.example>")])
+    await one.expect(403)
+    await world.sleep(1)
+    await town.hang_up(alice, one, other)
+
+
+@scenario()
+async def test_a_telephone_that_sends_a_caller_to_its_page_leaves_the_page(world: World) -> None:
+    """RFC 3891: its call of the page is named by Replaces; nobody else is taken out of the page."""
+    town = await start(world, PLAN)
+    director = await party(town, "2401")
+    (alice, office, bruno) = await town.phones("1001", "2010", "1002")
+    await alice.call("8400")
+    alice.ack(await alice.expect(200))
+    await listens(office, await office.expect("INVITE"))
+    await bruno.call("2401")
+    bruno.ack(await bruno.expect(200, passing_over=[180]))
+    paged, called = director.talks.values()
+    director.refer(called, replaces(director, paged))
+    await world.sleep(5)
+    assert paged.over
+    assert called.over
+    await alice.expect_silence(1)
+    await office.expect("INVITE")  # the page that the caller makes now
+    await town.hang_up(alice, office)
+    town.finish_playing()
+    for phone in (bruno, office):
+        phone.overlook()
+    await world.sleep(40)
+    bruno.bye()
+    await world.sleep(1)
+    for phone in (bruno, office):
+        phone.overlook()
 
 
 @scenario()
