@@ -289,7 +289,43 @@ class CompletionRecord(Struct, array_like=True, frozen=True, gc=False, tag="comp
         return self.until > now
 
 
-Personal: TypeAlias = PinRecord | TriesRecord | SeatRecord | AddressRecord | CompletionRecord
+class SubscriptionRecord(Struct, array_like=True, frozen=True, gc=False, tag="subscription"):
+    """What a device watches, with the dialog that it is told in (RFC 6665); expires_at 0 when it is over.
+
+    event: the Event value that NOTIFYs repeat. transport, local and remote name the flow. Times of the wall.
+    """
+
+    local_tag: str
+    expires_at: float
+    subscriber: str = ""
+    resource: str = ""
+    event: str = ""
+    interval_seconds: float = 0.0
+    call_id: str = ""
+    local_address: str = ""
+    remote_address: str = ""
+    remote_tag: str = ""
+    remote_target: str = ""
+    route_set: tuple[str, ...] = ()
+    local_sequence: int = 0
+    remote_sequence: int = 0
+    transport: str = ""
+    local: Address = ("", 0)
+    remote: Address = ("", 0)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "subscription", self.local_tag
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return self.expires_at > now
+
+
+Personal: TypeAlias = (
+    PinRecord | TriesRecord | SeatRecord | AddressRecord | CompletionRecord | SubscriptionRecord
+)
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 
 

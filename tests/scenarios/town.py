@@ -239,6 +239,7 @@ class Town:
         held = self.exchange.registrations.restore(recovered, self.exchange.driver.now)
         self.exchange.restore(self.ongoing)
         self.exchange.messages.boxes.restore(self.texts, self.exchange.driver.now)
+        self.exchange.subscriptions.restore(personal.values(), self.exchange.driver.now)
         return held
 
     def reload(self, plan_text: str, directory: Directory | None = None) -> None:
