@@ -282,4 +282,4 @@ async def test_a_call_for_help_is_never_interrupted(world: World) -> None:
     school.reply(asked, 486)
     await school.expect("ACK")
     alice.reply(await alice.expect("BYE"), 200)
-    await town.hang_up(school, operator)
+    await town.hang_up(operator, school)
