@@ -230,7 +230,8 @@ class Completions:
         exchange, record = self._exchange, request.record
         person = exchange.plan.people[record.asker]
         decision = Decision(ToFeature(CODE, record.wanted), record.wanted, "", record.asker, person.name, ())
-        request.ringing = begin(exchange, decision, record.asker, partial(call_back, request=request))
+        began = begin(exchange, decision, record.asker, partial(call_back, request=request))
+        request.ringing = bool(began)
         if request.ringing:
             self._tell(request, "ringing")
 

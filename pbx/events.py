@@ -318,6 +318,16 @@ class TextFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MaliciousCallTraced(Event):
+    """Somebody reported a call as malicious. by: their extension. hidden: they weren't shown the number."""
+
+    call: str
+    by: str
+    number: str
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionChanged(Event):
     """Somebody waits to be called back, or doesn't any more (pbx.completions). asker, wanted: extensions.
 
@@ -366,6 +376,7 @@ _ALL: tuple[type[Event], ...] = (
     SettingsChanged,
     OverrideChanged,
     CompletionChanged,
+    MaliciousCallTraced,
     PinRefused,
     HotDeskChanged,
     AddressWanted,

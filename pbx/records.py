@@ -323,8 +323,39 @@ class SubscriptionRecord(Struct, array_like=True, frozen=True, gc=False, tag="su
         return self.expires_at > now
 
 
+class TraceRecord(Struct, array_like=True, frozen=True, gc=False, tag="trace"):
+    """A call that somebody reported as malicious: where it came from, also what wasn't to be shown.
+
+    by: who reported it, `at`. number: the caller's extension, or what the operator told; "" where it told
+    none. hidden: who was called wasn't shown it. device: the sign-in, or the trunk. address: where the call
+    was signalled from. call_id: of the SIP dialog. said: the lines by which an operator tells who calls.
+    """
+
+    by: str
+    call: str
+    at: float
+    started: float
+    direction: str
+    number: str
+    name: str
+    hidden: bool
+    device: str
+    address: str
+    call_id: str
+    said: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "trace", self.by, self.call
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts. Nobody takes it back; a year is the time for a complaint."""
+        return self.at > now - 366 * 86_400.0
+
+
 Personal: TypeAlias = (
-    PinRecord | TriesRecord | SeatRecord | AddressRecord | CompletionRecord | SubscriptionRecord
+    PinRecord | TriesRecord | SeatRecord | AddressRecord | CompletionRecord | TraceRecord | SubscriptionRecord
 )
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 
