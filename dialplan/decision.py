@@ -172,10 +172,11 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ToPerson:
-    """The devices of a person."""
+    """The devices of a person. in_turns: they ring, with the mobile, as the person has it (`ring:`)."""
 
     extension: str
     name: str
+    in_turns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ def explain(plan: Plan, decision: Decision) -> list[str]:
 def describe(target: Target) -> str:
     """Where a call goes, in a few words."""
     match target:
-        case ToPerson(extension, name):
-            return f"user {extension} ({name})"
+        case ToPerson(extension, name, in_turns):
+            return f"user {extension} ({name}{', in turns' if in_turns else ''})"
         case ToService(name, kind, number):
             return f"service {name} ({kind}{', ' + number if number else ''})"
         case ToFeature(name, argument):

@@ -299,12 +299,30 @@ class Service:
         return needs if not isinstance(language, str) else {language: 1, **needs}
 
 
+MOBILE = "mobile"
+ALL_DEVICES = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class RingTurn:
+    """Some of a person's telephones ring together, for a while, once the call has waited `after_seconds`.
+
+    devices: sign-ins, ALL_DEVICES, MOBILE.
+    """
+
+    devices: tuple[str, ...]
+    after_seconds: int
+    seconds: int
+    line: int
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A person, or a place that has a telephone. class_name None: calls inside and emergency only.
 
     caller_id: what their calls outside show, E.164 or `anonymous`; "" for the usual.
     language: what they are spoken to in, "" for the plan's.
+    turns: how their telephones ring; empty where all devices ring together, and the mobile doesn't.
     """
 
     extension: str
@@ -319,6 +337,7 @@ class Person:
     caller_id: str = ""
     forwards: Forwards | None = None
     language: str = ""
+    turns: tuple[RingTurn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

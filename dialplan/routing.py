@@ -63,6 +63,7 @@ __all__ = [
     "route",
     "route_forward",
     "route_thoroughly",
+    "route_to_mobile",
 ]
 
 _NOT_EMERGENCY = Step(0, "emergency numbers", "not one, in any form")
@@ -110,6 +111,31 @@ def no_answer_seconds(plan: Plan, facts: Facts, now: datetime, extension: str) -
         return forwards.no_answer_seconds if forwards.no_answer else 0
     chosen = forward_for(_way(plan, facts, now, thorough=False), forwards, "no_answer", extension)
     return chosen.seconds if chosen.to else 0
+
+
+def route_to_mobile(plan: Plan, facts: Facts, now: datetime, extension: str) -> Decision:
+    """The call to somebody's mobile number, which rings as one of their telephones; a refusal where it can't.
+
+    facts: those of the call. No class is asked: the plan says that it rings. It shows the number of the one
+    who calls where that is ours, else one of the person's, with theirs in Diversion (`follow-me`, RFC 5806
+    section 4): the rule of the operators (MAN, October 2024).
+    """
+    way = _way(plan, facts, now, thorough=False)
+    callee = plan.tables.callers.get(extension)
+    if callee is None or callee.person.mobile is None:
+        way.step(0, f"mobile of {shortened(extension)}", "none")
+        return way.decide(NO_FORWARD)
+    person = callee.person
+    reading = plan.country.read(callee.person.mobile)
+    if not isinstance(reading, OutsideNumber) or reading.number in plan.tables.ours:
+        way.step(person.line, f"mobile of {extension}", f"{person.mobile} can't be called")
+        return way.decide(NO_FORWARD)
+    way.step(person.line, f"mobile of {extension}", f"rings {reading.number}")
+    numbers = own_numbers(way) if facts.trunk is None else ()
+    way.diversions += (Diversion(extension, callee.direct or extension, "follow-me"),)
+    way.caller = callee
+    way.site = callee.site or way.site
+    return by_trunks(way, reading, tuple(dict.fromkeys((*numbers, *own_numbers(way)))))
 
 
 def route_onward(plan: Plan, facts: Facts, now: datetime, to: Destination, rule: str) -> Decision:
@@ -242,7 +268,7 @@ def _to_person(way: Way, callee: Caller) -> Decision:
         if callee.site in conditions.sites_down and callee.site != way.site and way.facts.trunk is None:
             return _around(way, callee)
     way.step(person.line, f"user {person.extension}", f"rings {person.name}")
-    return way.decide(ToPerson(person.extension, person.name))
+    return way.decide(ToPerson(person.extension, person.name, bool(person.turns)))
 
 
 def _is_hidden(way: Way) -> bool:

@@ -15,6 +15,8 @@ from dialplan.country import OVERRIDE, RIGHTS, Country, EmergencyNumber
 from dialplan.decision import Forwards
 from dialplan.document import Node, did_you_mean, shortened
 from dialplan.plan import (
+    ALL_DEVICES,
+    MOBILE,
     REJECT_REASONS,
     Alarm,
     ClassOfRights,
@@ -28,6 +30,7 @@ from dialplan.plan import (
     PlanTest,
     Rate,
     RecordingPolicy,
+    RingTurn,
     Route,
     Screening,
     Site,
@@ -72,6 +75,10 @@ SITE = (
     "notified",
     "direct_media",
 )
+RING_WORDS = ("together", "in_turn")
+FIRST_TURN_SECONDS = 20
+RING_TURN_SECONDS = 40
+MOST_RING_SECONDS = 300
 _OF_SEVERAL_ARGUMENTS = (
     "forward_no_answer",
     "service_close",
@@ -475,10 +482,14 @@ def read_person(node: Node, references: References) -> Person:
             "anonymous",
             "call_waiting",
             "language",
+            "ring",
         },
         required=("extension", "name"),
     )
     extension = read_digits(fields["extension"]) if "extension" in fields else ""
+    if "ring" in fields and "mobile" not in fields and _names_mobile(fields["ring"]):
+        message = f"user {extension} has no mobile number that could ring"
+        fields["ring"].error("no_mobile", message, 'add `mobile: "+33…"`, or list the devices alone')
     by = f"user {extension}"
     groups = tuple(item.text() for item in fields["groups"].sequence()) if "groups" in fields else ()
     return Person(
@@ -494,7 +505,62 @@ def read_person(node: Node, references: References) -> Person:
         caller_id=_read_caller_id(fields["caller_id"]) if "caller_id" in fields else "",
         forwards=_read_calls_in(fields),
         language=fields["language"].choice(LANGUAGES, "language") if "language" in fields else "",
+        turns=_read_turns(fields["ring"], extension) if "ring" in fields else (),
     )
+
+
+def _names_mobile(node: Node) -> bool:
+    """Whether a `ring:` is to ring the mobile number."""
+    if not node.is_sequence:
+        return node.value in RING_WORDS
+    listed = [item.value.get("devices") for item in node.sequence() if isinstance(item.value, dict)]
+    return any(
+        isinstance(devices, Node) and any(one.value == MOBILE for one in devices.sequence())
+        for devices in listed
+    )
+
+
+def _read_turns(node: Node, extension: str) -> tuple[RingTurn, ...]:
+    """How somebody's telephones ring: `together`, `in_turn`, or a list of turns.
+
+    A turn without `after` begins when the one before it ends.
+    """
+    line = node.line
+    if not node.is_sequence:
+        word = node.choice(RING_WORDS, "way to ring")
+        together = RingTurn((ALL_DEVICES, MOBILE), 0, RING_TURN_SECONDS, line)
+        first = RingTurn((ALL_DEVICES,), 0, FIRST_TURN_SECONDS, line)
+        then = RingTurn((MOBILE,), FIRST_TURN_SECONDS, RING_TURN_SECONDS, line)
+        return (together,) if word == "together" else (first, then)
+    turns: list[RingTurn] = []
+    ends = 0
+    for item in node.sequence():
+        fields = item.mapping({"devices", "after", "seconds"}, required=("devices",))
+        listed = fields["devices"].sequence() if "devices" in fields else []
+        names = [_read_device(one, extension) for one in listed]
+        after = fields["after"].integer(0, MOST_RING_SECONDS) if "after" in fields else ends
+        seconds = (
+            fields["seconds"].integer(1, MOST_RING_SECONDS) if "seconds" in fields else FIRST_TURN_SECONDS
+        )
+        ends = after + seconds
+        if ends > MOST_RING_SECONDS:
+            hint = "shorten `after` or `seconds`"
+            item.error("too_long", f"telephones ring for {MOST_RING_SECONDS} s at the most", hint)
+        turns.append(RingTurn(tuple(names), after, seconds, item.line))
+    if not turns:
+        node.error(
+            "missing_key", "nothing of this person would ring", "write `ring: together`, or list turns"
+        )
+    return tuple(turns)
+
+
+def _read_device(node: Node, extension: str) -> str:
+    """A sign-in of a person's, `all` or `mobile`."""
+    name = node.text()
+    if name not in (ALL_DEVICES, MOBILE, extension) and not name.startswith(f"{extension}-"):
+        hint = f"write {ALL_DEVICES}, {MOBILE}, {extension} or {extension}-app"
+        node.error("unknown_device", f'"{shortened(name)}" is no device of {extension}', hint)
+    return name
 
 
 def _read_caller_id(node: Node) -> str:

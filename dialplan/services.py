@@ -369,6 +369,7 @@ _SETTINGS: Mapping[str, tuple[Mapping[str, Reader], tuple[str, ...]]] = {
         {
             "members": _members,
             "multicast": _multicast,
+            "unicast": _boolean,
             "ttl": _ttl,
             "interface": _interface,
             "codec": _page_codec,

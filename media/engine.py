@@ -73,6 +73,20 @@ class Music(msgspec.Struct, frozen=True, tag=True):
 Source = Tone | Wav | Speech | Music
 
 
+class Multicast(msgspec.Struct, frozen=True):
+    """Where all who listen to a multicast address hear a leg. codec: `PCMA` or `PCMU`.
+
+    ttl: how many routers it passes, less one. interface: our address where it leaves, "" for that of the
+    leg's own port.
+    """
+
+    host: str
+    port: int
+    codec: str = "PCMA"
+    ttl: int = 1
+    interface: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class DigitReceived:
     """A leg pressed a key: one of 0123456789*#ABCD."""
@@ -348,6 +362,15 @@ class MediaEngine(Protocol):
         """Send digits to `leg`: RFC 4733 events, or the keys' tones where events weren't negotiated.
 
         Raises ValueError for a character that isn't a digit, or more than 128 of them.
+        """
+        ...
+
+    async def multicast(self, call: str, leg: str, to: Multicast) -> None:
+        """Make `leg` one that nobody answers for: what it is to hear goes to a multicast address.
+
+        It says nothing; `play` and `join` let those hear something who listen there.
+        Raises MediaRefused: 488 where the engine sends no multicast, 480 without a port, or an address, of
+        that kind.
         """
         ...
 

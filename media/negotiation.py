@@ -471,6 +471,23 @@ def terminate_answer(leg: Leg, body: bytes, *, nat: bool) -> None:
         line.close()
 
 
+def send_to(leg: Leg, host: str, port: int, codec: str) -> None:
+    """Let a leg be a multicast address (RFC 1112), which listens and agrees to whatever it gets.
+
+    codec: `PCMA` or `PCMU`. No description from outside leads there: `sdp` takes hosts alone.
+    """
+    number, host_here = (8 if codec == "PCMA" else 0), ("::1" if ":" in host else "127.0.0.1")
+    family = "IP6" if ":" in host else "IP4"
+    said = (
+        f"v=0\r\no=- 1 1 IN {family} {host_here}\r\ns=-\r\nc=IN {family} {host_here}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP {number}\r\na=recvonly\r\n"
+    )
+    terminate_offer(leg)
+    terminate_answer(leg, said.encode(), nat=False)
+    assert leg.remote is not None
+    leg.remote = structs.replace(leg.remote, host=host)
+
+
 # --- reading -----------------------------------------------------------------
 
 

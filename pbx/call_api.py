@@ -26,18 +26,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dialplan.decision import Facts, Reject, ToFeature
+from dialplan.decision import Decision, Facts, Reject, ToFeature, ToPerson
 from dialplan.routing import route
 from media import dtmf
 from media.engine import Source
 from media.speech import Speech
-from pbx.apps.originate import Onward, originate, placed_for
+from pbx.apps.originate import Onward, originate
 from pbx.call_view import CallView, Done, PartyView
 from pbx.calls.attendant import Attendant
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.happenings import Asked, Failed, LegEnded, NotPossibleNow, TransferAsked
 from pbx.calls.leg import Leg
+from pbx.calls.summons import begin
 from pbx.calls.transferee import Transferee
 from pbx.events import (
     CallAnswered,
@@ -324,10 +325,13 @@ class CallApi:
         exchange = self._exchange
         if exchange.draining:
             raise NotPossibleNow("the node is stopping")
-        telephones = self._telephones(extension)
-        call = placed_for(exchange, extension, telephones, number)
-        exchange.begin(call, partial(originate, telephones=telephones, onward=onward, by_itself=by_itself))
-        return Done(call.id, "rings")
+        person = exchange.plan.people[extension]
+        decision = Decision(ToPerson(extension, person.name), number, "", extension, person.name, ())
+        app = partial(originate, onward=onward, by_itself=by_itself)
+        placed = begin(exchange, decision, extension, app)
+        if not placed:
+            raise NotPossibleNow(f"{extension} has no telephone here")
+        return Done(placed, "rings")
 
     def _places(self) -> Iterator[str]:
         """The numbers of the plan's parking places."""

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from media.engines.daemons import DaemonStatus
+from pbx.call_view import CallView, Done
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
 from pbx.records import AddressRecord, OverrideRecord, PersonSettings, rfc3339
@@ -182,6 +183,47 @@ class SetPin(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
+class ListCalls(msgspec.Struct, frozen=True, tag=True):
+    """Ask which calls are in progress; who: of one party, "" for all."""
+
+    who: str = ""
+
+
+class Originate(msgspec.Struct, frozen=True, tag=True):
+    """Ask to ring a person's telephones, and then a number, as in pbx.call_api, like all that follow."""
+
+    extension: str
+    number: str
+    by_itself: bool = False
+
+
+class Retrieve(msgspec.Struct, frozen=True, tag=True):
+    """Ask to connect a person with who is parked at a place."""
+
+    extension: str
+    place: str
+
+
+class PickUp(msgspec.Struct, frozen=True, tag=True):
+    """Ask to connect a person with the call that rings elsewhere. of: where, "" for the person's groups."""
+
+    extension: str
+    of: str = ""
+
+
+class InCall(msgspec.Struct, frozen=True, tag=True):
+    """Ask for something in a party's call. call: which of its calls, "" where it has one.
+
+    verb: `answer`, `hold`, `resume`, `mute`, `unmute`, `transfer`, `join`, `park`, `hang_up` or `digits`.
+    argument: the number to transfer to, the other call to join, the place to park at, or the digits.
+    """
+
+    verb: str
+    who: str
+    call: str = ""
+    argument: str = ""
+
+
 class FollowEvents(msgspec.Struct, frozen=True, tag=True):
     """Ask to be told events as they happen, of these kinds or of all, until either side leaves."""
 
@@ -278,6 +320,15 @@ class DeviceList(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class CallsNow(msgspec.Struct, frozen=True, tag=True):
+    """What came of what was asked, and the calls that it is about. problem: why it wasn't done, "" when it
+    was."""
+
+    calls: list[CallView]
+    done: Done = Done()
+    problem: str = ""
+
+
 class Following(msgspec.Struct, frozen=True, tag=True):
     """The answer to FollowEvents; events come after it, of these kinds."""
 
@@ -295,8 +346,10 @@ SettingsQuestion = (
     | RemoveOverride
 )
 DeviceQuestion = ListDevices | UseDevice | SayAddress | ForgetAddress | SetPin
+CallQuestion = ListCalls | Originate | Retrieve | PickUp | InCall
 Question = (
     Status
+    | CallQuestion
     | ReloadPlan
     | ListBans
     | AddBan
@@ -307,7 +360,7 @@ Question = (
     | SettingsQuestion
     | DeviceQuestion
 )
-Answer = Counters | Reloaded | BanList | TrunkList | DaemonList | SettingsInForce | DeviceList
+Answer = Counters | Reloaded | BanList | TrunkList | DaemonList | SettingsInForce | CallsNow | DeviceList
 
 _question = msgspec.json.Decoder(Question | FollowEvents)
 _answer = msgspec.json.Decoder(Answer | Following)

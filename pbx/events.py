@@ -318,6 +318,28 @@ class TextFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MaliciousCallTraced(Event):
+    """Somebody reported a call as malicious. by: their extension. hidden: they weren't shown the number."""
+
+    call: str
+    by: str
+    number: str
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionChanged(Event):
+    """Somebody waits to be called back, or doesn't any more (pbx.completions). asker, wanted: extensions.
+
+    state: `waiting`, `ringing`, `completed`, `expired`, `cancelled`, or why it came to nothing.
+    """
+
+    asker: str
+    wanted: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFailed(Event):
     """Records can't be written to the disk: they wait in the reserve until JournalWorks, and calls go on."""
 
@@ -353,6 +375,8 @@ _ALL: tuple[type[Event], ...] = (
     EmergencyTestFailed,
     SettingsChanged,
     OverrideChanged,
+    CompletionChanged,
+    MaliciousCallTraced,
     PinRefused,
     HotDeskChanged,
     AddressWanted,

@@ -36,6 +36,7 @@ from pbx.calls.probes import Probes
 from pbx.calls.restored import restore
 from pbx.calls.router import Router
 from pbx.calls.srtp import secure_caller
+from pbx.completions import Completions
 from pbx.conditions import KeptCallbacks, NodeConditions
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
@@ -201,6 +202,7 @@ class Exchange:
         self.queues: dict[str, Queue] = {}
         self.turns = Turns(self.chance, self._person_of)
         self.recent_calls = RecentCalls()
+        self.completions = Completions(self)
         self.subscriptions = Subscriptions(self)
         self.messages = Messages(self)
         self.pins = Pins(self)
@@ -304,11 +306,13 @@ class Exchange:
             self._spend(call)
 
     def restore_personal(self, records: Iterable[Personal]) -> None:
-        """Take back what people and devices have beside settings: PINs, hot desks, addresses."""
+        """Take back what people and devices have beside settings: PINs, hot desks, addresses, calls to
+        be completed."""
         kept = list(records)
         self.pins.restore(kept)
         self.seats.restore(kept)
         self.addresses.restore(kept)
+        self.completions.restore(kept)
 
     def restore(self, calls: Iterable[OngoingCall]) -> int:
         """Go on with the calls of a process that is gone, before any new one; returns how many go on.

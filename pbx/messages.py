@@ -78,9 +78,9 @@ class Messages:
         exchange, plan = self.exchange, self.exchange.plan
         user = SipUri.parse(uri).user or ""
         device = exchange.devices.find(user)
-        extension = device.extension if device is not None else user
-        if extension in plan.people:
-            return extension
+        for extension in (user, device.extension if device is not None else ""):
+            if extension in plan.people:
+                return extension
         if plan.is_emergency(user):
             raise RemoteProtocolError(403, "No Emergency Service Reads Texts: Call")
         service = plan.tables.services.get(user)

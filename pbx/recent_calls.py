@@ -37,11 +37,11 @@ class Dialled(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A call inside that failed. why: BUSY, NO_ANSWER or UNREACHABLE. at: Unix seconds."""
+    """A call inside that failed. why: BUSY, NO_ANSWER or UNREACHABLE. hidden: who called wasn't shown."""
 
     extension: str
     why: str
-    at: float
+    hidden: bool
 
 
 class Caller(NamedTuple):
@@ -97,7 +97,7 @@ class RecentCalls:
         called = record.dialled if record.dialled in call.plan.people else record.to
         why = _FAILURES.get(record.cause, "") if record.answered is None else ""
         if why and called in call.plan.people and called != person:
-            self._failures[person] = Failure(called, why, record.ended)
+            self._failures[person] = Failure(called, why, call.hidden)
         elif person in self._failures and self._failures[person].extension == called:
             del self._failures[person]
 

@@ -264,7 +264,99 @@ class AddressRecord(Struct, array_like=True, frozen=True, gc=False, tag="address
         return bool(self.address)
 
 
-Personal: TypeAlias = PinRecord | TriesRecord | SeatRecord | AddressRecord
+class CompletionRecord(Struct, array_like=True, frozen=True, gc=False, tag="completion"):
+    """Somebody wants to speak with whom a call of theirs failed to reach (pbx.completions), until an instant.
+
+    why: `busy`, `no_answer` or `unreachable`. used: the other has used a telephone since. hidden: the caller
+    doesn't want to be shown.
+    """
+
+    asker: str
+    wanted: str
+    why: str
+    asked_at: float
+    until: float
+    used: bool = False
+    hidden: bool = False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "completion", self.asker, self.wanted
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return self.until > now
+
+
+class SubscriptionRecord(Struct, array_like=True, frozen=True, gc=False, tag="subscription"):
+    """What a device watches, with the dialog that it is told in (RFC 6665); expires_at 0 when it is over.
+
+    event: the Event value that NOTIFYs repeat. transport, local and remote name the flow. Times of the wall.
+    """
+
+    local_tag: str
+    expires_at: float
+    subscriber: str = ""
+    resource: str = ""
+    event: str = ""
+    interval_seconds: float = 0.0
+    call_id: str = ""
+    local_address: str = ""
+    remote_address: str = ""
+    remote_tag: str = ""
+    remote_target: str = ""
+    route_set: tuple[str, ...] = ()
+    local_sequence: int = 0
+    remote_sequence: int = 0
+    transport: str = ""
+    local: Address = ("", 0)
+    remote: Address = ("", 0)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "subscription", self.local_tag
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return self.expires_at > now
+
+
+class TraceRecord(Struct, array_like=True, frozen=True, gc=False, tag="trace"):
+    """A call that somebody reported as malicious: where it came from, also what wasn't to be shown.
+
+    by: who reported it, `at`. number: the caller's extension, or what the operator told; "" where it told
+    none. hidden: who was called wasn't shown it. device: the sign-in, or the trunk. address: where the call
+    was signalled from. call_id: of the SIP dialog. said: the lines by which an operator tells who calls.
+    """
+
+    by: str
+    call: str
+    at: float
+    started: float
+    direction: str
+    number: str
+    name: str
+    hidden: bool
+    device: str
+    address: str
+    call_id: str
+    said: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "trace", self.by, self.call
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts. Nobody takes it back; a year is the time for a complaint."""
+        return self.at > now - 366 * 86_400.0
+
+
+Personal: TypeAlias = (
+    PinRecord | TriesRecord | SeatRecord | AddressRecord | CompletionRecord | TraceRecord | SubscriptionRecord
+)
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 
 

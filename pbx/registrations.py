@@ -83,6 +83,8 @@ class Registrations:
         exchange.core.stack.respond(transaction, 200, now, headers=lines)
         if exchange.messages.boxes and device.bindings:
             exchange.messages.boxes.registered(device.extension, now)
+        if exchange.subscriptions.cut_off and device.bindings and request.flow is not None:
+            exchange.subscriptions.registered(device.sign_in, request.flow, now)
         if len(before) != len(device.bindings):
             exchange.subscriptions.presences.bindings_changed(device.extension)
             log.debug("user=%s bindings=%d from=%s", device.sign_in, len(device.bindings), request.flow)

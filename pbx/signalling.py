@@ -20,6 +20,8 @@ from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
 from media.engines.rtpengine import RtpengineEngine
 from pbx import control, media_daemons
+from pbx.call_answers import answer_about_calls
+from pbx.call_api import CallApi
 from pbx.conditions import KeptCallbacks
 from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
@@ -149,8 +151,9 @@ class _Signalling:
                     exchange.gate.welcome(binding.flow.remote[0])
             parties = exchange.restore(recovered.calls)
             texts = exchange.messages.boxes.restore(recovered.texts.values(), loop.time())
+            watched = exchange.subscriptions.restore(recovered.personal.values(), loop.time())
             log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
-            log.info("settings=%d texts=%d restored", set_by_hand, texts)
+            log.info("settings=%d texts=%d subscriptions=%d restored", set_by_hand, texts, watched)
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer, events)
         await exchange.trunks.start()
@@ -340,6 +343,14 @@ class _Signalling:
                 return await self._reload(question.author)
             case control.ListTrunks():
                 return control.TrunkList(self._exchange.trunks.statuses())
+            case (
+                control.ListCalls()
+                | control.Originate()
+                | control.Retrieve()
+                | control.PickUp()
+                | control.InCall()
+            ):
+                return await answer_about_calls(CallApi(self._exchange), question)
             case control.ListBans() | control.AddBan() | control.RemoveBan():
                 return answer_about_bans(self._exchange.gate, question)
             case control.ListDaemons() | control.DrainDaemon():

@@ -24,6 +24,7 @@ from media.engine import (
     MediaRefused,
     MediaSilent,
     MediaUnavailable,
+    Multicast,
     OneWayAudio,
     PlayFinished,
     RecordEnd,
@@ -274,6 +275,13 @@ class FakeEngine:
         """See MediaEngine."""
         self._note("dtmf", call, leg, dtmf.digits_only(digits))
         self._known(call, leg)
+
+    async def multicast(self, call: str, leg: str, to: Multicast) -> None:
+        """See MediaEngine."""
+        self._note(
+            "multicast", call, leg, f"{to.host}:{to.port} {to.codec} ttl {to.ttl} {to.interface}".strip()
+        )
+        negotiation.send_to(self._leg(call, leg), to.host, to.port, to.codec)
 
     async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
         """See MediaEngine."""

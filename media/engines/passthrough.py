@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from media.engine import CallMedia, LegQuality, MediaEvent, MediaRefused, Source
+from media.engine import CallMedia, LegQuality, MediaEvent, MediaRefused, Multicast, Source
 from media.sdes import Policy
 from media.sdp import STATIC_ENCODINGS
 from media.simpler import simpler_offer
@@ -102,6 +102,10 @@ class PassthroughEngine:
         """Do nothing: nothing is recorded."""
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
+        """Raise MediaRefused (488)."""
+        _refuse()
+
+    async def multicast(self, call: str, leg: str, to: Multicast) -> None:
         """Raise MediaRefused (488)."""
         _refuse()
 

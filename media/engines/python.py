@@ -33,6 +33,7 @@ from media.engine import (
     MediaRefused,
     MediaSilent,
     MediaUnavailable,
+    Multicast,
     OneWayAudio,
     PlayFinished,
     RecordEnd,
@@ -74,9 +75,10 @@ class _Stream(Leg):
     """A leg with its stream in the media process. number: in `wire`; play: what it is played now.
 
     quality: how it was heard, as last measured. recording: the turn of what is recorded of it, 0 for nothing.
+    spread: how its multicast leaves, None where it is a party's.
     """
 
-    __slots__ = ("echoes", "peer", "play", "quality", "recording", "route")
+    __slots__ = ("echoes", "peer", "play", "quality", "recording", "route", "spread")
 
     def __init__(self, name: str, address: str, number: int, session: int) -> None:
         super().__init__(name, address, number & 0xFFFF, session)
@@ -87,6 +89,7 @@ class _Stream(Leg):
         self.echoes = False
         self.quality: LegQuality | None = None
         self.recording = 0
+        self.spread: wire.Spread | None = None
 
     def new_line(self) -> Line:
         """See Leg."""
@@ -178,6 +181,7 @@ class PythonEngine:
         """Let go of the socket; a media process that serves nobody else ends when it sees that."""
         if self._connected:
             self._flush()
+        if self._connected:  # else it was lost just now
             self._detach()
 
     def inventory(self) -> dict[str, int]:
@@ -342,6 +346,17 @@ class PythonEngine:
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
         self._send(wire.Digits(self._known(call, leg).number, dtmf.digits_only(digits)))
+
+    async def multicast(self, call: str, leg: str, to: Multicast) -> None:
+        """See MediaEngine."""
+        ports = self._ports.get(":" in to.host)
+        if ports is None:
+            raise MediaRefused(NO_PORT, f"no address of ours reaches {to.host}")
+        stream = await self._stream(call, leg, advertise=ports.address)
+        negotiation.send_to(stream, to.host, to.port, to.codec)
+        stream.spread = wire.Spread(stream.number, to.ttl, to.interface)
+        self._say(stream)
+        self._send(stream.spread)
 
     async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
         """See MediaEngine."""
@@ -611,6 +626,8 @@ class PythonEngine:
             self._send(replace(_line_route(stream, line), again=True))
         if stream.echoes:
             self._send(wire.Echo(stream.number))
+        if stream.spread is not None:
+            self._send(stream.spread)
         if stream.room is not None:
             self._say_room(stream)
         if stream.play is not None:

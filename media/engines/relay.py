@@ -103,6 +103,8 @@ class Relay:
         self._routes: dict[int, wire.Route] = {}  # of the streams that are busy
         self._pool: dict[int, Stream] = {}  # every pair that is bound
         self._busy: dict[int, Stream] = {}
+        self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}  # RTP and RTCP, the plane's
+        self._spread: set[int] = set()  # streams that send to a multicast address
         self._readers: dict[int, Callable[[float], None]] = {}  # by file descriptor
         self._reader = wire.FrameReader()
         self._reports: list[wire.Report] = []
@@ -370,6 +372,7 @@ class Relay:
         else:
             pair = _bound_pair(ports, number & 0xFFFF)
         stream = self._pool[number] = self._plane.open(number, ports, pair)
+        self._pairs[number] = pair
         if left is None:
             self._bound.append((number, Pair(pair[0].fileno(), pair[1].fileno())))
         return stream
@@ -457,6 +460,9 @@ class Relay:
             case wire.Leave(port):
                 if self._hearers is not None:
                     self._hearers.leave(self._stream(port))
+            case wire.Spread(port, ttl, interface):
+                self._stream(port)
+                self._spread_to(port, ttl, interface)
             case wire.Query(number, ports):
                 counts = tuple(self._busy[port].counts(now) for port in ports if port in self._busy)
                 self._reports.append(wire.Statistics(number, counts))
@@ -549,7 +555,27 @@ class Relay:
             if self._routes.pop(port, None) is not None:
                 self._meters.forget(port)
             stream.release()
+            if port in self._spread:
+                self._spread_to(port, 1, "")
+                self._spread.discard(port)
         stream.range.resting.append((now + REST_SECONDS, port))
+
+    def _spread_to(self, number: int, ttl: int, interface: str) -> None:
+        """Say how far what a stream sends to a multicast address goes, and where it leaves.
+
+        RFC 1112 section 6.1. An interface that isn't ours is logged, and the one of the port's address taken.
+        """
+        self._spread.add(number)
+        for each in self._pairs[number]:
+            try:
+                if number >= wire.IPV6:
+                    each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
+                    continue
+                each.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+                left_by = socket.inet_aton(interface or "0.0.0.0")  # noqa: S104 - as the port is bound
+                each.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, left_by)
+            except OSError as error:
+                _log.warning("multicast doesn't leave by %s: %s", interface or "its address", error.strerror)
 
     def _prepare_play(self, stream: Stream, turn: int, source: Source, *, repeat: bool) -> None:
         """Play a sound once it is made. turn: named in `Finished`, below 0 for no word."""

@@ -55,6 +55,7 @@ from media.engine import (
     MediaRefused,
     MediaSilent,
     MediaUnavailable,
+    Multicast,
     PlayFinished,
     Source,
     StreamLost,
@@ -430,6 +431,10 @@ class RtpengineEngine:
             else:
                 return
         await self.play(call, leg, tones.key_presses(digits))
+
+    async def multicast(self, call: str, leg: str, to: Multicast) -> None:
+        """Raise MediaRefused (488): a daemon sends to those alone who agreed to it."""
+        raise MediaRefused(NOT_HERE, "rtpengine sends no multicast")
 
     async def join(self, call: str, leg: str, room: str, *, speaks: bool = True, hears: bool = True) -> None:
         """Raise MediaRefused (488): a daemon mixes nothing."""

@@ -175,6 +175,14 @@ class Leave(msgspec.Struct, tag="leave", array_like=True):
     port: int
 
 
+class Spread(msgspec.Struct, tag="spread", array_like=True):
+    """A stream's route leads to a multicast address. interface: where it leaves, "" as the port is bound."""
+
+    port: int
+    ttl: int
+    interface: str
+
+
 class Query(msgspec.Struct, tag="query", array_like=True):
     """Ask for `Statistics`. number: named again in the answer."""
 
@@ -288,7 +296,9 @@ class Statistics(msgspec.Struct, tag="statistics", array_like=True):
     streams: tuple[StreamCounts, ...]
 
 
-Command = Route | Close | Grow | Play | Stop | Echo | Record | StopRecord | Digits | Join | Leave | Query
+Command = (
+    Route | Close | Grow | Play | Stop | Echo | Record | StopRecord | Digits | Join | Leave | Spread | Query
+)
 Report = (
     Ports | Digit | Finished | Recorded | Silent | Heard | Lost | Speaker | OneWay | Measured | Statistics
 )

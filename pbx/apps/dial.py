@@ -56,26 +56,36 @@ async def dial(call: Call, extension: str, instance: str = "", beside: str = "")
     beside: the device of somebody else's that rings too, of an emergency call that is called back.
     """
     call.to = extension
-    caller, exchange = call.caller, call.exchange
+    exchange = call.exchange
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable, instance)
     seconds = exchange.router.ring_seconds(call, extension)
     if beside:
         seconds = RING_SECONDS
         ways += [flows for flows in _ways_to_device(call, beside) if flows not in ways]
     vain = await _ring(call, extension, ways, seconds) if seconds else ENGAGED
+    await send_on(call, extension, vain)
+
+
+async def send_on(call: Call, extension: str, vain: Vain) -> None:
+    """Let a call go where its person sends such calls, if anywhere; else the caller is told why."""
     if vain.why:
-        for app in exchange.router.forward(call, extension, vain.why):
+        for app in call.exchange.router.forward(call, extension, vain.why):
             await app(call)
             return
     call.cause = vain.cause
-    caller.refuse(vain.status, vain.cause, reason=vain.reason)
+    call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
 
 
-async def ring(call: Call, extension: str) -> None:
-    """Ring the extension's devices as one of several; where it sends its own calls means nothing here."""
+async def ring(call: Call, extension: str, only: tuple[str, ...] = ()) -> None:
+    """Ring the extension's devices as one of several; where it sends its own calls means nothing here.
+
+    only: these devices, by sign-in; empty for all.
+    """
     call.to = extension
     exchange = call.exchange
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable)
+    if only:
+        ways = [flows for flows in ways if flows[0].device in only]
     vain = await _ring(call, extension, ways, RING_SECONDS)
     call.cause = vain.cause
     call.caller.refuse(vain.status, vain.cause, reason=vain.reason)

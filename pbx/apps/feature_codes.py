@@ -8,9 +8,11 @@ from typing import Protocol
 
 from pbx.apps.asking_pin import set_pin
 from pbx.apps.calls_taken import switch
+from pbx.apps.completing import ask_call_back, cancel_call_back
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
+from pbx.apps.malicious import trace
 from pbx.apps.pausing import pause, pause_service, resume
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
@@ -49,6 +51,9 @@ CODES: Mapping[str, CodeApp] = {
     "logout": log_out,
     "pin": set_pin,
     "address": confirm_place,
+    "callback_on_busy": ask_call_back,
+    "callback_off": cancel_call_back,
+    "malicious_call": trace,
     "redial": redial,
     "last_caller": call_last_caller,
     **{

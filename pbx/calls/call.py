@@ -97,6 +97,7 @@ class Call:
         "max_forwards",
         "muted",
         "offer",
+        "one_to_many",
         "parents",
         "payer",
         "plan",
@@ -134,6 +135,7 @@ class Call:
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
         self.confirms = ""  # for whom it is, where whoever answers must press a key first
         self.direct = False  # whether the parties send each other their sound (pbx.calls.direct)
+        self.one_to_many = False  # whether the caller speaks to several, none of whom is its other party
         self.kept = False  # whether it goes on after a restart
         self.takers: tuple[Leg, ...] | None = None  # who picked it up; None while no app waits for PickedUp
         # How those are reached whom it calls from now on, and by whom (pbx.records.LegRecord).
@@ -225,8 +227,8 @@ class Call:
         return leg
 
     def other_party(self, leg: Leg) -> Leg | None:
-        """The party that this one speaks with; None while nobody has answered."""
-        for other in self.legs:
+        """The party that this one speaks with; None while nobody has answered, and in a page."""
+        for other in self.legs if not self.one_to_many else ():
             if other is not leg and other.confirmed:
                 return other
         return None

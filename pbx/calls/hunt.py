@@ -43,24 +43,29 @@ class Hunt:
         self._call = call
         self._listen = listen
         self._ringing: list[Transferee] = []
+        self.causes: list[str] = []  # why those who rang took nothing
 
-    def ring(self, decision: Decision, *, confirms: str = "") -> None:
-        """Ring one more, where the decision leads. confirms: see `Call.confirms`."""
+    def ring(self, decision: Decision, *, confirms: str = "", only: tuple[str, ...] = ()) -> Transferee:
+        """Ring one more, where the decision leads; returns what `stop` ends. confirms: see `Call.confirms`.
+
+        only: these devices of a person, empty for all.
+        """
         call, target = self._call, decision.target
-        app = partial(ring, extension=target.extension) if isinstance(target, ToPerson) else None
+        app = partial(ring, extension=target.extension, only=only) if isinstance(target, ToPerson) else None
         payer = call.payer or call.caller.device
         onward = call.exchange.router.onward(call, call.caller, decision, payer=payer, app=app)
         assert isinstance(onward.caller, Transferee)
         onward.confirms = confirms
         self._ringing.append(onward.caller)
+        return onward.caller
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float, *, rings_on: bool = False) -> None:
         """Wait for somebody to take the caller, which ends this call (LegEnded).
 
-        Returns when nobody rings any more, and after `seconds`; then nobody does.
+        Returns when nobody rings any more, and after `seconds`; then nobody does, unless it `rings_on`.
         """
         deadline = self._now + seconds
-        reason = NORMAL_CLEARING
+        reason, over = NORMAL_CLEARING, True
         try:
             while self._ringing:
                 match await self._listen(deadline - self._now):
@@ -70,16 +75,30 @@ class Hunt:
                         reason = ANSWERED_ELSEWHERE
                         self._call.cause = "transferred"
                         raise LegEnded(self._call.caller, NORMAL_CLEARING)
-                    case TransferFailed():
+                    case TransferFailed(_, _, cause):
+                        self.causes.append(cause)
                         self._ringing = [waiting for waiting in self._ringing if waiting.ended_at is None]
                     case Offered(leg, _) if not leg.confirmed:
                         leg.refuse_offer(488)  # nobody speaks with it yet
                     case TimeUp():
+                        over = not rings_on
                         return
                     case _:
                         pass
         finally:
-            self._give_up(reason)
+            if over:
+                self._give_up(reason)
+
+    @property
+    def rings(self) -> bool:
+        """Whether anybody rings."""
+        return bool(self._ringing)
+
+    def stop(self, waiting: Transferee) -> None:
+        """One of those who ring rings no more; nothing where it doesn't."""
+        if waiting in self._ringing:
+            self._ringing.remove(waiting)
+            waiting.gone(NORMAL_CLEARING)
 
     def _give_up(self, reason: Reason) -> None:
         ringing, self._ringing = self._ringing, []

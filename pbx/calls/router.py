@@ -22,11 +22,19 @@ from dialplan.decision import (
     ToTrunks,
 )
 from dialplan.plan import Destination
-from dialplan.routing import forwards_of, no_answer_seconds, route, route_forward, route_onward
+from dialplan.routing import (
+    forwards_of,
+    no_answer_seconds,
+    route,
+    route_forward,
+    route_onward,
+    route_to_mobile,
+)
 from pbx.addresses import confirmed_here
 from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
 from pbx.apps.dial import RING_SECONDS, dial, ring_first
 from pbx.apps.feature_codes import CODES
+from pbx.apps.one_number import one_number
 from pbx.apps.outside import outside
 from pbx.apps.services import SERVICES
 from pbx.calls.app import App, ServiceApp
@@ -283,6 +291,17 @@ class Router:
             raise RemoteProtocolError(decision.target.status, "Refused By The Plan")
         return decision
 
+    def decide_mobile(self, call: Call, extension: str) -> Decision:
+        """Where a person's mobile rings for a call; a refusal where it can't."""
+        exchange = self._exchange
+        unix_now = exchange.clock()
+        facts = replace(
+            call.facts or Facts(call.decision.dialled),
+            conditions=exchange.conditions.at(unix_now),
+            diversions=call.decision.diversions,
+        )
+        return route_to_mobile(call.plan, facts, datetime.fromtimestamp(unix_now, UTC), extension)
+
     def decide_onward(self, call: Call, to: Destination, rule: str) -> Decision:
         """Where a service sends a call on; the rights of the plan count, not those of the caller.
 
@@ -359,6 +378,8 @@ def app_of(decision: Decision, request: Request | None = None) -> App:
 
 def _app_to(decision: Decision, request: Request | None) -> App:
     match decision.target:
+        case ToPerson(extension, _, True) if request is None or not instance_called(request.uri):
+            return partial(one_number, extension=extension)
         case ToPerson(extension, _):
             instance = instance_called(request.uri) if request is not None else ""
             return partial(dial, extension=extension, instance=instance)

@@ -51,31 +51,35 @@ class Summoned(Leg):
         self.hang_up(cause, reason)
 
 
-def begin(exchange: Exchange, decision: Decision, extension: str, app: App) -> bool:
-    """Begin a call whose caller is to be a person; False where no telephone of theirs is connected.
+def begin(exchange: Exchange, decision: Decision, extension: str, app: App) -> str:
+    """Begin a call whose caller is to be a person; returns its id, "" where no telephone of theirs is
+    connected.
 
     decision: for the record. app: calls `summon` first.
     """
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable)
     if not ways:
-        return False
+        return ""
     call = Call(exchange, exchange.plan, decision, b"")
     call.caller = Summoned(call, "a", ways[0][0])
     call.legs.append(call.caller)
     person = exchange.plan.people.get(extension)
     call.from_number, call.from_name = extension, person.name if person is not None else ""
     exchange.begin(call, app)
-    return True
+    return call.id
 
 
-async def summon(call: Call, extension: str, seconds: float, number: str, name: str) -> str:
+async def summon(
+    call: Call, extension: str, seconds: float, number: str, name: str, *, headers: str = ""
+) -> str:
     """Ring the person's telephones, which show this number and name; returns "" once the call's caller is the
     one that was answered, else why none was: BUSY, NO_ANSWER, UNREACHABLE.
 
-    Raises LegEnded where it hangs up in that moment, MediaUnavailable without an engine.
+    headers: lines of the INVITEs, each with its CRLF. Raises LegEnded where it hangs up in that moment,
+    MediaUnavailable without an engine.
     """
     exchange = call.exchange
-    phones = _Phones(call, extension, exchange.address_of(number, name))
+    phones = _Phones(call, extension, exchange.address_of(number, name), headers)
     for flows in exchange.devices.ways_to(extension, exchange.registrations.reachable):
         await phones.ring(flows)
     best = 0
@@ -101,11 +105,12 @@ async def summon(call: Call, extension: str, seconds: float, number: str, name: 
 class _Phones:
     """The telephones that ring; those that are told one address of ours have one offer."""
 
-    def __init__(self, call: Call, extension: str, shown: str) -> None:
+    def __init__(self, call: Call, extension: str, shown: str, headers: str) -> None:
         self.ringing: list[Leg] = []
         self._call = call
         self._extension = extension
         self._shown = shown
+        self._headers = headers
         self._offers: dict[tuple[str, Policy], tuple[Leg, bytes]] = {}
         self._first: dict[Leg, Leg] = {}
         self._further: dict[Leg, list[Binding]] = {}
@@ -134,6 +139,7 @@ class _Phones:
             exchange.driver.now,
             local_address=self._shown,
             remote_address=exchange.address_of(self._extension, ""),
+            headers=self._headers,
             body=made[1],
             max_forwards=call.max_forwards,
             routes=binding.path,

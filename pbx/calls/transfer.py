@@ -266,7 +266,8 @@ async def speak_with(
     called = Transferee(call, "b1", stays)
     called.reached, called.via = reached, via
     call.parents = (former.id,)
-    call.to, _ = former.identity_of(stays)
+    call.to, name = former.identity_of(stays)
+    shown = ("", "") if former.hides(stays) else (name, call.to)
     secure(call, called.name, policy_of(call, called.device, called.flow))
     told, answer = await _introduced(call, called, stays.remote_sdp)
     if not stays.confirmed:
@@ -278,7 +279,7 @@ async def speak_with(
     if moved:
         told, answer = await _introduced(call, called, called.remote_sdp)
     left()
-    caller.answer(answer)
+    caller.answer(answer, *shown)
     call.keep()
     broker = Broker(call, caller, called)
     if not moved or not broker.suits(called, told):

@@ -23,7 +23,9 @@ MOST_CHILDREN = 1000
 _AGO = re.compile(r"([0-9]{1,5}) ?(m|h|d)")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
-call = typer.Typer(help="The records of past calls.", no_args_is_help=True)
+call = typer.Typer(
+    help="The records of past calls, and what may be done with those in progress.", no_args_is_help=True
+)
 application.add_typer(call, name="call")
 
 

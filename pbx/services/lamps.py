@@ -18,7 +18,6 @@ from pbx.services.addressee import addressee
 from pbx.services.availability import availability_of
 from sip.core import dialog_info
 from sip.core.dialog_info import CONFIRMED, EARLY, TRYING, DialogInfo, WatchedDialog
-from sip.core.message import Request
 
 if TYPE_CHECKING:
     from pbx.calls.leg import Leg
@@ -43,9 +42,9 @@ class Lamp:
         self.whole = whole
         self.changed = changed
 
-    def document(self, *, full: bool) -> bytes:
+    def document(self, number: int, *, full: bool) -> bytes:
         """The person's calls now, or what changed."""
-        return self._told.document(self._lamps.dialogs(self.extension, whole=self.whole), full=full)
+        return self._told.document(self._lamps.dialogs(self.extension, whole=self.whole), number, full=full)
 
     def close(self) -> None:
         """The telephone watches no more."""
@@ -71,10 +70,10 @@ class Lamps:
         self._subscription: Subscription | None = None
         exchange.events.subscribe(self._settings_changed, SettingsChanged)
 
-    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Lamp:
+    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Lamp:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
         exchange = self._exchange
-        person = addressee(exchange, request.uri, subscriber)
+        person = addressee(exchange, resource, subscriber)
         watcher = exchange.devices.find(subscriber)
         whole = watcher is not None and is_near(exchange.plan, watcher.extension, person.extension)
         entity = f"sip:{person.extension}@{exchange.domain}"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from pbx.services.addressee import addressee
 from sip.core import message_summary
 from sip.core.errors import RemoteProtocolError
-from sip.core.message import Request
 from sip.core.message_summary import Mailbox, summary
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class MailboxLamp:
         self.extension = extension
         self.changed = changed
 
-    def document(self, *, full: bool) -> bytes:
+    def document(self, number: int, *, full: bool) -> bytes:
         """What waits now; every document tells all."""
         return summary(self._account, self._mailboxes.of(self.extension))
 
@@ -64,10 +63,10 @@ class Mailboxes:
             lamp.changed(self._exchange.driver.now)
         self._exchange.driver.wake()
 
-    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> MailboxLamp:
+    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> MailboxLamp:
         """Raises RemoteProtocolError: 403 for somebody else's mailbox, 404 for nobody's."""
         exchange = self._exchange
-        person = addressee(exchange, request.uri, subscriber)
+        person = addressee(exchange, resource, subscriber)
         device = exchange.devices.find(subscriber)
         if device is None or device.extension != person.extension:
             raise RemoteProtocolError(403, "Not Your Mailbox")

@@ -34,7 +34,7 @@ class Buddy:
         self.changed = changed
         self.told = Presence(False)
 
-    def document(self, *, full: bool) -> bytes:
+    def document(self, number: int, *, full: bool) -> bytes:
         """The person's presence now; every document tells all."""
         self.told = self._presences.of(self.extension)
         return document_of(self._entity, self.told)
@@ -74,9 +74,9 @@ class Presences:
             note = next((presence.note for presence in reversed(published) if presence.note), "")
         return Presence(is_open and "do-not-disturb" not in told, next(iter(told.values()), note))
 
-    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Buddy:
+    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Buddy:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
-        person = addressee(self._exchange, request.uri)
+        person = addressee(self._exchange, resource)
         entity = f"sip:{person.extension}@{self._exchange.domain}"
         buddy = Buddy(self, person.extension, entity, changed)
         self._buddies.setdefault(person.extension, {})[id(buddy)] = buddy

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pbx.records import Personal, SubscriptionRecord
 from pbx.services.addressee import addressee
 from pbx.services.lamps import Lamps
 from pbx.services.mailboxes import Mailboxes
 from pbx.services.presence import Presences
-from sip.core.errors import RemoteProtocolError
+from sip.core.dialog import Dialog
+from sip.core.errors import ParseError, RemoteProtocolError
+from sip.core.flow import Flow
 from sip.core.message import Request
 from sip.core.stack import ServerTransaction
-from sip.core.subscription import Notifier
+from sip.core.subscription import Notifier, Subscription
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
+
+log = logging.getLogger(__name__)
 
 
 class Subscriptions:
     """The event packages of the exchange, and who is subscribed to them.
 
-    They live in memory: a process that stops tells the devices, and after a crash a device's refresh, at most
-    a quarter of an hour later, is answered 481; either way it subscribes anew.
+    Each is written down when it begins and with every refresh. A process that stops tells the devices, which
+    ask the next one; after a crash the next process goes on with them, and tells everything anew within 40 s.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -29,7 +36,9 @@ class Subscriptions:
         self.lamps = Lamps(exchange)
         self.mailboxes = Mailboxes(exchange)
         self.presences = Presences(exchange)
-        self.notifier = Notifier(exchange.core, (self.lamps, self.mailboxes, self.presences))
+        packages = (self.lamps, self.mailboxes, self.presences)
+        self.notifier = Notifier(exchange.core, packages, self._changed)
+        self.cut_off: dict[str, list[SubscriptionRecord]] = {}  # by device, until it registers
 
     @property
     def allow_events(self) -> str:
@@ -45,6 +54,81 @@ class Subscriptions:
         device = self._exchange.guard.device_of(request, transaction, now)
         if device is not None:
             self.notifier.subscribe_received(request, transaction, device.sign_in, now)
+
+    def restore(self, records: Iterable[Personal], now: float) -> int:
+        """Go on with what a process that is gone wrote down; returns how many subscriptions hold.
+
+        Those over a connection, which went with the process, go on once their device has registered over
+        another one.
+        """
+        exchange = self._exchange
+        for record in records:
+            if not isinstance(record, SubscriptionRecord) or not record.lasts(exchange.clock()):
+                continue
+            if record.transport != "UDP":
+                self.cut_off.setdefault(record.subscriber, []).append(record)
+                continue
+            try:
+                flow = exchange.flow(record.transport, record.remote, record.local)
+            except OSError as error:
+                log.info("user=%s isn't reached any more: %s", record.subscriber, error)
+                continue
+            self._go_on(record, flow, now)
+        self.reloaded(now)
+        exchange.driver.wake()
+        return len(self.notifier)
+
+    def registered(self, sign_in: str, flow: Flow, now: float) -> None:
+        """A device that was cut off by the end of a process has registered, over this flow."""
+        records = self.cut_off.pop(sign_in, [])
+        for record in records:
+            if record.remote[0] != flow.remote[0] or record.transport != flow.transport:
+                self.cut_off.setdefault(sign_in, []).append(record)  # another telephone with the same sign-in
+            elif record.lasts(self._exchange.clock()):
+                self._go_on(record, flow, now)
+
+    def _go_on(self, record: SubscriptionRecord, flow: Flow, now: float) -> None:
+        expires_at = record.expires_at - self._exchange.clock() + now
+        try:
+            self.notifier.restore(
+                _dialog(record, flow),
+                record.subscriber,
+                record.resource,
+                record.event,
+                record.interval_seconds,
+                expires_at,
+                now,
+            )
+        except (ParseError, RemoteProtocolError) as error:
+            log.info("user=%s watches %s no more: %s", record.subscriber, record.resource, error)
+
+    def _changed(self, subscription: Subscription) -> None:
+        """Write a subscription down."""
+        exchange, dialog = self._exchange, subscription.dialog
+        if not subscription.expires_at:
+            exchange.write(SubscriptionRecord(dialog.local_tag, 0.0))
+            return
+        exchange.write(
+            SubscriptionRecord(
+                dialog.local_tag,
+                subscription.expires_at + exchange.clock() - exchange.driver.now,
+                subscription.subscriber,
+                subscription.resource,
+                subscription.event,
+                subscription.interval_seconds,
+                dialog.call_id,
+                dialog.local_address,
+                dialog.remote_address,
+                dialog.remote_tag,
+                dialog.remote_target,
+                tuple(dialog.route_set),
+                dialog.local_sequence,
+                dialog.remote_sequence,
+                dialog.flow.transport,
+                dialog.flow.bound,
+                dialog.flow.remote,
+            )
+        )
 
     def close(self, now: float) -> None:
         """This node stops: devices are told, so that they ask the next process at once."""
@@ -71,3 +155,19 @@ class Subscriptions:
             except RemoteProtocolError:
                 subscription.end(now)
         self.presences.reloaded(now)
+
+
+def _dialog(record: SubscriptionRecord, flow: Flow) -> Dialog:
+    dialog = Dialog(
+        record.call_id,
+        record.local_address,
+        record.local_tag,
+        record.remote_address,
+        record.remote_tag,
+        flow,
+    )
+    dialog.remote_target = record.remote_target
+    dialog.route_set = list(record.route_set)
+    dialog.local_sequence = record.local_sequence
+    dialog.remote_sequence = record.remote_sequence
+    return dialog

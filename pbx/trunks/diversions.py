@@ -29,6 +29,7 @@ _STATUS = {
     "do-not-disturb": 486,
     "deflection": 480,
     "time-of-day": 480,
+    "follow-me": 302,
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benches import ceiling, figure, fuzz, instructions, media, plan, recording, signalling, sound
+from benches import ceiling, figure, fuzz, instructions, media, plan, races, recording, signalling, sound
 from benches.figure import Figure, Meaning
 from benches.load import Load, compile_sipload
 from benches.process import BenchError
@@ -27,6 +27,7 @@ AREAS: dict[str, Area] = {
     "media": (media.MEANINGS, media.figures),
     "load": (ceiling.MEANINGS, ceiling.figures),
     "fuzz": (fuzz.MEANINGS, fuzz.figures),
+    "races": (races.MEANINGS, races.figures),
     "plan": (plan.MEANINGS, plan.figures),
     "sound": (sound.MEANINGS, sound.figures),
     "recording": (recording.MEANINGS, recording.figures),

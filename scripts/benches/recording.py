@@ -1,7 +1,7 @@
 """The area `recording`: what it costs to keep a call, and to prove it afterwards.
 
-500 calls in G.711 both ways, their packets handed over as they would come, second after second, to captures and
-the writer's thread, with keys, sealing, chain and files. What brings the packets there is not part of it.
+500 calls in G.711 both ways, their packets handed over as they would come, second after second, to captures
+and the writer's thread, with keys, sealing, chain and files. What brings the packets there is not part of it.
 Then all of it is verified.
 """
 

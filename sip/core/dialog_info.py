@@ -39,20 +39,21 @@ class WatchedDialog:
 
 
 class DialogInfo:
-    """The documents of one subscription: each is one version later, partial ones tell what changed.
+    """The documents of one subscription: partial ones tell what changed since the one before.
 
     entity: the URI of what is watched.
     """
 
-    __slots__ = ("_entity", "_told", "_version")
+    __slots__ = ("_entity", "_told")
 
     def __init__(self, entity: str) -> None:
         self._entity = entity
-        self._version = -1
         self._told: dict[str, WatchedDialog] = {}
 
-    def document(self, dialogs: Iterable[WatchedDialog], *, full: bool) -> bytes:
+    def document(self, dialogs: Iterable[WatchedDialog], version: int, *, full: bool) -> bytes:
         """The next document, for the dialogs that there are now (RFC 4235 section 4.3).
+
+        version: 0 for the first one, then one more each time; it may jump before a full document (4.1.1).
 
         A dialog that was told of and isn't there any more is told as terminated in a partial document.
         """
@@ -69,10 +70,9 @@ class DialogInfo:
                 if dialog.id not in now
             ]
         self._told = now
-        self._version += 1  # RFC 4235 section 4.1.1: it begins at 0
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f'<dialog-info xmlns="{NAMESPACE}" version="{self._version}" '
+            f'<dialog-info xmlns="{NAMESPACE}" version="{version}" '
             f'state="{"full" if full else "partial"}" entity="{xml_text(self._entity)}">\n'
             f"{''.join(elements)}</dialog-info>\n"
         ).encode()

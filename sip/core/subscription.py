@@ -27,6 +27,7 @@ SUBSCRIBE) is a subscription that ends as it begins (4.4.3).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
@@ -42,9 +43,14 @@ if TYPE_CHECKING:
     from sip.core.ua_core import UserAgentCore
 
 MIN_SECONDS = 60
-MAX_SECONDS = 900  # after a crash of ours no lamp is wrong for longer: its refresh is answered 481
+MAX_SECONDS = 900  # a subscriber that is gone without a word is told for nothing no longer
 MAX_SUBSCRIPTIONS = 20_000
-MAX_OF_ONE_SUBSCRIBER = 300  # a desk with two hundred lamps, and what it forgot in a restart
+MAX_OF_ONE_SUBSCRIBER = 600  # a desk with five hundred lamps, and some of what it forgot in a restart
+RESTORED_NOTIFIES = 1_000_000  # more than a process sends between two words of where it was
+RESTORED_A_SECOND = 500  # all of MAX_SUBSCRIPTIONS within 40 s
+
+MAX_INTERVAL_SECONDS = 60.0  # however slowly a subscriber wants to be told, no lamp is wrong for longer
+_RATE = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,10})?")  # RFC 6446 section 9.2
 
 # RFC 6665 section 4.2.2: what these say of a NOTIFY is said of the subscription
 _ENDING_STATUSES = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
@@ -53,8 +59,11 @@ _ENDING_STATUSES = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 
 class Watched(Protocol):
     """What one subscription tells of; the package's object, kept as long as the subscription."""
 
-    def document(self, *, full: bool) -> bytes:
-        """The state now; what changed since the last document is enough unless `full`. Empty: no body."""
+    def document(self, number: int, *, full: bool) -> bytes:
+        """The state now; what changed since the last document is enough unless `full`. Empty: no body.
+
+        number: of the document, from 0 on; it may jump before a full one.
+        """
 
     def close(self) -> None:
         """The subscription is over."""
@@ -72,8 +81,8 @@ class Package(Protocol):
     default_seconds: int
     interval_seconds: float
 
-    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Watched:
-        """The state that a SUBSCRIBE asks for. changed: to be called with the time when it changes.
+    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Watched:
+        """The state of a resource, a Request-URI. changed: to be called with the time when it changes.
 
         Raises RemoteProtocolError: 404 for a resource that isn't there, 403 for one that isn't theirs.
         """
@@ -88,12 +97,15 @@ class SubscriptionState(Enum):
 
 
 class Subscription:
-    """One subscription of one subscriber."""
+    """One subscription of one subscriber. event: the Event value that NOTIFYs repeat.
+
+    interval_seconds: NOTIFYs are at least so far apart, as the package and the subscriber want it.
+    expires_at: on the owner's clock, 0.0 before it began and once it is over.
+    """
 
     __slots__ = (
         "_changed_since",
         "_contact",
-        "_expires_at",
         "_full",
         "_last_word",
         "_next_notify_at",
@@ -104,6 +116,8 @@ class Subscription:
         "deadline",
         "dialog",
         "event",
+        "expires_at",
+        "interval_seconds",
         "package",
         "resource",
         "state",
@@ -113,28 +127,31 @@ class Subscription:
     def __init__(
         self,
         notifier: Notifier,
-        request: Request,
-        transaction: ServerTransaction,
+        dialog: Dialog,
         package: Package,
         subscriber: str,
+        resource: str,
+        event: str,
+        interval_seconds: float,
     ) -> None:
         self._notifier = notifier
-        self.dialog = Dialog.of_request(request, notifier.core.stack.identifiers.token(), transaction.flow)
+        self.dialog = dialog
         self.package = package
         self.subscriber = subscriber
-        self.resource = request.uri
-        self.event = _event(request)[1]
+        self.resource = resource
+        self.event = event
+        self.interval_seconds = interval_seconds
         self.state = SubscriptionState.ACTIVE
         self.deadline: float | None = None
         self.armed: float | None = None
-        self._contact = contact_uri(transaction.flow)
-        self._expires_at = 0.0
+        self.expires_at = 0.0
+        self._contact = contact_uri(dialog.flow)
         self._next_notify_at = 0.0
         self._sending = False
         self._changed_since = False  # something to tell waits
         self._full = True
         self._last_word = ""  # why it ends, once it does
-        self._watched = package.watch(request, subscriber, self.changed)
+        self._watched = package.watch(resource, subscriber, self.changed)
 
     def changed(self, now: float) -> None:
         """What it tells of has changed; the subscriber hears so soon."""
@@ -158,12 +175,25 @@ class Subscription:
             headers=f"Expires: {seconds}\r\nContact: <{self._contact}>\r\n",
         )
         self._full = True
-        self._expires_at = now + seconds
+        self.expires_at = now + seconds
         if not seconds:
             self._end(now, "timeout")  # 4.2.1.4: also for an unsubscription
             return
         self._changed_since = True
         self._next_notify_at = now  # 4.2.1.2: a NOTIFY follows every SUBSCRIBE at once
+        self._notifier.changed(self)
+        self._tell(now)
+
+    def go_on(self, expires_at: float, notify_at: float, now: float) -> None:
+        """Go on where another process was: everything is told anew, at `notify_at`.
+
+        Its NOTIFYs are later than any that the other one sent: their numbers are RESTORED_NOTIFIES greater.
+        """
+        self.dialog.local_sequence += RESTORED_NOTIFIES
+        self.expires_at = expires_at
+        self._changed_since = True
+        self._next_notify_at = notify_at
+        self._notifier.changed(self)
         self._tell(now)
 
     # From the core
@@ -175,15 +205,17 @@ class Subscription:
         self.dialog.check_sequence(request)
         if request.method != "SUBSCRIBE":
             raise RemoteProtocolError(405, "Method Not Allowed", (("Allow", "SUBSCRIBE"),))
-        if _event(request)[1] != self.event:
+        _, event, interval_seconds = _event(request)
+        if event != self.event:
             raise self._notifier.bad_event()
         _seconds(request, self.package)  # refused before anything moves
+        self.interval_seconds = max(interval_seconds, self.package.interval_seconds)
         self.dialog.follow(request, transaction.flow)
         self.begin(request, transaction, now)
 
     def fire(self, now: float) -> None:
         """It has expired, or what waited may be told now."""
-        if now >= self._expires_at:
+        if now >= self.expires_at:
             self._end(now, "timeout")
         else:
             self._tell(now)
@@ -209,15 +241,18 @@ class Subscription:
 
     def _tell(self, now: float) -> None:
         """Send what waits as soon as it may be sent, and set the timer for what comes next."""
-        self.deadline = self._expires_at
+        self.deadline = self.expires_at
         if self._changed_since and not self._sending:
             if now >= self._next_notify_at:
                 self._changed_since = False
-                self._next_notify_at = now + self.package.interval_seconds
-                remaining = max(int(self._expires_at - now + 0.5), 1)
-                self._notify(f"active;expires={remaining}", now)
+                self._next_notify_at = now + self.interval_seconds
+                remaining = max(int(self.expires_at - now + 0.5), 1)
+                rate = ""
+                if self.interval_seconds > self.package.interval_seconds:  # RFC 6446 section 4.2
+                    rate = f";max-rate={1 / self.interval_seconds:.6f}"
+                self._notify(f"active;expires={remaining}{rate}", now)
             else:
-                self.deadline = min(self._expires_at, self._next_notify_at)
+                self.deadline = min(self.expires_at, self._next_notify_at)
         self._notifier.core.stack.timers.arm(self)
 
     def _go_on(self, now: float) -> None:
@@ -233,6 +268,7 @@ class Subscription:
         self.state = SubscriptionState.ENDING
         self._last_word = reason
         self.deadline = None
+        self.expires_at = 0.0
         self._notifier.forget(self)
         if not self._sending:
             self._say_goodbye(now)
@@ -248,16 +284,17 @@ class Subscription:
         if self.state is SubscriptionState.ENDED:
             return
         if self.state is SubscriptionState.ACTIVE:
+            self.expires_at = 0.0
             self._notifier.forget(self)
         self.state = SubscriptionState.ENDED
         self.deadline = None
         self._watched.close()
 
     def _notify(self, state: str, now: float) -> None:
-        body = self._watched.document(full=self._full)
+        dialog, stack = self.dialog, self._notifier.core.stack
+        body = self._watched.document(dialog.local_sequence, full=self._full)
         self._full = False
         self._sending = True
-        dialog, stack = self.dialog, self._notifier.core.stack
         dialog.local_sequence += 1
         branch = stack.identifiers.branch()
         data = dialog.request(
@@ -273,10 +310,19 @@ class Subscription:
 
 
 class Notifier:
-    """All subscriptions that one core serves."""
+    """All subscriptions that one core serves.
 
-    def __init__(self, core: UserAgentCore, packages: Iterable[Package]) -> None:
+    changed: told of each that begins, is refreshed or is over, before the subscriber is.
+    """
+
+    def __init__(
+        self,
+        core: UserAgentCore,
+        packages: Iterable[Package],
+        changed: Callable[[Subscription], None] = lambda _: None,
+    ) -> None:
         self.core = core
+        self.changed = changed
         self._packages = {package.name: package for package in packages}
         self._of_subscriber: dict[str, dict[int, Subscription]] = {}
         self._count = 0
@@ -295,18 +341,44 @@ class Notifier:
         Raises RemoteProtocolError, to be answered: 489 for an unknown package, 406, 423, what the package
         refuses, 403 for one subscriber's limit, 503 for the limit of all.
         """
-        name, _ = _event(request)
+        name, event, interval_seconds = _event(request)
         package = self._packages.get(name)
         if package is None:
             raise self.bad_event()
         _check_accept(request, package)
         _seconds(request, package)
         self._make_room(subscriber, request.uri, name)
-        subscription = Subscription(self, request, transaction, package, subscriber)
-        self._of_subscriber.setdefault(subscriber, {})[id(subscription)] = subscription
+        dialog = Dialog.of_request(request, self.core.stack.identifiers.token(), transaction.flow)
+        interval_seconds = max(interval_seconds, package.interval_seconds)
+        subscription = Subscription(self, dialog, package, subscriber, request.uri, event, interval_seconds)
+        self._serve(subscription)
+        subscription.begin(request, transaction, now)
+
+    def restore(
+        self,
+        dialog: Dialog,
+        subscriber: str,
+        resource: str,
+        event: str,
+        interval_seconds: float,
+        expires_at: float,
+        now: float,
+    ) -> None:
+        """Go on with a subscription of a process that is gone; each in its turn, as RESTORED_A_SECOND says.
+
+        expires_at: on the owner's clock. Raises RemoteProtocolError where the package refuses it now.
+        """
+        package = self._packages.get(event.partition(";")[0])
+        if package is None:
+            raise self.bad_event()
+        subscription = Subscription(self, dialog, package, subscriber, resource, event, interval_seconds)
+        self._serve(subscription)
+        subscription.go_on(expires_at, now + self._count / RESTORED_A_SECOND, now)
+
+    def _serve(self, subscription: Subscription) -> None:
+        self._of_subscriber.setdefault(subscription.subscriber, {})[id(subscription)] = subscription
         self._count += 1
         self.core.serve(subscription.dialog, subscription)
-        subscription.begin(request, transaction, now)
 
     def bad_event(self) -> RemoteProtocolError:
         """The refusal of an event that nobody here serves (4.2.1.1)."""
@@ -327,6 +399,7 @@ class Notifier:
         if theirs.pop(id(subscription), None) is not None:
             self._count -= 1
             self.core.stop_serving(subscription.dialog)
+            self.changed(subscription)
         if not theirs:
             self._of_subscriber.pop(subscription.subscriber, None)
 
@@ -347,22 +420,30 @@ class Notifier:
         raise RemoteProtocolError(503, "Too Many Subscriptions", (("Retry-After", "120"),))
 
 
-def _event(request: Request) -> tuple[str, str]:
-    """The package that a SUBSCRIBE names, and the Event value that its NOTIFYs repeat (8.2.1).
+def _event(request: Request) -> tuple[str, str, float]:
+    """The package that a SUBSCRIBE names, the Event value that its NOTIFYs repeat (8.2.1), and how many
+    seconds they are to be apart at least, 0.0 where it doesn't say (`max-rate`, RFC 6446 section 4.1).
 
     Raises ParseError (400) for a malformed one; RemoteProtocolError 489 without one is the caller's.
     """
     raw = request.headers.get("event")
     if raw is None:
-        return "", ""
+        return "", "", 0.0
     name, _, tail = request.only("event").partition(";")
     name = name.strip().lower()
     if not TOKEN.fullmatch(name) or len(name) > 64:
         raise ParseError(f"malformed Event {name[:40]!r}")
-    identifier = parse_parameters(f";{tail}" if tail else "").get("id", "")
+    parameters = parse_parameters(f";{tail}" if tail else "")
+    identifier = parameters.get("id", "")
     if len(identifier) > 64:
         raise ParseError("the id of Event is too long")
-    return name, f"{name};id={identifier}" if identifier else name
+    interval_seconds = 0.0
+    if "max-rate" in parameters:
+        rate = parameters["max-rate"]
+        if not _RATE.fullmatch(rate):
+            raise ParseError(f"malformed max-rate {rate[:40]!r}")
+        interval_seconds = min(1 / float(rate), MAX_INTERVAL_SECONDS) if float(rate) else MAX_INTERVAL_SECONDS
+    return name, f"{name};id={identifier}" if identifier else name, interval_seconds
 
 
 def _seconds(request: Request, package: Package) -> int:

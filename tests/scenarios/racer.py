@@ -79,6 +79,8 @@ class Racer(Party):
 
     def leave(self, talk: Talk) -> None:
         self.left.add(talk.invite.call_id)
+        if talk.established and talk.unacknowledged is not None:
+            return  # RFC 3261 section 15: whoever was called sends no BYE before the ACK
         super().leave(talk)
 
     def pick_up(self, talk: Talk) -> None:
@@ -154,6 +156,8 @@ class Racer(Party):
         super()._asked(request)
         if request.method == "BYE":
             self.closed.add(call_id)
+        elif request.method == "ACK" and call_id in self.left and call_id in self.talks:
+            self.leave(self.talks[call_id])
 
     def _answered(self, response: Message) -> None:
         call_id = response.call_id

@@ -8,8 +8,10 @@ import pytest
 
 from media import tones
 from media.engine import Music
+from pbx.call_answers import answer_about_calls
 from pbx.call_api import CallApi, CallNotFound, NotPossibleNow
 from pbx.calls.broker import SILENCE
+from pbx.control import InCall, ListCalls, Retrieve
 from tests.scenarios.offers import assert_speak, connected, operator_party, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.town import ADDRESSES, SECRETS, Town, start
@@ -422,3 +424,34 @@ async def test_what_happens_to_calls_is_told(world: World) -> None:
     assert told[0] == "CallStarted"
     assert told[-1] == "CallEnded"
     assert told.count("CallAnswered") == 2
+
+
+# On the control socket
+
+
+@scenario()
+async def test_each_verb_of_the_control_socket_does_what_the_api_does(world: World) -> None:
+    town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
+
+    async def asked(verb: str, argument: str = "") -> str:
+        answer = await answer_about_calls(api, InCall(verb, "1001", "", argument))
+        return answer.problem or ", ".join(one.state for call in answer.calls for one in call.parties)
+
+    assert await asked("hold") == "holds, is held"
+    assert await asked("resume") == "talks, talks"
+    assert await asked("mute") == await asked("unmute") == "talks, talks"
+    assert await asked("digits", "5") == "talks, talks"
+    assert await asked("digits", "") == "keys are 0 to 9, *, #, A to D, and at most 64 of them"
+    assert await asked("answer") == "not while 1001 talks"
+    assert await asked("sing") == "there is no sing"
+    assert await asked("park") == "waits"
+    await world.sleep(3)
+    assert (await answer_about_calls(api, Retrieve("2010", "700"))).problem == ""
+    await world.sleep(2)
+    assert (await answer_about_calls(api, InCall("transfer", "2010", "", "1001"))).done.state == "rings"
+    await world.sleep(3)
+    assert_speak(town, bruno, alice)
+    assert await asked("hang_up") == ""
+    await world.sleep(1)
+    assert (await answer_about_calls(api, ListCalls())).calls == []
+    await end(town, chloe)

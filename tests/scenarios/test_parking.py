@@ -37,6 +37,9 @@ async def test_a_parked_caller_is_taken_by_dialling_the_place(world: World) -> N
     assert taken.established
     assert_speak(town, caller, other)
     assert caller.shown[-1].startswith('"Urbanisme" <sip:2020@')
+    assert other.shown[-1].startswith(
+        '"État civil" <sip:2010@'
+    )  # whoever comes to the telephone sees who waits
     other.leave(taken)
     await world.sleep(0.5)
     assert talk.over

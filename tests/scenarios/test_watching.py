@@ -357,15 +357,138 @@ async def test_a_node_that_stops_tells_who_watches(world: World) -> None:
     assert (await told(desk)).header("Subscription-State") == "terminated;reason=deactivated"
 
 
+def version_of(notify: Message) -> int:
+    root = ET.fromstring(notify.body)
+    assert root.attrib["state"] == "full"
+    return int(root.attrib["version"])
+
+
 @scenario()
-async def test_after_a_restart_a_refresh_is_answered_481(world: World) -> None:
-    """RFC 6665 section 4.1.2.2: the device subscribes anew."""
+async def test_a_lamp_that_rang_in_a_kill_is_right_within_a_minute(world: World) -> None:
+    """RFC 4235 section 4.1.1: the versions grow; RFC 3261 section 12.2.1.1: so does CSeq."""
+    town = await start(world)
+    alice, bruno, desk = await town.phones("1001", "1002", "2010")
+    first = await watch(desk, "dialog", "1002")
+    call = await alice.call("1002")
+    invite = await bruno.expect("INVITE")
+    bruno.reply(invite, 180)
+    await alice.expect(180)
+    await told(desk)
+    early = await told(desk)
+    assert lamps(early) == ["recipient early"]
+    await town.restart()
+    alice.cancel(call)
+    await alice.expect("481 CANCEL")
+    town.ladder.clear()
+    town.ladder.order("Beffroi", "2010")
+    again = await told(desk)
+    assert lamps(again) == []
+    assert again.call_id == first.call_id
+    assert again.cseq > early.cseq
+    assert version_of(again) > version_of(first)
+    await unwatch(desk, first, "dialog")
+    assert_golden("lamp-after-restart", town.ladder)
+
+
+@scenario()
+async def test_a_lamp_follows_calls_after_any_number_of_kills(world: World) -> None:
+    town = await start(world)
+    alice, bruno, desk = await town.phones("1001", "1002", "2010")
+    first = await watch(desk, "dialog", "1002")
+    numbers = [first.cseq]
+    for _ in range(3):
+        await town.restart()
+        numbers.append((await told(desk)).cseq)
+    assert sorted(set(numbers)) == numbers
+    await town.talk(alice, bruno)
+    for expected in ("recipient trying", "recipient confirmed"):
+        assert lamps(await told(desk)) == [expected]
+    await town.hang_up(alice, bruno)
+    assert lamps(await told(desk)) == ["recipient terminated"]
+    await unwatch(desk, first, "dialog")
+
+
+@scenario()
+async def test_a_subscription_that_is_over_stays_so_after_a_kill(world: World) -> None:
     town = await start(world)
     (desk,) = await town.phones("2010")
-    first = await watch(desk, "dialog", "1001")
+    first = await watch(desk, "dialog", "1002")
+    await unwatch(desk, first, "dialog")
+    gone = await watch(desk, "dialog", "1001", seconds=60)
     await town.restart()
-    desk.send("SUBSCRIBE", within=first, headers=(("Event", "dialog"), ("Expires", "3600")))
+    desk.reply(await desk.expect("NOTIFY"), 481)  # RFC 6665 section 4.2.2: it knows of it no more
+    await world.sleep(1)
+    desk.send("SUBSCRIBE", within=gone, headers=(("Event", "dialog"), ("Expires", "60")))
     await desk.expect(481)
+    await town.restart()
+    await desk.expect_silence(1)
+
+
+@scenario()
+async def test_a_telephone_whose_connection_went_with_the_process_is_told_over_the_next_one(
+    world: World,
+) -> None:
+    town = await start(world)
+    desk = town.phone("2010")
+    await desk.connect()
+    await desk.register()
+    first = await watch(desk, "dialog", "1002")
+    await town.restart()
+    await world.sleep(1)
+    await desk.connect()
+    await desk.register()
+    again = await told(desk)
+    assert again.call_id == first.call_id
+    assert version_of(again) > version_of(first)
+    await world.sleep(900)
+    assert (await told(desk)).header("Subscription-State") == "terminated;reason=timeout"
+
+
+FIRST_USER = '  - {extension: "1001"'
+CROWD = "".join(f'  - {{extension: "{2500 + number}", name: Agent {number}}}\n' for number in range(500))
+CROWDED = PLAN_TEXT.replace(FIRST_USER, CROWD + FIRST_USER, 1)
+
+
+@scenario()
+async def test_five_hundred_lamps_of_one_desk_are_right_soon_after_a_kill(world: World) -> None:
+    town = await start(world, CROWDED)
+    phone = softphone(world, "desk", "10.54.1.10", BEFFROI, user="2010")
+    seen = [phone.watch(f"{2500 + number}", "dialog", "application/dialog-info+xml") for number in range(500)]
+    for one in seen:
+        await one.next()
+    await town.restart()
+    began = world.seconds
+    for one in seen:
+        await one.next()
+    assert world.seconds - began < 2
+    for one in seen:
+        await one.end()
+
+
+@scenario()
+async def test_a_telephone_that_wants_few_notifies_gets_few(world: World) -> None:
+    """RFC 6446 section 4: max-rate."""
+    town = await start(world)
+    alice, bruno, desk = await town.phones("1001", "1002", "2010")
+    first = await watch(desk, "dialog;max-rate=0.1", "1002")
+    assert first.header("Event") == "dialog"
+    assert first.header("Subscription-State") == "active;expires=900;max-rate=0.100000"
+    await town.talk(alice, bruno)
+    await desk.expect_silence(9)
+    assert lamps(await told(desk)) == ["recipient confirmed"]
+    await town.hang_up(alice, bruno)
+    await desk.expect_silence(9)
+    assert lamps(await told(desk)) == ["recipient terminated"]
+    await unwatch(desk, first, "dialog")
+
+
+@pytest.mark.parametrize("rate", ["fast", "100", "-1", "1.", "1e3"])
+@scenario()
+async def test_a_malformed_rate_is_refused(world: World, rate: str) -> None:
+    town = await start(world)
+    desk = town.phone("2010")
+    desk.send("SUBSCRIBE", "1002", headers=(("Event", f"dialog;max-rate={rate}"),))
+    await desk.expect_authenticated(400)
 
 
 @scenario()

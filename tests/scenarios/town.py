@@ -239,6 +239,7 @@ class Town:
         held = self.exchange.registrations.restore(recovered, self.exchange.driver.now)
         self.exchange.restore(self.ongoing)
         self.exchange.messages.boxes.restore(self.texts, self.exchange.driver.now)
+        self.exchange.subscriptions.restore(personal.values(), self.exchange.driver.now)
         return held
 
     def reload(self, plan_text: str, directory: Directory | None = None) -> None:
@@ -434,12 +435,17 @@ async def start(world: World, plan_text: str = PLAN_TEXT, directory: Directory =
 
 def plan_of(text: str, directory: Directory = APP) -> Plan:
     """A plan with the people of the directory."""
-    return with_directory(_parsed(text), directory)
+    return _usual_plan(text) if directory is APP else with_directory(_parsed(text), directory)
+
+
+@lru_cache(maxsize=4)
+def _usual_plan(text: str) -> Plan:
+    """A plan, which never changes: most scenarios are played with the same one."""
+    return with_directory(_parsed(text), APP)
 
 
 @lru_cache(maxsize=4)
 def _parsed(text: str) -> Plan:
-    """A plan, which never changes: most scenarios are played with the same one."""
     return parse_plan(text, "valmont.yaml")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 COMPACT = {  # RFC 3261 section 7.3.3
     "v": "via",
@@ -30,12 +31,12 @@ class Message:
     body: bytes = b""
     raw: bytes = field(default=b"", compare=False, repr=False)
 
-    @property
+    @cached_property
     def status(self) -> int:
         """The status code; 0 for a request."""
         return int(self.first_line.split()[1]) if self.first_line.startswith("SIP/2.0 ") else 0
 
-    @property
+    @cached_property
     def method(self) -> str:
         """A request's own method, and for a response the one that its CSeq names."""
         return self.header("CSeq").split()[-1] if self.status else self.first_line.split()[0]
@@ -62,7 +63,7 @@ class Message:
         """Empty where there is none yet."""
         return tag_of(self.header("To"))
 
-    @property
+    @cached_property
     def branch(self) -> str:
         """The topmost Via's branch; empty where there is none."""
         found = re.search(r";\s*branch\s*=\s*([^;,\s]+)", self.header("Via"))
@@ -70,13 +71,20 @@ class Message:
 
     def header(self, name: str) -> str:
         """The first value of a header; AssertionError when it is missing."""
-        values = self.all(name)
+        values = self._values.get(name.lower())
         assert values, f"{self.first_line} has no {name}"
         return values[0]
 
     def all(self, name: str) -> list[str]:
         """Every value of a header, in order; empty when it is missing."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
+        return list(self._values.get(name.lower(), ()))
+
+    @cached_property
+    def _values(self) -> dict[str, list[str]]:
+        values: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            values.setdefault(name.lower(), []).append(value)
+        return values
 
     def label(self) -> str:
         """`INVITE` or `200 INVITE`."""

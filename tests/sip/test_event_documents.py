@@ -30,22 +30,22 @@ def told(document: bytes) -> tuple[str, str, list[str]]:
 def test_versions_rise_and_partial_documents_tell_what_changed() -> None:
     """RFC 4235 sections 4.1.1 and 4.3."""
     info = DialogInfo(ENTITY)
-    assert told(info.document([], full=True)) == ("0", "full", [])
+    assert told(info.document([], 0, full=True)) == ("0", "full", [])
     rings = WatchedDialog("a", EARLY, initiator=False)
     other = WatchedDialog("b", CONFIRMED, initiator=True)
-    assert told(info.document([rings], full=False)) == ("1", "partial", ["a early"])
-    assert told(info.document([rings, other], full=False)) == ("2", "partial", ["b confirmed"])
+    assert told(info.document([rings], 1, full=False)) == ("1", "partial", ["a early"])
+    assert told(info.document([rings, other], 2, full=False)) == ("2", "partial", ["b confirmed"])
     talks = WatchedDialog("a", CONFIRMED, initiator=False)
-    assert told(info.document([talks], full=False)) == ("3", "partial", ["a confirmed", "b terminated"])
-    assert told(info.document([talks], full=False)) == ("4", "partial", [])
-    assert told(info.document([talks], full=True)) == ("5", "full", ["a confirmed"])
+    assert told(info.document([talks], 3, full=False)) == ("3", "partial", ["a confirmed", "b terminated"])
+    assert told(info.document([talks], 4, full=False)) == ("4", "partial", [])
+    assert told(info.document([talks], 5, full=True)) == ("5", "full", ["a confirmed"])
 
 
 def test_a_dialog_says_all_that_may_be_told() -> None:
     """RFC 4235 section 4.1: the telephone's own view, so that a Replaces can be made of it."""
     info = DialogInfo(ENTITY)
     dialog = WatchedDialog("a", EARLY, False, "sip:1001@x", "Alice & <Al>", "c1", "theirs", "ours")
-    (element,) = ET.fromstring(info.document([dialog], full=True)).findall(f"{DIALOG}dialog")
+    (element,) = ET.fromstring(info.document([dialog], 0, full=True)).findall(f"{DIALOG}dialog")
     assert element.attrib == {
         "id": "a",
         "call-id": "c1",
@@ -60,7 +60,7 @@ def test_a_dialog_says_all_that_may_be_told() -> None:
 
 
 def test_a_dialog_says_nothing_that_may_not_be_told() -> None:
-    document = DialogInfo(ENTITY).document([WatchedDialog("a", EARLY, True)], full=True)
+    document = DialogInfo(ENTITY).document([WatchedDialog("a", EARLY, True)], 0, full=True)
     assert b"remote" not in document
     assert b"call-id" not in document
     assert b'direction="initiator"' in document

@@ -35,8 +35,8 @@ class Lamp:
         self.word = "dark"
         self.watching: list[Watching] = []
 
-    def watch(self, request: Request, subscriber: str, changed: Callable[[float], None]) -> Watched:
-        if "secret" in request.uri:
+    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Watched:
+        if "secret" in resource:
             raise RemoteProtocolError(403, "Forbidden")
         watching = Watching(self, changed)
         self.watching.append(watching)
@@ -54,7 +54,7 @@ class Watching:
         self.changed = changed
         self.number = 0
 
-    def document(self, *, full: bool) -> bytes:
+    def document(self, number: int, *, full: bool) -> bytes:
         self.number += 1
         return f"{self.number} {'full' if full else 'part'} {self.lamp.word}".encode()
 
