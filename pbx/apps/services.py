@@ -12,6 +12,7 @@ from pbx.apps.page import page
 from pbx.apps.park import park
 from pbx.apps.queue import queue
 from pbx.apps.room import room
+from pbx.apps.voicemail import voicemail
 from pbx.calls.app import ServiceApp
 
 SERVICES: Mapping[str, ServiceApp] = {
@@ -23,4 +24,5 @@ SERVICES: Mapping[str, ServiceApp] = {
     "park": park,
     "queue": queue,
     "room": room,
+    "voicemail": voicemail,
 }
