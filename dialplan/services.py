@@ -377,6 +377,7 @@ _SETTINGS: Mapping[str, tuple[Mapping[str, Reader], tuple[str, ...]]] = {
         ("members",),
     ),
     "fax": ({"email": _email}, ()),
+    "callthrough": ({"call_back": _boolean}, ()),
     "echo": ({}, ()),
 }
 _ALL = frozenset({"number", "public", "type", "schedule", "when_closed", "record"})

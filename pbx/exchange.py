@@ -41,6 +41,7 @@ from pbx.completions import Completions
 from pbx.conditions import KeptCallbacks, NodeConditions
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
+from pbx.defence.limit import Limit
 from pbx.defence.spending import KeptSpending, Spending
 from pbx.devices import Devices
 from pbx.events import (
@@ -97,6 +98,7 @@ from sip.net.udp import UdpFlow
 
 log = logging.getLogger(__name__)
 
+CALL_BACKS, CALL_BACKS_SECONDS = 4, 1800.0
 REFUSED_SECONDS = 3600.0  # how long a server that refused TCP isn't asked again
 
 BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
@@ -213,6 +215,7 @@ class Exchange:
             self.subscriptions.mailboxes.follow(voicemail)
         self.messages = Messages(self)
         self.pins = Pins(self)
+        self.call_backs = Limit(CALL_BACKS / CALL_BACKS_SECONDS, CALL_BACKS)  # of each person's mobile
         self.seats = Seats(self)
         self.addresses = Addresses(self)
         self.draining = False

@@ -14,6 +14,7 @@ from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
 from pbx.apps.mailbox import listen
 from pbx.apps.malicious import trace
+from pbx.apps.moving import take_call, to_mobile
 from pbx.apps.pausing import pause, pause_service, resume
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
@@ -58,6 +59,8 @@ CODES: Mapping[str, CodeApp] = {
     "callback_on_busy": ask_call_back,
     "callback_off": cancel_call_back,
     "malicious_call": trace,
+    "take_call": take_call,
+    "to_mobile": to_mobile,
     "redial": redial,
     "last_caller": call_last_caller,
     **{

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pbx.apps.callthrough import callthrough
 from pbx.apps.echo import echo
 from pbx.apps.group import group
 from pbx.apps.hotline import hotline
@@ -16,6 +17,7 @@ from pbx.apps.voicemail import voicemail
 from pbx.calls.app import ServiceApp
 
 SERVICES: Mapping[str, ServiceApp] = {
+    "callthrough": callthrough,
     "echo": echo,
     "group": group,
     "hotline": hotline,

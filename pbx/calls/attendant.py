@@ -206,10 +206,14 @@ class Attendant:
         """
         return await self.pass_on(self.call.exchange.router.decide_onward(self.call, to, rule))
 
-    async def pass_on(self, decision: Decision) -> str:
-        """Let the caller go on where a decision leads. See `connect`."""
+    async def pass_on(self, decision: Decision, *, shown: tuple[str, str] | None = None) -> str:
+        """Let the caller go on where a decision leads. See `connect`.
+
+        shown: the number and the name that it is shown with, where these aren't its own.
+        """
         call, caller = self.call, self._caller
-        onward = call.exchange.router.onward(call, caller, decision, payer=call.payer or caller.device)
+        payer = call.payer or caller.device
+        onward = call.exchange.router.onward(call, caller, decision, payer=payer, shown=shown)
         waiting = onward.caller
         assert isinstance(waiting, Transferee)
         return await self.until_taken(waiting)

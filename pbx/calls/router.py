@@ -323,6 +323,18 @@ class Router:
         )
         return route_to_mobile(call.plan, facts, datetime.fromtimestamp(unix_now, UTC), extension)
 
+    def decide_as(self, call: Call, extension: str, dialled: str) -> Decision:
+        """Where a number leads for a person who calls from elsewhere, and has proved who they are."""
+        exchange = self._exchange
+        unix_now = exchange.clock()
+        facts = Facts(
+            dialled,
+            caller=extension,
+            spending=exchange.spending,
+            conditions=exchange.conditions.at(unix_now),
+        )
+        return route(call.plan, facts, datetime.fromtimestamp(unix_now, UTC))
+
     def decide_onward(self, call: Call, to: Destination, rule: str) -> Decision:
         """Where a service sends a call on; the rights of the plan count, not those of the caller.
 
@@ -352,18 +364,20 @@ class Router:
         payer: str,
         app: App | None = None,
         transferrer: str = "",
+        shown: tuple[str, str] | None = None,
     ) -> Call:
         """Begin a call of its own, to where the decision leads, for a party of another call.
 
         payer: the device that transfers it, whose budgets it is on. app: in place of the decision's.
-        transferrer: the extension of who transfers; a service does it otherwise.
+        transferrer: the extension of who transfers; a service does it otherwise. shown: the number and the
+        name that the party is shown with, where these aren't its own.
         """
         exchange = self._exchange
         offer = stays.remote_sdp or stays.call.offer  # nobody has answered it yet
         onward = Call(exchange, exchange.plan, decision, offer, call.max_forwards)
         onward.caller = waiting = Transferee(onward, "a", stays)
         onward.legs.append(waiting)
-        onward.from_number, onward.from_name = call.identity_of(stays)
+        onward.from_number, onward.from_name = shown or call.identity_of(stays)
         onward.hidden = call.hides(stays)
         onward.payer = payer
         onward.line = call.line
