@@ -191,7 +191,8 @@ class ToService:
 
 @dataclass(frozen=True, slots=True)
 class ToFeature:
-    """A feature code with its argument ("" without one). The name `alarm` raises the alarm `argument`."""
+    """A feature code with its argument ("" without one). The name `alarm` raises the alarm `argument`, and
+    `mailbox` takes a message for the extension `argument`."""
 
     name: str
     argument: str

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from dialplan.country import known_countries, load_country
 from dialplan.document import Node, read_document, read_text
-from dialplan.plan import Person, Placed, Plan
+from dialplan.plan import NO_VOICEMAIL, Person, Placed, Plan
 from dialplan.queueing import read_pauses, read_skill
 from dialplan.sections import (
     LANGUAGES,
@@ -36,6 +36,7 @@ from dialplan.sections import (
     read_site,
     read_test,
     read_timezone,
+    read_voicemail,
 )
 from dialplan.services import read_service
 from dialplan.trunk_section import read_trunk
@@ -65,6 +66,7 @@ SECTIONS = (
     "hot_desk",
     "skills",
     "pauses",
+    "voicemail",
     "users",
     "tests",
 )
@@ -174,6 +176,7 @@ def _read_plan(
         hot_desk_ends=read_hot_desk(fields["hot_desk"]) if "hot_desk" in fields else "",
         skills=_named(fields, "skills", read_skill),
         pauses=read_pauses(fields["pauses"], language) if "pauses" in fields else {},
+        voicemail=read_voicemail(fields["voicemail"], of_all=True) if "voicemail" in fields else NO_VOICEMAIL,
     )
 
 

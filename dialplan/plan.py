@@ -317,12 +317,27 @@ class RingTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Voicemail:
+    """Whether somebody's calls go to their mailbox when nobody takes them, and after how long.
+
+    email: who is sent each message, "" for nobody.
+    """
+
+    on: bool
+    after_seconds: int = 25
+    email: str = ""
+
+
+NO_VOICEMAIL = Voicemail(False)
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """A person, or a place that has a telephone. class_name None: calls inside and emergency only.
 
     caller_id: what their calls outside show, E.164 or `anonymous`; "" for the usual.
-    language: what they are spoken to in, "" for the plan's.
     turns: how their telephones ring; empty where all devices ring together, and the mobile doesn't.
+    language: what they are spoken to in, "" for the plan's. voicemail: None for what the plan says of all.
     """
 
     extension: str
@@ -338,6 +353,7 @@ class Person:
     forwards: Forwards | None = None
     language: str = ""
     turns: tuple[RingTurn, ...] = ()
+    voicemail: Voicemail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -533,6 +549,7 @@ class Plan:
     emergency_test: the number of a simulated answering point that the daily self-test calls, "" for none.
     hot_desk_ends: the hour, such as 20:00, at which every device is its own person's again; "" for never.
     pauses: why agents pause, by the digits of a code.
+    voicemail: of people of whom nothing else is said.
     """
 
     version: str
@@ -567,6 +584,7 @@ class Plan:
     hot_desk_ends: str = ""
     skills: Mapping[str, Skill] = field(default_factory=dict)
     pauses: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    voicemail: Voicemail = NO_VOICEMAIL
     tables: Tables = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -578,6 +596,13 @@ class Plan:
         if plain in self.tables.emergency:
             return True
         return any(number in self.tables.emergency for _, number in coded(self.tables.number_codes, plain))
+
+    def voicemail_of(self, extension: str) -> Voicemail:
+        """What becomes of calls to somebody that nobody takes; NO_VOICEMAIL for an unknown extension."""
+        person = self.people.get(extension)
+        if person is None:
+            return NO_VOICEMAIL
+        return person.voicemail if person.voicemail is not None else self.voicemail
 
     def with_people(self, people: Iterable[Person]) -> Plan:
         """A plan with these people besides its own `users:`.

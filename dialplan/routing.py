@@ -104,6 +104,14 @@ def route_forward(plan: Plan, facts: Facts, now: datetime, extension: str, reaso
     return _forward(way, callee, chosen.to, reason, chosen.origin)
 
 
+def to_mailbox(decision: Decision, callee: Caller, reason: str) -> Decision:
+    """A decision that lets the caller leave a message for somebody. reason: as in `Diversion`."""
+    extension = callee.person.extension
+    diversion = Diversion(extension, callee.direct or extension, reason)
+    target = ToFeature("mailbox", extension)
+    return decision._replace(target=target, diversions=(*decision.diversions, diversion))
+
+
 def no_answer_seconds(plan: Plan, facts: Facts, now: datetime, extension: str) -> int:
     """How long somebody's devices ring for this call before it goes on; 0 where it doesn't go on."""
     forwards = forwards_of(plan, facts.conditions, extension)
@@ -286,6 +294,9 @@ def _undisturbed(way: Way, callee: Caller, forwards: Forwards) -> Decision:
     if busy.to:
         return _forward(way, callee, busy.to, "do-not-disturb", busy.origin)
     why = f"does not want to be disturbed{because(way.plan, forwards.origin)}"
+    if way.plan.voicemail_of(person.extension).on:
+        way.step(person.line, f"user {person.extension}", f"{why}: a message may be left")
+        return to_mailbox(way.decide(NO_FORWARD), callee, "do-not-disturb")
     way.step(person.line, f"user {person.extension}", why)
     return way.decide(DO_NOT_DISTURB)
 

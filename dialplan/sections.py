@@ -35,6 +35,7 @@ from dialplan.plan import (
     Screening,
     Site,
     Srtp,
+    Voicemail,
 )
 from dialplan.schedule import (
     DatedInterval,
@@ -50,6 +51,7 @@ from dialplan.values import (
     read_destination,
     read_digits,
     read_e164,
+    read_email,
     read_members,
     read_name,
     read_network,
@@ -483,6 +485,7 @@ def read_person(node: Node, references: References) -> Person:
             "call_waiting",
             "language",
             "ring",
+            "voicemail",
         },
         required=("extension", "name"),
     )
@@ -506,6 +509,21 @@ def read_person(node: Node, references: References) -> Person:
         forwards=_read_calls_in(fields),
         language=fields["language"].choice(LANGUAGES, "language") if "language" in fields else "",
         turns=_read_turns(fields["ring"], extension) if "ring" in fields else (),
+        voicemail=read_voicemail(fields["voicemail"], of_all=False) if "voicemail" in fields else None,
+    )
+
+
+def read_voicemail(node: Node, *, of_all: bool) -> Voicemail:
+    """`true`, `false`, or `{after_seconds: 30}`; for one person also where messages are sent to."""
+    if not node.is_mapping:
+        return Voicemail(node.boolean())
+    fields = node.mapping({"after_seconds"} if of_all else {"after_seconds", "email"})
+    return Voicemail(
+        True,
+        fields["after_seconds"].integer(1, 300)
+        if "after_seconds" in fields
+        else Voicemail(True).after_seconds,
+        read_email(fields["email"]) if "email" in fields else "",
     )
 
 

@@ -32,6 +32,7 @@ from dialplan.values import (
     one_or_several,
     read_destination,
     read_e164,
+    read_email,
     read_members,
     read_name,
     read_range,
@@ -100,11 +101,7 @@ def _language(node: Node, references: References, language: str) -> Setting:
 
 
 def _email(node: Node, references: References, language: str) -> Setting:
-    text = node.text()
-    name, at, domain = text.partition("@")
-    if text and not (name and at and "." in domain and not any(character.isspace() for character in text)):
-        node.error("bad_email", f'"{shortened(text)}" is no e-mail address', "write name@example.org")
-    return text
+    return read_email(node)
 
 
 def _multicast(node: Node, references: References, language: str) -> Setting:
@@ -334,7 +331,7 @@ _SETTINGS: Mapping[str, tuple[Mapping[str, Reader], tuple[str, ...]]] = {
         },
         ("prompt", "choices"),
     ),
-    "voicemail": ({"mailbox": _text, "email": _email, "greeting": _texts}, ()),
+    "voicemail": ({"mailbox": _text, "email": _email, "greeting": _texts, "listeners": _members}, ()),
     "hotline": ({"steps": _steps}, ("steps",)),
     "group": (
         {"members": _members, "strategy": _strategy, "seconds": _seconds, "otherwise": _destination},
@@ -380,6 +377,7 @@ _SETTINGS: Mapping[str, tuple[Mapping[str, Reader], tuple[str, ...]]] = {
         ("members",),
     ),
     "fax": ({"email": _email}, ()),
+    "callthrough": ({"call_back": _boolean}, ()),
     "echo": ({}, ()),
 }
 _ALL = frozenset({"number", "public", "type", "schedule", "when_closed", "record"})

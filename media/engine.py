@@ -348,7 +348,8 @@ class MediaEngine(Protocol):
 
         path: absolute, in a folder that is there; what it names is replaced. It ends after `seconds`, after
         `silence_seconds` in which nothing is said (0: never), by one of these keys, by `stop_recording`, or
-        by another `record`, and RecordFinished tells so. With the leg it ends without a word. Whatever
+        by another `record`, and RecordFinished tells so. With the leg it ends without a word. Where silence
+        counts, the silence at its end is left out. Whatever
         happens meanwhile, the file is a WAV of all but the last second or two.
         Raises MediaRefused (488) where the engine can't (see `records`), MediaMisuse.
         """

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from dialplan.document import Node, read_document, read_text
 from dialplan.finding import Finding, PlanError
+from dialplan.values import read_email
 from media.speech import VOICES as LANGUAGES
 from pbx.defence.bans import FILE_NAME as BANS_FILE_NAME
 from pbx.defence.gate import Settings
@@ -28,6 +29,7 @@ IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Engine: TypeAlias = Literal["auto", "python", "passthrough", "native", "rtpengine"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+Encryption: TypeAlias = Literal["starttls", "tls", "none"]
 
 ENGINES: dict[str, Engine] = {
     "auto": "auto",
@@ -42,6 +44,8 @@ LOG_LEVELS: dict[str, LogLevel] = {
     "warning": "warning",
     "error": "error",
 }
+ENCRYPTIONS: dict[str, Encryption] = {"starttls": "starttls", "tls": "tls", "none": "none"}
+MAIL_PORTS: dict[Encryption, int] = {"starttls": 587, "tls": 465, "none": 25}
 PRIVATE_NETWORKS = (
     "127.0.0.0/8",
     "10.0.0.0/8",
@@ -150,6 +154,23 @@ class Recordings:
 
 
 @dataclass(frozen=True, slots=True)
+class Mail:
+    """The server that letters are given to, and who they are from.
+
+    encryption: `tls` from the beginning, `starttls`, or `none`. password_env, password_file: where the
+    password is; "" and None without one.
+    """
+
+    host: str
+    port: int
+    sender: str
+    encryption: Encryption = "starttls"
+    username: str = ""
+    password_env: str = ""
+    password_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said. sip_trace: raw SIP messages too, on the logger `sip.trace`."""
 
@@ -176,7 +197,18 @@ class Configuration:
     recordings: Recordings
     log: Log
     defence: Settings = field(default_factory=Settings)
+    mail: Mail | None = None
     notes: tuple[Finding, ...] = ()
+
+    @property
+    def voicemail_dir(self) -> Path:
+        """Where messages and greetings are."""
+        return self.data_dir / "voicemail"
+
+    @property
+    def mail_dir(self) -> Path:
+        """Where letters wait to be sent."""
+        return self.data_dir / "mail"
 
     @property
     def journal_dir(self) -> Path:
@@ -259,6 +291,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
             "recordings",
             "log",
             "defence",
+            "mail",
         }
     )
     folder = path.absolute().parent
@@ -278,6 +311,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
         recordings=_recordings(keys, data_dir),
         log=_log(keys),
         defence=_defence(keys),
+        mail=_mail(keys, folder),
         notes=(*_notes(root.findings.file, keys), *_soundless(root.findings.file, keys, sip, media)),
     )
     root.findings.raise_errors()
@@ -556,6 +590,36 @@ def _log(keys: Mapping[str, Node]) -> Log:
     return Log(
         level=_choice(section, "level", LOG_LEVELS),
         sip_trace=section["sip_trace"].boolean() if "sip_trace" in section else False,
+    )
+
+
+def _mail(keys: Mapping[str, Node], folder: Path) -> Mail | None:
+    """None where no mail is to be sent."""
+    if "mail" not in keys:
+        return None
+    known = ("host", "port", "from", "tls", "username", "password")
+    section = keys["mail"].mapping(known, required=("host", "from"))
+    encryption = _choice(section, "tls", ENCRYPTIONS)
+    host = section["host"].text() if "host" in section else ""
+    if host and not (_DOMAIN.fullmatch(host) or _parsed(ipaddress.ip_address, host)):
+        section["host"].error("wrong_domain", f'"{host[:60]}" is no server', "such as smtp.valmont.example")
+    secret = section["password"].mapping(("env", "file")) if "password" in section else {}
+    if "password" in section and len(secret) != 1:
+        section["password"].error(
+            "wrong_secret", "expected one place of the password", "{env: SMTP_PASSWORD}"
+        )
+    if ("username" in section) != ("password" in section):
+        section["username" if "username" in section else "password"].error(
+            "missing_key", "`username` and `password` go together"
+        )
+    return Mail(
+        host=host,
+        port=section["port"].integer(1, 65535) if "port" in section else MAIL_PORTS[encryption],
+        sender=read_email(section["from"]) if "from" in section else "",
+        encryption=encryption,
+        username=section["username"].text() if "username" in section else "",
+        password_env=secret["env"].text() if "env" in secret else "",
+        password_file=_path(secret, "file", folder, "") if "file" in secret else None,
     )
 
 

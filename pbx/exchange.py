@@ -22,6 +22,7 @@ from media.engine import (
     MediaSilent,
     OneWayAudio,
     PlayFinished,
+    RecordFinished,
     SpeakerChanged,
     StreamLost,
 )
@@ -30,7 +31,7 @@ from pbx.apps.queue import Queue
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
-from pbx.calls.happenings import Digit, LegEnded, Played, PortLost
+from pbx.calls.happenings import Digit, LegEnded, Played, PortLost, Recorded
 from pbx.calls.leg import Leg
 from pbx.calls.probes import Probes
 from pbx.calls.restored import restore
@@ -40,6 +41,7 @@ from pbx.completions import Completions
 from pbx.conditions import KeptCallbacks, NodeConditions
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
+from pbx.defence.limit import Limit
 from pbx.defence.spending import KeptSpending, Spending
 from pbx.devices import Devices
 from pbx.events import (
@@ -72,6 +74,7 @@ from pbx.settings import NodeSettings
 from pbx.tasks import Tasks
 from pbx.trunks import Trunks
 from pbx.turns import Turns
+from pbx.voicemail import Voicemail
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
@@ -95,6 +98,7 @@ from sip.net.udp import UdpFlow
 
 log = logging.getLogger(__name__)
 
+CALL_BACKS, CALL_BACKS_SECONDS = 4, 1800.0
 REFUSED_SECONDS = 3600.0  # how long a server that refused TCP isn't asked again
 
 BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
@@ -143,7 +147,8 @@ class Exchange:
     names: who knows the addresses of operators; the machine's own name servers by default.
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
-    events: the node's bus, where there is one already.
+    events: the node's bus, where there is one already. voicemail: the mailboxes, open; None for a node that
+    has nowhere to keep messages.
     """
 
     def __init__(
@@ -166,6 +171,7 @@ class Exchange:
         media_addresses: tuple[str, ...] = (),
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         events: Events | None = None,
+        voicemail: Voicemail | None = None,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -204,8 +210,12 @@ class Exchange:
         self.recent_calls = RecentCalls()
         self.completions = Completions(self)
         self.subscriptions = Subscriptions(self)
+        self.voicemail = voicemail
+        if voicemail is not None:
+            self.subscriptions.mailboxes.follow(voicemail)
         self.messages = Messages(self)
         self.pins = Pins(self)
+        self.call_backs = Limit(CALL_BACKS / CALL_BACKS_SECONDS, CALL_BACKS)  # of each person's mobile
         self.seats = Seats(self)
         self.addresses = Addresses(self)
         self.draining = False
@@ -448,6 +458,8 @@ class Exchange:
                 self._post(call_id, leg_name, lambda leg: Digit(leg, digit))
             case PlayFinished(call_id, leg_name):
                 self._post(call_id, leg_name, Played)
+            case RecordFinished(call_id, leg_name, why, seconds):
+                self._post(call_id, leg_name, lambda leg: Recorded(leg, why, seconds))
             case MediaSilent(call_id, leg_name, seconds):
                 log.warning("call=%s leg=%s silent_seconds=%.0f", call_id, leg_name, seconds)
                 self.events.publish(LegSilent, call_id, leg_name, seconds)
@@ -471,7 +483,9 @@ class Exchange:
                 log.error("media engine lost: %s", reason)
                 self.events.publish(MediaProcessLost, reason)
 
-    def _post(self, call_id: str, leg_name: str, happening: Callable[..., Digit | Played | PortLost]) -> None:
+    def _post(
+        self, call_id: str, leg_name: str, happening: Callable[..., Digit | Played | PortLost | Recorded]
+    ) -> None:
         call = self._calls.get(call_id)
         for leg in call.legs if call is not None else ():
             if leg.name == leg_name and call is not None:

@@ -34,6 +34,7 @@ from pbx.exchange import Exchange
 from pbx.external import external_of, follow
 from pbx.journal import Journal, recover
 from pbx.kept import Kept, KeptError, read_kept, write_kept
+from pbx.mail import Spool
 from pbx.media_process import media_addresses
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of
@@ -44,6 +45,7 @@ from pbx.settings_answers import answer_about_settings
 from pbx.sockets import Sockets
 from pbx.tasks import Tasks
 from pbx.transports import Transports
+from pbx.voicemail import Voicemail
 from sip.net.addresses import is_address
 
 log = logging.getLogger(__name__)
@@ -131,6 +133,7 @@ class _Signalling:
             media_addresses=self._told_addresses(engine),
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
             events=events,
+            voicemail=self._mailboxes(),
         )
         events.subscribe(self._media_process_lost, MediaProcessLost)
         self._transports = transports = Transports(
@@ -187,6 +190,14 @@ class _Signalling:
         journal.close()
         if isinstance(engine, PythonEngine | RtpengineEngine):
             engine.close()
+
+    def _mailboxes(self) -> Voicemail:
+        """The mailboxes, with what was being recorded when a process before this one ended."""
+        configuration = self._configuration
+        spool = Spool(configuration.mail_dir) if configuration.mail is not None else None
+        voicemail = Voicemail(configuration.voicemail_dir, apart=asyncio.to_thread, spool=spool)
+        log.info("messages=%d in mailboxes", voicemail.open())
+        return voicemail
 
     def _directory(self) -> Directory:
         try:

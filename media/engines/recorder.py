@@ -71,6 +71,17 @@ class _File:
         except OSError as error:
             self._fail(error)
 
+    def cut(self, sound_bytes: int) -> None:
+        """Leave out so much of the end."""
+        if self._failed:
+            return
+        try:
+            self._bytes = max(0, self._bytes - sound_bytes)
+            os.ftruncate(self._file, wav.HEADER_BYTES + self._bytes)
+            os.pwrite(self._file, wav.header(self._bytes, self._rate), 0)
+        except OSError as error:
+            self._fail(error)
+
     def close(self) -> bool:
         """Let all of it be on the disk; return whether it is."""
         if self._file < 0:
@@ -94,11 +105,14 @@ class _File:
 
 
 class _Recording:
-    """One leg that is recorded. keys: those that end it; codecs: what it may send with, by its numbers."""
+    """One leg that is recorded. keys: those that end it; codecs: what it may send with, by its numbers.
+
+    quiet_bytes: of sound at its end in which nothing is said.
+    """
 
     __slots__ = (
         "_codecs", "_frames", "_left", "_number", "_player", "_quiet_frames", "_quiet_left", "_rate",
-        "_resampler", "file", "keys", "said",
+        "_resampler", "file", "keys", "quiet_bytes", "said",
     )  # fmt: skip
 
     def __init__(self, said: wire.Record, codecs: Mapping[int, Codec], codec: Codec) -> None:
@@ -115,6 +129,7 @@ class _Recording:
         self._player: Player | None = None
         self._resampler: Resampler | None = None
         self.file = _File(said.path, self._rate)
+        self.quiet_bytes = 0
 
     def route(self, codecs: Mapping[int, Codec]) -> None:
         """Take what the leg has agreed to, anew in mid-call."""
@@ -152,6 +167,7 @@ class _Recording:
         self._frames.append(sound.astype("<i2").tobytes())
         self._left -= 1
         self._quiet_left = self._quiet_left - 1 if quiet else self._quiet_frames
+        self.quiet_bytes = self.quiet_bytes + len(self._frames[-1]) if quiet else 0
         if self._left <= 0:
             return "length"
         return "silence" if self._quiet_frames and self._quiet_left <= 0 else None
@@ -238,9 +254,12 @@ class Recorders:
         if recording is None or self._writer is None:
             return
         file, said, sound = recording.file, recording.said, recording.taken()
+        silent = recording.quiet_bytes if said.silence_seconds else 0
 
         def finish() -> None:
             file.write(sound)
+            if silent:
+                file.cut(silent)
             ended: RecordEnd = why if file.close() else "failed"
             self._tell(wire.Recorded(said.port, said.turn, ended, file.seconds))
 

@@ -12,12 +12,15 @@ from pbx.apps.completing import ask_call_back, cancel_call_back
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
+from pbx.apps.mailbox import listen
 from pbx.apps.malicious import trace
+from pbx.apps.moving import take_call, to_mobile
 from pbx.apps.pausing import pause, pause_service, resume
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
 from pbx.apps.redial import call_last_caller, redial
 from pbx.apps.service_override import override_service
+from pbx.apps.voicemail import leave_message
 from pbx.calls.call import Call
 
 
@@ -41,6 +44,8 @@ CODES: Mapping[str, CodeApp] = {
     "forward_no_answer_off": partial(stop_forward, when="no_answer"),
     "forward_unreachable_off": partial(stop_forward, when="unreachable"),
     "forward_status": tell_forwards,
+    "mailbox": leave_message,  # no code: where calls that nobody takes go
+    "voicemail": listen,
     "do_not_disturb": partial(do_not_disturb, on=True),
     "do_not_disturb_off": partial(do_not_disturb, on=False),
     "anonymous_reject": partial(switch, what="anonymous_rejection", on=True),
@@ -54,6 +59,8 @@ CODES: Mapping[str, CodeApp] = {
     "callback_on_busy": ask_call_back,
     "callback_off": cancel_call_back,
     "malicious_call": trace,
+    "take_call": take_call,
+    "to_mobile": to_mobile,
     "redial": redial,
     "last_caller": call_last_caller,
     **{

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pbx.apps.callthrough import callthrough
 from pbx.apps.echo import echo
 from pbx.apps.group import group
 from pbx.apps.hotline import hotline
@@ -12,9 +13,11 @@ from pbx.apps.page import page
 from pbx.apps.park import park
 from pbx.apps.queue import queue
 from pbx.apps.room import room
+from pbx.apps.voicemail import voicemail
 from pbx.calls.app import ServiceApp
 
 SERVICES: Mapping[str, ServiceApp] = {
+    "callthrough": callthrough,
     "echo": echo,
     "group": group,
     "hotline": hotline,
@@ -23,4 +26,5 @@ SERVICES: Mapping[str, ServiceApp] = {
     "park": park,
     "queue": queue,
     "room": room,
+    "voicemail": voicemail,
 }

@@ -50,3 +50,16 @@ def spoken_until(instant: datetime, now: datetime, language: str) -> str:
         return hour if instant.date() == now.date() else f"au {day} {month} {hour}"
     hour = "midnight" if is_midnight else f"{instant.hour}:{instant.minute:02d}"
     return hour if is_midnight or instant.date() == now.date() else f"{hour} on {instant.day} {month}"
+
+
+def spoken_since(instant: datetime, now: datetime, language: str) -> str:
+    """When something was, as people say it: today, yesterday, else its date. Both are in one time zone."""
+    days = (now.date() - instant.date()).days
+    month = _MONTHS[language][instant.month - 1]
+    if language == "fr":
+        minutes = f" {instant.minute:02d}" if instant.minute else ""
+        hour = f"à {instant.hour} heure{'s' if instant.hour > 1 else ''}{minutes}"
+        day = "1er" if instant.day == 1 else str(instant.day)
+        return f"{ {0: 'aujourd’hui', 1: 'hier'}.get(days, f'le {day} {month}') } {hour}"
+    hour = f"{instant.hour}:{instant.minute:02d}"
+    return f"{ {0: 'today', 1: 'yesterday'}.get(days, f'on {instant.day} {month}') } at {hour}"

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from media import tones
@@ -34,6 +35,7 @@ from pbx.calls.happenings import (
     OfferRefused,
     Played,
     PortLost,
+    Recorded,
     TimeUp,
     TransferAnswered,
     TransferFailed,
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
     from dialplan.plan import Destination
     from pbx.calls.call import Call
 
-LONGEST_PROMPT_SECONDS = 120.0
+LONGEST_PROMPT_SECONDS = 240.0  # longer than any message of a mailbox
+LAST_WORD_SECONDS = 2.0  # what the media process has to put a recording on the disk
 KEY_SECONDS = 5.0  # for the first key, after the prompt
 NEXT_KEY_SECONDS = 4.0
 MOST_KEYS_AHEAD = 32
@@ -122,6 +125,43 @@ class Attendant:
                 case _:
                     pass
 
+    async def record(self, path: Path, *, seconds: float, silence_seconds: float, until: str) -> Recorded:
+        """Record what the caller says, until a key of `until` is pressed, it falls silent, or hangs up.
+
+        A caller that hangs up still raises LegEnded, once the file is on the disk. Raises MediaRefused where
+        the engine can't record.
+        """
+        call, name = self.call, self._caller.name
+        self._pressed.clear()
+        await call.engine.record(
+            call.id, name, str(path), seconds=seconds, silence_seconds=silence_seconds, keys=until
+        )
+        deadline = self._now + seconds + LAST_WORD_SECONDS
+        try:
+            while True:
+                match await self.next_happening(deadline - self._now):
+                    case Recorded() as recorded:
+                        self._pressed.clear()  # the key that ended it
+                        return recorded
+                    case Digit(_, digit) if digit in until:  # by INFO, of which the engine knows nothing
+                        await call.engine.stop_recording(call.id, name)
+                    case TimeUp():
+                        return Recorded(self._caller, "lost", 0.0)
+                    case _:
+                        pass
+        except LegEnded:
+            await self._put_on_disk()
+            raise
+
+    async def _put_on_disk(self) -> None:
+        """The caller has hung up while it was recorded: the file is to be whole before it is told 200."""
+        call = self.call
+        await call.engine.stop_recording(call.id, self._caller.name)
+        deadline = self._now + LAST_WORD_SECONDS
+        while self._now < deadline:
+            if isinstance(await call.next_happening(deadline - self._now), Recorded | TimeUp):
+                return
+
     async def wait(self, source: Source, seconds: float) -> Happening:
         """Play again and again; returns what happens that isn't a key, TimeUp after `seconds`.
 
@@ -166,10 +206,14 @@ class Attendant:
         """
         return await self.pass_on(self.call.exchange.router.decide_onward(self.call, to, rule))
 
-    async def pass_on(self, decision: Decision) -> str:
-        """Let the caller go on where a decision leads. See `connect`."""
+    async def pass_on(self, decision: Decision, *, shown: tuple[str, str] | None = None) -> str:
+        """Let the caller go on where a decision leads. See `connect`.
+
+        shown: the number and the name that it is shown with, where these aren't its own.
+        """
         call, caller = self.call, self._caller
-        onward = call.exchange.router.onward(call, caller, decision, payer=call.payer or caller.device)
+        payer = call.payer or caller.device
+        onward = call.exchange.router.onward(call, caller, decision, payer=payer, shown=shown)
         waiting = onward.caller
         assert isinstance(waiting, Transferee)
         return await self.until_taken(waiting)

@@ -13,6 +13,7 @@ from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
+    from media.engine import RecordEnd
     from pbx.calls.attendant import Attendant
     from pbx.calls.broker import Broker
     from pbx.calls.leg import Leg
@@ -238,6 +239,16 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was being recorded of a party is over, and in its file. seconds: of sound, 0.0 where the media
+    process can't say."""
+
+    leg: Leg
+    why: RecordEnd
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class PortLost:
     """The port for a party's sound can't be had again after a restart."""
 
@@ -273,6 +284,7 @@ Happening = (
     | TransferFailed
     | Digit
     | Played
+    | Recorded
     | PortLost
     | TimeUp
     | Woken

@@ -29,6 +29,7 @@ from dialplan.routing import (
     route_forward,
     route_onward,
     route_to_mobile,
+    to_mailbox,
 )
 from pbx.addresses import confirmed_here
 from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
@@ -238,21 +239,39 @@ class Router:
         conditions = exchange.conditions.at(unix_now)
         forwards = forwards_of(call.plan, conditions, extension)
         if facts is None or not (forwards.destinations or forwards.rules):
-            return ()
+            return self._to_mailbox(call, extension, reason)
         facts = replace(facts, conditions=conditions, diversions=call.decision.diversions)
         now = datetime.fromtimestamp(unix_now, UTC)
         decision = route_forward(call.plan, facts, now, extension, reason)
         log.debug("call=%s forward of=%s reason=%s to=%s", call.id, extension, reason, decision.target)
         target = decision.target
         if isinstance(target, ToPerson) and any(one.who == target.extension for one in decision.diversions):
-            return ()  # whose telephone has rung for this call already
+            return self._to_mailbox(call, extension, reason)  # whose telephone has rung for this call already
         if isinstance(target, Reject):
             if target is not NO_FORWARD:
                 why = decision.trace[-1].outcome
                 log.info("call=%s forward of=%s not followed: %s", call.id, extension, why)
-            return ()
+            return self._to_mailbox(call, extension, reason)
         exchange.redirect(call, decision._replace(callback=call.decision.callback))
         return (app_of(decision),)
+
+    def _to_mailbox(self, call: Call, extension: str, reason: str) -> tuple[App, ...]:
+        """The app that takes a message, as a tuple of one: for somebody who was rung in vain, else for who
+        sent the call there; empty where none of them has a mailbox."""
+        if not self._takes_messages:
+            return ()
+        for who in (extension, *(one.who for one in reversed(call.decision.diversions))):
+            callee = call.plan.tables.callers.get(who)
+            if callee is not None and call.plan.voicemail_of(who).on:
+                decision = to_mailbox(call.decision, callee, reason)
+                log.debug("call=%s mailbox of=%s reason=%s", call.id, who, reason)
+                self._exchange.redirect(call, decision)
+                return (_app_to(decision, None),)
+        return ()
+
+    @property
+    def _takes_messages(self) -> bool:
+        return self._exchange.voicemail is not None and self._exchange.engine.records
 
     def ring_seconds(self, call: Call, extension: str) -> float:
         """How long somebody's devices ring: less than RING_SECONDS where the call goes on afterwards, and not
@@ -261,11 +280,13 @@ class Router:
         forwards = forwards_of(call.plan, conditions, extension)
         if not forwards.call_waiting and self._exchange.is_engaged(extension, but=call):
             return 0.0
+        mailbox = call.plan.voicemail_of(extension)
+        otherwise = float(mailbox.after_seconds) if mailbox.on and self._takes_messages else RING_SECONDS
         if not forwards.rules or call.facts is None:
-            return float(forwards.no_answer_seconds) if forwards.no_answer else RING_SECONDS
+            return float(forwards.no_answer_seconds) if forwards.no_answer else otherwise
         facts = replace(call.facts, conditions=conditions)
         now = datetime.fromtimestamp(call.started_at, UTC)
-        return float(no_answer_seconds(call.plan, facts, now, extension) or RING_SECONDS)
+        return float(no_answer_seconds(call.plan, facts, now, extension) or otherwise)
 
     def decide_for(self, referrer: Leg, dialled: str) -> Decision:
         """Where a number leads for a party that transfers to it: its rights count.
@@ -302,6 +323,18 @@ class Router:
         )
         return route_to_mobile(call.plan, facts, datetime.fromtimestamp(unix_now, UTC), extension)
 
+    def decide_as(self, call: Call, extension: str, dialled: str) -> Decision:
+        """Where a number leads for a person who calls from elsewhere, and has proved who they are."""
+        exchange = self._exchange
+        unix_now = exchange.clock()
+        facts = Facts(
+            dialled,
+            caller=extension,
+            spending=exchange.spending,
+            conditions=exchange.conditions.at(unix_now),
+        )
+        return route(call.plan, facts, datetime.fromtimestamp(unix_now, UTC))
+
     def decide_onward(self, call: Call, to: Destination, rule: str) -> Decision:
         """Where a service sends a call on; the rights of the plan count, not those of the caller.
 
@@ -331,18 +364,20 @@ class Router:
         payer: str,
         app: App | None = None,
         transferrer: str = "",
+        shown: tuple[str, str] | None = None,
     ) -> Call:
         """Begin a call of its own, to where the decision leads, for a party of another call.
 
         payer: the device that transfers it, whose budgets it is on. app: in place of the decision's.
-        transferrer: the extension of who transfers; a service does it otherwise.
+        transferrer: the extension of who transfers; a service does it otherwise. shown: the number and the
+        name that the party is shown with, where these aren't its own.
         """
         exchange = self._exchange
         offer = stays.remote_sdp or stays.call.offer  # nobody has answered it yet
         onward = Call(exchange, exchange.plan, decision, offer, call.max_forwards)
         onward.caller = waiting = Transferee(onward, "a", stays)
         onward.legs.append(waiting)
-        onward.from_number, onward.from_name = call.identity_of(stays)
+        onward.from_number, onward.from_name = shown or call.identity_of(stays)
         onward.hidden = call.hides(stays)
         onward.payer = payer
         onward.line = call.line

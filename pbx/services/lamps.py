@@ -2,9 +2,6 @@
 
 Somebody who isn't to be disturbed, or whose calls are all forwarded, is shown as in a call of their own: RFC
 4235 has no other word for it, and a lamp that is lit says what counts, that their telephone won't ring.
-
-It costs a call nothing while nobody watches: only with the first watcher does it listen to the events of
-legs, and it keeps those of watched people only.
 """
 
 from __future__ import annotations
@@ -13,14 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pbx.devices import is_near
-from pbx.events import LEG_CHANGES, LegChanged, SettingsChanged, Subscription
+from pbx.events import SettingsChanged
 from pbx.services.addressee import addressee
 from pbx.services.availability import availability_of
+from pbx.services.watched_legs import WatchedLegs
 from sip.core import dialog_info
 from sip.core.dialog_info import CONFIRMED, EARLY, TRYING, DialogInfo, WatchedDialog
 
 if TYPE_CHECKING:
-    from pbx.calls.leg import Leg
     from pbx.exchange import Exchange
 
 
@@ -59,15 +56,10 @@ class Lamps:
     default_seconds = 3600  # RFC 4235 section 3.4
     interval_seconds = 0.0  # a lamp is late at once; one NOTIFY at a time is bound enough
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, legs: WatchedLegs) -> None:
         self._exchange = exchange
+        self._legs = legs
         self._lamps: dict[str, dict[int, Lamp]] = {}  # of each watched extension
-        # Those that live, of each watched extension, each with its name at first: a leg's may change.
-        self._legs: dict[str, dict[Leg, str]] = {}
-        self._extensions: dict[
-            Leg, str
-        ] = {}  # whose each was: its device may be gone from the plan by its end
-        self._subscription: Subscription | None = None
         exchange.events.subscribe(self._settings_changed, SettingsChanged)
 
     def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Lamp:
@@ -80,42 +72,16 @@ class Lamps:
         lamp = Lamp(self, person.extension, entity, whole, changed)
         if person.extension not in self._lamps:
             self._lamps[person.extension] = {}
-            self._legs[person.extension] = {}
-            for leg in exchange.legs():
-                if self._extension_of(leg) == person.extension:
-                    self._add(leg, person.extension)
-        if self._subscription is None:
-            self._subscription = exchange.events.subscribe(self._leg_changed, *LEG_CHANGES)
+            self._legs.watch(person.extension, self._tell)
         self._lamps[person.extension][id(lamp)] = lamp
         return lamp
 
     def unwatch(self, lamp: Lamp) -> None:
-        """A lamp is over; with the last one nothing is listened to any more."""
+        """A lamp is over."""
         of_person = self._lamps.get(lamp.extension, {})
         of_person.pop(id(lamp), None)
-        if not of_person:
-            self._lamps.pop(lamp.extension, None)
-            for leg in self._legs.pop(lamp.extension, {}):
-                del self._extensions[leg]
-        if not self._lamps and self._subscription is not None:
-            self._subscription.end()
-            self._subscription = None
-
-    def _leg_changed(self, event: LegChanged) -> None:
-        leg = self._exchange.leg(event.call, event.leg)
-        if leg is None:
-            return
-        extension = self._extensions.get(leg) or self._extension_of(leg)
-        legs = self._legs.get(extension)
-        if legs is None:
-            return
-        if leg.ended_at is not None:
-            if legs.pop(leg, None) is None:
-                return
-            del self._extensions[leg]
-        elif leg not in legs:
-            self._add(leg, extension)
-        self._tell(extension)
+        if not of_person and self._lamps.pop(lamp.extension, None) is not None:
+            self._legs.unwatch(lamp.extension, self._tell)
 
     def _settings_changed(self, event: SettingsChanged) -> None:
         self._tell(event.extension)
@@ -130,7 +96,7 @@ class Lamps:
         """The calls that a watched person's telephones are in, and what keeps them from ringing."""
         for word, name in availability_of(self._exchange, extension).items():
             yield WatchedDialog(word, CONFIRMED, initiator=False, local_name=name)
-        for leg, name in self._legs.get(extension, {}).items():
+        for leg, name in self._legs.of(extension).items():
             call = leg.call
             initiator = leg is call.caller
             state = CONFIRMED if leg.answered_at is not None else EARLY if leg.rang else TRYING
@@ -149,11 +115,3 @@ class Lamps:
                 leg.remote_tag,  # RFC 4235 section 4.1: as the watched telephone sees it
                 leg.local_tag,
             )
-
-    def _add(self, leg: Leg, extension: str) -> None:
-        self._legs[extension][leg] = f"{leg.call.id}{leg.name}"
-        self._extensions[leg] = extension
-
-    def _extension_of(self, leg: Leg) -> str:
-        device = self._exchange.devices.find(leg.device)
-        return device.extension if device is not None else ""

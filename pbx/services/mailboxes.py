@@ -1,6 +1,6 @@
 """Waiting messages, for the lamp of one's own telephone (the `message-summary` event, RFC 3842).
 
-Voicemail isn't built yet: every mailbox is empty until something `tell`s otherwise.
+What waits is what `pbx.voicemail` holds, from the first subscription after a start.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sip.core.message_summary import Mailbox, summary
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
+    from pbx.voicemail import Voicemail
 
 
 class MailboxLamp:
@@ -62,6 +63,12 @@ class Mailboxes:
         for lamp in list(self._lamps.get(extension, {}).values()):
             lamp.changed(self._exchange.driver.now)
         self._exchange.driver.wake()
+
+    def follow(self, voicemail: Voicemail) -> None:
+        """Let the lamps show what is in the mailboxes, now and from now on."""
+        voicemail.changed = lambda name: self.tell(name, voicemail.waiting(name))
+        for name in voicemail.names():
+            self._mailboxes[name] = voicemail.waiting(name)
 
     def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> MailboxLamp:
         """Raises RemoteProtocolError: 403 for somebody else's mailbox, 404 for nobody's."""

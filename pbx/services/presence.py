@@ -1,23 +1,31 @@
-"""Who can be reached: what people's devices publish, else whether any is registered (RFC 3856, RFC 3903)."""
+"""Who can be reached and what they are doing: one answer of what their devices publish, whether any is
+registered, their calls, and what they have set (RFC 3856, RFC 3903, RFC 4480).
+
+What counts most comes first: not to be disturbed (`busy`, closed), in a call (`on-the-phone`), what their
+devices say, and `away` for whom no device says anything and none is registered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pbx.events import SettingsChanged
 from pbx.services.addressee import addressee
 from pbx.services.availability import availability_of
+from pbx.services.watched_legs import WatchedLegs
 from sip.core import presence_document
 from sip.core.errors import RemoteProtocolError
 from sip.core.message import Request
-from sip.core.presence_document import Presence, parse_presence
+from sip.core.presence_document import AWAY, BUSY, MAX_ACTIVITIES, ON_THE_PHONE, Presence, parse_presence
 from sip.core.presence_document import presence_document as document_of
 from sip.core.publication import Publications
 from sip.core.stack import ServerTransaction
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
+
+ON_THE_PHONE_NOTE: Mapping[str, str] = {"fr": "En ligne", "en": "On the phone"}
 
 
 class Buddy:
@@ -52,8 +60,9 @@ class Presences:
     default_seconds = 3600  # RFC 3856 section 6.4
     interval_seconds = 5.0  # RFC 3856 section 6.10
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, legs: WatchedLegs) -> None:
         self._exchange = exchange
+        self._legs = legs
         stack = exchange.core.stack
         self._published: Publications[Presence] = Publications(stack.identifiers, stack.timers, self._changed)
         self._buddies: dict[str, dict[int, Buddy]] = {}
@@ -66,28 +75,39 @@ class Presences:
         """
         published = self._published.of(extension)
         told = availability_of(self._exchange, extension)
-        if not published:
-            is_open = bool(self._exchange.devices.bindings_of(extension))
-            note = ""
-        else:
+        activities = [BUSY] if "do-not-disturb" in told else []
+        notes = list(told.values())
+        if any(leg.answered_at is not None for leg in self._legs.of(extension)):
+            activities.append(ON_THE_PHONE)
+            notes.append(ON_THE_PHONE_NOTE.get(self._exchange.plan.language, ON_THE_PHONE_NOTE["en"]))
+        if published:
             is_open = any(presence.open for presence in published)
-            note = next((presence.note for presence in reversed(published) if presence.note), "")
-        return Presence(is_open and "do-not-disturb" not in told, next(iter(told.values()), note))
+            notes = [*notes[:1], *(presence.note for presence in reversed(published) if presence.note)]
+            activities += [activity for presence in reversed(published) for activity in presence.activities]
+        else:
+            is_open = bool(self._exchange.devices.bindings_of(extension))
+            if not is_open:
+                activities.append(AWAY)
+        doing = tuple(dict.fromkeys(activities))[:MAX_ACTIVITIES]
+        return Presence(is_open and "do-not-disturb" not in told, notes[0] if notes else "", doing)
 
     def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Buddy:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
         person = addressee(self._exchange, resource)
         entity = f"sip:{person.extension}@{self._exchange.domain}"
         buddy = Buddy(self, person.extension, entity, changed)
-        self._buddies.setdefault(person.extension, {})[id(buddy)] = buddy
+        if person.extension not in self._buddies:
+            self._buddies[person.extension] = {}
+            self._legs.watch(person.extension, self.bindings_changed)
+        self._buddies[person.extension][id(buddy)] = buddy
         return buddy
 
     def unwatch(self, buddy: Buddy) -> None:
         """A watcher is gone."""
         of_person = self._buddies.get(buddy.extension, {})
         of_person.pop(id(buddy), None)
-        if not of_person:
-            self._buddies.pop(buddy.extension, None)
+        if not of_person and self._buddies.pop(buddy.extension, None) is not None:
+            self._legs.unwatch(buddy.extension, self.bindings_changed)
 
     def publish_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Answer a PUBLISH of a person's own device. Raises RemoteProtocolError to be answered."""
@@ -109,7 +129,7 @@ class Presences:
         self.bindings_changed(event.extension)
 
     def bindings_changed(self, extension: str) -> None:
-        """A device of a person registered, again or no more."""
+        """A device of a person registered, again or no more; or their calls are others now."""
         if extension in self._buddies:
             self._changed(extension, self._exchange.driver.now)
 

@@ -11,6 +11,7 @@ from pbx.services.addressee import addressee
 from pbx.services.lamps import Lamps
 from pbx.services.mailboxes import Mailboxes
 from pbx.services.presence import Presences
+from pbx.services.watched_legs import WatchedLegs
 from sip.core.dialog import Dialog
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
@@ -33,9 +34,10 @@ class Subscriptions:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.lamps = Lamps(exchange)
+        legs = WatchedLegs(exchange)
+        self.lamps = Lamps(exchange, legs)
         self.mailboxes = Mailboxes(exchange)
-        self.presences = Presences(exchange)
+        self.presences = Presences(exchange, legs)
         packages = (self.lamps, self.mailboxes, self.presences)
         self.notifier = Notifier(exchange.core, packages, self._changed)
         self.cut_off: dict[str, list[SubscriptionRecord]] = {}  # by device, until it registers

@@ -61,9 +61,9 @@ def test_the_services_that_work_are_those_with_an_app() -> None:
     assert types_in(not_yet) == known_types() - built
 
 
-def test_the_code_of_the_mailbox_does_not_work_yet_as_the_page_says() -> None:
-    assert not is_built(ToFeature("voicemail", ""))
-    assert "`*98`" in row("calls")[1]
+def test_the_code_of_the_mailbox_works_as_the_page_says() -> None:
+    assert is_built(ToFeature("voicemail", ""))
+    assert "`*98`" in row("calls")[0]
 
 
 def test_the_codes_of_the_pages_are_those_of_the_sample_plan_and_work() -> None:
@@ -73,7 +73,7 @@ def test_the_codes_of_the_pages_are_those_of_the_sample_plan_and_work() -> None:
         shown = set(re.findall(r"`[*#]+(\d+)[*#0-9]*`", text_of(page)))
         assert {"21", "67", "61", "62", "78", "98"} <= shown
         names = {codes[code] for code in shown & codes.keys()} - PICK_UP_CODES
-        assert {name for name in names if not is_built(ToFeature(name, ""))} == {"voicemail"}
+        assert {name for name in names if not is_built(ToFeature(name, ""))} == set()
 
 
 def test_transfer_works_as_the_pages_say() -> None:

@@ -108,8 +108,15 @@ def test_a_caller_who_says_nothing_any_more_ends_it(tmp_path: Path):
     assert PORT in desk.recorders
     desk.pause(0.4)
     assert PORT not in desk.recorders
-    assert 3.9 * 8000 < len(desk.read()[0]) < 4.3 * 8000
+    assert 0.9 * 8000 < len(desk.read()[0]) < 1.3 * 8000  # and the silence is left out
     assert desk.why() == "silence"
+
+
+def test_a_caller_who_never_said_anything_leaves_nothing(tmp_path: Path):
+    desk = Desk(tmp_path, silence_seconds=10.0)
+    desk.pause(4.0)
+    sound, _ = desk.end()
+    assert len(sound) == 0
 
 
 def test_it_ends_at_its_longest(tmp_path: Path):

@@ -92,8 +92,8 @@ def test_each_decision_starts_its_app(target: Target, function: object) -> None:
     ("target", "inner"),
     [
         (ToService("echo", "echo"), echo),
-        (ToService("x", "voicemail"), announce),
-        (ToFeature("voicemail", ""), announce),
+        (ToService("x", "fax"), announce),
+        (ToFeature("unknown", ""), announce),
     ],
 )
 def test_a_service_or_a_feature_is_named_in_the_record_and_runs_its_app(

@@ -20,6 +20,8 @@ from tests.sim.world import World, run, scenario
 
 DIALOG_INFO = "{urn:ietf:params:xml:ns:dialog-info}"
 PIDF = "{urn:ietf:params:xml:ns:pidf}"
+PERSON = "{urn:ietf:params:xml:ns:pidf:data-model}"
+RPID = "{urn:ietf:params:xml:ns:pidf:rpid}"
 
 
 async def watch(phone: TownPhone, event: str, whom: str, *, seconds: int = 3600) -> Message:
@@ -241,6 +243,62 @@ async def test_who_is_registered_can_be_reached(world: World) -> None:
     await bruno.register(expires_seconds=0)
     assert presence(await told(alice)) == ("closed", "")
     await unwatch(alice, first, "presence")
+
+
+def doing(notify: Message) -> list[str]:
+    """The activities of the person, as RPID says them (RFC 4480 section 3.2)."""
+    root = ET.fromstring(notify.body)
+    return [
+        activity.tag.removeprefix(RPID) for activity in root.findall(f"{PERSON}person/{RPID}activities/*")
+    ]
+
+
+@scenario()
+async def test_who_is_in_a_call_is_shown_so_and_no_more_afterwards(world: World) -> None:
+    town = await start(world)
+    desk, alice, bruno = await town.phones("2010", "1001", "1002")
+    first = await watch(desk, "presence", "1002")
+    assert (presence(first), doing(first)) == (("open", ""), [])
+    await town.talk(alice, bruno)
+    during = await told(desk)
+    assert (presence(during), doing(during)) == (("open", "En ligne"), ["on-the-phone"])
+    await town.hang_up(alice, bruno)
+    after = await told(desk)
+    assert (presence(after), doing(after)) == (("open", ""), [])
+    await unwatch(desk, first, "presence")
+    await world.sleep(0.1)
+    assert not town.exchange.events.heard(LegStarted)
+
+
+@scenario()
+async def test_what_counts_most_of_what_a_person_does_comes_first(world: World) -> None:
+    town = await start(world)
+    desk, alice, bruno = await town.phones("2010", "1001", "1002")
+    await publish(bruno, presence_document("sip:1002@x", Presence(True, "Réunion", ("meeting",))))
+    first = await watch(desk, "presence", "1002")
+    assert (presence(first), doing(first)) == (("open", "Réunion"), ["meeting"])
+    await town.talk(alice, bruno)
+    assert doing(await told(desk)) == ["on-the-phone", "meeting"]
+    town.exchange.settings.do_not_disturb("1002", True, "1002")
+    busy = await told(desk)
+    assert (presence(busy), doing(busy)) == (
+        ("closed", "Ne pas déranger"),
+        ["busy", "on-the-phone", "meeting"],
+    )
+    town.exchange.settings.do_not_disturb("1002", False, "1002")
+    await town.hang_up(alice, bruno)
+    assert doing(await told(desk)) == ["meeting"]
+    await unwatch(desk, first, "presence")
+    await world.sleep(3600)
+
+
+@scenario()
+async def test_whom_no_device_speaks_for_is_away(world: World) -> None:
+    town = await start(world)
+    (desk,) = await town.phones("2010")
+    first = await watch(desk, "presence", "1002")
+    assert (presence(first), doing(first)) == (("closed", ""), ["away"])
+    await unwatch(desk, first, "presence")
 
 
 async def publish(

@@ -11,16 +11,19 @@ their expiry are left out of the first look: one for each device that is registe
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dialplan.loading import parse_plan
 from dialplan.plan import Plan
 from media.engines.fake import FakeEngine
+from pbx import mail, voicemail
 from pbx.devices import with_directory
 from pbx.exchange import Exchange
+from pbx.mail import Spool
 from pbx.ongoing import OngoingCall
 from pbx.people import Directory, Person, device_credentials
 from pbx.records import (
@@ -33,6 +36,7 @@ from pbx.records import (
     TextOverRecord,
     TextRecord,
 )
+from pbx.voicemail import Voicemail
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from sip.net.resolver import Kind, Records
@@ -43,6 +47,8 @@ from tests.sim.node import Node
 from tests.sim.phone import Phone
 from tests.sim.wire import Message
 from tests.sim.world import World
+
+Result = TypeVar("Result")
 
 DOMAIN = "valmont.example"
 BEFFROI: Address = ("10.54.0.10", 5060)
@@ -177,8 +183,11 @@ class Town:
         external: ExternalAddress | None = None,
         media_addresses: tuple[str, ...] = (BEFFROI[0],),
         engine: FakeEngine | None = None,
+        data_dir: Path | None = None,
     ) -> None:
+        """data_dir: where messages and letters are kept; None for a town without mailboxes."""
         self.world = world
+        self.data_dir = data_dir
         self.ladder = world.ladder
         self.directory = directory
         self.journal = Journal()
@@ -213,8 +222,18 @@ class Town:
             external=self.external,
             media_addresses=self.media_addresses,
             keep_alive_seconds=self.keep_alive_seconds,
+            voicemail=self._mailboxes(),
         )
         return exchange, Node(self.host, exchange.driver)
+
+    def _mailboxes(self) -> Voicemail | None:
+        """The mailboxes as a process finds them that starts."""
+        if self.data_dir is None:
+            return None
+        spool = Spool(self.data_dir / mail.FOLDER)
+        made = Voicemail(self.data_dir / voicemail.FOLDER, apart=_at_once, spool=spool)
+        made.open()
+        return made
 
     async def restart(self) -> int:
         """Be killed and come back with what was written; returns how many bindings hold.
@@ -424,6 +443,11 @@ class Town:
         if kind == "A" and name in self.names:
             return Records((self.names[name],), 60)
         return self.records.get((name, kind), Records((), 60))
+
+
+async def _at_once(work: Callable[[], Result], /) -> Result:
+    """A disk that takes no time, in a world without threads."""
+    return work()
 
 
 async def start(world: World, plan_text: str = PLAN_TEXT, directory: Directory = APP) -> Town:

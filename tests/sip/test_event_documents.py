@@ -82,10 +82,24 @@ def test_a_mailbox() -> None:
     )
 
 
-@pytest.mark.parametrize("presence", [Presence(True), Presence(False, "Au marché <à 11 h> & après")])
+@pytest.mark.parametrize(
+    "presence",
+    [Presence(True), Presence(False, "Au marché <à 11 h> & après"), Presence(True, "", ("busy", "meeting"))],
+)
 def test_presence_is_read_as_it_was_written(presence: Presence) -> None:
     """RFC 3863 section 4.1."""
     assert parse_presence(presence_document(ENTITY, presence)) == presence
+
+
+def test_activities_of_a_person_are_read_the_unknown_passed_over_and_they_are_bounded() -> None:
+    """RFC 4480 section 3.2."""
+    doing = "<r:on-the-phone/><r:juggling/><r:away/><r:away/><x:busy/><r:lunch/><r:meeting/><r:travel/>"
+    body = PIDF.format(
+        TUPLE.format(1, "open") + "<d:person xmlns:d='urn:ietf:params:xml:ns:pidf:data-model' id='p' "
+        f"xmlns:x='urn:x' xmlns:r='urn:ietf:params:xml:ns:pidf:rpid'><r:activities>{doing}</r:activities>"
+        "<r:busy/></d:person>"
+    )
+    assert parse_presence(body.encode()).activities == ("on-the-phone", "away", "lunch", "meeting")
 
 
 PIDF = '<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:a@b">{}</presence>'
