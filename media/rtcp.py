@@ -8,7 +8,7 @@ SSRCs that the other side has never seen.
 import struct
 from typing import Final, NamedTuple
 
-from media.rtp import Incoming, Outgoing
+from media.rtp import Extent, Incoming, Outgoing
 
 SENDER_REPORT: Final = 200
 RECEIVER_REPORT: Final = 201
@@ -27,20 +27,21 @@ class RtcpError(ValueError):
     """A datagram that is not an RTCP packet."""
 
 
-def report(outgoing: Outgoing, incoming: Incoming, heard: "LastReport", cname: str, now: float) -> bytes:
+def report(
+    outgoing: Outgoing, incoming: Incoming, before: Extent, heard: "LastReport", cname: str, now: float
+) -> bytes:
     """Return a compound packet for one leg: a sender or receiver report and the CNAME.
 
     now: monotonic seconds. The NTP field carries them, as section 6.4.1 allows a sender without wall
-    clock: receivers only compare it with itself. heard: the leg's newest sender report, by which it
-    computes the round trip. The fraction lost of the last interval is left at 0 (the cumulative count
-    says it).
+    clock: receivers only compare it with itself. before: of `incoming`, when the last report was made.
+    heard: the leg's newest sender report, by which it computes the round trip.
     """
     blocks = b""
     if incoming.ssrc >= 0:
         about = heard if heard.ssrc == incoming.ssrc else NO_REPORT
         blocks = _BLOCK.pack(
             incoming.ssrc,
-            min(incoming.lost, 0x7FFFFF),
+            incoming.extent.fraction_lost(before) << 24 | min(incoming.lost, 0x7FFFFF),
             incoming.highest & 0xFFFFFFFF,
             int(incoming.jitter_ticks) & 0xFFFFFFFF,
             about.middle,

@@ -9,7 +9,7 @@ that ours go on, and a jitter buffer at the other end sees one stream with a tal
 
 import struct
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -119,6 +119,21 @@ class IncomingState(msgspec.Struct, frozen=True, array_like=True):
     packets: int
     octets: int
     lost: int
+
+
+class Extent(NamedTuple):
+    """How much of one source there should be, and how much has come (RFC 3550 appendix A.3)."""
+
+    ssrc: int = -1
+    expected: int = 0
+    received: int = 0
+
+    def fraction_lost(self, before: "Extent") -> int:
+        """Return what was lost since `before`, of 256; 0 where nothing was, or more came than was missed."""
+        since = before if before.ssrc == self.ssrc else Extent()
+        expected = self.expected - since.expected
+        lost = expected - (self.received - since.received)
+        return min(lost * 256 // expected, 255) if expected > 0 and lost > 0 else 0
 
 
 class Outgoing:
@@ -293,6 +308,13 @@ class Incoming:
     def resume(self, state: IncomingState) -> None:
         """Count on from what a process before this one had counted."""
         self.packets, self.octets, self._lost_before = state.packets, state.octets, state.lost
+
+    @property
+    def extent(self) -> Extent:
+        """How much of the source that is heard now there should be, and how much has come."""
+        if self.ssrc < 0:
+            return Extent()
+        return Extent(self.ssrc, self.highest - self._base + 1, self._received)
 
     @property
     def highest(self) -> int:

@@ -120,7 +120,7 @@ class Relay:
         self._plane = self._open_plane(plane, threads)
         self._players: dict[int, Stream] = {}
         self._key_turn = 0
-        self._keyed: dict[int, str] = {}  # ports whose leg hears the tone of a key: the keys that wait for it
+        self._keyed: dict[int, str] = {}  # ports whose leg hears a key: those that wait for its end
         self._next_packet_at = 0.0
         self._next_second_at = _now()
         self._seconds = 0
@@ -250,7 +250,7 @@ class Relay:
             waiting = self._keyed.pop(stream.port, "")
             self._end_player(stream)
             if waiting:
-                self._send_tone(stream, waiting)
+                self._send_digits(stream, waiting, now)
             if player.turn > 0:
                 self._reports.append(wire.Finished(stream.port, player.turn))
             return
@@ -591,11 +591,16 @@ class Relay:
         self._worker.submit(self._prepare, stream, wanted, route)
 
     def _send_digits(self, stream: Stream, digits: str, now: float) -> None:
+        """Send keys as the leg hears them: events or tones, behind those of earlier ones."""
+        if stream.port in self._keyed:
+            self._send_tone(stream, digits)
+            return
         stream.turn = 0
         self._end_player(stream)
         route = self._routes.get(stream.port)
         if route is not None and stream.event_type >= 0:
             self._send_events(stream, dtmf.packets(digits, clock_rate=route.clock_rate), now)
+            self._keyed[stream.port] = ""
         elif digits:
             self._send_tone(stream, digits)
 

@@ -237,8 +237,8 @@ class PythonStream(Stream):
         "_buffer", "_inheritance", "_left", "_plane", "_reports", "budget", "clock_rate", "datagrams",
         "destination", "detector", "echoes", "event_types", "heard_at", "hearing", "incoming", "invalid",
         "kept_keys", "keys", "latch_until", "limited", "mux", "outgoing", "payload_types", "receive_into",
-        "recorded", "recorded_source", "recorded_turn", "report_to", "rtcp_destination", "rtcp_socket",
-        "second_ends", "send_to", "silence_told", "source", "third_party", "watched_since",
+        "recorded", "recorded_source", "recorded_turn", "report_to", "reported", "rtcp_destination",
+        "rtcp_socket", "second_ends", "send_to", "silence_told", "source", "third_party", "watched_since",
     )  # fmt: skip
 
     def __init__(
@@ -287,6 +287,7 @@ class PythonStream(Stream):
         self.limited = 0
         self.recorded = -1  # packets in and out when its record was written
         self.incoming = rtp.Incoming()
+        self.reported = rtp.Extent()  # of what comes in, when the leg was told last
         chance = randbits(80)  # asked once: each time is a system call
         # RFC 3711 section 3.3.1: a receiver that misses the first packets must not miss a rollover.
         self.outgoing = rtp.Outgoing(chance & 0xFFFFFFFF, chance >> 32 & 0x7FFF, chance >> 48)
@@ -565,7 +566,9 @@ class PythonStream(Stream):
         self._record(now)
 
     def _report(self, to: Address, now: float) -> None:
-        packet = rtcp.report(self.outgoing, self.incoming, self.reception.sender, self.range.cname, now)
+        incoming, before, heard = self.incoming, self.reported, self.reception.sender
+        packet = rtcp.report(self.outgoing, incoming, before, heard, self.range.cname, now)
+        self.reported = incoming.extent
         if self.keys is not None:
             packet = self.keys.protect_report(packet)
         with suppress(OSError):

@@ -119,6 +119,8 @@ struct plane_stream {
     session *out, *in;                     /* in force */
     session *kept_outgoing, *kept_incoming; /* all that the leg has had */
     double watched_since, reports_from;
+    int64_t told_ssrc; /* what our last report was about, and how much of it there was */
+    uint64_t told_expected, told_received;
     int silence_told;
     key_event key;
     double second_ends;
@@ -325,12 +327,17 @@ static uint64_t highest_of(const record *record)
     return record->cycles + record->highest;
 }
 
+static uint64_t expected_of(const record *record)
+{
+    return highest_of(record) - record->base + 1;
+}
+
 static uint64_t lost_of(const record *record)
 {
     uint64_t expected;
     if (record->heard_ssrc < 0)
         return record->lost_before;
-    expected = highest_of(record) - record->base + 1;
+    expected = expected_of(record);
     return record->lost_before + (expected > record->received ? expected - record->received : 0);
 }
 
@@ -959,6 +966,7 @@ uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t se
     stream->peer = NULL;
     stream->destination.length = stream->rtcp_destination.length = 0;
     stream->latch_until = stream->watched_since = stream->reports_from = -1.0;
+    stream->told_ssrc = -1;
     stream->key.heard = 0;
     stream->second_ends = -1.0;
     memset(stream->payload_types, PLANE_NO_TYPE, sizeof stream->payload_types);
@@ -1155,6 +1163,21 @@ static uint8_t *describe(uint8_t *at, uint32_t ssrc, const char *cname)
 }
 
 /* RFC 3550 section 6.4: see `media/rtcp.py` for what is left at zero and why. */
+/* RFC 3550 appendix A.3: what was lost since our last report, of 256. */
+static uint32_t fraction_lost(plane_stream *stream)
+{
+    const record *record = stream->record;
+    int known = stream->told_ssrc == record->heard_ssrc;
+    int64_t expected = (int64_t)(expected_of(record) - (known ? stream->told_expected : 0));
+    int64_t lost = expected - (int64_t)(record->received - (known ? stream->told_received : 0));
+    stream->told_ssrc = record->heard_ssrc;
+    stream->told_expected = expected_of(record);
+    stream->told_received = record->received;
+    if (expected <= 0 || lost <= 0)
+        return 0;
+    return lost * 256 / expected < 255 ? (uint32_t)(lost * 256 / expected) : 255;
+}
+
 uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report, uint32_t delay, double now,
                       plane_packet *packet)
 {
@@ -1174,7 +1197,8 @@ uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report
         }
         if (record->heard_ssrc >= 0) {
             lost = lost_of(record);
-            at = put32(put32(at, (uint32_t)record->heard_ssrc), lost < 0x7FFFFF ? (uint32_t)lost : 0x7FFFFF);
+            at = put32(at, (uint32_t)record->heard_ssrc);
+            at = put32(at, fraction_lost(stream) << 24 | (lost < 0x7FFFFF ? (uint32_t)lost : 0x7FFFFF));
             at = put32(put32(at, (uint32_t)highest_of(record)), (uint32_t)record->jitter_ticks);
             at = sender == record->heard_ssrc ? put32(put32(at, last_report), delay) : put32(put32(at, 0), 0);
         }

@@ -92,6 +92,17 @@ def test_reports_of_ours_say_nothing_of_a_source_that_is_not_heard(talk: Talk):
     assert struct.unpack_from(">II", our_last(talk.a, 11.0), 28 + 16) == (0, 0)
 
 
+def test_reports_of_ours_say_what_was_lost_since_the_last_one(talk: Talk):
+    # RFC 3550 section 6.4.1, appendix A.3: of 256; 28 octets of our own come before the block
+    begin(talk, None)
+    assert our_last(talk.a, 11.0)[28 + 4] == 0
+    talk.a.sequence += 3  # of four packets one comes
+    talk.a.say(11.5)
+    assert our_last(talk.a, 12.0)[28 + 4] == 192
+    talk.a.say(12.5)
+    assert our_last(talk.a, 13.0)[28 + 4 : 28 + 8] == bytes([0, 0, 0, 3])
+
+
 def test_report_with_another_key_says_nothing(talk: Talk):
     begin(talk, security())
     last = int.from_bytes(our_last(talk.a, 11.0)[10:14])

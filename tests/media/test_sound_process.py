@@ -184,6 +184,17 @@ async def test_digits_are_tones_to_a_leg_without_events_in_its_own_codec(wired: 
     assert InbandDetector().receive(pcm) == "25"
 
 
+async def test_keys_that_are_sent_one_by_one_wait_for_the_end_of_the_one_before(wired: Wired, phones: Phones):
+    # RFC 6086: a telephone that sends its keys by INFO, faster than they last
+    alice = await leg(wired, phones, PCMA, 101)
+    wired.say(alice.route(), *(wire.Digits(alice.port, key) for key in "258"))
+    events: list[Packet] = []
+    while len([packet for packet in events if packet.payload[1] & 0x80]) < 9:  # three ends of three packets
+        events += await alice.hear(1)
+    assert list(dict.fromkeys(packet.payload[0] for packet in events)) == [2, 5, 8]
+    assert len({packet.timestamp for packet in events}) == 3
+
+
 async def test_three_in_a_room_hear_each_other_by_frequency_and_never_themselves(
     wired: Wired, phones: Phones
 ):
