@@ -27,7 +27,6 @@ from media.engine import (
     StreamLost,
 )
 from pbx.addresses import Addresses
-from pbx.apps.queue import Queue
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
@@ -64,6 +63,7 @@ from pbx.ongoing import OngoingCall
 from pbx.people import Directory
 from pbx.pin_attempts import PinAttempts
 from pbx.pins import Pins
+from pbx.queues import Queues
 from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
@@ -205,8 +205,8 @@ class Exchange:
         self.parked: dict[str, Call] = {}  # by place
         self.rooms: dict[str, Room] = {}
         self.pin_attempts = PinAttempts()
-        self.queues: dict[str, Queue] = {}
         self.turns = Turns(self.chance, self._person_of)
+        self.queues = Queues(self)
         self.recent_calls = RecentCalls()
         self.completions = Completions(self)
         self.subscriptions = Subscriptions(self)
@@ -316,13 +316,14 @@ class Exchange:
             self._spend(call)
 
     def restore_personal(self, records: Iterable[Personal]) -> None:
-        """Take back what people and devices have beside settings: PINs, hot desks, addresses, calls to
-        be completed."""
+        """Take back what people and devices have beside settings: PINs, hot desks, addresses, calls to be
+        completed, call-backs of queues."""
         kept = list(records)
         self.pins.restore(kept)
         self.seats.restore(kept)
         self.addresses.restore(kept)
         self.completions.restore(kept)
+        self.queues.call_backs.restore(kept)
 
     def restore(self, calls: Iterable[OngoingCall]) -> int:
         """Go on with the calls of a process that is gone, before any new one; returns how many go on.
@@ -365,10 +366,9 @@ class Exchange:
         self.write(record)
         if call.plan.services:
             self.turns.ended(record)  # nobody else asks whose turn it is
+            self.queues.ended(call, record)
         if self.recent_calls.wanted:
             self.recent_calls.ended(call, record)
-        for queue in self.queues.values():
-            queue.wake()
         answered = record.answered is not None
         self.events.publish(CallEnded, call.id, record.direction, record.to, answered, record.cause)
         log.debug("call=%s ended cause=%s", call.id, record.cause)
@@ -585,6 +585,7 @@ class Exchange:
             "calls": len(self._calls),
             "messages": len(self.messages),
             "texts kept": self.messages.boxes.kept,
+            "places in queues": len(self.queues),
             "probes": len(self.probes),
             "tasks": len(self._tasks),
         }
