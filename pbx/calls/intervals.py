@@ -7,6 +7,7 @@ transfer, a room) is written down as it happens, and begins a list.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from dialplan.decision import ToFeature, ToService
@@ -14,6 +15,7 @@ from pbx.records import Interval
 
 if TYPE_CHECKING:
     from pbx.calls.call import Call
+    from pbx.calls.leg import Leg
 
 PAGE = "page"
 
@@ -28,9 +30,9 @@ def implied(call: Call) -> Interval | None:
     if type(target) is ToService and target.type == PAGE:
         listening = tuple(leg.name for leg in call.legs if leg.answered_at is not None)
         return Interval(PAGE, since, None, listening, call.to)
-    for leg in reversed(call.legs):
-        if leg is not caller and (answered := leg.answered_at) is not None:
-            return Interval("talk", max(answered, since), None, (caller.name, leg.name))
+    leg = _spoken_with(call)
+    if leg is not caller and leg.answered_at is not None:
+        return Interval("talk", max(leg.answered_at, since), None, (caller.name, leg.name))
     match target:
         case ToService(_, "room"):
             pass  # it is in the room once it has given the PIN
@@ -39,6 +41,18 @@ def implied(call: Call) -> Interval | None:
         case ToFeature(name, _):
             return Interval("code", since, None, (caller.name,), name)
     return Interval("announcement", since, None, (caller.name,))
+
+
+def _spoken_with(call: Call) -> Leg:
+    """Whom the caller speaks with: of several that answered at once, the one that wasn't dropped. The caller
+    where nobody answered."""
+    spoken = call.caller
+    for leg in call.legs:
+        if leg is call.caller or leg.answered_at is None:
+            continue
+        if spoken is call.caller or leg.ended_at is None or (spoken.ended_at or math.inf) <= leg.ended_at:
+            spoken = leg
+    return spoken
 
 
 def closed(call: Call, interval: Interval, now: float) -> Interval:
