@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from dialplan.decision import Decision, Reject
 from dialplan.plan import Plan
@@ -60,6 +60,7 @@ from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.messages import Messages
 from pbx.ongoing import OngoingCall
+from pbx.own_apps import Program
 from pbx.people import Directory
 from pbx.pin_attempts import PinAttempts
 from pbx.pins import Pins
@@ -106,6 +107,9 @@ METHODS = (*ALLOWED, "INFO", "REFER", "SUBSCRIBE", "PUBLISH", "MESSAGE")
 EXTENSIONS = (*SUPPORTED, "replaces", "norefersub")  # RFC 3891, RFC 4488
 
 
+Result = TypeVar("Result")
+
+
 class RecordWriter(Protocol):
     """Where records go; `flush` is called before the answers that acknowledge them leave.
 
@@ -139,6 +143,14 @@ class FlowTo(Protocol):
         """
 
 
+class Apart(Protocol):
+    """Where work is done that must hold up no call."""
+
+    def __call__(self, work: Callable[[], Result], /) -> Awaitable[Result]:
+        """Return what the work does; raise what it raises."""
+        ...
+
+
 class Exchange:
     """One node's calls and registrations.
 
@@ -147,7 +159,8 @@ class Exchange:
     names: who knows the addresses of operators; the machine's own name servers by default.
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
-    events: the node's bus, where there is one already. voicemail: the mailboxes, open; None for a node that
+    events: the node's bus, where there is one already. own_apps: by file.
+    voicemail: the mailboxes, open; None for a node that
     has nowhere to keep messages.
     """
 
@@ -172,6 +185,7 @@ class Exchange:
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         events: Events | None = None,
         voicemail: Voicemail | None = None,
+        own_apps: dict[str, Program] | None = None,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -218,6 +232,8 @@ class Exchange:
         self.call_backs = Limit(CALL_BACKS / CALL_BACKS_SECONDS, CALL_BACKS)  # of each person's mobile
         self.seats = Seats(self)
         self.addresses = Addresses(self)
+        self.own_apps = own_apps or {}
+        self.apart: Apart = asyncio.to_thread
         self.draining = False
         self.probes = Probes(self)
         self._tasks = Tasks()

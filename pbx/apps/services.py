@@ -9,6 +9,7 @@ from pbx.apps.echo import echo
 from pbx.apps.group import group
 from pbx.apps.hotline import hotline
 from pbx.apps.menu import menu
+from pbx.apps.own import own
 from pbx.apps.page import page
 from pbx.apps.park import park
 from pbx.apps.queue import queue
@@ -18,6 +19,7 @@ from pbx.calls.app import ServiceApp
 
 SERVICES: Mapping[str, ServiceApp] = {
     "callthrough": callthrough,
+    "app": own,
     "echo": echo,
     "group": group,
     "hotline": hotline,
