@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
@@ -76,6 +76,7 @@ from pbx.tasks import Tasks
 from pbx.trunks import Trunks
 from pbx.turns import Turns
 from pbx.voicemail import Voicemail
+from pbx.web import Asker, Web
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
@@ -219,6 +220,7 @@ class Exchange:
         self.parked: dict[str, Call] = {}  # by place
         self.rooms: dict[str, Room] = {}
         self.pin_attempts = PinAttempts()
+        self.web: Asker = Web()
         self.turns = Turns(self.chance, self._person_of)
         self.queues = Queues(self)
         self.recent_calls = RecentCalls()
@@ -324,6 +326,10 @@ class Exchange:
         for leg in call.legs:
             self.events.publish(LegStarted, call.id, leg.name, leg.device)
         self._tasks.start(call.run(app), call.id)
+
+    def beside(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """Let something run beside a call, whose app cancels it when it wants it no more."""
+        return self._tasks.start(work, name)
 
     def redirect(self, call: Call, decision: Decision) -> None:
         """A call that has begun goes where another decision leads."""

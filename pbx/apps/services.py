@@ -15,6 +15,7 @@ from pbx.apps.park import park
 from pbx.apps.queue import queue
 from pbx.apps.room import room
 from pbx.apps.voicemail import voicemail
+from pbx.apps.web import web
 from pbx.calls.app import ServiceApp
 
 SERVICES: Mapping[str, ServiceApp] = {
@@ -28,5 +29,6 @@ SERVICES: Mapping[str, ServiceApp] = {
     "park": park,
     "queue": queue,
     "room": room,
+    "web": web,
     "voicemail": voicemail,
 }

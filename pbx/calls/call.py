@@ -92,6 +92,7 @@ class Call:
         "id",
         "intervals",
         "kept",
+        "language",
         "legs",
         "line",
         "max_forwards",
@@ -130,6 +131,7 @@ class Call:
         self.to = ""
         self.line = ""  # the service that it came to first, whoever is called for it since
         self.cause = ""
+        self.language = ""  # that the caller has chosen
         self.offer = offer
         self.max_forwards = max_forwards
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
@@ -234,7 +236,10 @@ class Call:
         return None
 
     def language_of(self, texts: Mapping[str, str]) -> str:
-        """The language to speak a text in: of the caller, else of the plan, else any that is there."""
+        """The language to speak a text in: the caller's choice, else the caller's own, else that of the plan,
+        else any that is there."""
+        if self.language in texts:
+            return self.language
         facts = self.facts
         person = self.plan.people.get(facts.caller or "") if facts is not None else None
         for language in (person.language if person is not None else "", self.plan.language, "en"):
