@@ -49,7 +49,22 @@ PAGE_CODECS = ("PCMA", "PCMU")
 MOST_MULTICASTS = 16
 RING_STRATEGIES = ("all", "in_order", "longest_idle", "fewest_calls", "round_robin", "random")
 _KEYS = frozenset("0123456789*#")
+_PROGRAM = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}\.py")
 _FILE = re.compile(r"[\w-][\w. -]{0,90}\.ics")
+
+
+def _program(node: Node, references: References, language: str) -> Setting:
+    """A file in the folder `apps` beside the plan."""
+    text = node.text()
+    if text and not _PROGRAM.fullmatch(text):
+        message = f'"{shortened(text)}" is no Python file of the folder apps'
+        node.error("bad_file", message, "write its name alone, such as opening_hours.py")
+    return text
+
+
+def _app_settings(node: Node, references: References, language: str) -> Setting:
+    """Names and texts, for the app alone."""
+    return MappingProxyType({name: item.text() for name, item in node.mapping().items()})
 
 
 def _text(node: Node, references: References, language: str) -> Setting:
@@ -378,6 +393,10 @@ _SETTINGS: Mapping[str, tuple[Mapping[str, Reader], tuple[str, ...]]] = {
     ),
     "fax": ({"email": _email}, ()),
     "callthrough": ({"call_back": _boolean}, ()),
+    "app": (
+        {"file": _program, "settings": _app_settings, "seconds": _seconds, "otherwise": _destination},
+        ("file",),
+    ),
     "echo": ({}, ()),
 }
 _ALL = frozenset({"number", "public", "type", "schedule", "when_closed", "record"})

@@ -318,6 +318,14 @@ class TextFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ParkingChanged(Event):
+    """Somebody waits at a parking place, or not any more. call: "" where nobody does."""
+
+    place: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
 class MaliciousCallTraced(Event):
     """Somebody reported a call as malicious. by: their extension. hidden: they weren't shown the number."""
 
@@ -377,6 +385,7 @@ _ALL: tuple[type[Event], ...] = (
     OverrideChanged,
     CompletionChanged,
     MaliciousCallTraced,
+    ParkingChanged,
     PinRefused,
     HotDeskChanged,
     AddressWanted,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from dialplan.decision import Decision, Reject
 from dialplan.plan import Plan
@@ -27,7 +27,6 @@ from media.engine import (
     StreamLost,
 )
 from pbx.addresses import Addresses
-from pbx.apps.queue import Queue
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
@@ -61,9 +60,11 @@ from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.messages import Messages
 from pbx.ongoing import OngoingCall
+from pbx.own_apps import Program
 from pbx.people import Directory
 from pbx.pin_attempts import PinAttempts
 from pbx.pins import Pins
+from pbx.queues import Queues
 from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
@@ -75,6 +76,7 @@ from pbx.tasks import Tasks
 from pbx.trunks import Trunks
 from pbx.turns import Turns
 from pbx.voicemail import Voicemail
+from pbx.web import Asker, Web
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote
@@ -104,6 +106,9 @@ REFUSED_SECONDS = 3600.0  # how long a server that refused TCP isn't asked again
 BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
 METHODS = (*ALLOWED, "INFO", "REFER", "SUBSCRIBE", "PUBLISH", "MESSAGE")
 EXTENSIONS = (*SUPPORTED, "replaces", "norefersub")  # RFC 3891, RFC 4488
+
+
+Result = TypeVar("Result")
 
 
 class RecordWriter(Protocol):
@@ -139,6 +144,14 @@ class FlowTo(Protocol):
         """
 
 
+class Apart(Protocol):
+    """Where work is done that must hold up no call."""
+
+    def __call__(self, work: Callable[[], Result], /) -> Awaitable[Result]:
+        """Return what the work does; raise what it raises."""
+        ...
+
+
 class Exchange:
     """One node's calls and registrations.
 
@@ -147,7 +160,8 @@ class Exchange:
     names: who knows the addresses of operators; the machine's own name servers by default.
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
-    events: the node's bus, where there is one already. voicemail: the mailboxes, open; None for a node that
+    events: the node's bus, where there is one already. own_apps: by file.
+    voicemail: the mailboxes, open; None for a node that
     has nowhere to keep messages.
     """
 
@@ -172,6 +186,7 @@ class Exchange:
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         events: Events | None = None,
         voicemail: Voicemail | None = None,
+        own_apps: dict[str, Program] | None = None,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -205,8 +220,9 @@ class Exchange:
         self.parked: dict[str, Call] = {}  # by place
         self.rooms: dict[str, Room] = {}
         self.pin_attempts = PinAttempts()
-        self.queues: dict[str, Queue] = {}
+        self.web: Asker = Web()
         self.turns = Turns(self.chance, self._person_of)
+        self.queues = Queues(self)
         self.recent_calls = RecentCalls()
         self.completions = Completions(self)
         self.subscriptions = Subscriptions(self)
@@ -218,6 +234,8 @@ class Exchange:
         self.call_backs = Limit(CALL_BACKS / CALL_BACKS_SECONDS, CALL_BACKS)  # of each person's mobile
         self.seats = Seats(self)
         self.addresses = Addresses(self)
+        self.own_apps = own_apps or {}
+        self.apart: Apart = asyncio.to_thread
         self.draining = False
         self.probes = Probes(self)
         self._tasks = Tasks()
@@ -309,6 +327,10 @@ class Exchange:
             self.events.publish(LegStarted, call.id, leg.name, leg.device)
         self._tasks.start(call.run(app), call.id)
 
+    def beside(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """Let something run beside a call, whose app cancels it when it wants it no more."""
+        return self._tasks.start(work, name)
+
     def redirect(self, call: Call, decision: Decision) -> None:
         """A call that has begun goes where another decision leads."""
         call.redirect(decision)
@@ -316,13 +338,14 @@ class Exchange:
             self._spend(call)
 
     def restore_personal(self, records: Iterable[Personal]) -> None:
-        """Take back what people and devices have beside settings: PINs, hot desks, addresses, calls to
-        be completed."""
+        """Take back what people and devices have beside settings: PINs, hot desks, addresses, calls to be
+        completed, call-backs of queues."""
         kept = list(records)
         self.pins.restore(kept)
         self.seats.restore(kept)
         self.addresses.restore(kept)
         self.completions.restore(kept)
+        self.queues.call_backs.restore(kept)
 
     def restore(self, calls: Iterable[OngoingCall]) -> int:
         """Go on with the calls of a process that is gone, before any new one; returns how many go on.
@@ -365,10 +388,9 @@ class Exchange:
         self.write(record)
         if call.plan.services:
             self.turns.ended(record)  # nobody else asks whose turn it is
+            self.queues.ended(call, record)
         if self.recent_calls.wanted:
             self.recent_calls.ended(call, record)
-        for queue in self.queues.values():
-            queue.wake()
         answered = record.answered is not None
         self.events.publish(CallEnded, call.id, record.direction, record.to, answered, record.cause)
         log.debug("call=%s ended cause=%s", call.id, record.cause)
@@ -585,6 +607,7 @@ class Exchange:
             "calls": len(self._calls),
             "messages": len(self.messages),
             "texts kept": self.messages.boxes.kept,
+            "places in queues": len(self.queues),
             "probes": len(self.probes),
             "tasks": len(self._tasks),
         }

@@ -42,6 +42,7 @@ class Letter(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     seconds: float = 0.0
     language: str = "fr"
+    timezone: str = "UTC"
     tries: int = 0
     next_at: float = 0.0
 

@@ -25,8 +25,9 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     media: `relayed`, or `direct` where its sound went to the other telephone and not to us; None without.
     name: what intervals call it, `a` for the caller. number: the party's extension, or its number outside.
     direction: `in` for who called us, `out` for whom we called. reached: how the party came into the call:
-    `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`, `replaces`, `originated`, or the type of
-    the service that called it; via: the extension or service that did that, "" for the caller itself.
+    `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`, `replaces`, `originated`, `overflow`
+    (a queue sent the caller there), `call-back` (from a queue), or the type of the service that called it;
+    via: the extension or service that did that, "" for the caller itself.
     All five are "" in records that were made before there were intervals.
     """
 
@@ -354,8 +355,38 @@ class TraceRecord(Struct, array_like=True, frozen=True, gc=False, tag="trace"):
         return self.at > now - 366 * 86_400.0
 
 
+class CallBackRecord(Struct, array_like=True, frozen=True, gc=False, tag="call-back"):
+    """Somebody hung up and keeps a place in a queue until called back, or `over` (pbx.queues.call_backs).
+
+    call: in which that was asked. since, turn: see pbx.queues.place.Place.
+    """
+
+    call: str
+    queue: str
+    number: str
+    since: float
+    turn: float
+    over: bool = False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "call-back", self.call
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return not self.over
+
+
 Personal: TypeAlias = (
-    PinRecord | TriesRecord | SeatRecord | AddressRecord | CompletionRecord | TraceRecord | SubscriptionRecord
+    PinRecord
+    | TriesRecord
+    | SeatRecord
+    | AddressRecord
+    | CompletionRecord
+    | TraceRecord
+    | SubscriptionRecord
+    | CallBackRecord
 )
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 

@@ -36,6 +36,7 @@ from pbx.journal import Journal, recover
 from pbx.kept import Kept, KeptError, read_kept, write_kept
 from pbx.mail import Spool
 from pbx.media_process import media_addresses
+from pbx.own_apps import Program, folder_of, load_apps
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of
 from pbx.plan_in_force import PlanInForce
@@ -134,6 +135,7 @@ class _Signalling:
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
             events=events,
             voicemail=self._mailboxes(),
+            own_apps=self._own_apps(),
         )
         events.subscribe(self._media_process_lost, MediaProcessLost)
         self._transports = transports = Transports(
@@ -205,6 +207,12 @@ class _Signalling:
         except DirectoryError as error:
             log.error("%s; the people of the database can't sign in", error)
             return Directory()
+
+    def _own_apps(self) -> dict[str, Program]:
+        programs, findings = load_apps(self._plan, folder_of(self._configuration.plan))
+        for finding in findings:
+            log.error("%s; its calls go on as when it fails", finding)
+        return programs
 
     # Bans and budgets
 
@@ -394,7 +402,11 @@ class _Signalling:
             plan = await asyncio.to_thread(parse_plan, text, str(self._configuration.plan))
         except PlanError as error:
             return control.Reloaded(exchange.plan.version, [str(finding) for finding in error.findings])
+        programs, findings = await asyncio.to_thread(load_apps, plan, folder_of(self._configuration.plan))
+        if findings:
+            return control.Reloaded(exchange.plan.version, [str(finding) for finding in findings])
         await self._put_in_force(plan)
+        exchange.own_apps = programs
         self._in_force.keep(plan, text)
         self._tasks.start(exchange.trunks.settle(), "trunks")
         log.info("plan=%s in force", plan.version)

@@ -60,7 +60,8 @@ class MailboxFull(VoicemailError):
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
     """One message. at: Unix seconds; number: who called, "" for an anonymous caller.
 
-    seconds: of sound, 0.0 while it is recorded. email: where it goes to, "" for nowhere; language: of that.
+    seconds: of sound, 0.0 while it is recorded. email: where it goes to, "" for nowhere; language, timezone: of
+    that letter.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
     heard: bool = False
     email: str = ""
     language: str = "fr"
+    timezone: str = "UTC"
 
 
 class KeptMailbox(Struct, frozen=True, forbid_unknown_fields=True):
@@ -308,6 +310,7 @@ class Voicemail:
                 name=message.name,
                 seconds=message.seconds,
                 language=message.language,
+                timezone=message.timezone,
             )
             self._spool.put(letter, box.folder / f"{message.id}.wav")
 

@@ -9,18 +9,22 @@ deletes a
 - it folds closed segments of bindings into a snapshot;
 - it exports the people of the database for signalling when they changed.
 
+A thread beside that sends letters (`pbx.postman`), where mail is configured.
+
 A database that is locked, away or broken is tried again, less and less often; calls wait in the journal
 meanwhile. A `kill -9` at any moment loses nothing and imports nothing twice.
 
 Import this module in the worker's own process only: it brings SQLAlchemy with it.
 """
 
+import asyncio
 import contextlib
 import gc
 import logging
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -28,7 +32,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pbx.configuration import Configuration
+from pbx.configuration import Configuration, Mail
 from pbx.journal import (
     CALLS,
     End,
@@ -257,6 +261,15 @@ class Worker:
             log.warning("%s works again", what)
 
 
+def _send_mail(configuration: Configuration, mail: Mail) -> None:
+    """Send letters for ever, in a thread that ends with the process."""
+    from pbx.mail import Spool
+    from pbx.postman import Postman
+
+    postman = Postman(Spool(configuration.mail_dir), mail, configuration.domain, time.time)  # noqa: TID251
+    asyncio.run(postman.run())
+
+
 def run_worker(configuration: Configuration, wake_descriptor: int | None = None) -> None:
     """Be the worker process until SIGTERM, then import what is there and return.
 
@@ -279,6 +292,8 @@ def run_worker(configuration: Configuration, wake_descriptor: int | None = None)
     if wake_descriptor is not None:
         poll.register(wake_descriptor, select.POLLIN)
     worker = Worker(configuration)
+    if configuration.mail is not None:
+        threading.Thread(target=_send_mail, args=(configuration, configuration.mail), daemon=True).start()
     # What was imported lives for ever; what a batch makes dies with it. Collecting more rarely saves a third.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

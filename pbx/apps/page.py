@@ -198,6 +198,7 @@ async def _speak(attendant: Attendant, service: Service, ringing: set[Leg], *, o
             ended.leg.hang_up("transferred")  # where it only left us for another call
             ended.leg.release()
             listening.discard(ended.leg)
+            await call.engine.leave(call.id, ended.leg.name)
             continue
         match happening:
             case Answered(leg, body):

@@ -19,6 +19,7 @@ from pbx.calls.call import Call
 from pbx.calls.happenings import TransferAnswered
 from pbx.calls.transfer import speak_with
 from pbx.calls.transferee import Transferee
+from pbx.events import ParkingChanged
 from sip.core.reason import Reason
 
 RETURN_SECONDS = 90
@@ -31,22 +32,32 @@ async def park(call: Call, service: Service) -> None:
     """Park a caller that was transferred here; speak with who is parked otherwise."""
     target, parked = call.decision.target, call.exchange.parked
     assert isinstance(target, ToService)
-    place = target.number or service.number or service.name
+    place = target.number or _place(call, service)
     here = parked.get(place)
-    if isinstance(call.caller, Transferee) and call.reached != "dialled":
+    # It waits here already where another process has parked it.
+    if call.caller.confirmed or (isinstance(call.caller, Transferee) and call.reached != "dialled"):
         if here is not None:
             call.caller.refuse(486, "place taken", reason=_TAKEN)
             return
         parked[place] = call
+        call.exchange.events.publish(ParkingChanged, place, call.id)
         try:
             await _wait(call, service)
         finally:
             del parked[place]
+            call.exchange.events.publish(ParkingChanged, place, "")
     elif here is None or not here.caller.confirmed or not call.offer:
         await announce(call, _NOBODY, status=480, cause="nobody parked", reason=_NO_ANSWER)
     else:
         waits = here.caller
         await speak_with(call, waits, lambda: here.post(TransferAnswered(waits)), "park", place)
+
+
+def _place(call: Call, service: Service) -> str:
+    dialled = call.decision.dialled
+    if service.numbers is not None and dialled in service.numbers:
+        return dialled
+    return service.number or service.name
 
 
 async def _wait(call: Call, service: Service) -> None:

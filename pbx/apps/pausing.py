@@ -63,7 +63,7 @@ async def resume(call: Call, argument: str) -> None:
 
     def act(extension: str) -> Mapping[str, str]:
         plan, service = call.exchange.plan, _service_of(call.exchange.plan, argument) if argument else ""
-        call.exchange.settings.resume(extension, extension, service)
+        call.exchange.queues.resume(extension, extension, service)
         return _naming(plan, _RESUMED_FROM, argument) if argument else _RESUMED
 
     await confirm(call, act)

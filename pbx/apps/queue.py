@@ -1,13 +1,12 @@
-"""A queue: callers wait with music until one of its agents is free, first come first served.
+"""A queue: callers wait with music until it is their turn and one of its agents is free.
 
-    greeting ──> music, and one's place every so often ──> an agent rings ──> answered
-                        │             ^                        │ nobody answers
-                        │             └────────────────────────┘
-                        └ waited too long (`when_full`), or no agent is there ──> where the plan says
+    greeting ──> music, and what is said in turn ──> an agent rings ──> answered
+                        │             ^                     │ nobody answers
+                        │             └─────────────────────┘
+                        ├ the key of `callback:` ──> the number is confirmed ──> hung up, the place is kept
+                        └ full, nobody there, or waited too long ──> where the plan says
 
-A caller may ring agents when more are free than callers are before it. An agent is free who has a telephone
-here, is in no call, is rung for nobody else, and hasn't just let it ring in vain: REST_SECONDS later it is
-asked again. With the strategy `all` all free agents ring at once, otherwise one after the other.
+Whose turn it is, and who is free, is known to `pbx.queues`: here is one caller, and what it hears.
 """
 
 from __future__ import annotations
@@ -15,37 +14,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dialplan.decision import ToPerson
-from dialplan.plan import Announcement, Destination, Members, Overflow, Service
+from dialplan.plan import Destination, Overflow, Service
 from media.engine import Music
-from pbx.apps.group import NOBODY, members_of
+from pbx.apps.queue_sentences import Sentences
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
+from pbx.calls.happenings import Digit, LegEnded
 from pbx.calls.hunt import Hunt
+from pbx.calls.intervals import turn
 
 if TYPE_CHECKING:
-    from pbx.exchange import Exchange
+    from pbx.queues.place import Place
 
-RING_SECONDS = 20.0
-REST_SECONDS = 60.0
+RING_SECONDS = 20
 PATIENCE_SECONDS = 600.0  # where the plan doesn't say `when_full`
-LOOK_SECONDS = 10.0  # whether an agent has registered meanwhile; the end of a call is told at once
-_PLACE = {"fr": "Vous êtes le numéro {place} dans la file.", "en": "You are number {place} in the queue."}
-_NEXT = {"fr": "Vous êtes le prochain.", "en": "You are next."}
-
-
-class Queue:
-    """Who waits in a queue, first come first, for whom agents ring, and which agents ring or rest."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Attendant] = []
-        self.served: set[Attendant] = set()
-        self.ringing: set[str] = set()
-        self.resting: dict[str, float] = {}
-
-    def wake(self) -> None:
-        """Something has changed: all who wait look again."""
-        for attendant in self.waiting:
-            attendant.wake()
+CONFIRMED = "1"
+OVERFLOW = "overflow"  # how a caller reaches whom the queue sends it to (pbx.records.LegRecord)
 
 
 async def queue(call: Call, service: Service) -> None:
@@ -53,85 +37,99 @@ async def queue(call: Call, service: Service) -> None:
     attendant = Attendant(call)
     await attendant.answer()
     queues = call.exchange.queues
-    here = queues.setdefault(service.name, Queue())
-    here.waiting.append(attendant)
+    is_full = _is_full(len(queues.waiting(service.name)), service)
+    place = queues.enter(call, service, attendant.wake)
+    sentences = Sentences(call, place)
     try:
-        if greeting := service.texts("greeting"):
-            await attendant.say(greeting)
-        await _wait(attendant, service, here)
+        if not is_full:
+            await _wait(attendant, place, sentences)
+        if place.outcome == "abandoned":
+            place.outcome = "sent_on"
+            turn(call, "announcement", (call.caller.name,))
+    except LegEnded:
+        call.cause = call.cause or place.outcome
+        raise
     finally:
-        here.waiting.remove(attendant)
-        here.wake()
-        if not here.waiting:
-            queues.pop(service.name, None)
-    await _give_up(attendant, service)
+        queues.leave(call, place)
+    if place.outcome == "sent_on":
+        await _send_on(attendant, place, sentences, is_full=is_full)
 
 
-async def _wait(attendant: Attendant, service: Service, here: Queue) -> None:
-    """Ring agents as they become free; returns when the caller has waited long enough, or for nobody."""
-    call, announced = attendant.call, service.settings.get("announce")
+def _is_full(waiting: int, service: Service) -> bool:
+    overflow = service.settings.get("when_full")
+    return isinstance(overflow, Overflow) and 0 < overflow.callers <= waiting
+
+
+async def _wait(attendant: Attendant, place: Place, sentences: Sentences) -> None:
+    """Returns when the caller has waited long enough, or for nobody, or is to be called back."""
+    call, service = attendant.call, place.service
     driver, overflow = call.exchange.driver, service.settings.get("when_full")
-    strategy, agents = service.settings.get("strategy", "all"), service.settings["agents"]
-    assert isinstance(strategy, str)
-    assert isinstance(agents, Members)
-    every = announced.every_seconds if isinstance(announced, Announcement) and announced.position else 0
-    patience = float(overflow.after_seconds) if isinstance(overflow, Overflow) else PATIENCE_SECONDS
-    until, tell_at = driver.now + patience, driver.now + every
-    while driver.now < until:
-        members = [agent for agent in members_of(call.plan, agents) if not agent.startswith("+")]
-        if not any(_is_here(call.exchange, agent) for agent in members):
-            return
-        before = here.waiting[: here.waiting.index(attendant)]
-        free = [agent for agent in members if _is_free(call.exchange, here, agent)]
-        if len(free) > sum(other not in here.served for other in before):
-            turns = call.exchange.turns.order(service.name, strategy, free)
-            await _ring(attendant, here, turns if strategy == "all" else turns[:1])
-        elif every and driver.now >= tell_at:
-            place = str(len(before) + 1)
-            told = {name: text.format(place=place) for name, text in _PLACE.items()} if before else _NEXT
-            await attendant.say(told)
-            tell_at = driver.now + every
+    if sentences.greeting:
+        await attendant.say(sentences.greeting)
+    attendant.forget_keys()
+    until = driver.now + (overflow.after_seconds if isinstance(overflow, Overflow) else PATIENCE_SECONDS)
+    sentences.begin()
+    call.exchange.queues.begin(place)
+    while driver.now < until and not place.deserted:
+        if place.offered:
+            await _ring(attendant, place)
+            continue
+        key = sentences.key
+        if driver.now >= sentences.due:
+            pressed = await attendant.say(sentences.next(), until=sentences.key) != ""
         else:
-            due = min(until, tell_at if every else until, driver.now + LOOK_SECONDS)
-            await attendant.wait(Music(), max(due - driver.now, 0.1))
+            seconds = max(min(until, sentences.due) - driver.now, 0.1)
+            pressed = isinstance(await attendant.wait(Music(), seconds, until=key), Digit)
+        if pressed and not place.offered and await _call_back(attendant, place, sentences):
+            return
 
 
-async def _ring(attendant: Attendant, here: Queue, agents: list[str]) -> None:
-    """Ring these agents while the caller hears music; returns when none took it."""
-    call = attendant.call
+async def _ring(attendant: Attendant, place: Place) -> None:
+    """Ring the agents that were given to the caller, while it hears music; returns when none took it."""
+    call, (agents, place.offered) = attendant.call, (place.offered, [])
+    seconds = place.service.settings.get("ring_seconds", RING_SECONDS)
+    assert isinstance(seconds, int)
     await call.engine.play(call.id, call.caller.name, Music(), repeat=True)
-    hunt = Hunt(call, attendant.next_happening)
-    here.ringing.update(agents)
-    here.served.add(attendant)
+    hunt, in_vain = Hunt(call, attendant.next_happening), False
     try:
         for agent in agents:
             hunt.ring(call.decision._replace(target=ToPerson(agent, "")))
-        await hunt.wait(RING_SECONDS)
+        await hunt.wait(seconds)
+        in_vain = True
+    except LegEnded:
+        if call.cause == "transferred":
+            place.outcome = "answered"
+        raise
     finally:
-        here.ringing.difference_update(agents)
-        here.served.discard(attendant)
-    now = call.exchange.driver.now
-    here.resting.update(dict.fromkeys(agents, now + REST_SECONDS))
+        call.exchange.queues.rang(place, agents, in_vain=in_vain)
 
 
-async def _give_up(attendant: Attendant, service: Service) -> None:
-    """Send the caller where the plan says, or say that nobody is there."""
-    overflow = service.settings.get("when_full")
-    to = overflow.to if isinstance(overflow, Overflow) else service.when_closed
-    if isinstance(to, Destination) and to.value:
-        await attendant.connect(to, f"queue {service.name}, nobody was free")
-    await attendant.say(NOBODY)
-    attendant.hang_up("nobody was free")
-
-
-def _is_here(exchange: Exchange, agent: str) -> bool:
-    return bool(exchange.devices.ways_to(agent, exchange.registrations.reachable))
-
-
-def _is_free(exchange: Exchange, here: Queue, agent: str) -> bool:
-    if agent in here.ringing or here.resting.get(agent, 0.0) > exchange.driver.now:
+async def _call_back(attendant: Attendant, place: Place, sentences: Sentences) -> bool:
+    """Let the caller hang up and keep its place, where it confirms its number; False: it waits on."""
+    queues = attendant.call.exchange.queues
+    place.ready = False  # nobody is rung for it meanwhile
+    pressed = await attendant.say(sentences.confirmation, until=CONFIRMED) or await attendant.gather(1)
+    if pressed != CONFIRMED or not queues.call_backs.keep(place):
+        queues.begin(place)
         return False
-    return _is_here(exchange, agent) and not any(
-        (known := exchange.devices.find(leg.device)) is not None and known.extension == agent
-        for leg in exchange.legs()
-    )
+    place.outcome = "to_call_back"
+    await attendant.say(sentences.noted)
+    attendant.hang_up("to be called back")
+    return True
+
+
+async def _send_on(attendant: Attendant, place: Place, sentences: Sentences, *, is_full: bool) -> None:
+    """Send the caller where the plan says, else elsewhere; where nobody takes it, say so at least."""
+    call, service = attendant.call, place.service
+    overflow, nobody = service.settings.get("when_full"), service.settings.get("when_nobody")
+    full = overflow.to if isinstance(overflow, Overflow) else None
+    first = nobody if place.deserted and not is_full else full
+    tried: list[str] = []
+    for to in (first, full, nobody, service.when_closed):
+        if isinstance(to, Destination) and to.value and to.value not in tried:
+            tried.append(to.value)
+            why = "full" if is_full else "nobody is there" if place.deserted else "nobody was free"
+            decision = call.exchange.router.decide_onward(call, to, f"queue {service.name}, {why}")
+            await attendant.pass_on(decision, reached=OVERFLOW)
+    await attendant.say(sentences.nobody)
+    attendant.hang_up("nobody was free")

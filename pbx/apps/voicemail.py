@@ -257,4 +257,5 @@ def _new_message(call: Call, mailbox: _Mailbox) -> Message:
         name="" if hidden else call.from_name,
         email=mailbox.email,
         language=mailbox.language,
+        timezone=call.plan.timezone,
     )

@@ -162,17 +162,17 @@ class Attendant:
             if isinstance(await call.next_happening(deadline - self._now), Recorded | TimeUp):
                 return
 
-    async def wait(self, source: Source, seconds: float) -> Happening:
+    async def wait(self, source: Source, seconds: float, *, until: str = "") -> Happening:
         """Play again and again; returns what happens that isn't a key, TimeUp after `seconds`.
 
-        Who took the caller out of this call ends it (LegEnded).
+        until: keys that are returned as well. Who took the caller out of this call ends it (LegEnded).
         """
         call, name = self.call, self._caller.name
         await call.engine.play(call.id, name, source, repeat=True)
         deadline = self._now + seconds
         while True:
             match await self.next_happening(deadline - self._now):
-                case Digit():
+                case Digit() if not self._waiting(until):
                     pass
                 case TransferAnswered():
                     self._taken()
@@ -206,14 +206,18 @@ class Attendant:
         """
         return await self.pass_on(self.call.exchange.router.decide_onward(self.call, to, rule))
 
-    async def pass_on(self, decision: Decision, *, shown: tuple[str, str] | None = None) -> str:
+    async def pass_on(
+        self, decision: Decision, *, shown: tuple[str, str] | None = None, reached: str = ""
+    ) -> str:
         """Let the caller go on where a decision leads. See `connect`.
 
-        shown: the number and the name that it is shown with, where these aren't its own.
+        shown: the number and the name that it is shown with, where these aren't its own. reached: what the
+        record says of who is called (`pbx.records.LegRecord`), where that isn't the service's type.
         """
         call, caller = self.call, self._caller
         payer = call.payer or caller.device
         onward = call.exchange.router.onward(call, caller, decision, payer=payer, shown=shown)
+        onward.reached = reached or onward.reached
         waiting = onward.caller
         assert isinstance(waiting, Transferee)
         return await self.until_taken(waiting)

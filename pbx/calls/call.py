@@ -43,9 +43,9 @@ SHUTDOWN = Reason("Q.850", 41, "Temporary failure")
 OUT_OF_RESOURCES = Reason("Q.850", 34, "No circuit available")
 
 
-def lines_of(decision: Decision) -> list[int]:
+def lines_of(decision: Decision) -> tuple[int, ...]:
     """The lines of the plan that a decision looked at."""
-    return [step.line for step in decision.trace if step.line]
+    return tuple([line for line, _, _ in decision.trace if line])
 
 
 class Patience:
@@ -92,6 +92,7 @@ class Call:
         "id",
         "intervals",
         "kept",
+        "language",
         "legs",
         "line",
         "max_forwards",
@@ -130,6 +131,7 @@ class Call:
         self.to = ""
         self.line = ""  # the service that it came to first, whoever is called for it since
         self.cause = ""
+        self.language = ""  # that the caller has chosen
         self.offer = offer
         self.max_forwards = max_forwards
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
@@ -143,7 +145,7 @@ class Call:
         if decision.diversions:
             self.reached, self.via = "forwarded", decision.diversions[-1].who
         self.parents: tuple[str, ...] = ()  # the calls that it is made for, or that its parties come from
-        self.plan_lines: tuple[int, ...] = ()  # of the decisions before this one
+        self.plan_lines = lines_of(decision)  # of all its decisions
         self.intervals: tuple[Interval, ...] = ()  # pbx.calls.intervals; empty while the legs tell it all
         self.held: tuple[str, ...] = ()  # the legs whose parties hold by us, not by their telephones
         self.muted: tuple[str, ...] = ()  # those that nobody hears
@@ -234,7 +236,10 @@ class Call:
         return None
 
     def language_of(self, texts: Mapping[str, str]) -> str:
-        """The language to speak a text in: of the caller, else of the plan, else any that is there."""
+        """The language to speak a text in: the caller's choice, else the caller's own, else that of the plan,
+        else any that is there."""
+        if self.language in texts:
+            return self.language
         facts = self.facts
         person = self.plan.people.get(facts.caller or "") if facts is not None else None
         for language in (person.language if person is not None else "", self.plan.language, "en"):
@@ -251,7 +256,7 @@ class Call:
 
     def redirect(self, decision: Decision) -> None:
         """It goes where another decision leads."""
-        self.plan_lines = (*self.plan_lines, *lines_of(self.decision))
+        self.plan_lines += lines_of(decision)
         target, before, self.decision = self.decision.target, self.decision.diversions, decision
         if isinstance(target, ToService):
             self.reached, self.via = target.type, target.name
@@ -399,7 +404,7 @@ class Call:
             ],
             intervals=intervals_of(self, ended),
             parents=self.parents,
-            plan_lines=(*self.plan_lines, *lines_of(self.decision)),
+            plan_lines=self.plan_lines,
         )
 
     def _ongoing(self) -> OngoingCall:
@@ -425,7 +430,7 @@ class Call:
             self.line,
             self.intervals,
             self.parents,
-            (*self.plan_lines, *lines_of(self.decision)),
+            self.plan_lines,
             self.held,
             self.muted,
         )

@@ -387,21 +387,21 @@ class Leg:
     def record(self, codec: str, quality: LegQuality | None) -> LegRecord:
         """What the call record says of this leg."""
         return LegRecord(
-            device=self.device,
-            address=host_port(self.flow.remote),
-            transport=self.flow.transport.lower(),
-            codec=codec or None,
-            started=self.started_at,
-            answered=self.answered_at,
-            ended=self.ended_at,
-            cause=self.cause,
-            quality=quality,
-            media=("direct" if self.call.direct else "relayed") if codec else None,
-            name=self.name,
-            number=self.number,
-            direction=self.direction,
-            reached=self.reached,
-            via=self.via,
+            self.device,
+            host_port(self.flow.remote),
+            self.flow.transport.lower(),
+            codec or None,
+            self.started_at,
+            self.answered_at,
+            self.ended_at,
+            self.cause,
+            quality,
+            ("direct" if self.call.direct else "relayed") if codec else None,
+            self.name,
+            self.number,
+            "in" if self.reached in _CAME else "out",
+            self.reached,
+            self.via,
         )
 
     @property
@@ -412,11 +412,6 @@ class Leg:
             return call.from_number
         known = call.exchange.devices.find(self.device)
         return known.extension if known is not None else call.to
-
-    @property
-    def direction(self) -> str:
-        """`in` where the party called us, `out` where we called it."""
-        return "in" if self.reached in _CAME else "out"
 
     def ongoing(self) -> OngoingLeg:
         """What another process needs to go on with this leg."""

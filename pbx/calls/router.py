@@ -380,7 +380,7 @@ class Router:
         onward.from_number, onward.from_name = shown or call.identity_of(stays)
         onward.hidden = call.hides(stays)
         onward.payer = payer
-        onward.line = call.line
+        onward.line, onward.language = call.line, call.language
         onward.parents = (call.id,)
         if transferrer:
             onward.reached, onward.via = "transfer", transferrer

@@ -242,7 +242,7 @@ def _checked(settings: Configuration, text: str, name: str, *, as_json: bool) ->
         new = with_directory(parse_plan(text, name), directory)
     except PlanError as error:
         refuse(list(error.findings), as_json)
-    findings = [*findings, *findings_of(new)]
+    findings = [*findings, *findings_of(new, settings.plan)]
     if has_error(findings):
         refuse([finding for finding in findings if finding.severity != "note"], as_json)
     return new, findings

@@ -196,14 +196,19 @@ def _findings(file: Path | None, configuration: Path | None) -> list[Finding]:
     return [*findings, *findings_of(read)]
 
 
-def findings_of(read: Plan) -> list[Finding]:
-    """Everything about a plan that could be read; what its own tests say is in it."""
+def findings_of(read: Plan, file: Path | None = None) -> list[Finding]:
+    """Everything about a plan that could be read; what its own tests say is in it.
+
+    file: where it will be, where it isn't read from there.
+    """
     import os
 
     from dialplan.checking import check as checked
     from pbx.doctor import unset_secrets
+    from pbx.own_apps import check_apps, folder_of
 
-    return [*checked(read, now()), *unset_secrets(read, os.environ)]
+    apps = check_apps(read, folder_of(file or Path(read.path)))
+    return [*checked(read, now()), *unset_secrets(read, os.environ), *apps]
 
 
 def has_error(findings: list[Finding]) -> bool:

@@ -13,6 +13,7 @@ from pbx.devices import is_near
 from pbx.events import SettingsChanged
 from pbx.services.addressee import addressee
 from pbx.services.availability import availability_of
+from pbx.services.park_lamps import ParkLamp, ParkLamps, place_of
 from pbx.services.watched_legs import WatchedLegs
 from sip.core import dialog_info
 from sip.core.dialog_info import CONFIRMED, EARLY, TRYING, DialogInfo, WatchedDialog
@@ -60,11 +61,14 @@ class Lamps:
         self._exchange = exchange
         self._legs = legs
         self._lamps: dict[str, dict[int, Lamp]] = {}  # of each watched extension
+        self._places = ParkLamps(exchange)
         exchange.events.subscribe(self._settings_changed, SettingsChanged)
 
-    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Lamp:
-        """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
+    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Lamp | ParkLamp:
+        """Any person or parking place may be watched; raises RemoteProtocolError 404 for anything else."""
         exchange = self._exchange
+        if place := place_of(exchange.plan, resource):
+            return self._places.watch(place, subscriber, changed)
         person = addressee(exchange, resource, subscriber)
         watcher = exchange.devices.find(subscriber)
         whole = watcher is not None and is_near(exchange.plan, watcher.extension, person.extension)

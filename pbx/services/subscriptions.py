@@ -10,6 +10,7 @@ from pbx.records import Personal, SubscriptionRecord
 from pbx.services.addressee import addressee
 from pbx.services.lamps import Lamps
 from pbx.services.mailboxes import Mailboxes
+from pbx.services.park_lamps import place_of
 from pbx.services.presence import Presences
 from pbx.services.watched_legs import WatchedLegs
 from sip.core.dialog import Dialog
@@ -153,7 +154,8 @@ class Subscriptions:
                 subscription.end(now, "rejected")
                 continue
             try:
-                addressee(exchange, subscription.resource)
+                if not place_of(exchange.plan, subscription.resource):
+                    addressee(exchange, subscription.resource)
             except RemoteProtocolError:
                 subscription.end(now)
         self.presences.reloaded(now)

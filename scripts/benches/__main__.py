@@ -12,7 +12,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benches import ceiling, figure, fuzz, instructions, media, plan, races, recording, signalling, sound
+from benches import (
+    ceiling,
+    figure,
+    fuzz,
+    instructions,
+    lamps,
+    media,
+    plan,
+    races,
+    recording,
+    signalling,
+    sound,
+)
 from benches.figure import Figure, Meaning
 from benches.load import Load, compile_sipload
 from benches.process import BenchError
@@ -32,6 +44,7 @@ AREAS: dict[str, Area] = {
     "sound": (sound.MEANINGS, sound.figures),
     "recording": (recording.MEANINGS, recording.figures),
     "instructions": (instructions.MEANINGS, instructions.figures),
+    "lamps": (lamps.MEANINGS, lamps.figures),
 }
 
 

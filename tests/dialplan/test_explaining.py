@@ -91,7 +91,7 @@ def test_rules_that_did_not_match_are_told_with_their_lines():
 
 def test_a_code_that_is_none_is_told_beside_those_that_are():
     lines = thoroughly(dialled="*99", caller="2010")
-    assert "valmont.yaml:167  feature voicemail            *98 is something else" in lines
+    assert "valmont.yaml:168  feature voicemail            *98 is something else" in lines
     assert lines[-1] == "=> refused: unknown (404)"
 
 

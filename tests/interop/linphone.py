@@ -182,6 +182,10 @@ class Linphone(Ear):
             self.tell(digit)
             await asyncio.sleep(_KEY_SECONDS)
 
+    def write(self, to: str, text: str) -> None:
+        """Send a short text to a SIP URI; what becomes of it isn't told."""
+        self.tell(f"chat {to} {text}")
+
     async def leave(self) -> None:
         """Hang up, unregister and end; by force when it doesn't in time."""
         try:
@@ -201,6 +205,10 @@ class Linphone(Ear):
         """Wait for a call to us; the caller, as its From says."""
         said = await self.says(r"Receiving new incoming call from .*, assigned id \d+")
         return said.removeprefix("Receiving new incoming call from ").partition(", assigned id ")[0]
+
+    async def reads(self, text: str) -> None:
+        """Wait for a short text that came; others before it are passed over."""
+        await self.says(f"Message received from .*: {re.escape(text)}")
 
     async def answered(self) -> None:
         """Wait until sound may flow in our call; a call that ends instead is an error at once."""

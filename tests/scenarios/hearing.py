@@ -85,7 +85,17 @@ class Hearing:
                 assert talk is None or talk.invite.call_id not in racer.closed, (
                     f"who hears whom: {racer.name} has hung up, and {hearer.name} hears {speaker.name}"
                 )
-            if said is not None and heard is not None and said.established and heard.established:
+            both_ways = one.direction == other.direction == "sendrecv" and not self._engine.playing.keys() & {
+                (one.call, one.leg.name),
+                (other.call, other.leg.name),
+            }
+            if (
+                both_ways
+                and said is not None
+                and heard is not None
+                and said.established
+                and heard.established
+            ):
                 noted = self.conversations if one.leg.room is None else self.in_rooms
                 noted.append((seconds, speaker.device, hearer.device))
 

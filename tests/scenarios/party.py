@@ -56,7 +56,7 @@ class Party(TownPhone):
     answers_after: seconds it rings, None for until `pick_up`. final: what it answers an INVITE then.
     refusals: what it answers to the next changes that it is asked for, instead of taking them. silent: it
     doesn't answer them. leaves: it hangs up instead. acknowledges: whether it sends its ACKs. shown: the
-    P-Asserted-Identity of whom it was told that it speaks with.
+    P-Asserted-Identity of whom it was told that it speaks with. texts: the short messages that it got.
     """
 
     def __init__(self, host: Host, *, user: str, password: str) -> None:
@@ -74,6 +74,7 @@ class Party(TownPhone):
         self.allow = ALLOW
         self.talks: dict[str, Talk] = {}
         self.shown: list[str] = []
+        self.texts: list[str] = []
         self._version = 0
 
     # What it does
@@ -177,6 +178,9 @@ class Party(TownPhone):
         if talk is None:
             if request.method == "INVITE":
                 self._ring(request)
+            elif request.method == "MESSAGE":
+                self.texts.append(request.body.decode())
+                self.reply(request, 200)
             return
         if request.method != "ACK":
             talk.got.append(request.method)

@@ -37,6 +37,7 @@ from tests.sim.world import FIRST_DAY, World, run
 PEOPLE = ("1001", "1002", "1001-app", "2010", "2201", "2202", "2301", "2401")
 ELSEWHERE = "10.54.9"
 PROMPT_SECONDS = 1.5
+CLOCK_SECONDS = 0.001
 EXIT_SECONDS = 330.0  # a hotline's last step rings somebody's telephones, and then a trunk
 LEAVING_SECONDS = 80.0
 TRIES = 4
@@ -352,12 +353,12 @@ class Track:
         assert len(ids) == len(set(ids)), "records: a call has two"
         assert self.town.exchange.status()["ended_calls"] == len(ids), "records: a call has none"
         for seconds, one, other in self.hearing.conversations:
-            assert any(_covers(record, seconds, one, other) for record in records), (
+            assert any(_covers(record, seconds, "talk", one, other) for record in records), (
                 f"records: {one} spoke with {other} {seconds - FIRST_DAY.timestamp():.3f} s after the start"
             )
         for seconds, one, other in self.hearing.in_rooms:
             for device in (one, other):
-                assert any(_has(record, seconds, device) for record in records), (
+                assert any(_covers(record, seconds, "room", device) for record in records), (
                     f"records: {device} in a room"
                 )
 
@@ -379,24 +380,21 @@ def _one(things: list, pick: int) -> list:  # type: ignore[type-arg]
     return things[pick % len(things) :][:1] if things else []
 
 
-def _covers(record: CallRecord, seconds: float, one: str, other: str) -> bool:
-    """Whether two devices were in this call, both answered, at that time."""
-    if one == other:
-        there = [leg for leg in record.legs if leg.device == one]
-        if len(there) < 2:
-            return False
-    return _has(record, seconds, one) and _has(record, seconds, other)
-
-
-def _has(record: CallRecord, seconds: float, device: str) -> bool:
-    """Whether a device was in this call, answered, at that time."""
-    return any(
-        leg.device == device
-        and leg.answered is not None
-        and leg.answered <= seconds + 0.001
-        and (leg.ended or record.ended) >= seconds - 0.001
-        for leg in record.legs
-    )
+def _covers(record: CallRecord, seconds: float, kind: str, *devices: str) -> bool:
+    """Whether these devices heard each other, or a room, in this call at that time."""
+    names = {leg.name: leg.device for leg in record.legs}
+    for interval in record.intervals:
+        there = {names[name] for name in interval.legs}
+        during = (
+            interval.started - CLOCK_SECONDS <= seconds <= (interval.ended or record.ended) + CLOCK_SECONDS
+        )
+        if during and interval.kind == kind and there == {*devices}:
+            return True
+        if during and kind == "room" and interval.kind == "page" and {*devices} <= {*names.values()}:
+            return True  # its legs are those who listen
+        if during and interval.kind == "transfer" and there & {*devices}:
+            return True  # until somebody rings, it hears who transfers
+    return False
 
 
 def play(race: Race, *, drawn: bool = False) -> Ladder:

@@ -83,6 +83,19 @@ async def test_one_that_only_rings_is_let_be(world: World) -> None:
 
 
 @scenario()
+async def test_a_telephone_that_hangs_up_is_sent_nothing_more(world: World) -> None:
+    town, (alice, one, other), invites = await paging(world)
+    await listens(one, invites[0])
+    await listens(other, invites[1])
+    await world.sleep(1)
+    one.bye()
+    await one.expect("200 BYE")
+    call = town.engine.asked[-1].call
+    assert [town.engine.room_of(call, leg) is None for leg in ("b1", "b2")] == [True, False]
+    await town.hang_up(alice, other)
+
+
+@scenario()
 async def test_a_telephone_that_listens_has_nobody_to_transfer(world: World) -> None:
     """RFC 3515 section 2.4.1: 403, and the page goes on."""
     town, (alice, one, other), invites = await paging(world)

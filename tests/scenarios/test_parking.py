@@ -8,7 +8,8 @@ from media.tones import RINGBACK
 from tests.scenarios.offers import assert_speak, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.test_menus import records
-from tests.scenarios.town import Town, reason_of, start
+from tests.scenarios.test_watching import lamps, told, unwatch, watch
+from tests.scenarios.town import PLAN_TEXT, Town, reason_of, start
 from tests.sim.ladder import assert_golden
 from tests.sim.network import CUT
 from tests.sim.world import World, scenario
@@ -164,3 +165,78 @@ async def test_two_who_take_the_same_caller_one_has_it(world: World, seconds: fl
     assert one.established != another.established
     caller.leave(talk)
     await world.sleep(0.5)
+
+
+# Lamps of places
+
+
+@scenario()
+async def test_the_lamp_of_a_place_is_lit_while_somebody_waits_there(world: World) -> None:
+    """RFC 4235 section 3.7; who waits is shown to the group of who parked alone."""
+    town = await start(world)
+    caller, clerk = await party(town, "2010"), await party(town, "1001")
+    near, far = await town.phones("1002", "2401")
+    shown, first = await watch(near, "dialog", "705"), await watch(far, "dialog", "705")
+    assert lamps(shown) == lamps(first) == []
+    talk = caller.dial("1001")
+    await world.sleep(1)
+    town.ladder.clear()
+    clerk.refer(clerk.talking[0], "sip:705@valmont.example")
+    assert lamps(await told(near)) == ["recipient confirmed État civil sip:2010@valmont.example"]
+    assert lamps(await told(far)) == ["recipient confirmed"]
+    await world.sleep(5)
+    await near.call("705")  # as its key does
+    near.ack(await near.expect(200))
+    assert lamps(await told(near)) == ["recipient terminated État civil sip:2010@valmont.example"]
+    assert lamps(await told(far)) == ["recipient terminated"]
+    await world.sleep(0.5)
+    assert_golden("park-lamp", town.ladder)
+    near.bye(near.last_invite)
+    await near.expect("200 BYE")
+    await world.sleep(0.5)
+    assert talk.over
+    await unwatch(near, shown, "dialog")
+    await unwatch(far, first, "dialog")
+
+
+@scenario()
+async def test_the_lamp_goes_out_when_who_waits_hangs_up(world: World) -> None:
+    town, talk, (caller, _) = await parked(world)
+    (near,) = await town.phones("1002")
+    lit = await watch(near, "dialog", "705")
+    assert lamps(lit) == ["recipient confirmed État civil sip:2010@valmont.example"]
+    caller.leave(talk)
+    assert lamps(await told(near)) == ["recipient terminated État civil sip:2010@valmont.example"]
+    await unwatch(near, lit, "dialog")
+
+
+@scenario()
+async def test_a_new_plan_without_the_places_ends_their_lamps(world: World) -> None:
+    """RFC 6665 section 4.1.3: noresource."""
+    town = await start(world)
+    (near,) = await town.phones("1002")
+    await watch(near, "dialog", "705")
+    town.reload(PLAN_TEXT.replace('"700..709"', '"720..729"'))
+    assert (await told(near)).header("Subscription-State").startswith("terminated;reason=noresource")
+
+
+@scenario()
+async def test_a_number_that_is_no_place_has_no_lamp(world: World) -> None:
+    town = await start(world)
+    (near,) = await town.phones("1002")
+    near.send("SUBSCRIBE", "8000", headers=(("Event", "dialog"), ("Expires", "3600")))
+    await near.expect_authenticated(404)
+
+
+@scenario()
+async def test_who_waits_is_still_there_for_another_process(world: World) -> None:
+    town, talk, (caller, clerk) = await parked(world)
+    await town.restart()
+    await world.sleep(1)
+    assert list(town.exchange.parked) == ["705"]
+    taken = clerk.dial("705")
+    await world.sleep(1)
+    assert_speak(town, caller, clerk)
+    clerk.leave(taken)
+    await world.sleep(0.5)
+    assert talk.over

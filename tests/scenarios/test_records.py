@@ -64,6 +64,21 @@ async def test_a_plain_call_is_one_interval_from_the_answer_to_the_end(world: Wo
 
 
 @scenario()
+async def test_of_two_telephones_that_answer_at_one_instant_the_one_that_talks_is_told(world: World) -> None:
+    town = await start(world)
+    parties = [await party(town, user) for user in ("1002", "1001", "1001-app")]
+    parties[0].dial("1001")
+    await world.sleep(5)
+    (call,) = await end(town, *parties)
+    told = {leg.name: (leg.device, leg.cause) for leg in call.legs}
+    (interval,) = heard(call)
+    _, ended, kind, _, name = interval.split()
+    assert (kind, float(ended) > 4) == ("talk", True)
+    assert told[name] == ("1001", "released")
+    assert ("1001-app", "answered elsewhere") in told.values()
+
+
+@scenario()
 async def test_a_call_that_nobody_answers_has_no_interval(world: World) -> None:
     town = await start(world)
     alice, bruno = [await party(town, user) for user in ("1001", "1002")]
