@@ -24,6 +24,7 @@ from sip.core.reason import Reason
 
 RETURN_SECONDS = 90
 _NOBODY = {"fr": "Personne n'attend ici.", "en": "Nobody is waiting here."}
+_BACK = {"fr": "Retour, parc {} :", "en": "Back, parked at {}:"}
 _NO_ANSWER = Reason("Q.850", 20, "Subscriber absent")
 _TAKEN = Reason("Q.850", 17, "User busy")
 
@@ -42,7 +43,7 @@ async def park(call: Call, service: Service) -> None:
         parked[place] = call
         call.exchange.events.publish(ParkingChanged, place, call.id)
         try:
-            await _wait(call, service)
+            await _wait(call, service, place)
         finally:
             del parked[place]
             call.exchange.events.publish(ParkingChanged, place, "")
@@ -60,7 +61,7 @@ def _place(call: Call, service: Service) -> str:
     return service.number or service.name
 
 
-async def _wait(call: Call, service: Service) -> None:
+async def _wait(call: Call, service: Service, place: str) -> None:
     """Music, and after each time the one who parked the caller is called; until somebody takes it."""
     seconds = service.settings.get("return_seconds", RETURN_SECONDS)
     assert isinstance(seconds, int)
@@ -70,4 +71,5 @@ async def _wait(call: Call, service: Service) -> None:
     while True:
         await attendant.wait(Music(), seconds)
         if who is not None:
-            await attendant.pass_on(call.decision._replace(target=ToPerson(who.extension, "")))
+            back = call.decision._replace(target=ToPerson(who.extension, ""))
+            await attendant.pass_on(back, comes_back={one: text.format(place) for one, text in _BACK.items()})

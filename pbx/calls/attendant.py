@@ -207,17 +207,25 @@ class Attendant:
         return await self.pass_on(self.call.exchange.router.decide_onward(self.call, to, rule))
 
     async def pass_on(
-        self, decision: Decision, *, shown: tuple[str, str] | None = None, reached: str = ""
+        self,
+        decision: Decision,
+        *,
+        shown: tuple[str, str] | None = None,
+        reached: str = "",
+        comes_back: Mapping[str, str] | None = None,
     ) -> str:
         """Let the caller go on where a decision leads. See `connect`.
 
         shown: the number and the name that it is shown with, where these aren't its own. reached: what the
         record says of who is called (`pbx.records.LegRecord`), where that isn't the service's type.
+        comes_back: shown before the name, by language, to who had the caller before.
         """
         call, caller = self.call, self._caller
         payer = call.payer or caller.device
         onward = call.exchange.router.onward(call, caller, decision, payer=payer, shown=shown)
         onward.reached = reached or onward.reached
+        if comes_back is not None:
+            onward.comes_back = comes_back[onward.language_of(comes_back)]
         waiting = onward.caller
         assert isinstance(waiting, Transferee)
         return await self.until_taken(waiting)

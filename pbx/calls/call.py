@@ -78,6 +78,7 @@ class Call:
         "_waiter",
         "caller",
         "cause",
+        "comes_back",
         "confirms",
         "decision",
         "direct",
@@ -135,6 +136,7 @@ class Call:
         self.offer = offer
         self.max_forwards = max_forwards
         self.payer = ""  # the device whose budgets it is on, where that isn't the caller's
+        self.comes_back = ""  # why it rings who had it before, in a word for the display
         self.confirms = ""  # for whom it is, where whoever answers must press a key first
         self.direct = False  # whether the parties send each other their sound (pbx.calls.direct)
         self.one_to_many = False  # whether the caller speaks to several, none of whom is its other party
@@ -273,9 +275,10 @@ class Call:
         return self.hidden and leg is self.caller
 
     def _caller_address(self) -> str:
-        if self.hidden:
-            return self.exchange.address_of("", "")
-        return self.exchange.address_of(self.from_number, self.from_name)
+        number, name = ("", "") if self.hidden else (self.from_number, self.from_name)
+        if self.comes_back:
+            name = f"{self.comes_back} {name or number}".rstrip()
+        return self.exchange.address_of(number, name)
 
     def keep(self) -> None:
         """Write down what another process needs to go on with this call, before what was said leaves."""

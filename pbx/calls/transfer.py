@@ -22,7 +22,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from dialplan.decision import Decision
+from dialplan.decision import Decision, Step, ToPerson
 from media import tones
 from media.engine import MediaMisuse, MediaRefused
 from pbx.calls.app import App
@@ -42,6 +42,7 @@ from pbx.calls.happenings import (
 )
 from pbx.calls.intervals import turn
 from pbx.calls.leg import Leg
+from pbx.calls.reasons import shown
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transferee import Transferee
 from pbx.devices import is_near
@@ -56,7 +57,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARTING_SECONDS = 2.0
+HANG_UP_SECONDS = 1.0
 TRANSFERRED = Reason("SIP", 200, "Transferred")
+_BACK = {"fr": "Retour, {why} :", "en": "Back, {why}:"}
 REPLACED = Reason("SIP", 200, "Call completed elsewhere")
 
 
@@ -64,7 +67,8 @@ async def transfer(call: Call, broker: Broker, asked: Referred | TransferAsked) 
     """Do what a party's REFER asks for, or somebody in its place; returns when it came to nothing. Raises
     LegEnded when it is done."""
     progress, stays = asked.progress, broker.peer_of(asked.leg)
-    router = call.exchange.router
+    router, driver = call.exchange.router, call.exchange.driver
+    until = driver.now + HANG_UP_SECONDS
     try:
         if not stays.confirmed:
             raise RemoteProtocolError(480, "Temporarily Unavailable")  # it has hung up just now
@@ -78,10 +82,14 @@ async def transfer(call: Call, broker: Broker, asked: Referred | TransferAsked) 
             second.call.cause = "transferred"
             second.call.post(LegEnded(second, TRANSFERRED))
     except (RemoteProtocolError, ParseError) as error:
-        progress.notify(error.status, call.exchange.driver.now)
-        call.exchange.driver.wake()
-        return
-    await _call_for(call, broker, asked, decision)
+        progress.notify(error.status, driver.now)
+        driver.wake()
+        cause = ""
+    else:
+        cause = await _call_for(call, broker, asked, decision)
+    gone = asked.leg.ended_at is not None
+    if stays.confirmed and (gone or await _hangs_up(call, broker, asked.leg, until)):
+        await _give_back(call, broker, asked, cause)
 
 
 def _target(call: Call, asked: Referred | TransferAsked) -> tuple[str, Leg | None]:
@@ -128,28 +136,62 @@ def check_may_take(exchange: Exchange, device: str, found: Leg) -> None:
 # Blind
 
 
-async def _call_for(call: Call, broker: Broker, asked: Referred | TransferAsked, decision: Decision) -> None:
+async def _call_for(call: Call, broker: Broker, asked: Referred | TransferAsked, decision: Decision) -> str:
+    """Call whom the decision leads to for the party that stays; returns why nobody takes it."""
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
     router = call.exchange.router
     await broker.return_to_us()
     turn(call, "transfer", (stays.name,))
     onward = router.onward(call, stays, decision, payer=referrer.device, transferrer=referrer.number)
-    if not await _until_taken(call, broker, asked, onward):
-        return
-    # Whoever transferred has hung up meanwhile: its telephones ring again.
+    cause = await _until_taken(call, broker, asked, onward)
+    if referrer.ended_at is None:
+        broker.note()
+    return cause
+
+
+async def _hangs_up(call: Call, broker: Broker, referrer: Leg, until: float) -> bool:
+    """Whether who transferred hangs up before an instant, without waiting for what becomes of it: many
+    telephones do at the 202. What else happens meanwhile is done."""
+    driver = call.exchange.driver
+    while driver.now < until:
+        left = until - driver.now
+        retry = broker.seconds_to_retry()
+        try:
+            happening = await call.next_happening(left if retry is None else min(left, retry))
+        except LegEnded as ended:
+            if ended.leg is not referrer or referrer.ended_at is None:
+                raise
+            referrer.release()
+            return True
+        if isinstance(happening, Referred | TransferAsked):
+            await call.exchange.router.transfer(call, broker, happening)
+            return False
+        await broker.take(happening)
+    return False
+
+
+async def _give_back(call: Call, broker: Broker, asked: Referred | TransferAsked, cause: str) -> NoReturn:
+    """Whoever transferred has hung up meanwhile, and nobody takes the party: their telephones ring again, and
+    show why. Neither a forward of theirs nor do not disturb keeps it from them. Raises LegEnded."""
+    referrer, stays = asked.leg, broker.peer_of(asked.leg)
+    router = call.exchange.router
     call.cause = "transfer failed"
     device = call.exchange.devices.find(referrer.device)
     if device is not None:
-        with suppress(RemoteProtocolError):  # a new plan may know it no more
-            decision = router.decide_for(referrer, device.extension)
-            onward = router.onward(call, stays, decision, payer=referrer.device, transferrer=referrer.number)
-            await _until_taken(call, broker, asked, onward)
+        await broker.return_to_us()
+        extension = device.extension
+        trace = (Step(0, "transfer", f"comes back to {extension}"),)
+        decision = Decision(ToPerson(extension, ""), extension, "", None, None, trace)
+        onward = router.onward(call, stays, decision, payer=referrer.device, transferrer=referrer.number)
+        language = onward.language_of(_BACK)
+        onward.comes_back = _BACK[language].format(why=shown(cause)[language])
+        await _until_taken(call, broker, asked, onward)
     raise LegEnded(referrer, NORMAL_CLEARING)
 
 
-async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsked, onward: Call) -> bool:
-    """Wait for the onward call's answer: returns whether the one who transferred has gone, when nobody takes
-    the party. Raises LegEnded once it was taken, or has hung up."""
+async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsked, onward: Call) -> str:
+    """Wait for the onward call's answer: returns why nobody takes the party. Raises LegEnded once it was
+    taken, or has hung up."""
     referrer, stays = asked.leg, broker.peer_of(asked.leg)
     waiting = onward.caller
     assert isinstance(waiting, Transferee)
@@ -177,10 +219,7 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsk
                     driver.wake()
                     await call.engine.stop(call.id, stays.name)
                     log.info("call=%s transfer failed: %s", call.id, cause)
-                    if referrer.ended_at is not None:
-                        return True
-                    broker.note()
-                    return False
+                    return cause
                 case Referred() | TransferAsked() as another:
                     another.progress.end(driver.now)  # one at a time
                     driver.wake()

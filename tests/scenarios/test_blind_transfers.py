@@ -327,6 +327,76 @@ async def test_a_failed_transfer_rings_who_transferred_and_hung_up(world: World)
     assert us.causes == ["busy", "transferred", "completed"]
 
 
+async def comes_back(us: Three, shown: str) -> None:
+    """1001 is rung, sees why, answers, and speaks with the party."""
+    await us.town.world.sleep(4)
+    assert_speak(us.town, us.alice, us.bruno)
+    back = list(us.alice.talks.values())[-1]
+    assert back.invite.header("From").startswith(f'"{shown} : Bruno Petit" <sip:1002@valmont.example>')
+    await us.end()
+
+
+@scenario()
+async def test_the_telephone_that_rings_again_shows_that_the_target_was_busy(world: World) -> None:
+    us = await three(world)
+    us.chloe.final, us.chloe.answers_after = 486, 1.0
+    us.alice.refer(us.alices, CHLOE)
+    await world.sleep(0.5)
+    us.alice.leave(us.alices)
+    await comes_back(us, "Retour, occupé")
+
+
+@scenario()
+async def test_the_telephone_that_rings_again_shows_that_nobody_answered(world: World) -> None:
+    us = await three(world)
+    us.chloe.answers_after = None
+    us.alice.refer(us.alices, CHLOE)
+    await world.sleep(0.5)
+    us.alice.leave(us.alices)
+    await world.sleep(58)
+    assert us.hears_ringback()
+    await comes_back(us, "Retour, sans réponse")
+
+
+@pytest.mark.parametrize("to", ["2999", "2020", "8001"])
+@pytest.mark.parametrize("seconds", [0.0, 0.003, 0.5])
+@scenario()
+async def test_who_hangs_up_without_waiting_is_rung_when_the_target_is_nobody(
+    world: World, to: str, seconds: float
+) -> None:
+    """An unknown number, a person without a telephone, a service that isn't built; many telephones say BYE
+    as soon as the REFER is accepted."""
+    us = await three(world)
+    us.alice.refer(us.alices, f"sip:{to}@valmont.example")
+    await world.sleep(seconds)
+    us.alice.leave(us.alices)
+    await comes_back(us, "Retour, non joint")
+
+
+@scenario()
+async def test_a_party_that_nobody_takes_comes_back_through_do_not_disturb(world: World) -> None:
+    us = await three(world)
+    us.chloe.final, us.chloe.answers_after = 486, 1.0
+    us.alice.refer(us.alices, CHLOE)
+    us.town.exchange.settings.do_not_disturb("1001", True, "1001")
+    await world.sleep(0.5)
+    us.alice.leave(us.alices)
+    await comes_back(us, "Retour, occupé")
+
+
+@scenario()
+async def test_after_a_transfer_to_nobody_another_one_is_made_at_once(world: World) -> None:
+    us = await three(world)
+    us.alice.refer(us.alices, "sip:2999@valmont.example")
+    await world.sleep(0.2)
+    us.alice.refer(us.alices, CHLOE)
+    await world.sleep(4)
+    assert us.alices.fragments[:2] == ["100", "404"]
+    assert us.alices.fragments[-1] == "200"
+    assert_speak(us.town, us.bruno, us.chloe)
+    await us.end()
+
+
 @scenario()
 async def test_a_party_that_nobody_takes_is_released(world: World) -> None:
     us = await three(world)
