@@ -224,6 +224,13 @@ class InCall(msgspec.Struct, frozen=True, tag=True):
     argument: str = ""
 
 
+class DeleteMessage(msgspec.Struct, frozen=True, tag=True):
+    """Ask to delete a voice message. message: its id."""
+
+    mailbox: str
+    message: str
+
+
 class FollowEvents(msgspec.Struct, frozen=True, tag=True):
     """Ask to be told events as they happen, of these kinds or of all, until either side leaves."""
 
@@ -329,6 +336,12 @@ class CallsNow(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class MessageDeleted(msgspec.Struct, frozen=True, tag=True):
+    """The answer to DeleteMessage. problem: why it is still there, empty when it isn't."""
+
+    problem: str = ""
+
+
 class Following(msgspec.Struct, frozen=True, tag=True):
     """The answer to FollowEvents; events come after it, of these kinds."""
 
@@ -359,8 +372,19 @@ Question = (
     | DrainDaemon
     | SettingsQuestion
     | DeviceQuestion
+    | DeleteMessage
 )
-Answer = Counters | Reloaded | BanList | TrunkList | DaemonList | SettingsInForce | CallsNow | DeviceList
+Answer = (
+    Counters
+    | Reloaded
+    | BanList
+    | TrunkList
+    | DaemonList
+    | SettingsInForce
+    | CallsNow
+    | DeviceList
+    | MessageDeleted
+)
 
 _question = msgspec.json.Decoder(Question | FollowEvents)
 _answer = msgspec.json.Decoder(Answer | Following)

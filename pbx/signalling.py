@@ -46,7 +46,7 @@ from pbx.settings_answers import answer_about_settings
 from pbx.sockets import Sockets
 from pbx.tasks import Tasks
 from pbx.transports import Transports
-from pbx.voicemail import Voicemail
+from pbx.voicemail import Voicemail, VoicemailError
 from sip.net.addresses import is_address
 
 log = logging.getLogger(__name__)
@@ -360,6 +360,8 @@ class _Signalling:
                 return control.Counters(self._exchange.status(), self._exchange.plan.version)
             case control.ReloadPlan():
                 return await self._reload(question.author)
+            case control.DeleteMessage(mailbox, message):
+                return await self._delete_message(mailbox, message)
             case control.ListTrunks():
                 return control.TrunkList(self._exchange.trunks.statuses())
             case (
@@ -393,6 +395,17 @@ class _Signalling:
                 | control.SetPin()
             ):
                 return answer_about_devices(self._exchange, question)
+
+    async def _delete_message(self, mailbox: str, message: str) -> control.MessageDeleted:
+        voicemail = self._exchange.voicemail
+        assert voicemail is not None
+        if all(one.id != message for one in voicemail.messages(mailbox)):
+            return control.MessageDeleted(f"mailbox {mailbox[:60]} has no message {message[:60]}")
+        try:
+            await voicemail.delete(mailbox, message)
+        except VoicemailError as error:
+            return control.MessageDeleted(str(error))
+        return control.MessageDeleted()
 
     async def _reload(self, author: str) -> control.Reloaded:
         """Load the plan beside the calls, and put it in force only if it has no error."""

@@ -60,8 +60,8 @@ class MailboxFull(VoicemailError):
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
     """One message. at: Unix seconds; number: who called, "" for an anonymous caller.
 
-    seconds: of sound, 0.0 while it is recorded. email: where it goes to, "" for nowhere; language, timezone: of
-    that letter.
+    seconds: of sound, 0.0 while it is recorded. email: where it goes to, "" for nowhere; language and
+    timezone are those of that letter.
     """
 
     id: str
@@ -313,6 +313,22 @@ class Voicemail:
                 timezone=message.timezone,
             )
             self._spool.put(letter, box.folder / f"{message.id}.wav")
+
+
+def read_messages(folder: Path) -> dict[str, tuple[Message, ...]]:
+    """The whole messages of each mailbox below a folder, as they are on the disk; nothing is changed.
+
+    Raises VoicemailError for what can't be read.
+    """
+    found: dict[str, tuple[Message, ...]] = {}
+    for index in sorted(folder.glob(f"*/{INDEX}")):
+        try:
+            kept = read_kept(index, KeptMailbox)
+        except KeptError as error:
+            raise VoicemailError(str(error)) from None
+        whole = (one for one in kept.messages if one.seconds and _ID.fullmatch(one.id))
+        found[kept.name] = tuple(sorted(whole, key=lambda one: one.at))
+    return found
 
 
 def folder_of(name: str) -> str:

@@ -21,6 +21,7 @@ class SmtpServer:
         self.answers: dict[str, str] = {}
         self.said: list[str] = []
         self.port = 0
+        self.taken = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24)
@@ -52,6 +53,7 @@ class SmtpServer:
                     letter = email.message_from_bytes(body, policy=email.policy.default)
                     assert isinstance(letter, EmailMessage)
                     self.letters.append(letter)
+                    self.taken.set()
             if answer == "hang up":
                 break
             writer.write(f"{answer}\r\n".encode())
