@@ -16,6 +16,7 @@ from pbx.apps.group import members_of
 from pbx.boxes import KEPT_SECONDS, Boxes
 from pbx.delivery import Delivery, Fate
 from pbx.devices import Device
+from pbx.events import HotDeskChanged
 from pbx.records import TextRecord
 from sip.core.errors import RemoteProtocolError
 from sip.core.message import Request
@@ -39,6 +40,7 @@ class Messages:
         self.exchange = exchange
         self.boxes = Boxes(exchange)
         self._notices: set[Delivery] = set()
+        exchange.events.subscribe(self._seated, HotDeskChanged)
 
     def message_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Pass a MESSAGE on. Raises RemoteProtocolError to be answered.
@@ -128,6 +130,11 @@ class Messages:
             except (RemoteProtocolError, OSError) as error:
                 log.warning("user=%s can't be notified: %s", extension, error)
         exchange.driver.wake()
+
+    def _seated(self, event: HotDeskChanged) -> None:
+        """Somebody uses another device from now on, which has registered long ago."""
+        self.boxes.registered(event.extension, self.exchange.driver.now)
+        self.exchange.driver.wake()
 
     def _noticed(self, delivery: Delivery, fate: Fate, _now: float) -> None:
         self._notices.discard(delivery)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,11 @@ async def test_a_text_to_a_phone_that_is_off_is_read_when_it_is_back_whatever_wa
 
         for count, text in enumerate(TEXTS, 1):
             alice.write(f"sip:1002@{pbx.address}", text)
-            await until(lambda count=count: kept(count), f"{count} texts to be kept", 20.0)
+            await until(partial(kept, count), f"{count} texts to be kept", 20.0)
         await pbx.kill_signalling()
         assert await kept(len(TEXTS))
         async with Linphone(right, tmp_path, "1002", "pw1002", pbx.address) as bruno:
             await bruno.registered()
             for text in TEXTS:
                 await bruno.reads(text)
-            await until(lambda: kept(0), "the texts to be delivered", 20.0)
+            await until(partial(kept, 0), "the texts to be delivered", 20.0)

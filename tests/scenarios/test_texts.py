@@ -248,6 +248,16 @@ async def test_the_texts_of_somebody_who_is_gone_from_the_plan_are_gone(world: W
 
 
 @scenario()
+async def test_a_text_finds_its_person_at_the_telephone_that_they_sit_down_at(world: World) -> None:
+    town = await start(world)
+    alice, desk = await town.phones("1001", "2020")
+    await stored(alice, "1002", "où es-tu ?")
+    await desk.expect_silence(60)
+    town.exchange.seats.take("2020", "1002", "1002")
+    assert (await read(desk)).body.decode() == "où es-tu ?"
+
+
+@scenario()
 async def test_a_group_s_text_reaches_each_member_but_its_sender(world: World) -> None:
     town = await start(world, GROUP_PLAN)
     alice, desk = await town.phones("1001", "2010")
