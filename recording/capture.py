@@ -1,7 +1,7 @@
 """One recording while it goes on: what its parties send, gathered into segments.
 
 ```
-packets, parts, what was missed ──> Capture ──(every SEGMENT_SECONDS)──> Plain ──> Writer
+tape, parts, what was missed ──> Capture ──(every SEGMENT_SECONDS)──> Plain ──> Writer
 ```
 Nothing here reads a clock, waits, or touches a disk. Times are Unix microseconds. A party that sends nothing
 for SILENT_SECONDS is stated to be silent since its last packet, so that silence in a recording is never a
@@ -11,10 +11,9 @@ packet that we lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recording.proof.entries import (
-    MOST_BODY_BYTES,
     NO_TRACK,
     Clock,
     Ended,
@@ -23,15 +22,17 @@ from recording.proof.entries import (
     Silent,
     Statement,
     Track,
-    packet,
     statement,
 )
+
+if TYPE_CHECKING:
+    from media.engines.tape import Taped
 
 SEGMENT_SECONDS: Final = 1.0  # a death loses what wasn't written: at most this, and as long as a write takes
 SILENT_SECONDS: Final = 2.0
 _SEGMENT_US: Final = int(SEGMENT_SECONDS * 1e6)
 _SILENT_US: Final = int(SILENT_SECONDS * 1e6)
-MOST_TRACKS: Final = 255
+MOST_TRACKS: Final = 64
 
 
 class Plain(NamedTuple):
@@ -53,7 +54,7 @@ class _Party:
 
 
 class Capture:
-    """See the module. packets, bytes: that were given so far, of all tracks."""
+    """See the module. packets, and bytes of their entries: that were given so far, of all tracks."""
 
     __slots__ = ("_begun", "_entries", "_packets", "_parties", "bytes", "packets")
 
@@ -78,14 +79,17 @@ class Capture:
         self._state(len(self._parties) - 1, Track(party, leg, codecs), now)
         return len(self._parties) - 1
 
-    def packet(self, track: int, data: bytes, now: int) -> None:
-        """A packet of a track has come."""
-        party = self._parties[track]
-        party.heard_at, party.is_silent = now, False
-        self.packets += 1
-        self._packets += 1
-        self.bytes += len(data)
-        self._entries.append(packet(track, self._after(now), data[:MOST_BODY_BYTES]))
+    def take(self, taped: Taped) -> None:
+        """Packets of this recording have come."""
+        if taped.missed:
+            self.missed(taped.missed, "busy", taped.first, taped.first)
+        for track, party in enumerate(self._parties):
+            if taped.tracks >> track & 1:
+                party.heard_at, party.is_silent = taped.last, False
+        self.packets += taped.packets
+        self._packets += taped.packets
+        self.bytes += len(taped.entries)
+        self._keep(taped.first, taped.entries)
 
     def part(self, what: str, with_whom: list[str], now: int) -> None:
         """The call does something else from now on."""
@@ -117,10 +121,9 @@ class Capture:
         return made
 
     def _state(self, track: int, said: Statement, now: int) -> None:
-        self._entries.append(statement(track, self._after(now), said))
+        self._keep(now, statement(track, now, said))
 
-    def _after(self, now: int) -> int:
-        """Microseconds since the segment began; a clock that was set back makes them 0."""
+    def _keep(self, at: int, entries: bytes) -> None:
         if not self._entries:
-            self._begun = now
-        return max(0, now - self._begun)
+            self._begun = at
+        self._entries.append(entries)

@@ -28,7 +28,7 @@ from media.sdes import Crypto, Security, Suite
 if TYPE_CHECKING:
     from media.engines.leg_keys import LegKeys
 
-ABI: Final = 3
+ABI: Final = 4
 """Of `plane.h`: a module that says another number was compiled from another version of the C code."""
 
 try:
@@ -105,9 +105,15 @@ class NativePlane:
         self._event: Any = ffi.new("plane_event *")
         self._heard: Any = ffi.new("plane_heard_t *")
         self._lost = 0
+        self._tape: Any = None
         self._streams: dict[int, NativeStream] = {}
         self._sockets: list[socket.socket] = []
         watch(lib.plane_events_fd(self.plane), self._told)
+
+    def tape(self, memory: mmap.mmap) -> None:
+        """Put the packets of legs that are recorded into this memory too (`media.engines.tape`)."""
+        self._tape = ffi.from_buffer("uint8_t[]", memory)  # held: the plane writes to it
+        lib.plane_tape(self.plane, self._tape)
 
     def start(self) -> None:
         """Let packets move. Raises OSError."""
@@ -137,6 +143,8 @@ class NativePlane:
         for each in self._sockets:
             each.close()
         ffi.release(self._memory)
+        if self._tape is not None:
+            ffi.release(self._tape)
 
     def _told(self, _now: float) -> None:
         """Report what the threads have met, but of a leg that has gone."""
@@ -246,6 +254,13 @@ class NativeStream(Stream):
             self._kept_keys.use(security)
         self._keys = self._kept_keys
         return int(lib.PLANE_SEALED)
+
+    def record(self, recording: int, by_leg: int, to_leg: int) -> None:
+        """Put on the tape, as tracks of a recording, what the leg says and what we say to it ourselves.
+
+        `tape.NO_TRACK` for neither. A leg that comes later begins with none.
+        """
+        lib.plane_record(self.made, recording, by_leg, to_leg)
 
     def open(self, data: bytes, heard: Any) -> None:
         """Decrypt a packet of the leg, and let it go on from there."""

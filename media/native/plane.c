@@ -125,6 +125,8 @@ struct plane_stream {
     key_event key;
     double second_ends;
     uint32_t budget; /* packets that may still come in this second */
+    uint32_t recording, by_leg, to_leg; /* tracks, TAPE_NO_TRACK for none */
+    uint32_t untaped;                   /* packets that the tape had no room for */
     char cname[CNAME_BYTES];
 };
 
@@ -148,7 +150,7 @@ struct plane {
     plane_stream *streams[PLANE_RECORDS];
     plane_event events[EVENTS];
     uint32_t first_event, last_event;
-    ring heard;
+    ring heard, tape; /* the tape has no entries where nobody records */
     int in_hand; /* the reader has the oldest packet of the ring */
     int untold;  /* events or packets were added since `told` was written */
 };
@@ -421,8 +423,19 @@ static void give(plane_stream *stream, uint32_t kind, const uint8_t *data, uint3
         .number = stream->number, .generation = stream->generation, .length = length, .kind = kind, .at = now,
         .data = data};
     to_plain(place, &packet.address);
-    if (ring_put(&stream->plane->heard, &packet))
+    if (ring_put(&stream->plane->heard, &packet) > 0)
         stream->plane->untold = 1;
+}
+
+/* Put a packet of a recorded stream on the tape; one that finds no room is counted, and the next one says so. */
+static void tape_packet(plane_stream *stream, uint32_t track, const uint8_t *data, uint32_t length, double now)
+{
+    plane_heard_t packet = {.number = stream->recording, .generation = stream->untaped, .length = length,
+                            .kind = track, .at = now, .data = data};
+    if (ring_put(&stream->plane->tape, &packet) < 0)
+        stream->untaped++;
+    else
+        stream->untaped = 0;
 }
 
 /* Count a packet that was encrypted. RFC 3711 section 3.3.1: its index is its source's, also for who is killed
@@ -615,6 +628,8 @@ static plane_stream *relay(plane_stream *stream, uint8_t *data, uint32_t *length
         count_secured(record, data, *length, index, arrival);
     if (stream->events[number])
         hear_event(stream->plane, stream, data, *length);
+    if (stream->by_leg != TAPE_NO_TRACK)
+        tape_packet(stream, stream->by_leg, data, *length, now);
     if (!is_for_peer(stream, data, *length, now) || payload_type == PLANE_NOT_RELAYED ||
         !(peer = listener(stream)) || peer->datagrams)
         return NULL;
@@ -967,6 +982,7 @@ uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t se
     stream->destination.length = stream->rtcp_destination.length = 0;
     stream->latch_until = stream->watched_since = stream->reports_from = -1.0;
     stream->told_ssrc = -1;
+    stream->by_leg = stream->to_leg = TAPE_NO_TRACK;
     stream->key.heard = 0;
     stream->second_ends = -1.0;
     memset(stream->payload_types, PLANE_NO_TYPE, sizeof stream->payload_types);
@@ -1084,6 +1100,25 @@ void plane_hear(plane_stream *stream, int hearing)
     pthread_mutex_unlock(&stream->plane->lock);
 }
 
+void plane_tape(plane *plane, uint8_t *memory)
+{
+    pthread_mutex_lock(&plane->lock);
+    plane->tape = ring_in(memory, TAPE_BYTES);
+    pthread_mutex_unlock(&plane->lock);
+}
+
+void plane_record(plane_stream *stream, uint32_t recording, uint32_t by_leg, uint32_t to_leg)
+{
+    pthread_mutex_lock(&stream->plane->lock);
+    if (stream->plane->tape.counts) {
+        stream->recording = recording;
+        stream->by_leg = by_leg;
+        stream->to_leg = to_leg;
+        stream->untaped = 0;
+    }
+    pthread_mutex_unlock(&stream->plane->lock);
+}
+
 void plane_echo(plane_stream *stream, int on)
 {
     pthread_mutex_lock(&stream->plane->lock);
@@ -1129,6 +1164,8 @@ uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t leng
         memcpy(packet->data + HEADER_BYTES, payload, length);
         packet->length = HEADER_BYTES + length;
         to_plain(&stream->destination, &packet->to);
+        if (stream->to_leg != TAPE_NO_TRACK)
+            tape_packet(stream, stream->to_leg, packet->data, packet->length, now);
         if (!seal(stream, packet->data, &packet->length, now))
             packet->length = 0;
     }

@@ -12,7 +12,7 @@ typedef struct plane plane;
 typedef struct plane_stream plane_stream;
 
 /* Grows with every change of this file that Python has to know of: `native.ABI`. */
-enum { PLANE_ABI = 3 };
+enum { PLANE_ABI = 4 };
 enum { PLANE_RECORD_BYTES = 256, PLANE_RECORDS = 65536, PLANE_DATAGRAM_BYTES = 4096 };
 enum { PLANE_NOT_RELAYED = 128, PLANE_NO_TYPE = 255 };
 enum { PLANE_DIGIT = 1, PLANE_HEARD = 2 };
@@ -146,6 +146,12 @@ void plane_keys_used(plane_stream *stream, plane_keys_used_t *used);
 /* Give the leg's packets to the loop as well, or only to the loop, or of these only what isn't quiet. */
 void plane_hear(plane_stream *stream, int hearing);
 void plane_echo(plane_stream *stream, int on);
+/* Where packets of streams that are recorded go as well: memory of `tape_memory` bytes, all zeros at first, that
+ * a recorder's process reads. */
+void plane_tape(plane *plane, uint8_t *memory);
+/* Put the leg's packets on the tape as this track of a recording, and what we say to it ourselves as that one;
+ * TAPE_NO_TRACK for neither. */
+void plane_record(plane_stream *stream, uint32_t recording, uint32_t by_leg, uint32_t to_leg);
 /* While it is on, the leg hears only what `plane_speak` says. */
 void plane_play(plane_stream *stream, int on);
 /* The next packet of our own, a pause when length is 0; 0 when there is nothing to be sent. Advance_ticks of
@@ -168,4 +174,29 @@ void plane_read(plane_stream *stream, plane_counts_t *counts, double now);
  * `packet` from its port, -1 when nobody is. opened: it was encrypted, and is what PLANE_TO_OPEN has become. */
 int64_t plane_receive(plane_stream *stream, const uint8_t *data, uint32_t length, const plane_address *from,
                       double now, int opened, plane_packet *packet);
+
+/* -- the recorder's end of a tape (tape.c) -- */
+enum { TAPE_RECORDINGS = 65536, TAPE_TRACKS = 64, TAPE_NO_TRACK = 255 };
+/* What one recording has on the tape: `length` bytes from `start`, entries of `recording/proof/entries.py`.
+ * tracks: a bit for each that has packets; missed: packets that found no room before these; first, last: when
+ * its packets came, Unix microseconds. */
+typedef struct {
+    uint32_t recording;
+    uint32_t packets;
+    uint32_t missed;
+    uint32_t start;
+    uint32_t length;
+    uint64_t tracks;
+    int64_t first;
+    int64_t last;
+} tape_group;
+typedef struct tape tape;
+/* What a tape takes of memory. */
+uint64_t tape_memory(void);
+/* The end that reads it; NULL and errno. There is one reader at a time. */
+tape *tape_open(uint8_t *memory);
+void tape_close(tape *tape);
+/* Take what is on the tape, as much as has room; returns how many recordings have something, 0 when there is
+ * nothing. offset_us: what makes Unix microseconds of monotonic ones. */
+uint32_t tape_read(tape *tape, int64_t offset_us, uint8_t *out, uint32_t room, tape_group *groups, uint32_t most);
 #endif

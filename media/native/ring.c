@@ -38,7 +38,7 @@ int ring_put(const ring *ring, const plane_heard_t *packet)
     entry *made;
     if (written + filled + taken - atomic_load_explicit(&ring->counts->read, memory_order_acquire) > ring->bytes) {
         atomic_fetch_add_explicit(&ring->counts->lost, 1, memory_order_relaxed);
-        return 0;
+        return -1;
     }
     if (filled) {
         made = entry_at(ring, written);

@@ -9,6 +9,8 @@
 #define BEFFROI_RING_H
 #include "plane.h"
 
+enum { TAPE_BYTES = 1 << 25 }; /* for a recorder: more than two seconds of 500 calls; a power of two */
+
 /* Both count bytes from the beginning, and never turn back. */
 typedef struct {
     _Alignas(64) _Atomic uint64_t written;
@@ -27,7 +29,8 @@ typedef struct {
 ring ring_in(uint8_t *memory, uint64_t bytes);
 /* What memory a ring takes whose entries take so many bytes. */
 uint64_t ring_memory(uint64_t bytes);
-/* Add what `packet` says, `packet->data` copied. Returns 1 when the reader had read all and may be asleep. */
+/* Add what `packet` says, `packet->data` copied. Returns 1 when the reader had read all and may be asleep, 0 when
+ * it has something to read anyway, -1 when there was no room. */
 int ring_put(const ring *ring, const plane_heard_t *packet);
 /* The oldest packet, which stays until `ring_done`; 0 when there is none. */
 int ring_next(const ring *ring, plane_heard_t *packet);

@@ -1,11 +1,12 @@
 """What is in a segment of a recording: packets as they came, and statements that explain them.
 
 ```
-entry     = kind, track (8 bits each), length (16 bits), microseconds since the segment began (32 bits), body
+entry     = kind, track (8 bits each), length (16 bits), low half of its Unix microseconds (32 bits), body
 PACKET    an RTP packet as it was received, in clear, of the party that the track is
 STATEMENT JSON: what is so from here on, or was found out
 ```
-A track is one party's sound. What can't be known is stated, never made up: a party that sent nothing
+All numbers are big-endian; an entry is less than 35 minutes from its segment's begin. A track is one party's
+sound. What can't be known is stated, never made up: a party that sent nothing
 (`Silent`), packets that we lost ourselves (`Missed`).
 """
 
@@ -19,7 +20,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 NO_TRACK: Final = 255  # of a statement about all of the recording
 MOST_BODY_BYTES: Final = 0xFFFF
-MOST_AFTER_US: Final = 0xFFFF_FFFF
 
 _HEAD: Final = struct.Struct(">BBHI")
 
@@ -97,16 +97,16 @@ class Entry(NamedTuple):
     statement: Statement | None
 
 
-def packet(track: int, after_us: int, data: bytes) -> bytes:
-    """Return the entry of a packet."""
-    return _HEAD.pack(Kind.PACKET, track, len(data), after_us) + data
+def packet(track: int, at: int, data: bytes) -> bytes:
+    """Return the entry of a packet. at: Unix microseconds."""
+    return _HEAD.pack(Kind.PACKET, track, len(data), at & 0xFFFF_FFFF) + data
 
 
-def statement(track: int, after_us: int, said: Statement) -> bytes:
-    """Return the entry of a statement. track: NO_TRACK when it is about all."""
+def statement(track: int, at: int, said: Statement) -> bytes:
+    """Return the entry of a statement. track: NO_TRACK when it is about all; at: Unix microseconds."""
     fields = {type(said).__name__.lower(): said._asdict()}
     text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
-    return _HEAD.pack(Kind.STATEMENT, track, len(text), after_us) + text
+    return _HEAD.pack(Kind.STATEMENT, track, len(text), at & 0xFFFF_FFFF) + text
 
 
 def read(plain: bytes, begun: int) -> Iterator[Entry]:
@@ -115,15 +115,16 @@ def read(plain: bytes, begun: int) -> Iterator[Entry]:
     while offset < end:
         if end - offset < _HEAD.size:
             raise EntryError(f"{end - offset} bytes behind the last entry")
-        kind, track, length, after = _HEAD.unpack_from(plain, offset)
+        kind, track, length, low = _HEAD.unpack_from(plain, offset)
+        at = begun + ((low - begun + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000)
         offset += _HEAD.size
         body = plain[offset : offset + length]
         if len(body) < length:
             raise EntryError(f"an entry of {length} bytes has {len(body)}")
         if kind == Kind.PACKET:
-            yield Entry(begun + after, track, body, None)
+            yield Entry(at, track, body, None)
         elif kind == Kind.STATEMENT:
-            yield Entry(begun + after, track, b"", _read_statement(body))
+            yield Entry(at, track, b"", _read_statement(body))
         else:
             raise EntryError(f"an entry of kind {kind}")
         offset += length

@@ -1,6 +1,8 @@
 """What parties send becomes segments; silence and what was missed are stated."""
 
 from recording.capture import Capture, Plain
+from media.engines.tape import Taped
+from recording.proof import entries as entry_bytes
 from recording.proof.entries import NO_TRACK, Clock, Ended, Entry, Missed, Part, Silent, Track, read
 
 START = 1_795_339_800_000_000
@@ -17,12 +19,17 @@ def second(number: float) -> int:
     return START + int(number * 1_000_000)
 
 
+def taped(track: int, data: bytes, at: int, missed: int = 0) -> Taped:
+    """A packet as the tape gives it."""
+    return Taped(1, entry_bytes.packet(track, at, data), 1, missed, 1 << track, at, at)
+
+
 def test_packets_are_kept_whole_in_order_and_with_the_moment_they_came():
     capture = Capture(CLOCK, START)
     alice = capture.track("1001", "a", PCMA, START)
     bruno = capture.track("1002", "b0", PCMA, START)
-    capture.packet(alice, b"one", second(0.02))
-    capture.packet(bruno, b"two", second(0.03))
+    capture.take(taped(alice, b"one", second(0.02)))
+    capture.take(taped(bruno, b"two", second(0.03)))
     said = entries(capture.due(second(1)))
     assert [entry.statement for entry in said[:3]] == [
         CLOCK,
@@ -40,7 +47,7 @@ def test_segment_is_a_second_long_and_the_next_begins_with_its_first_packet():
     assert made is not None
     assert (made.begun, made.packets) == (START, 0)
     assert capture.due(second(1.5)) is None
-    capture.packet(alice, b"late", second(1.7))
+    capture.take(taped(alice, b"late", second(1.7)))
     assert capture.due(second(2.6)) is None
     made = capture.due(second(2.7))
     assert made is not None
@@ -50,14 +57,14 @@ def test_segment_is_a_second_long_and_the_next_begins_with_its_first_packet():
 def test_party_that_sends_nothing_is_stated_to_be_silent_once():
     capture = Capture(CLOCK, START)
     alice = capture.track("1001", "a", PCMA, START)
-    capture.packet(alice, b"one", second(0.5))
+    capture.take(taped(alice, b"one", second(0.5)))
     assert entries(capture.due(second(1)))[-1].packet == b"one"
     assert capture.due(second(2.49)) is None
     capture.due(second(2.5))
     (silent,) = entries(capture.due(second(3.5)))
     assert silent == Entry(second(2.5), alice, b"", Silent(second(0.5)))
     assert capture.due(second(60)) is None
-    capture.packet(alice, b"two", second(61))
+    capture.take(taped(alice, b"two", second(61)))
     capture.due(second(62))
     capture.due(second(63))
     assert entries(capture.due(second(64)))[-1].statement == Silent(second(61))
@@ -79,20 +86,23 @@ def test_end_says_how_much_there_must_be():
     capture = Capture(CLOCK, START)
     alice = capture.track("1001", "a", PCMA, START)
     for number in range(3):
-        capture.packet(alice, bytes(172), second(number * 0.02))
+        capture.take(taped(alice, bytes(172), second(number * 0.02)))
         capture.due(second(number * 0.02 + 1))
-    assert entries(capture.end("hung up", second(5)))[-1].statement == Ended("hung up", 3, 516)
+    assert entries(capture.end("hung up", second(5)))[-1].statement == Ended("hung up", 3, 3 * 180)
 
 
-def test_clock_that_is_set_back_makes_no_time_before_the_segment():
+def test_clock_that_is_set_back_is_what_it_was_then():
     capture = Capture(CLOCK, START)
     alice = capture.track("1001", "a", PCMA, START)
-    capture.packet(alice, b"one", second(-3600))
-    assert [entry.at for entry in entries(capture.end("hung up", second(-3600)))] == [START] * 4
+    capture.take(taped(alice, b"one", second(-1)))
+    said = entries(capture.end("hung up", second(-1)))
+    assert [entry.at for entry in said] == [START, START, second(-1), second(-1)]
 
 
-def test_packet_that_no_datagram_can_hold_is_cut():
+def test_packets_that_the_tape_had_no_room_for_are_stated_before_the_next():
     capture = Capture(CLOCK, START)
     alice = capture.track("1001", "a", PCMA, START)
-    capture.packet(alice, bytes(70_000), START)
-    assert len(entries(capture.end("hung up", START))[2].packet) == 65_535
+    capture.take(taped(alice, b"one", second(0.5), missed=12))
+    said = entries(capture.end("hung up", second(0.6)))
+    assert said[2].statement == Missed(12, "busy", second(0.5))
+    assert said[3].packet == b"one"

@@ -30,17 +30,24 @@ STATEMENTS: list[Statement] = [
 
 
 def test_packets_are_read_with_the_moment_they_came():
-    plain = entries.packet(0, 0, b"one") + entries.packet(1, 1_999_999, b"") + entries.packet(0, 7, b"late")
+    plain = entries.packet(0, BEGUN, b"one") + entries.packet(1, BEGUN + 1_999_999, b"")
+    plain += entries.packet(0, BEGUN - 7, b"before: the clock was set back")
     assert list(entries.read(plain, BEGUN)) == [
         Entry(BEGUN, 0, b"one", None),
         Entry(BEGUN + 1_999_999, 1, b"", None),
-        Entry(BEGUN + 7, 0, b"late", None),
+        Entry(BEGUN - 7, 0, b"before: the clock was set back", None),
     ]
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(-(2**31), 2**31 - 1))
+def test_low_half_of_a_time_is_enough_near_the_segments_begin(begun: int, after: int):
+    (entry,) = entries.read(entries.packet(0, begun + after, b""), begun)
+    assert entry.at == begun + after
 
 
 @pytest.mark.parametrize("said", STATEMENTS, ids=lambda said: type(said).__name__)
 def test_statement_is_read_as_it_was_made(said: Statement):
-    plain = entries.statement(NO_TRACK, 40, said)
+    plain = entries.statement(NO_TRACK, BEGUN + 40, said)
     assert list(entries.read(plain, BEGUN)) == [Entry(BEGUN + 40, NO_TRACK, b"", said)]
 
 
