@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from dialplan.plan import Members, Plan, Service
 from pbx.events import DeviceReachable, SettingsChanged, Subscription
 from pbx.queues.agents import Agents
-from pbx.queues.call_backs import CallBacks
+from pbx.queues.call_backs import CONVERSATION, CallBacks
 from pbx.queues.estimate import HandlingTimes
 from pbx.queues.figures import Figures
 from pbx.queues.place import Place, level_of, match, turn_of
@@ -223,28 +223,39 @@ class Queues:
     def ended(self, call: Call, record: CallRecord) -> None:
         """A call is over: an agent may be free."""
         if call.reached == REACHED and call.via in call.plan.services:
-            self._attempt_ended(record, call.plan.services[call.via])
+            service = call.plan.services[call.via]
+            for agent, answered in agents_rung(record, service.name).items():
+                seconds = talked_seconds(record) if answered else None
+                self.figures.attempt(service.name, agent, seconds)
+                if seconds:
+                    self._talked(agent, service, seconds)
+        elif call.reached == CONVERSATION and record.legs[0].via in call.plan.services:
+            seconds, (agent, queue) = talked_seconds(record), (record.legs[0].number, record.legs[0].via)
+            self.figures.conversation(queue, agent, seconds)
+            if seconds:
+                self._talked(agent, call.plan.services[queue], seconds)
         if self._places:
             self.look()
 
-    def _attempt_ended(self, record: CallRecord, service: Service) -> None:
-        for agent, talked in attempts_of(record, service.name).items():
-            self.figures.attempt(service.name, agent, talked)
-            if talked is not None:
-                self.agents.talked(agent, service)
-                wrap_up = service.settings.get("wrap_up_seconds", 0)
-                assert isinstance(wrap_up, int)
-                self.handling.add(service.name, talked + wrap_up)
+    def _talked(self, agent: str, service: Service, seconds: float) -> None:
+        self.agents.talked(agent, service)
+        wrap_up = service.settings.get("wrap_up_seconds", 0)
+        assert isinstance(wrap_up, int)
+        self.handling.add(service.name, seconds + wrap_up)
 
 
-def attempts_of(record: CallRecord, queue: str) -> dict[str, float | None]:
-    """The agents whose telephones rang for a queue in a call: how long each talked, None for not."""
-    talked: dict[str, float | None] = {}
+def agents_rung(record: CallRecord, queue: str) -> dict[str, bool]:
+    """The agents whose telephones rang for a queue in a call, and whether each answered."""
+    rung: dict[str, bool] = {}
     for leg in record.legs:
-        if leg.reached != REACHED or leg.via != queue or leg.direction != "out":
-            continue
-        if record.answered is not None and leg.answered is not None:
-            talked[leg.number] = record.ended - record.answered
-        else:
-            talked.setdefault(leg.number, None)
-    return talked
+        if leg.reached == REACHED and leg.via == queue:
+            answered = record.answered is not None and leg.answered is not None
+            rung[leg.number] = rung.get(leg.number, False) or answered
+    return rung
+
+
+def talked_seconds(record: CallRecord) -> float:
+    """How long the parties of a call had each other, on hold or not."""
+    return sum(
+        (one.ended or record.ended) - one.started for one in record.intervals if one.kind in ("talk", "held")
+    )
