@@ -411,7 +411,7 @@ class Broker:
             try:
                 await self._tell(peer, leg, pending.said)  # the engine may have heard others since
                 answer = await self._answer(leg, peer, body)
-            except MediaRefused:
+            except (MediaRefused, MediaMisuse):  # a misuse: the offerer has gone, and its stream with it
                 offerer.refuse_offer(488)
                 await self._take_back(leg, peer)
             else:

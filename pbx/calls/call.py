@@ -329,6 +329,14 @@ class Call:
         if self.kept:
             self.keep()
 
+    async def end_sound(self, leg: Leg) -> None:
+        """End the sound of a party that has gone while the call goes on: it is sent nothing more."""
+        leg.codec = self.engine.codec(self.id, leg.name)
+        leg.quality = self.engine.quality(self.id, leg.name)
+        alone = f"{self.id} {leg.name}"
+        if leg.codec and await self.engine.move(self.id, leg.name, alone, leg.name):
+            await self.engine.delete(alone)
+
     # From beginning to end
 
     async def run(self, app: App) -> None:

@@ -190,7 +190,7 @@ class Leg:
         session = self.session
         if self.device in self.call.plan.trunks:
             return  # an operator knows our people by its own numbers
-        if session is not None and session.state is SessionState.CONFIRMED and session.may_update:
+        if session is not None and session.state is SessionState.CONFIRMED and session.takes_update:
             identity = self.call.exchange.address_of(number, name)
             session.update(self._now, f"P-Asserted-Identity: {identity}\r\n")
             self._wake()

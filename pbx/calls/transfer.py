@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dialplan.decision import Decision, Step, ToPerson
 from media import tones
-from media.engine import MediaMisuse, MediaRefused
+from media.engine import MediaMisuse, MediaRefused, MediaUnavailable
 from pbx.calls.app import App
 from pbx.calls.bridge import talk
 from pbx.calls.broker import Broker
@@ -204,6 +204,8 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsk
                 if ended.leg is not referrer or referrer.ended_at is None:
                     raise
                 referrer.release()
+                with suppress(MediaUnavailable):
+                    await call.end_sound(referrer)
                 continue
             match happening:
                 case TransferRings():
