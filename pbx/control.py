@@ -117,10 +117,18 @@ class SetSwitch(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
+class SetRing(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a person's telephones ring in one of dialplan.ringing.WAYS."""
+
+    extension: str
+    way: str
+    by: str
+
+
 class ClearSettings(msgspec.Struct, frozen=True, tag=True):
     """Ask to forget what a person has set.
 
-    when: their forwards of this kind alone, or one of pbx.settings.SWITCHES, "" for everything.
+    when: their forwards of this kind alone, one of pbx.settings.SWITCHES, or `ring`, "" for all.
     """
 
     extension: str
@@ -354,6 +362,7 @@ SettingsQuestion = (
     | StopForwarding
     | SetDoNotDisturb
     | SetSwitch
+    | SetRing
     | ClearSettings
     | AddOverride
     | RemoveOverride

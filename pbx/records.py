@@ -157,11 +157,19 @@ class PauseSetting(Struct, array_like=True, frozen=True, gc=False):
     set_by: SetBy
 
 
+class RingSetting(Struct, array_like=True, frozen=True, gc=False):
+    """How somebody's telephones ring: one of dialplan.ringing.WAYS."""
+
+    way: str
+    set_by: SetBy
+
+
 class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settings"):
     """All that a person has set from now on: the last record of an extension is the one that holds.
 
     forwards: the first that holds for a call decides. do_not_disturb: None for not set.
     anonymous_rejection, call_waiting: None for what the plan says. pauses: one for each service at most.
+    ring: how their telephones ring, None for what the plan says.
     """
 
     extension: str
@@ -170,9 +178,10 @@ class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settin
     anonymous_rejection: Switch | None = None
     call_waiting: Switch | None = None
     pauses: tuple[PauseSetting, ...] = ()
+    ring: RingSetting | None = None
 
     def __bool__(self) -> bool:
-        switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting)
+        switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting, self.ring)
         return bool(self.forwards or self.pauses) or any(switch is not None for switch in switches)
 
 

@@ -382,6 +382,7 @@ class _Signalling:
                 | control.StopForwarding()
                 | control.SetDoNotDisturb()
                 | control.SetSwitch()
+                | control.SetRing()
                 | control.ClearSettings()
                 | control.AddOverride()
                 | control.RemoveOverride()

@@ -19,6 +19,7 @@ from pbx.apps.pausing import pause, pause_service, resume
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
 from pbx.apps.redial import call_last_caller, redial
+from pbx.apps.ringing import set_ring
 from pbx.apps.service_override import override_service
 from pbx.apps.voicemail import leave_message
 from pbx.calls.call import Call
@@ -61,6 +62,9 @@ CODES: Mapping[str, CodeApp] = {
     "malicious_call": trace,
     "take_call": take_call,
     "to_mobile": to_mobile,
+    "ring_together": partial(set_ring, way="together"),
+    "ring_in_turn": partial(set_ring, way="in_turn"),
+    "ring_devices": partial(set_ring, way="devices"),
     "redial": redial,
     "last_caller": call_last_caller,
     **{

@@ -16,6 +16,10 @@ def test_devices_are_used_placed_and_listed_and_a_kill_forgets_none_of_it(town: 
         where = ("--street", "5 rue des Lilas", "--city", "Nancy", "--network", "192.0.2.9")
         assert town.run("device", "address", "1001", *where).status == 0
         assert town.run("device", "address", "1001", "--network", "192.0.2.9", "--confirm").status == 0
+        assert town.run("settings", "set", "2301", "ring", "in-turn").status == 0
+        no_mobile = town.run("settings", "set", "1001", "ring", "together")
+        assert no_mobile.err == "beffroi: 1001 has no mobile number\n"
+        assert town.run("settings", "set", "2301", "ring", "loudly").status == 2
         kill_now(town)
         log_until("ready plan=")
         listed = {one["device"]: one for one in town.run("device", "list", "--json").json}
@@ -26,6 +30,9 @@ def test_devices_are_used_placed_and_listed_and_a_kill_forgets_none_of_it(town: 
         assert address["confirmed"] is not None
         table = town.run("device", "list").out
         assert "5 rue des Lilas, Nancy (192.0.2.0/24, confirmed)" in table
+        (kept,) = town.run("settings", "list", "2301", "--json").json
+        assert kept["ring"]["way"] == "in_turn"
+        assert town.run("settings", "clear", "2301", "ring").out == "nothing is set by hand\n"
         assert town.run("device", "logout", "2020").status == 0
         assert town.run("device", "logout", "2020").err == "beffroi: nobody uses 2020 but its own person\n"
         forgotten = town.run("device", "address", "1001", "--forget", "--network", "192.0.2.9", "--json").json
