@@ -122,6 +122,8 @@ FEATURE_NAMES = (
     "ring_in_turn",
     "ring_devices",
     "malicious_call",
+    "conference",
+    "intercom",
     "hide_number",
     "show_number",
     "pause",

@@ -76,17 +76,17 @@ async def send_on(call: Call, extension: str, vain: Vain) -> None:
     call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
 
 
-async def ring(call: Call, extension: str, only: tuple[str, ...] = ()) -> None:
+async def ring(call: Call, extension: str, only: tuple[str, ...] = (), headers: str = "") -> None:
     """Ring the extension's devices as one of several; where it sends its own calls means nothing here.
 
-    only: these devices, by sign-in; empty for all.
+    only: these devices, by sign-in; empty for all. headers: of the INVITEs, lines ending in CRLF.
     """
     call.to = extension
     exchange = call.exchange
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable)
     if only:
         ways = [flows for flows in ways if flows[0].device in only]
-    vain = await _ring(call, extension, ways, RING_SECONDS)
+    vain = await _ring(call, extension, ways, RING_SECONDS, headers)
     call.cause = vain.cause
     call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
 
@@ -109,11 +109,13 @@ def _ways_to_device(call: Call, sign_in: str) -> list[list[Binding]]:
     return [flows for flows in ways if flows[0].device == sign_in]
 
 
-async def _ring(call: Call, extension: str, ways: list[list[Binding]], seconds: float) -> Vain:
+async def _ring(
+    call: Call, extension: str, ways: list[list[Binding]], seconds: float, headers: str = ""
+) -> Vain:
     """Ring telephones, each by the ways to it: returns why nobody answered. An answered call ends in
     LegEnded."""
     caller = call.caller
-    phones = _Phones(call, extension)
+    phones = _Phones(call, extension, headers)
     ringing = []
     for flows in ways:
         # No phone rings itself.
@@ -180,8 +182,9 @@ class _Phones:
     site: at whose telephones the caller's offer goes as it is, "" for none.
     """
 
-    def __init__(self, call: Call, extension: str) -> None:
+    def __init__(self, call: Call, extension: str, headers: str = "") -> None:
         self._call = call
+        self._headers = headers
         self._remote_address = call.exchange.address_of(extension, "")
         # By our address and the rule for SRTP: whom it was made for.
         self._offers: dict[tuple[str, Policy], tuple[Leg, bytes]] = {}
@@ -214,6 +217,7 @@ class _Phones:
             flow,
             body,
             remote_address=self._remote_address,
+            headers=self._headers,
             behind_nat=binding.behind_nat,
             routes=binding.path,
         )
