@@ -88,7 +88,9 @@ async def transfer(call: Call, broker: Broker, asked: Referred | TransferAsked) 
     else:
         cause = await _call_for(call, broker, asked, decision)
     gone = asked.leg.ended_at is not None
-    if stays.confirmed and (gone or await _hangs_up(call, broker, asked.leg, until)):
+    if not gone and isinstance(asked, Referred) and stays.confirmed:
+        gone = await _hangs_up(call, broker, asked.leg, until)
+    if gone and stays.confirmed:
         await _give_back(call, broker, asked, cause)
 
 
