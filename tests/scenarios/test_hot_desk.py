@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
@@ -284,3 +285,48 @@ async def test_a_person_of_the_past_has_no_hot_desk(world: World) -> None:
     assert device.extension == "2020"
     assert isinstance(town.exchange.seats.of("2020"), SeatRecord)  # it is 1001's again, once 1001 is back
     town.exchange.seats.give_back("2020", "root")
+
+
+@scenario()
+async def test_a_full_disk_keeps_a_hot_desk_until_it_can_be_written_that_it_ended(world: World) -> None:
+    plan = PLAN_TEXT.replace("\nusers:", '\nhot_desk: {ends: "10:30"}\n\nusers:', 1)
+    town, (phone,) = await desk(world, "2020", plan=plan)
+    await log_in(town, phone)
+    town.journal.exhausted = True
+    await world.sleep(1900)
+    assert len(town.exchange.seats.everybody()) == 1
+    town.journal.exhausted = False
+    await world.sleep(2)
+    assert town.exchange.seats.everybody() == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+@scenario()
+async def test_whoever_logs_in_where_and_when_there_is_one_person_for_each_device(
+    world: World, seed: int
+) -> None:
+    """Random logins, logouts, new plans and kills: nobody uses two devices of others, and nothing is lost."""
+    chance = random.Random(seed)
+    town = await start(world)
+    people = ["1001", "1002", "2010", "2020"]
+    expected: dict[str, str] = {}
+    for _ in range(40):
+        device, person = chance.choice(people), chance.choice(people)
+        match chance.randrange(6):
+            case 0 if device in expected:
+                town.exchange.seats.give_back(device, "test")
+                del expected[device]
+            case 1:
+                await town.restart()
+            case 2:
+                town.reload(PLAN_TEXT)
+            case _:
+                town.exchange.seats.take(device, person, "test")
+                expected = {one: who for one, who in expected.items() if who != person and one != device}
+                if device != person:
+                    expected[device] = person
+        assert {seat.device: seat.extension for seat in town.exchange.seats.everybody()} == expected
+        for one in people:
+            found = town.exchange.devices.find(one)
+            assert found is not None
+            assert found.extension == expected.get(one, one)
