@@ -38,6 +38,7 @@ from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.happenings import Asked, Failed, LegEnded, NotPossibleNow, TransferAsked
 from pbx.calls.leg import Leg
+from pbx.calls.merging import merge
 from pbx.calls.summons import begin
 from pbx.calls.transferee import Transferee
 from pbx.events import (
@@ -119,7 +120,7 @@ class CallApi:
         by_itself: the telephones are asked to answer alone, as for a key on a page beside them.
         Returns the call in which they ring. Raises NotPossibleNow.
         """
-        self._check_may_call(extension, number)
+        self._decision(extension, number)  # refused at once; what it is is decided when the person answers
 
         async def onward(attendant: Attendant) -> str:
             try:
@@ -209,6 +210,38 @@ class CallApi:
             raise NotPossibleNow("these are one call")
         return await self._transfer(leg, "", second)
 
+    async def merge(self, who: str, call: str, other: str) -> Done:
+        """Make one conversation of three of two calls of somebody; the one that their telephone doesn't hold
+        stays their line. Raises CallNotFound, NotPossibleNow."""
+        one, second = self._leg(who, call, _talks), self._leg(who, other, _talks)
+        if second.call is one.call:
+            raise NotPossibleNow("these are one call")
+        leg, dropped = (second, one) if _holds(one) and not _holds(second) else (one, second)
+        await self._in_talk(leg, lambda broker: merge(broker, leg, dropped))
+        return Done()
+
+    async def send_on(self, who: str, number: str, by: str, call: str = "") -> Done:
+        """Let a party that waits with a service (a queue, parking, a menu) go on to a number, by the rights
+        of `by`. Returns `rings` where nobody has taken it at once: where nobody does, it waits on.
+
+        Raises CallNotFound, NotPossibleNow.
+        """
+        leg = self._leg(who, call, lambda leg: leg.confirmed and not _talks(leg))
+        decision = self._decision(by, number)
+
+        async def pass_on(place: Broker | Attendant) -> None:
+            if not isinstance(place, Attendant):
+                raise NotPossibleNow("it speaks with somebody")
+            raise NotPossibleNow(await place.pass_on(decision))
+
+        done = self._post(leg, pass_on)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await done
+        except TimeoutError:
+            return Done(leg.call.id, "rings")
+        return Done()
+
     async def park(self, who: str, place: str = "", call: str = "") -> Done:
         """Park the other party at a place, the first free one without; returns the place.
 
@@ -295,8 +328,8 @@ class CallApi:
         if extension not in self._exchange.plan.people:
             raise NotPossibleNow(f"there is no {extension[:40]}")
 
-    def _check_may_call(self, extension: str, number: str) -> None:
-        """Raises NotPossibleNow where a person may not call a number now; decided again once it answers."""
+    def _decision(self, extension: str, number: str) -> Decision:
+        """Where a number leads for a person, now. Raises NotPossibleNow where they may not call it."""
         self._person(extension)
         exchange = self._exchange
         telephones = self._telephones(extension)
@@ -313,6 +346,7 @@ class CallApi:
         decision = route(exchange.plan, facts, datetime.fromtimestamp(now, UTC))
         if isinstance(decision.target, Reject):
             raise NotPossibleNow(decision.target.text.get("en") or _words(decision.target.status))
+        return decision
 
     def _telephones(self, extension: str) -> list[Binding]:
         exchange = self._exchange
@@ -351,13 +385,17 @@ class CallApi:
                 raise NotPossibleNow("not while a service has the call")
             await work(place)
 
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        leg.call.post(Asked(leg, by_broker, done))
+        done = self._post(leg, by_broker)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await done
         except TimeoutError:
             raise NotPossibleNow("the call is busy with something else; ask again in a moment") from None
+
+    def _post(self, leg: Leg, work: Callable[[Broker | Attendant], Awaitable[None]]) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        leg.call.post(Asked(leg, work, done))
+        return done
 
     async def _transfer(self, leg: Leg, number: str, second: Leg | None) -> Done:
         """Returns once somebody is rung or has answered, or after PATIENCE_SECONDS."""

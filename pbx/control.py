@@ -219,11 +219,21 @@ class PickUp(msgspec.Struct, frozen=True, tag=True):
     of: str = ""
 
 
+class SendOn(msgspec.Struct, frozen=True, tag=True):
+    """Ask to let a party that waits with a service go on to a number, by the rights of an extension."""
+
+    who: str
+    number: str
+    by: str
+    call: str = ""
+
+
 class InCall(msgspec.Struct, frozen=True, tag=True):
     """Ask for something in a party's call. call: which of its calls, "" where it has one.
 
-    verb: `answer`, `hold`, `resume`, `mute`, `unmute`, `transfer`, `join`, `park`, `hang_up` or `digits`.
-    argument: the number to transfer to, the other call to join, the place to park at, or the digits.
+    verb: `answer`, `hold`, `resume`, `mute`, `unmute`, `transfer`, `join`, `merge`, `park`, `hang_up` or
+    `digits`. argument: the number to transfer to, the other call to join or merge, the place to park at, or
+    the digits.
     """
 
     verb: str
@@ -368,7 +378,7 @@ SettingsQuestion = (
     | RemoveOverride
 )
 DeviceQuestion = ListDevices | UseDevice | SayAddress | ForgetAddress | SetPin
-CallQuestion = ListCalls | Originate | Retrieve | PickUp | InCall
+CallQuestion = ListCalls | Originate | Retrieve | PickUp | SendOn | InCall
 Question = (
     Status
     | CallQuestion

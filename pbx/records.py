@@ -67,7 +67,8 @@ class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
     """One attempt at a conversation, after its end. `direction` is internal, inbound or outbound.
 
     intervals: in the order of time. parents: the calls that it was made for, or that its parties came from.
-    plan_lines: the lines of the plan that were looked at, in the order of the decisions.
+    plan_lines: the lines of the plan that were looked at, in the order of the decisions; 0 for a rule that
+    isn't written in it.
     """
 
     id: str
@@ -486,5 +487,5 @@ def printable(call: CallRecord) -> dict[str, Any]:
             for interval in call.intervals
         ],
         "parents": list(call.parents),
-        "plan_lines": list(call.plan_lines),
+        "plan_lines": [line for line in call.plan_lines if line],
     }

@@ -369,6 +369,7 @@ class _Signalling:
                 | control.Originate()
                 | control.Retrieve()
                 | control.PickUp()
+                | control.SendOn()
                 | control.InCall()
             ):
                 return await answer_about_calls(CallApi(self._exchange), question)

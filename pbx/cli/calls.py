@@ -157,7 +157,7 @@ def _print_call(record: CallRecord, children: list[CallRecord]) -> None:
         "plan": record.plan_version,
     }
     if record.plan_lines:
-        lines["plan lines"] = " ".join(map(str, record.plan_lines))
+        lines["plan lines"] = " ".join(str(line) for line in record.plan_lines if line)
     if record.parents:
         lines["made for"] = " ".join(record.parents)
     if children:
