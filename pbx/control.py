@@ -24,6 +24,7 @@ from pbx.records import AddressRecord, OverrideRecord, PersonSettings, rfc3339
 from pbx.tasks import Tasks
 
 MAX_LINE_BYTES = 1 << 20
+DEVICES_A_PAGE = 200
 ANSWER_SECONDS = 30.0
 
 
@@ -154,7 +155,9 @@ class RemoveOverride(msgspec.Struct, frozen=True, tag=True):
 
 
 class ListDevices(msgspec.Struct, frozen=True, tag=True):
-    """Ask who uses which device, and where it is."""
+    """Ask who uses which device, and where it is, for the DEVICES_A_PAGE that come after a sign-in."""
+
+    after: str = ""
 
 
 class UseDevice(msgspec.Struct, frozen=True, tag=True):
@@ -339,7 +342,7 @@ class DeviceStatus(msgspec.Struct, frozen=True):
 
 
 class DeviceList(msgspec.Struct, frozen=True, tag=True):
-    """All devices after what was asked. problem: why it wasn't done, empty when it was."""
+    """Some devices by sign-in, or the one that was asked about. problem: why nothing was done, or empty."""
 
     devices: list[DeviceStatus]
     problem: str = ""
@@ -515,3 +518,14 @@ def ask(data_dir: Path, question: Question) -> Answer:
             return answer
         except (OSError, msgspec.DecodeError) as error:
             raise NotRunningError(f"no running node answers in {data_dir}: {error}") from error
+
+
+def every_device(data_dir: Path) -> list[DeviceStatus]:
+    """The devices of a running node, by sign-in. Raises NotRunningError when nobody answers."""
+    found: list[DeviceStatus] = []
+    while True:
+        answer = ask(data_dir, ListDevices(found[-1].device if found else ""))
+        assert isinstance(answer, DeviceList)
+        found += answer.devices
+        if len(answer.devices) < DEVICES_A_PAGE:
+            return found

@@ -128,6 +128,7 @@ def _examine_plan(
         findings = _about_plan(settings, "warning", f"the plan has {warnings}")
     yield Examination("plan", state, findings)
     yield _examine_running(settings, plan, running=running)
+    yield from _examine_places(settings)
     yield _examine_external(settings, plan)
     unset = tuple(unset_secrets(plan, environment))
     yield Examination("secrets", "set in the environment" if not unset else f"{len(unset)} not set", unset)
@@ -177,6 +178,24 @@ def _examine_running(settings: Configuration, plan: Plan, *, running: bool) -> E
     message = f"the plan in force is {answer.plan_version}; the file has changed since"
     found = _finding("plan_changed", "note", settings.plan, message, "`beffroi plan reload` puts it in force")
     return Examination("node", state, found)
+
+
+def _examine_places(settings: Configuration) -> Iterator[Examination]:
+    """Devices from which help would be sent to an assumed place; nothing where there are none, or no node."""
+    wanted: list[str] = []
+    with contextlib.suppress(control.NotRunningError):
+        wanted = [
+            one.device
+            for one in control.every_device(settings.data_dir)
+            if one.network
+            and not any(said.network == one.network and said.confirmed for said in one.addresses)
+        ]
+    if wanted:
+        state = f"{_counted(len(wanted), 'device')} outside of every site, without a confirmed address"
+        message = f"help would be sent to an assumed place: {', '.join(wanted[:5])}"
+        hint = "`beffroi device address` says where they are; `beffroi device list` names them all"
+        found = _finding("address_wanted", "note", settings.plan, message, hint)
+        yield Examination("places", state, found)
 
 
 def unset_secrets(plan: Plan, environment: Mapping[str, str]) -> Iterator[Finding]:
