@@ -20,6 +20,7 @@ from media.engines.daemons import DaemonStatus
 from pbx.call_view import CallView, Done
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
+from pbx.queues.figures import AgentFigures, QueueFigures
 from pbx.records import AddressRecord, OverrideRecord, PersonSettings, rfc3339
 from pbx.tasks import Tasks
 
@@ -252,6 +253,27 @@ class DeleteMessage(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
+class ListQueues(msgspec.Struct, frozen=True, tag=True):
+    """Ask how the queues are."""
+
+
+class PauseAgent(msgspec.Struct, frozen=True, tag=True):
+    """Ask that somebody gets no calls of a queue or a group; service "": of none. reason: digits, or ""."""
+
+    extension: str
+    by: str
+    service: str = ""
+    reason: str = ""
+
+
+class ResumeAgent(msgspec.Struct, frozen=True, tag=True):
+    """Ask that somebody gets such calls again."""
+
+    extension: str
+    by: str
+    service: str = ""
+
+
 class FollowEvents(msgspec.Struct, frozen=True, tag=True):
     """Ask to be told events as they happen, of these kinds or of all, until either side leaves."""
 
@@ -363,6 +385,45 @@ class MessageDeleted(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class WaitingCaller(msgspec.Struct, frozen=True):
+    """Somebody in a queue. waited_seconds: until now. state: `waiting`, `ringing` or `to be called back`."""
+
+    call: str
+    number: str
+    waited_seconds: float
+    state: str
+
+
+class AgentStatus(msgspec.Struct, frozen=True):
+    """An agent of a queue. state: as in pbx.queues.agents; reason: of a pause."""
+
+    extension: str
+    name: str
+    state: str
+    reason: str
+    figures: AgentFigures
+
+
+class QueueStatus(msgspec.Struct, frozen=True):
+    """How one queue is. waiting: the next one first. expected_seconds: for who comes now, None if not known.
+    figures: since Unix seconds `since`."""
+
+    name: str
+    number: str
+    waiting: list[WaitingCaller]
+    expected_seconds: float | None
+    agents: list[AgentStatus]
+    figures: QueueFigures
+    since: float
+
+
+class QueueList(msgspec.Struct, frozen=True, tag=True):
+    """The queues after what was asked, in the plan's order. problem: why it wasn't done, "" when it was."""
+
+    queues: list[QueueStatus]
+    problem: str = ""
+
+
 class Following(msgspec.Struct, frozen=True, tag=True):
     """The answer to FollowEvents; events come after it, of these kinds."""
 
@@ -381,6 +442,7 @@ SettingsQuestion = (
     | RemoveOverride
 )
 DeviceQuestion = ListDevices | UseDevice | SayAddress | ForgetAddress | SetPin
+QueueQuestion = ListQueues | PauseAgent | ResumeAgent
 CallQuestion = ListCalls | Originate | Retrieve | PickUp | SendOn | InCall
 Question = (
     Status
@@ -395,6 +457,7 @@ Question = (
     | SettingsQuestion
     | DeviceQuestion
     | DeleteMessage
+    | QueueQuestion
 )
 Answer = (
     Counters
@@ -406,6 +469,7 @@ Answer = (
     | CallsNow
     | DeviceList
     | MessageDeleted
+    | QueueList
 )
 
 _question = msgspec.json.Decoder(Question | FollowEvents)

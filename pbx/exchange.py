@@ -64,7 +64,7 @@ from pbx.own_apps import Program
 from pbx.people import Directory
 from pbx.pin_attempts import PinAttempts
 from pbx.pins import Pins
-from pbx.queues import Queues
+from pbx.queues.dispatch import Queues
 from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
