@@ -107,6 +107,10 @@ class CallApi:
                 return _view(leg.call)
         raise CallNotFound(f"no call {call[:40]} is in progress")
 
+    def is_in(self, who: str, call: str) -> bool:
+        """Whether a party is in a call in progress: for pages, which act for their own person alone."""
+        return any(leg.call.id == call and _is(leg, who) for leg in self._legs())
+
     def events(self) -> Feed[Event]:
         """What happens to calls from now on; to be closed by who asked (pbx.events)."""
         kinds = CallStarted, LegStarted, CallRinging, CallAnswered, LegLeft, CallEnded

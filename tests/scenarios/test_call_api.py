@@ -397,6 +397,8 @@ async def test_who_is_in_no_call_is_said_so(world: World) -> None:
         api.call("4711")
     (call,) = api.calls("1002")
     assert api.call(call.id) == call
+    assert api.is_in("1002", call.id)
+    assert not api.is_in("2010", call.id)
     assert api.calls("2010") == []
     await end(town, alice, bruno)
 

@@ -287,6 +287,39 @@ async def test_a_caller_that_hangs_up_ends_the_app_and_its_finally_runs(world: W
 
 
 @scenario()
+async def test_an_app_that_catches_every_error_ends_with_its_caller_all_the_same(
+    world: World, tmp_path: Path
+) -> None:
+    app_named(
+        tmp_path,
+        "async def answer(caller: Caller) -> None:\n    while True:\n        try:\n"
+        "            await caller.say(en='hello')\n        except Exception:\n            pass",
+    )
+    town = await town_with(world, tmp_path)
+    caller = await party(town, "2020")
+    talk = caller.dial("8500")
+    await world.sleep(1)
+    caller.leave(talk)
+    await world.sleep(1)
+    assert town.calls[0].cause == "completed"
+
+
+@scenario()
+async def test_nothing_of_an_app_runs_after_it_has_hung_up(world: World, tmp_path: Path) -> None:
+    app_named(
+        tmp_path,
+        "async def answer(caller: Caller) -> None:\n    await caller.answer()\n"
+        "    caller.hang_up('enough')\n    await caller.say(en='still there')",
+    )
+    town = await town_with(world, tmp_path)
+    caller = await party(town, "2020")
+    caller.dial("8500")
+    await world.sleep(1)
+    assert town.spoken() == []
+    assert town.calls[0].cause == "enough"
+
+
+@scenario()
 async def test_an_app_that_holds_up_all_calls_is_named_in_the_log(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
