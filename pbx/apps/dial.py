@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from media.engine import MediaRefused
 from media.simpler import can_be_simpler
+from pbx.apps.announce import announce
 from pbx.calls.app import App
 from pbx.calls.bridge import connect
 from pbx.calls.broker import take_early
@@ -14,6 +15,7 @@ from pbx.calls.call import Call
 from pbx.calls.direct import direct_site, go_direct, may_be_direct
 from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, PickedUp, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from pbx.calls.reasons import said
 from pbx.calls.srtp import policy_of, secure
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
@@ -72,8 +74,8 @@ async def send_on(call: Call, extension: str, vain: Vain) -> None:
         for app in call.exchange.router.forward(call, extension, vain.why):
             await app(call)
             return
-    call.cause = vain.cause
-    call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
+    text = said(vain.cause) if vain in (RANG_OUT, UNREACHED) else {}
+    await announce(call, text, status=vain.status, cause=vain.cause, reason=vain.reason)
 
 
 async def ring(call: Call, extension: str, only: tuple[str, ...] = (), headers: str = "") -> None:
