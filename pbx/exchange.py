@@ -105,7 +105,7 @@ REFUSED_SECONDS = 3600.0  # how long a server that refused TCP isn't asked again
 
 BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
 METHODS = (*ALLOWED, "INFO", "REFER", "SUBSCRIBE", "PUBLISH", "MESSAGE")
-EXTENSIONS = (*SUPPORTED, "replaces", "norefersub")  # RFC 3891, RFC 4488
+EXTENSIONS = (*SUPPORTED, "replaces", "norefersub", "eventlist")  # RFC 3891, RFC 4488, RFC 4662
 
 
 Result = TypeVar("Result")
