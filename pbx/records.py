@@ -17,6 +17,11 @@ Address: TypeAlias = tuple[str, int]
 """IP address as text, without brackets, and port."""
 
 
+PICK_UP = "pick-up"
+CAME = frozenset({"calls", PICK_UP})
+"""How those came into a call who called us (LegRecord.reached)."""
+
+
 class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     """One party of a call: where its device was, what it spoke, and how it ended.
 
@@ -24,11 +29,10 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     quality: how it was heard; None where that wasn't measured, as in a call of a few seconds.
     media: `relayed`, or `direct` where its sound went to the other telephone and not to us; None without.
     name: what intervals call it, `a` for the caller. number: the party's extension, or its number outside.
-    direction: `in` for who called us, `out` for whom we called. reached: how the party came into the call:
-    `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`, `replaces`, `originated`, `overflow`
-    (a queue sent the caller there), `call-back` (from a queue), or the type of the service that called it;
-    via: the extension or service that did that, "" for the caller itself.
-    All five are "" in records that were made before there were intervals.
+    reached: how the party came into the call: `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`,
+    `replaces`, `conference`, `originated`, `overflow` (a queue sent the caller there), `call-back` (from a
+    queue), or the type of the service that called it; via: the extension or service that did that, "" for the
+    caller itself. All four are "" in records that were made before there were intervals.
     """
 
     device: str
@@ -43,9 +47,13 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     media: str | None = None
     name: str = ""
     number: str = ""
-    direction: str = ""
     reached: str = ""
     via: str = ""
+
+    @property
+    def direction(self) -> str:
+        """`in` for who called us, `out` for whom we called; "" where it isn't known."""
+        return self.reached and ("in" if self.reached in CAME else "out")
 
 
 class Interval(Struct, array_like=True, frozen=True, gc=False):

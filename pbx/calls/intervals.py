@@ -68,8 +68,10 @@ def intervals_of(call: Call, now: float) -> tuple[Interval, ...]:
         caller, other = call.legs
         if caller.answered_at is not None and other.answered_at is not None:
             started = max(caller.answered_at, other.answered_at)
-            ended = min(caller.ended_at or now, other.ended_at or now)
-            return (Interval("talk", started, max(started, ended), (caller.name, other.name)),)
+            left = other.ended_at or now
+            ended = left if caller.ended_at is None else min(caller.ended_at, left)
+            if ended >= started:
+                return (Interval("talk", started, ended, (caller.name, other.name)),)
     if call.intervals:
         *past, last = call.intervals
         return (*past, _closed(call, last.kind, last.started, last.legs, last.where, now))

@@ -51,8 +51,6 @@ class Told(NamedTuple):
 
 UNTOLD = Told("", ())
 LOST = "lost"
-PICK_UP = "pick-up"
-_CAME = frozenset({"calls", PICK_UP})
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
 
@@ -399,7 +397,6 @@ class Leg:
             ("direct" if self.call.direct else "relayed") if codec else None,
             self.name,
             self.number,
-            "in" if self.reached in _CAME else "out",
             self.reached,
             self.via,
         )
