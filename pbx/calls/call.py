@@ -23,6 +23,7 @@ from pbx.calls.happenings import (
     Woken,
 )
 from pbx.calls.intervals import intervals_of
+from pbx.calls.languages import language_of_number
 from pbx.calls.leg import LOST, Leg
 from pbx.events import LegStarted, MediaPortsExhausted
 from pbx.ongoing import OngoingCall, Outside
@@ -248,7 +249,10 @@ class Call:
             return self.language
         facts = self.facts
         person = self.plan.people.get(facts.caller or "") if facts is not None else None
-        for language in (person.language if person is not None else "", self.plan.language, "en"):
+        own = person.language if person is not None else ""
+        if facts is not None and facts.trunk is not None and not facts.anonymous:
+            own = language_of_number(self.plan, facts.caller_number or "")
+        for language in (own, self.plan.language, "en"):
             if language in texts:
                 return language
         return next(iter(texts), "en")
