@@ -9,6 +9,7 @@ import pytest
 
 from pbx.events import Event, HotDeskChanged, PinRefused
 from pbx.records import Personal, SeatRecord
+from sip.core.message_summary import Mailbox
 from tests.scenarios.test_settings import played
 from tests.scenarios.test_watching import lamps, told, unwatch, watch
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start
@@ -271,6 +272,29 @@ async def test_the_lamp_of_who_logged_in_is_lit_by_the_calls_of_the_telephone(wo
     await told(colleague)
     await unwatch(colleague, first, "dialog")
     await enter(town, phone, "#20#")
+
+
+@scenario()
+async def test_the_message_lamp_is_that_of_who_logged_in(world: World) -> None:
+    """RFC 6665 section 4.1.3: deactivated, so that the telephone asks again at once (RFC 3842)."""
+    town, (phone,) = await desk(world, "2020")
+    town.exchange.subscriptions.mailboxes.tell("1001", Mailbox(new=3))
+    first = await watch(phone, "message-summary", "2020")
+    assert b"Messages-Waiting: no" in first.body
+    await phone.call("*20*1001")
+    phone.ack(await phone.expect(200))
+    await world.sleep(0.3)
+    ((call, leg),) = town.engine.playing
+    town.engine.press(call, leg, PIN + "#")
+    last = await told(phone)
+    assert last.header("Subscription-State") == "terminated;reason=deactivated"
+    town.finish_playing()
+    phone.reply(await phone.expect("BYE"), 200)
+    again = await watch(phone, "message-summary", "2020")
+    assert b"Messages-Waiting: yes" in again.body
+    assert b"sip:1001@valmont.example" in again.body
+    town.exchange.seats.give_back("2020", "root")
+    await told(phone)
 
 
 @scenario()
