@@ -24,6 +24,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialplan.decision import Decision, Facts, Reject, ToFeature, ToPerson
@@ -67,6 +68,7 @@ __all__ = ["CallApi", "CallNotFound", "NotPossibleNow"]
 PATIENCE_SECONDS = 5.0
 MOST_DIGITS = 64
 MOST_PLACES = 1000
+LONGEST_RECORDING_SECONDS = 14_400.0
 # Makers whose telephones answer and hold when a NOTIFY asks them to.
 _TAKES_EVENTS = re.compile(r"yealink|snom|poly", re.IGNORECASE)
 _DECLINED = Reason("SIP", 603, "Decline")
@@ -286,6 +288,24 @@ class CallApi:
     async def say(self, who: str, text: str, language: str, call: str = "") -> Done:
         """Speak to a party. Raises CallNotFound, NotPossibleNow."""
         return await self.play(who, Speech(text, language), call)
+
+    async def record(self, who: str, path: Path, *, seconds: float, call: str = "") -> Done:
+        """Write what a party says from now on into a WAV file, for at most so many seconds.
+
+        path: absolute, in a folder that is there; what it names is replaced. The recordings that a plan asks
+        for are another matter: this one is told to nobody. Raises CallNotFound, NotPossibleNow.
+        """
+        if not path.is_absolute() or not 0.0 < seconds <= LONGEST_RECORDING_SECONDS:
+            raise NotPossibleNow(f"name a file from the root, and at most {LONGEST_RECORDING_SECONDS:.0f} s")
+        leg = self._leg(who, call, _talks)
+        await self._in_talk(leg, lambda broker: broker.record(leg, path, seconds))
+        return Done(leg.call.id)
+
+    async def stop_recording(self, who: str, call: str = "") -> Done:
+        """End what `record` began; nothing where nothing is recorded. Raises CallNotFound, NotPossibleNow."""
+        leg = self._leg(who, call, _talks)
+        await self._in_talk(leg, lambda broker: broker.record(leg, Path(), 0.0))
+        return Done(leg.call.id)
 
     async def gather(self, who: str, most: int, *, seconds: float, end: str = "#", call: str = "") -> str:
         """Return the keys that a party presses next, at most so many, before `end` or within `seconds`; its

@@ -133,6 +133,18 @@ class Caller:
         with self._there():
             return first + await self._attendant.gather(most - len(first), seconds=seconds)
 
+    async def record(self, path: Path, *, seconds: float = 120.0, silence_seconds: float = 5.0) -> float:
+        """Write what the caller says into a WAV file, for so long, until it is silent, presses # or hangs up.
+
+        path: absolute; its folder must be there. Returns the seconds of sound.
+        """
+        with self._there():
+            await self._attendant.answer()
+            recorded = await self._attendant.record(
+                path, seconds=seconds, silence_seconds=silence_seconds, until="#"
+            )
+        return recorded.seconds
+
     async def connect(self, to: str) -> str:
         """Let the caller go on to a service's name, an extension, or a number outside (+33…); whoever takes
         it ends the app. Returns why nobody did."""

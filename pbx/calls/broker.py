@@ -34,6 +34,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from media.engine import MediaEngine, MediaMisuse, MediaRefused, MediaUnavailable, Music, Source
 from media.sdp import parse
@@ -331,6 +332,18 @@ class Broker:
             raise NotPossibleNow("the sound doesn't pass through us")
         try:
             await self._engine.play(self._call.id, leg.name, source)
+        except (MediaMisuse, MediaRefused, MediaUnavailable) as error:
+            raise NotPossibleNow("the call has no sound at present") from error
+
+    async def record(self, leg: Leg, path: Path, seconds: float) -> None:
+        """Write what a leg's party says into a file, for so long; 0.0 ends it. Raises NotPossibleNow."""
+        if self._call.direct or not self._engine.records:
+            raise NotPossibleNow("the sound doesn't pass through us")
+        try:
+            if seconds:
+                await self._engine.record(self._call.id, leg.name, str(path), seconds=seconds)
+            else:
+                await self._engine.stop_recording(self._call.id, leg.name)
         except (MediaMisuse, MediaRefused, MediaUnavailable) as error:
             raise NotPossibleNow("the call has no sound at present") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -385,6 +386,21 @@ async def test_keys_are_gathered_from_a_party(world: World) -> None:
     assert await gathered == "12"
     assert await api.gather("1001", 4, seconds=3) == ""
     town.engine.finish(call.id, "a")
+    await end(town, alice, bruno)
+
+
+@scenario()
+async def test_what_a_party_says_is_written_into_a_file(world: World, tmp_path: Path) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    (call,) = api.calls()
+    file = tmp_path / "said.wav"
+    await api.record("1002", file, seconds=60)
+    assert [(one.call, one.leg) for one in town.engine.asked if one.verb == "record"] == [(call.id, "b1")]
+    await api.stop_recording("1002")
+    await world.sleep(0.1)
+    assert file.read_bytes()[:4] == b"RIFF"
+    with pytest.raises(NotPossibleNow, match="from the root"):
+        await api.record("1002", Path("said.wav"), seconds=60)
     await end(town, alice, bruno)
 
 

@@ -305,6 +305,26 @@ async def test_an_app_that_catches_every_error_ends_with_its_caller_all_the_same
 
 
 @scenario()
+async def test_an_app_records_what_the_caller_says(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "said.wav"
+    app_named(
+        tmp_path,
+        "from pathlib import Path\nasync def answer(caller: Caller) -> None:\n"
+        f"    await caller.record(Path({str(file)!r}), seconds=20)\n    await caller.say(en='thanks')",
+    )
+    town = await town_with(world, tmp_path)
+    caller = await party(town, "2020")
+    caller.dial("8500")
+    await world.sleep(1)
+    (call,) = {asked.call for asked in town.engine.asked}
+    await town.engine.stop_recording(call, "a")
+    await hears_out(town)
+    assert file.read_bytes()[:4] == b"RIFF"
+    assert town.spoken() == ["thanks"]
+    assert caller.talking == []
+
+
+@scenario()
 async def test_nothing_of_an_app_runs_after_it_has_hung_up(world: World, tmp_path: Path) -> None:
     app_named(
         tmp_path,
