@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from dialplan.checks.duties import check_duties
+from dialplan.checks.mobiles import check_mobiles
 from dialplan.checks.owned import check_nested_networks, check_owned
 from dialplan.checks.paths import check_paths
 from dialplan.checks.queues import check_queues
@@ -90,6 +91,7 @@ def check(plan: Plan, now: datetime = _SOME_WEEK) -> list[Finding]:
         *check_duties(plan),
         *check_queues(plan),
         *check_srtp(plan),
+        *check_mobiles(plan, now),
         *check_emergency(plan, now),
         *_check_tests(plan, now),
     ]

@@ -49,7 +49,7 @@ class Forwards:
     can be reached, "" for where `no_answer` leads. rules: set by hand, before the others; the first that is
     for a call decides. origin: of do_not_disturb, where it was set by hand.
     rejects_anonymous: calls without a number are refused. call_waiting: whether a call rings while they are
-    in one.
+    in one. ring: how their telephones ring (dialplan.ringing), "" as the plan says.
     """
 
     always: str = ""
@@ -62,6 +62,7 @@ class Forwards:
     origin: Origin | None = None
     rejects_anonymous: bool = False
     call_waiting: bool = True
+    ring: str = ""
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -299,15 +299,11 @@ class Service:
         return needs if not isinstance(language, str) else {language: 1, **needs}
 
 
-MOBILE = "mobile"
-ALL_DEVICES = "all"
-
-
 @dataclass(frozen=True, slots=True)
 class RingTurn:
     """Some of a person's telephones ring together, for a while, once the call has waited `after_seconds`.
 
-    devices: sign-ins, ALL_DEVICES, MOBILE.
+    devices: sign-ins, `all` or `mobile` (dialplan.ringing).
     """
 
     devices: tuple[str, ...]

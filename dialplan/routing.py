@@ -45,6 +45,7 @@ from dialplan.emergency import emergency_call, place_of
 from dialplan.forwarding import forward_for
 from dialplan.outside import by_trunks, own_numbers, read_outside
 from dialplan.plan import Destination, ExtensionRange, Plan, Screening, Service
+from dialplan.ringing import turns_of
 from dialplan.tables import INTERNAL_ONLY, Caller, coded
 from dialplan.way import Way, because, by_hand
 
@@ -276,7 +277,8 @@ def _to_person(way: Way, callee: Caller) -> Decision:
         if callee.site in conditions.sites_down and callee.site != way.site and way.facts.trunk is None:
             return _around(way, callee)
     way.step(person.line, f"user {person.extension}", f"rings {person.name}")
-    return way.decide(ToPerson(person.extension, person.name, bool(person.turns)))
+    in_turns = bool(person.turns if conditions is NORMAL else turns_of(person, conditions))
+    return way.decide(ToPerson(person.extension, person.name, in_turns))
 
 
 def _is_hidden(way: Way) -> bool:

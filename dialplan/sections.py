@@ -15,8 +15,6 @@ from dialplan.country import OVERRIDE, RIGHTS, Country, EmergencyNumber
 from dialplan.decision import Forwards
 from dialplan.document import Node, did_you_mean, shortened
 from dialplan.plan import (
-    ALL_DEVICES,
-    MOBILE,
     REJECT_REASONS,
     Alarm,
     ClassOfRights,
@@ -37,6 +35,7 @@ from dialplan.plan import (
     Srtp,
     Voicemail,
 )
+from dialplan.ringing import ALL_DEVICES, FIRST_TURN_SECONDS, IN_TURN, MOBILE, TOGETHER, turns_by
 from dialplan.schedule import (
     DatedInterval,
     Schedule,
@@ -77,9 +76,6 @@ SITE = (
     "notified",
     "direct_media",
 )
-RING_WORDS = ("together", "in_turn")
-FIRST_TURN_SECONDS = 20
-RING_TURN_SECONDS = 40
 MOST_RING_SECONDS = 300
 _OF_SEVERAL_ARGUMENTS = (
     "forward_no_answer",
@@ -122,7 +118,12 @@ FEATURE_NAMES = (
     "address",
     "take_call",
     "to_mobile",
+    "ring_together",
+    "ring_in_turn",
+    "ring_devices",
     "malicious_call",
+    "conference",
+    "intercom",
     "hide_number",
     "show_number",
     "pause",
@@ -530,7 +531,7 @@ def read_voicemail(node: Node, *, of_all: bool) -> Voicemail:
 def _names_mobile(node: Node) -> bool:
     """Whether a `ring:` is to ring the mobile number."""
     if not node.is_sequence:
-        return node.value in RING_WORDS
+        return node.value in (TOGETHER, IN_TURN)
     listed = [item.value.get("devices") for item in node.sequence() if isinstance(item.value, dict)]
     return any(
         isinstance(devices, Node) and any(one.value == MOBILE for one in devices.sequence())
@@ -543,13 +544,8 @@ def _read_turns(node: Node, extension: str) -> tuple[RingTurn, ...]:
 
     A turn without `after` begins when the one before it ends.
     """
-    line = node.line
     if not node.is_sequence:
-        word = node.choice(RING_WORDS, "way to ring")
-        together = RingTurn((ALL_DEVICES, MOBILE), 0, RING_TURN_SECONDS, line)
-        first = RingTurn((ALL_DEVICES,), 0, FIRST_TURN_SECONDS, line)
-        then = RingTurn((MOBILE,), FIRST_TURN_SECONDS, RING_TURN_SECONDS, line)
-        return (together,) if word == "together" else (first, then)
+        return turns_by(node.choice((TOGETHER, IN_TURN), "way to ring"), node.line)
     turns: list[RingTurn] = []
     ends = 0
     for item in node.sequence():

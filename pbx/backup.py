@@ -1,8 +1,8 @@
 """A backup: one archive with everything that a node needs to be itself again, made while it runs.
 
 It holds the configuration, the plan and its history, the database (SQLite's own backup of it), the journal,
-and the other files at the top of data_dir. It doesn't hold recordings, which have their own export, nor a
-PostgreSQL database, which has its own tools; `Made.notes` says so.
+voice messages, and the other files at the top of data_dir. It doesn't hold recordings, which have their own
+export, nor a PostgreSQL database, which has its own tools; `Made.notes` says so.
 
     manifest.json        format, SHA-256 and size of every other member; always first
     beffroi.yaml         the configuration, whatever its name was
@@ -35,6 +35,8 @@ from dialplan.finding import PlanError
 from pbx.configuration import Configuration, parse_configuration
 from pbx.journal import BINDINGS, CALLS, JournalInUseError, live, lock, segments
 from pbx.plan_history import FOLDER as PLANS
+from pbx.voicemail import FOLDER as VOICEMAIL
+from pbx.voicemail import INDEX
 
 MANIFEST = "manifest.json"
 CONFIGURATION = "beffroi.yaml"
@@ -47,7 +49,9 @@ MOST_TRIES = 10
 SQLITE_NAME = "beffroi.sqlite3"
 ASIDE = "before-restore-"
 
-_NAME = re.compile(r"beffroi\.yaml|plan/[^/\0]+|data/((journal|plans)/)?[^/\0]+")
+_NAME = re.compile(
+    r"beffroi\.yaml|plan/[^/\0]+|data/((journal|plans|voicemail/[A-Za-z0-9][A-Za-z0-9_-]{0,63})/)?[^/\0]+"
+)
 
 
 class BackupError(Exception):
@@ -118,6 +122,7 @@ def _stage(configuration: Configuration, staged: Path) -> list[str]:
     elif database.exists():
         _copy_sqlite(database, staged / "data" / SQLITE_NAME)
     _copy_plans(configuration.data_dir / PLANS, staged / "data" / PLANS)
+    _copy_voicemail(configuration.voicemail_dir, staged / "data" / VOICEMAIL)
     for path in sorted(configuration.data_dir.iterdir()):
         if path.is_file() and not path.is_symlink() and not _is_left_out(path, database):
             shutil.copyfile(path, staged / "data" / path.name)
@@ -161,6 +166,18 @@ def _copy_plans(source: Path, into: Path) -> None:
             shutil.copyfile(source / name, into / name)
     for text in sorted(source.glob("*.yaml")):
         shutil.copyfile(text, into / text.name)
+
+
+def _copy_voicemail(source: Path, into: Path) -> None:
+    """Copy what each mailbox holds. Its index first: what it names was whole before, but for what is deleted
+    meanwhile, or still spoken, which the next start finds out."""
+    for index in sorted(source.glob(f"*/{INDEX}")):
+        folder = into / index.parent.name
+        folder.mkdir(parents=True)
+        shutil.copyfile(index, folder / INDEX)
+        for sound in sorted(index.parent.glob("[!.]*.wav")):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(sound, folder / sound.name)
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -327,9 +327,12 @@ class Boxes:
             self._boxes[extension].abandon(now, "nobody has this number any more")
 
     def bindings_for(self, text: TextRecord) -> list[Binding]:
-        """Where a text can be delivered now: not to the device that it comes from."""
-        bindings = self.exchange.devices.bindings_of(text.to)
-        return [binding for binding in bindings if binding.device != text.sender]
+        """Where a text can be delivered now, one way for each telephone: not to the device that it comes from.
+
+        RFC 5626 section 5.3: a telephone with several flows is sent a request over one of them.
+        """
+        ways = self.exchange.devices.ways_to(text.to, self.exchange.registrations.reachable)
+        return [flows[0] for flows in ways if flows[0].device != text.sender]
 
     @property
     def kept(self) -> int:

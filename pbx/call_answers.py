@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pbx.call_api import CallApi, CallNotFound, NotPossibleNow
 from pbx.call_view import Done
-from pbx.control import CallQuestion, CallsNow, InCall, ListCalls, Originate, PickUp, Retrieve
+from pbx.control import CallQuestion, CallsNow, InCall, ListCalls, Originate, PickUp, Retrieve, SendOn
 
 
 async def answer_about_calls(api: CallApi, question: CallQuestion) -> CallsNow:
@@ -14,7 +14,7 @@ async def answer_about_calls(api: CallApi, question: CallQuestion) -> CallsNow:
         done = await _carry_out(api, question)
     except (CallNotFound, NotPossibleNow) as error:
         problem = str(error)
-    who = question.who if isinstance(question, ListCalls | InCall) else question.extension
+    who = question.who if isinstance(question, ListCalls | InCall | SendOn) else question.extension
     return CallsNow(api.calls(who), done, problem)
 
 
@@ -29,6 +29,8 @@ async def _carry_out(api: CallApi, question: CallQuestion) -> Done:
             return await api.retrieve(extension, place)
         case PickUp(extension, of):
             return await api.pick_up(extension, of)
+        case SendOn(who, number, by, call):
+            return await api.send_on(who, number, by, call)
         case InCall(verb, who, call, argument):
             return await _in_call(api, verb, who, call, argument)
 
@@ -47,6 +49,8 @@ async def _in_call(api: CallApi, verb: str, who: str, call: str, argument: str) 
             return await api.transfer(who, argument, call)
         case "join":
             return await api.transfer_to(who, call, argument)
+        case "merge":
+            return await api.merge(who, call, argument)
         case "park":
             return await api.park(who, argument, call)
         case "hang_up":

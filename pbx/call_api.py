@@ -24,6 +24,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialplan.decision import Decision, Facts, Reject, ToFeature, ToPerson
@@ -38,6 +39,7 @@ from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.happenings import Asked, Failed, LegEnded, NotPossibleNow, TransferAsked
 from pbx.calls.leg import Leg
+from pbx.calls.merging import merge
 from pbx.calls.summons import begin
 from pbx.calls.transferee import Transferee
 from pbx.events import (
@@ -66,6 +68,7 @@ __all__ = ["CallApi", "CallNotFound", "NotPossibleNow"]
 PATIENCE_SECONDS = 5.0
 MOST_DIGITS = 64
 MOST_PLACES = 1000
+LONGEST_RECORDING_SECONDS = 14_400.0
 # Makers whose telephones answer and hold when a NOTIFY asks them to.
 _TAKES_EVENTS = re.compile(r"yealink|snom|poly", re.IGNORECASE)
 _DECLINED = Reason("SIP", 603, "Decline")
@@ -106,6 +109,10 @@ class CallApi:
                 return _view(leg.call)
         raise CallNotFound(f"no call {call[:40]} is in progress")
 
+    def is_in(self, who: str, call: str) -> bool:
+        """Whether a party is in a call in progress: for pages, which act for their own person alone."""
+        return any(leg.call.id == call and _is(leg, who) for leg in self._legs())
+
     def events(self) -> Feed[Event]:
         """What happens to calls from now on; to be closed by who asked (pbx.events)."""
         kinds = CallStarted, LegStarted, CallRinging, CallAnswered, LegLeft, CallEnded
@@ -119,7 +126,7 @@ class CallApi:
         by_itself: the telephones are asked to answer alone, as for a key on a page beside them.
         Returns the call in which they ring. Raises NotPossibleNow.
         """
-        self._check_may_call(extension, number)
+        self._decision(extension, number)  # refused at once; what it is is decided when the person answers
 
         async def onward(attendant: Attendant) -> str:
             try:
@@ -209,6 +216,38 @@ class CallApi:
             raise NotPossibleNow("these are one call")
         return await self._transfer(leg, "", second)
 
+    async def merge(self, who: str, call: str, other: str) -> Done:
+        """Make one conversation of three of two calls of somebody; the one that their telephone doesn't hold
+        stays their line. Raises CallNotFound, NotPossibleNow."""
+        one, second = self._leg(who, call, _talks), self._leg(who, other, _talks)
+        if second.call is one.call:
+            raise NotPossibleNow("these are one call")
+        leg, dropped = (second, one) if _holds(one) and not _holds(second) else (one, second)
+        await self._in_talk(leg, lambda broker: merge(broker, leg, dropped))
+        return Done()
+
+    async def send_on(self, who: str, number: str, by: str, call: str = "") -> Done:
+        """Let a party that waits with a service (a queue, parking, a menu) go on to a number, by the rights
+        of `by`. Returns `rings` where nobody has taken it at once: where nobody does, it waits on.
+
+        Raises CallNotFound, NotPossibleNow.
+        """
+        leg = self._leg(who, call, lambda leg: leg.confirmed and not _talks(leg))
+        decision = self._decision(by, number)
+
+        async def pass_on(place: Broker | Attendant) -> None:
+            if not isinstance(place, Attendant):
+                raise NotPossibleNow("it speaks with somebody")
+            raise NotPossibleNow(await place.pass_on(decision))
+
+        done = self._post(leg, pass_on)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await done
+        except TimeoutError:
+            return Done(leg.call.id, "rings")
+        return Done()
+
     async def park(self, who: str, place: str = "", call: str = "") -> Done:
         """Park the other party at a place, the first free one without; returns the place.
 
@@ -249,6 +288,24 @@ class CallApi:
     async def say(self, who: str, text: str, language: str, call: str = "") -> Done:
         """Speak to a party. Raises CallNotFound, NotPossibleNow."""
         return await self.play(who, Speech(text, language), call)
+
+    async def record(self, who: str, path: Path, *, seconds: float, call: str = "") -> Done:
+        """Write what a party says from now on into a WAV file, for at most so many seconds.
+
+        path: absolute, in a folder that is there; what it names is replaced. The recordings that a plan asks
+        for are another matter: this one is told to nobody. Raises CallNotFound, NotPossibleNow.
+        """
+        if not path.is_absolute() or not 0.0 < seconds <= LONGEST_RECORDING_SECONDS:
+            raise NotPossibleNow(f"name a file from the root, and at most {LONGEST_RECORDING_SECONDS:.0f} s")
+        leg = self._leg(who, call, _talks)
+        await self._in_talk(leg, lambda broker: broker.record(leg, path, seconds))
+        return Done(leg.call.id)
+
+    async def stop_recording(self, who: str, call: str = "") -> Done:
+        """End what `record` began; nothing where nothing is recorded. Raises CallNotFound, NotPossibleNow."""
+        leg = self._leg(who, call, _talks)
+        await self._in_talk(leg, lambda broker: broker.record(leg, Path(), 0.0))
+        return Done(leg.call.id)
 
     async def gather(self, who: str, most: int, *, seconds: float, end: str = "#", call: str = "") -> str:
         """Return the keys that a party presses next, at most so many, before `end` or within `seconds`; its
@@ -295,8 +352,8 @@ class CallApi:
         if extension not in self._exchange.plan.people:
             raise NotPossibleNow(f"there is no {extension[:40]}")
 
-    def _check_may_call(self, extension: str, number: str) -> None:
-        """Raises NotPossibleNow where a person may not call a number now; decided again once it answers."""
+    def _decision(self, extension: str, number: str) -> Decision:
+        """Where a number leads for a person, now. Raises NotPossibleNow where they may not call it."""
         self._person(extension)
         exchange = self._exchange
         telephones = self._telephones(extension)
@@ -313,6 +370,7 @@ class CallApi:
         decision = route(exchange.plan, facts, datetime.fromtimestamp(now, UTC))
         if isinstance(decision.target, Reject):
             raise NotPossibleNow(decision.target.text.get("en") or _words(decision.target.status))
+        return decision
 
     def _telephones(self, extension: str) -> list[Binding]:
         exchange = self._exchange
@@ -351,13 +409,17 @@ class CallApi:
                 raise NotPossibleNow("not while a service has the call")
             await work(place)
 
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        leg.call.post(Asked(leg, by_broker, done))
+        done = self._post(leg, by_broker)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await done
         except TimeoutError:
             raise NotPossibleNow("the call is busy with something else; ask again in a moment") from None
+
+    def _post(self, leg: Leg, work: Callable[[Broker | Attendant], Awaitable[None]]) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        leg.call.post(Asked(leg, work, done))
+        return done
 
     async def _transfer(self, leg: Leg, number: str, second: Leg | None) -> Done:
         """Returns once somebody is rung or has answered, or after PATIENCE_SECONDS."""

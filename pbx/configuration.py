@@ -593,6 +593,14 @@ def _log(keys: Mapping[str, Node]) -> Log:
     )
 
 
+def _secret(node: Node) -> Mapping[str, Node]:
+    """Where a secret is: `{env: NAME}` or `{file: PATH}`."""
+    fields = node.mapping(("env", "file")) if node.is_mapping else {}
+    if len(fields) != 1:  # the value isn't repeated: it may be the secret itself
+        node.error("wrong_secret", "this says no place of the password", "write {env: SMTP_PASSWORD}")
+    return fields
+
+
 def _mail(keys: Mapping[str, Node], folder: Path) -> Mail | None:
     """None where no mail is to be sent."""
     if "mail" not in keys:
@@ -603,11 +611,7 @@ def _mail(keys: Mapping[str, Node], folder: Path) -> Mail | None:
     host = section["host"].text() if "host" in section else ""
     if host and not (_DOMAIN.fullmatch(host) or _parsed(ipaddress.ip_address, host)):
         section["host"].error("wrong_domain", f'"{host[:60]}" is no server', "such as smtp.valmont.example")
-    secret = section["password"].mapping(("env", "file")) if "password" in section else {}
-    if "password" in section and len(secret) != 1:
-        section["password"].error(
-            "wrong_secret", "expected one place of the password", "{env: SMTP_PASSWORD}"
-        )
+    secret = _secret(section["password"]) if "password" in section else {}
     if ("username" in section) != ("password" in section):
         section["username" if "username" in section else "password"].error(
             "missing_key", "`username` and `password` go together"

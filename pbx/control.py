@@ -20,10 +20,12 @@ from media.engines.daemons import DaemonStatus
 from pbx.call_view import CallView, Done
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
+from pbx.queues.figures import AgentFigures, QueueFigures
 from pbx.records import AddressRecord, OverrideRecord, PersonSettings, rfc3339
 from pbx.tasks import Tasks
 
 MAX_LINE_BYTES = 1 << 20
+DEVICES_A_PAGE = 200
 ANSWER_SECONDS = 30.0
 
 
@@ -117,10 +119,18 @@ class SetSwitch(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
+class SetRing(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a person's telephones ring in one of dialplan.ringing.WAYS."""
+
+    extension: str
+    way: str
+    by: str
+
+
 class ClearSettings(msgspec.Struct, frozen=True, tag=True):
     """Ask to forget what a person has set.
 
-    when: their forwards of this kind alone, or one of pbx.settings.SWITCHES, "" for everything.
+    when: their forwards of this kind alone, one of pbx.settings.SWITCHES, or `ring`, "" for all.
     """
 
     extension: str
@@ -146,7 +156,9 @@ class RemoveOverride(msgspec.Struct, frozen=True, tag=True):
 
 
 class ListDevices(msgspec.Struct, frozen=True, tag=True):
-    """Ask who uses which device, and where it is."""
+    """Ask who uses which device, and where it is, for the DEVICES_A_PAGE that come after a sign-in."""
+
+    after: str = ""
 
 
 class UseDevice(msgspec.Struct, frozen=True, tag=True):
@@ -211,11 +223,21 @@ class PickUp(msgspec.Struct, frozen=True, tag=True):
     of: str = ""
 
 
+class SendOn(msgspec.Struct, frozen=True, tag=True):
+    """Ask to let a party that waits with a service go on to a number, by the rights of an extension."""
+
+    who: str
+    number: str
+    by: str
+    call: str = ""
+
+
 class InCall(msgspec.Struct, frozen=True, tag=True):
     """Ask for something in a party's call. call: which of its calls, "" where it has one.
 
-    verb: `answer`, `hold`, `resume`, `mute`, `unmute`, `transfer`, `join`, `park`, `hang_up` or `digits`.
-    argument: the number to transfer to, the other call to join, the place to park at, or the digits.
+    verb: `answer`, `hold`, `resume`, `mute`, `unmute`, `transfer`, `join`, `merge`, `park`, `hang_up` or
+    `digits`. argument: the number to transfer to, the other call to join or merge, the place to park at, or
+    the digits.
     """
 
     verb: str
@@ -229,6 +251,27 @@ class DeleteMessage(msgspec.Struct, frozen=True, tag=True):
 
     mailbox: str
     message: str
+
+
+class ListQueues(msgspec.Struct, frozen=True, tag=True):
+    """Ask how the queues are."""
+
+
+class PauseAgent(msgspec.Struct, frozen=True, tag=True):
+    """Ask that somebody gets no calls of a queue or a group; service "": of none. reason: digits, or ""."""
+
+    extension: str
+    by: str
+    service: str = ""
+    reason: str = ""
+
+
+class ResumeAgent(msgspec.Struct, frozen=True, tag=True):
+    """Ask that somebody gets such calls again."""
+
+    extension: str
+    by: str
+    service: str = ""
 
 
 class FollowEvents(msgspec.Struct, frozen=True, tag=True):
@@ -321,7 +364,7 @@ class DeviceStatus(msgspec.Struct, frozen=True):
 
 
 class DeviceList(msgspec.Struct, frozen=True, tag=True):
-    """All devices after what was asked. problem: why it wasn't done, empty when it was."""
+    """Some devices by sign-in, or the one that was asked about. problem: why nothing was done, or empty."""
 
     devices: list[DeviceStatus]
     problem: str = ""
@@ -342,6 +385,45 @@ class MessageDeleted(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class WaitingCaller(msgspec.Struct, frozen=True):
+    """Somebody in a queue. waited_seconds: until now. state: `waiting`, `ringing` or `to be called back`."""
+
+    call: str
+    number: str
+    waited_seconds: float
+    state: str
+
+
+class AgentStatus(msgspec.Struct, frozen=True):
+    """An agent of a queue. state: as in pbx.queues.agents; reason: of a pause."""
+
+    extension: str
+    name: str
+    state: str
+    reason: str
+    figures: AgentFigures
+
+
+class QueueStatus(msgspec.Struct, frozen=True):
+    """How one queue is. waiting: the next one first. expected_seconds: for who comes now, None if not known.
+    figures: since Unix seconds `since`."""
+
+    name: str
+    number: str
+    waiting: list[WaitingCaller]
+    expected_seconds: float | None
+    agents: list[AgentStatus]
+    figures: QueueFigures
+    since: float
+
+
+class QueueList(msgspec.Struct, frozen=True, tag=True):
+    """The queues after what was asked, in the plan's order. problem: why it wasn't done, "" when it was."""
+
+    queues: list[QueueStatus]
+    problem: str = ""
+
+
 class Following(msgspec.Struct, frozen=True, tag=True):
     """The answer to FollowEvents; events come after it, of these kinds."""
 
@@ -354,12 +436,14 @@ SettingsQuestion = (
     | StopForwarding
     | SetDoNotDisturb
     | SetSwitch
+    | SetRing
     | ClearSettings
     | AddOverride
     | RemoveOverride
 )
 DeviceQuestion = ListDevices | UseDevice | SayAddress | ForgetAddress | SetPin
-CallQuestion = ListCalls | Originate | Retrieve | PickUp | InCall
+QueueQuestion = ListQueues | PauseAgent | ResumeAgent
+CallQuestion = ListCalls | Originate | Retrieve | PickUp | SendOn | InCall
 Question = (
     Status
     | CallQuestion
@@ -373,6 +457,7 @@ Question = (
     | SettingsQuestion
     | DeviceQuestion
     | DeleteMessage
+    | QueueQuestion
 )
 Answer = (
     Counters
@@ -384,6 +469,7 @@ Answer = (
     | CallsNow
     | DeviceList
     | MessageDeleted
+    | QueueList
 )
 
 _question = msgspec.json.Decoder(Question | FollowEvents)
@@ -496,3 +582,14 @@ def ask(data_dir: Path, question: Question) -> Answer:
             return answer
         except (OSError, msgspec.DecodeError) as error:
             raise NotRunningError(f"no running node answers in {data_dir}: {error}") from error
+
+
+def every_device(data_dir: Path) -> list[DeviceStatus]:
+    """The devices of a running node, by sign-in. Raises NotRunningError when nobody answers."""
+    found: list[DeviceStatus] = []
+    while True:
+        answer = ask(data_dir, ListDevices(found[-1].device if found else ""))
+        assert isinstance(answer, DeviceList)
+        found += answer.devices
+        if len(answer.devices) < DEVICES_A_PAGE:
+            return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pbx.control import (
+    DEVICES_A_PAGE,
     DeviceList,
     DeviceQuestion,
     DeviceStatus,
@@ -23,13 +24,20 @@ if TYPE_CHECKING:
 
 
 def answer_about_devices(exchange: Exchange, question: DeviceQuestion) -> DeviceList:
-    """Do what was asked on the control socket, and tell of all devices."""
+    """Do what was asked on the control socket, and tell of the device, or of a page of them."""
     problem = ""
     try:
         _carry_out(exchange, question)
     except SettingRefused as refused:
         problem = str(refused)
-    devices = sorted(exchange.devices, key=lambda device: device.sign_in)
+    match question:
+        case ListDevices(after):
+            devices = sorted(exchange.devices, key=lambda device: device.sign_in)
+            devices = [device for device in devices if device.sign_in > after][:DEVICES_A_PAGE]
+        case SetPin():
+            devices = []
+        case _:
+            devices = [device for device in exchange.devices if device.sign_in == question.device]
     return DeviceList([_status(exchange, device) for device in devices], problem)
 
 

@@ -34,6 +34,7 @@ from pbx import control
 from pbx.configuration import Configuration, Listen, Media
 from pbx.devices import with_directory
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
+from pbx.mail import FAILED, Spool
 from pbx.media_daemons import look
 from pbx.media_process import media_addresses, plane_of
 from pbx.nat import is_private
@@ -128,12 +129,15 @@ def _examine_plan(
         findings = _about_plan(settings, "warning", f"the plan has {warnings}")
     yield Examination("plan", state, findings)
     yield _examine_running(settings, plan, running=running)
+    yield from _examine_places(settings)
     yield _examine_external(settings, plan)
     unset = tuple(unset_secrets(plan, environment))
     yield Examination("secrets", "set in the environment" if not unset else f"{len(unset)} not set", unset)
     clear = tuple(keys_in_clear(settings, plan))
     if clear:
         yield Examination("encrypted sound", f"{_counted(len(clear), 'class', 'classes')} in clear", clear)
+    if settings.mail is not None or _mailed(plan):
+        yield _examine_mail(settings, plan, environment, now)
 
 
 def keys_in_clear(settings: Configuration, plan: Plan) -> Iterator[Finding]:
@@ -177,6 +181,24 @@ def _examine_running(settings: Configuration, plan: Plan, *, running: bool) -> E
     message = f"the plan in force is {answer.plan_version}; the file has changed since"
     found = _finding("plan_changed", "note", settings.plan, message, "`beffroi plan reload` puts it in force")
     return Examination("node", state, found)
+
+
+def _examine_places(settings: Configuration) -> Iterator[Examination]:
+    """Devices from which help would be sent to an assumed place; nothing where there are none, or no node."""
+    wanted: list[str] = []
+    with contextlib.suppress(control.NotRunningError):
+        wanted = [
+            one.device
+            for one in control.every_device(settings.data_dir)
+            if one.network
+            and not any(said.network == one.network and said.confirmed for said in one.addresses)
+        ]
+    if wanted:
+        state = f"{_counted(len(wanted), 'device')} outside of every site, without a confirmed address"
+        message = f"help would be sent to an assumed place: {', '.join(wanted[:5])}"
+        hint = "`beffroi device address` says where they are; `beffroi device list` names them all"
+        found = _finding("address_wanted", "note", settings.plan, message, hint)
+        yield Examination("places", state, found)
 
 
 def unset_secrets(plan: Plan, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -535,6 +557,50 @@ def _examine_certificates(settings: Configuration, now: datetime) -> Examination
         return Examination("certificates", f"{files[0][0]}, made at the start", ())
     state = ", ".join(str(path) for path, _ in files)
     return Examination("certificates", state, tuple(certificate_findings(settings, now)))
+
+
+# Mail
+
+
+def _mailed(plan: Plan) -> bool:
+    """Whether voice messages are to be sent to somebody."""
+    services = (one for one in plan.services.values() if one.type == "voicemail")
+    return any(one.settings.get("email") for one in services) or any(
+        plan.voicemail_of(extension).email for extension in plan.people
+    )
+
+
+def _examine_mail(
+    settings: Configuration, plan: Plan, environment: Mapping[str, str], now: datetime
+) -> Examination:
+    mail = settings.mail
+    if mail is None:
+        message = "the plan has addresses for voice messages, and no `mail:` server sends them"
+        hint = "add `mail: {host: …, from: …}`; until then they are heard by telephone alone"
+        return Examination(
+            "mail", "not configured", _finding("no_mail", "note", settings.path, message, hint)
+        )
+    findings: list[Finding] = []
+    if mail.username and mail.password_file is None and not environment.get(mail.password_env):
+        message = (
+            f"the password of the mail server is not set: {mail.password_env} is not in this environment"
+        )
+        hint = f"set {mail.password_env} where Beffroi is started"
+        findings += _finding("secret_not_set", "note", settings.path, message, hint)
+    failed = settings.mail_dir / FAILED
+    if given_up := sum(1 for _ in failed.glob("*.json")):
+        message = f"{_counted(given_up, 'letter')} will not be sent: no server takes them"
+        findings += _finding(
+            "letters_failed", "warning", failed, message, "the log says why; then delete them"
+        )
+    letters = [letter for letter in Spool(settings.mail_dir).letters() if letter.tries]
+    if letters:
+        since = min(letter.at for letter in letters)
+        hours = (now.timestamp() - since) / 3600
+        message = f"{_counted(len(letters), 'letter')} couldn't be sent yet, the oldest for {hours:.0f} h"
+        hint = f"is {mail.host}:{mail.port} reachable from here? the log says more"
+        findings += _finding("letters_wait", "warning", settings.mail_dir, message, hint)
+    return Examination("mail", f"{mail.host}:{mail.port}", tuple(findings))
 
 
 # Sound

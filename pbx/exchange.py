@@ -64,7 +64,7 @@ from pbx.own_apps import Program
 from pbx.people import Directory
 from pbx.pin_attempts import PinAttempts
 from pbx.pins import Pins
-from pbx.queues import Queues
+from pbx.queues.dispatch import Queues
 from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
@@ -105,7 +105,7 @@ REFUSED_SECONDS = 3600.0  # how long a server that refused TCP isn't asked again
 
 BUDGET_SPENT = Reason("Q.850", 57, "Bearer capability not authorized")
 METHODS = (*ALLOWED, "INFO", "REFER", "SUBSCRIBE", "PUBLISH", "MESSAGE")
-EXTENSIONS = (*SUPPORTED, "replaces", "norefersub")  # RFC 3891, RFC 4488
+EXTENSIONS = (*SUPPORTED, "replaces", "norefersub", "eventlist")  # RFC 3891, RFC 4488, RFC 4662
 
 
 Result = TypeVar("Result")

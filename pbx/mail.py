@@ -73,8 +73,8 @@ class Spool:
         except KeptError as error:
             raise SpoolError(str(error)) from None
 
-    def letters(self) -> Iterator[Letter]:
-        """The letters that wait, oldest first; one that can't be read is put aside."""
+    def letters(self, *, tidy: bool = False) -> Iterator[Letter]:
+        """The letters that wait, oldest first. tidy: what can't be read is put aside."""
         for path in sorted(self._folder.glob("*.json")) if self._folder.is_dir() else ():
             try:
                 letter = read_kept(path, Letter)
@@ -82,7 +82,7 @@ class Spool:
                 letter = Letter()
             if letter.id == path.stem:
                 yield letter
-            else:
+            elif tidy:
                 self._put_aside(path)
 
     def sound(self, letter: Letter) -> Path:

@@ -24,16 +24,19 @@ from __future__ import annotations
 import ast
 import os
 import stat
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 from dialplan.finding import Finding
 from dialplan.plan import Destination, Plan, Service
 from dialplan.schedule import changes_of_day, opening
+from pbx.calls.happenings import LegEnded
+from sip.core.session import NORMAL_CLEARING
 
 if TYPE_CHECKING:
     from pbx.calls.attendant import Attendant
@@ -47,11 +50,19 @@ _DAYS_AHEAD = 366
 Result = TypeVar("Result")
 
 
+class Gone(BaseException):
+    """The caller has hung up, or is with somebody else: the app ends, whatever errors it catches."""
+
+    def __init__(self, ended: LegEnded) -> None:
+        super().__init__(str(ended))
+        self.ended = ended
+
+
 class Caller:
     """Whoever calls an app, and what can be done with them.
 
-    Verbs that speak end the app where the caller hangs up. Texts are given by language, and spoken in the
-    caller's own; a text in one language alone is spoken in that.
+    Verbs that are awaited end the app where the caller has gone. Texts are given by language, and spoken in
+    the caller's own; a text in one language alone is spoken in that.
     """
 
     __slots__ = ("_attendant", "_service")
@@ -103,13 +114,15 @@ class Caller:
 
     async def answer(self) -> None:
         """Take the call; the verbs that speak do it by themselves."""
-        await self._attendant.answer()
+        with self._there():
+            await self._attendant.answer()
 
     async def say(self, *, fr: str = "", en: str = "", until: str = "") -> str:
         """Speak, to the end or until one of the keys `until` is pressed: returns that key, "" without."""
-        await self._attendant.answer()
         texts = {language: text for language, text in (("fr", fr), ("en", en)) if text}
-        return await self._attendant.say(texts, until=until) if texts else ""
+        with self._there():
+            await self._attendant.answer()
+            return await self._attendant.say(texts, until=until) if texts else ""
 
     async def ask(self, most: int, *, fr: str = "", en: str = "", seconds: float = 5.0) -> str:
         """Speak, and return the keys pressed: at most so many, those before #, or those before the caller
@@ -117,17 +130,32 @@ class Caller:
         first = await self.say(fr=fr, en=en, until="0123456789*#")
         if first == "#" or (first and most == 1):
             return first.strip("#")
-        return first + await self._attendant.gather(most - len(first), seconds=seconds)
+        with self._there():
+            return first + await self._attendant.gather(most - len(first), seconds=seconds)
+
+    async def record(self, path: Path, *, seconds: float = 120.0, silence_seconds: float = 5.0) -> float:
+        """Write what the caller says into a WAV file, for so long, until it is silent, presses # or hangs up.
+
+        path: absolute; its folder must be there. Returns the seconds of sound.
+        """
+        with self._there():
+            await self._attendant.answer()
+            recorded = await self._attendant.record(
+                path, seconds=seconds, silence_seconds=silence_seconds, until="#"
+            )
+        return recorded.seconds
 
     async def connect(self, to: str) -> str:
         """Let the caller go on to a service's name, an extension, or a number outside (+33…); whoever takes
         it ends the app. Returns why nobody did."""
-        await self._attendant.answer()
-        return await self._attendant.connect(_destination(to, self._service), f"app {self._service.name}")
+        with self._there():
+            await self._attendant.answer()
+            return await self._attendant.connect(_destination(to, self._service), f"app {self._service.name}")
 
-    def hang_up(self, cause: str = "completed") -> None:
-        """End the call. cause: a few words for its record."""
+    def hang_up(self, cause: str = "completed") -> NoReturn:
+        """End the call, and the app with it. cause: a few words for its record."""
         self._attendant.hang_up(cause)
+        raise Gone(LegEnded(self._attendant.call.caller, NORMAL_CLEARING))
 
     # What it may want to know
 
@@ -164,6 +192,17 @@ class Caller:
 
         async with asyncio.timeout(seconds):
             return await self._attendant.call.exchange.apart(lambda: work(*arguments))
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Raises Gone where the caller isn't there, or leaves meanwhile."""
+        caller = self._attendant.call.caller
+        if caller.ended_at is not None:
+            raise Gone(LegEnded(caller, NORMAL_CLEARING))
+        try:
+            yield
+        except LegEnded as ended:
+            raise Gone(ended) from None
 
 
 Program = Callable[[Caller], Coroutine[object, object, None]]

@@ -67,7 +67,7 @@ class Postman:
     async def deliver(self) -> int:
         """Send what is due; returns how many letters a server has taken. Never raises for a server."""
         now = self._clock()
-        due = [letter for letter in self._spool.letters() if letter.next_at <= now]
+        due = [letter for letter in self._spool.letters(tidy=True) if letter.next_at <= now]
         if not due:
             return 0
         taken = 0

@@ -17,6 +17,11 @@ Address: TypeAlias = tuple[str, int]
 """IP address as text, without brackets, and port."""
 
 
+PICK_UP = "pick-up"
+CAME = frozenset({"calls", PICK_UP})
+"""How those came into a call who called us (LegRecord.reached)."""
+
+
 class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     """One party of a call: where its device was, what it spoke, and how it ended.
 
@@ -24,11 +29,10 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     quality: how it was heard; None where that wasn't measured, as in a call of a few seconds.
     media: `relayed`, or `direct` where its sound went to the other telephone and not to us; None without.
     name: what intervals call it, `a` for the caller. number: the party's extension, or its number outside.
-    direction: `in` for who called us, `out` for whom we called. reached: how the party came into the call:
-    `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`, `replaces`, `originated`, `overflow`
-    (a queue sent the caller there), `call-back` (from a queue), or the type of the service that called it;
-    via: the extension or service that did that, "" for the caller itself.
-    All five are "" in records that were made before there were intervals.
+    reached: how the party came into the call: `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`,
+    `replaces`, `conference`, `originated`, `overflow` (a queue sent the caller there), `call-back` (from a
+    queue), or the type of the service that called it; via: the extension or service that did that, "" for the
+    caller itself. All four are "" in records that were made before there were intervals.
     """
 
     device: str
@@ -43,9 +47,13 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     media: str | None = None
     name: str = ""
     number: str = ""
-    direction: str = ""
     reached: str = ""
     via: str = ""
+
+    @property
+    def direction(self) -> str:
+        """`in` for who called us, `out` for whom we called; "" where it isn't known."""
+        return self.reached and ("in" if self.reached in CAME else "out")
 
 
 class Interval(Struct, array_like=True, frozen=True, gc=False):
@@ -67,7 +75,8 @@ class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
     """One attempt at a conversation, after its end. `direction` is internal, inbound or outbound.
 
     intervals: in the order of time. parents: the calls that it was made for, or that its parties came from.
-    plan_lines: the lines of the plan that were looked at, in the order of the decisions.
+    plan_lines: the lines of the plan that were looked at, in the order of the decisions; 0 for a rule that
+    isn't written in it.
     """
 
     id: str
@@ -157,11 +166,19 @@ class PauseSetting(Struct, array_like=True, frozen=True, gc=False):
     set_by: SetBy
 
 
+class RingSetting(Struct, array_like=True, frozen=True, gc=False):
+    """How somebody's telephones ring: one of dialplan.ringing.WAYS."""
+
+    way: str
+    set_by: SetBy
+
+
 class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settings"):
     """All that a person has set from now on: the last record of an extension is the one that holds.
 
     forwards: the first that holds for a call decides. do_not_disturb: None for not set.
     anonymous_rejection, call_waiting: None for what the plan says. pauses: one for each service at most.
+    ring: how their telephones ring, None for what the plan says.
     """
 
     extension: str
@@ -170,9 +187,10 @@ class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settin
     anonymous_rejection: Switch | None = None
     call_waiting: Switch | None = None
     pauses: tuple[PauseSetting, ...] = ()
+    ring: RingSetting | None = None
 
     def __bool__(self) -> bool:
-        switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting)
+        switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting, self.ring)
         return bool(self.forwards or self.pauses) or any(switch is not None for switch in switches)
 
 
@@ -477,5 +495,5 @@ def printable(call: CallRecord) -> dict[str, Any]:
             for interval in call.intervals
         ],
         "parents": list(call.parents),
-        "plan_lines": list(call.plan_lines),
+        "plan_lines": [line for line in call.plan_lines if line],
     }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pbx.exchange import Exchange
 
 log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 1.0
 
 _NOBODY = {"fr": "Ce numéro n'appartient à personne.", "en": "Nobody has this number."}
 _NO_DEVICE = {"fr": "Ce poste n'est pas connu.", "en": "This telephone is not known."}
@@ -104,7 +107,8 @@ class Seats:
         """The plan's hour has come for some (sip.core.timers)."""
         unix_now = self._exchange.clock()
         for seat in [seat for seat in self._seats.values() if seat.until and seat.until <= unix_now + 0.5]:
-            self.give_back(seat.device, "plan")
+            with suppress(SettingRefused):  # the disk is full: it is tried again
+                self.give_back(seat.device, "plan")
         self._watch()
 
     def _use(self, device: Device, extension: str) -> None:
@@ -124,7 +128,7 @@ class Seats:
         ends = [seat.until for seat in self._seats.values() if seat.until]
         exchange = self._exchange
         offset = exchange.clock() - exchange.driver.now
-        self.deadline = min(ends) - offset if ends else None
+        self.deadline = max(min(ends) - offset, exchange.driver.now + AGAIN_SECONDS) if ends else None
         exchange.core.stack.timers.arm(self)
         exchange.driver.wake()
 

@@ -21,10 +21,19 @@ from dialplan.decision import ForwardRule, Forwards, Origin, Override
 from dialplan.document import did_you_mean, shortened
 from dialplan.forwarding import CALLERS, WHENS
 from dialplan.plan import Person, Plan
+from dialplan.ringing import DEVICES, WAYS
 from dialplan.schedule import parse_weekly
 from dialplan.targets import TargetRefused, check_forward, check_override
 from pbx.events import OverrideChanged, SettingsChanged
-from pbx.records import ForwardSetting, OverrideRecord, PauseSetting, PersonSettings, SetBy, Switch
+from pbx.records import (
+    ForwardSetting,
+    OverrideRecord,
+    PauseSetting,
+    PersonSettings,
+    RingSetting,
+    SetBy,
+    Switch,
+)
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -41,6 +50,7 @@ SWITCHES = ("anonymous_rejection", "call_waiting")
 MOST_PAUSES = 64  # of one person
 NO_ANSWER = "no-answer"  # why a service pauses whoever lets it ring
 PAUSED_FROM = ("queue", "group")
+RING = "ring"
 _NO_FORWARDS = Forwards()
 
 _NO_PERSON = {
@@ -62,6 +72,10 @@ _NO_REASON = {
 _NOT_PAUSED = {
     "fr": "Vous n'étiez pas en pause.",
     "en": "You were not paused.",
+}
+_NO_MOBILE = {
+    "fr": "Votre numéro de mobile n'est pas connu.",
+    "en": "Your mobile number is not known.",
 }
 _NOT_NOW = {
     "fr": "Le réglage n'a pas pu être enregistré.",
@@ -210,6 +224,19 @@ class NodeSettings:
         switched = Switch(on, self._set_by(by))
         self._keep_person(structs.replace(self.of(extension), **{what: switched}), by)
 
+    def ring(self, extension: str, way: str, by: str) -> None:
+        """Let a person's telephones ring in one of `dialplan.ringing.WAYS`, whatever the plan says.
+
+        Raises SettingRefused, for who has no mobile too.
+        """
+        person = self._check_person(extension)
+        if way not in WAYS:
+            raise SettingRefused("words", _NOT_UNDERSTOOD, f'"{shortened(way)}" is none of {", ".join(WAYS)}')
+        if person.mobile is None and way != DEVICES:
+            raise SettingRefused("mobile", _NO_MOBILE, f"{extension} has no mobile number")
+        ring = RingSetting(way, self._set_by(by))
+        self._keep_person(structs.replace(self.of(extension), ring=ring), by)
+
     def pause(self, extension: str, by: str, service: str = "", reason: str = "") -> None:
         """Give somebody no calls of a queue or a group until `resume`. service: "" for all of them.
 
@@ -248,10 +275,10 @@ class NodeSettings:
     def clear(self, extension: str, by: str, when: str = "") -> None:
         """Forget what a person has set: what the plan says holds again. Raises SettingRefused.
 
-        when: only their forwards of this kind, or one of SWITCHES, "" for everything.
+        when: only their forwards of this kind, one of SWITCHES, or RING, "" for everything.
         """
         kept = self.of(extension)
-        if when in SWITCHES:
+        if when in (*SWITCHES, RING):
             left = structs.replace(kept, **{when: None})
         elif when:
             forwards = tuple(one for one in kept.forwards if one.when != when)
@@ -373,6 +400,7 @@ def forwards_in_force(plan: Plan, person: Person, kept: PersonSettings) -> Forwa
         origin=_origin(set_by, zone) if set_by is not None else None,
         rejects_anonymous=rejection.on if rejection is not None else plans.rejects_anonymous,
         call_waiting=waiting.on if waiting is not None else plans.call_waiting,
+        ring=kept.ring.way if kept.ring is not None else "",
     )
 
 

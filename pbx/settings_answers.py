@@ -9,6 +9,7 @@ from pbx.control import (
     RemoveOverride,
     SetDoNotDisturb,
     SetForward,
+    SetRing,
     SetSwitch,
     SettingsInForce,
     SettingsQuestion,
@@ -42,6 +43,8 @@ def _carry_out(settings: NodeSettings, question: SettingsQuestion) -> None:
             settings.do_not_disturb(extension, on, by)
         case SetSwitch(extension, what, on, by):
             settings.switch(extension, what, on, by)
+        case SetRing(extension, way, by):
+            settings.ring(extension, way, by)
         case ClearSettings(extension, by, when):
             settings.clear(extension, by, when)
         case AddOverride(name, is_open, until, by, to):

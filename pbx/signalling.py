@@ -40,6 +40,7 @@ from pbx.own_apps import Program, folder_of, load_apps
 from pbx.people import Directory, DirectoryError, read_directory
 from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of
 from pbx.plan_in_force import PlanInForce
+from pbx.queues.answers import answer_about_queues
 from pbx.reserve import RESERVE_BYTES
 from pbx.self_test import SelfTest
 from pbx.settings_answers import answer_about_settings
@@ -369,6 +370,7 @@ class _Signalling:
                 | control.Originate()
                 | control.Retrieve()
                 | control.PickUp()
+                | control.SendOn()
                 | control.InCall()
             ):
                 return await answer_about_calls(CallApi(self._exchange), question)
@@ -382,6 +384,7 @@ class _Signalling:
                 | control.StopForwarding()
                 | control.SetDoNotDisturb()
                 | control.SetSwitch()
+                | control.SetRing()
                 | control.ClearSettings()
                 | control.AddOverride()
                 | control.RemoveOverride()
@@ -395,6 +398,8 @@ class _Signalling:
                 | control.SetPin()
             ):
                 return answer_about_devices(self._exchange, question)
+            case control.ListQueues() | control.PauseAgent() | control.ResumeAgent():
+                return answer_about_queues(self._exchange, question)
 
     async def _delete_message(self, mailbox: str, message: str) -> control.MessageDeleted:
         voicemail = self._exchange.voicemail

@@ -102,6 +102,7 @@ TITLES = {
     6044: "Mapping between Diversion and History-Info",
     6086: "SIP INFO Method and Package Framework",
     6141: "Re-INVITE and Target-Refresh Handling",
+    6177: "IPv6 Address Assignment to End Sites",
     6228: "199 Early Dialog Terminated",
     6337: "SIP Usage of the Offer/Answer Model",
     6442: "Location Conveyance for SIP",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from media.engine import MediaRefused
 from media.simpler import can_be_simpler
+from pbx.apps.announce import announce
 from pbx.calls.app import App
 from pbx.calls.bridge import connect
 from pbx.calls.broker import take_early
@@ -14,6 +15,7 @@ from pbx.calls.call import Call
 from pbx.calls.direct import direct_site, go_direct, may_be_direct
 from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, PickedUp, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from pbx.calls.reasons import said
 from pbx.calls.srtp import policy_of, secure
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
@@ -72,21 +74,21 @@ async def send_on(call: Call, extension: str, vain: Vain) -> None:
         for app in call.exchange.router.forward(call, extension, vain.why):
             await app(call)
             return
-    call.cause = vain.cause
-    call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
+    text = said(vain.cause) if vain in (RANG_OUT, UNREACHED) else {}
+    await announce(call, text, status=vain.status, cause=vain.cause, reason=vain.reason)
 
 
-async def ring(call: Call, extension: str, only: tuple[str, ...] = ()) -> None:
+async def ring(call: Call, extension: str, only: tuple[str, ...] = (), headers: str = "") -> None:
     """Ring the extension's devices as one of several; where it sends its own calls means nothing here.
 
-    only: these devices, by sign-in; empty for all.
+    only: these devices, by sign-in; empty for all. headers: of the INVITEs, lines ending in CRLF.
     """
     call.to = extension
     exchange = call.exchange
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable)
     if only:
         ways = [flows for flows in ways if flows[0].device in only]
-    vain = await _ring(call, extension, ways, RING_SECONDS)
+    vain = await _ring(call, extension, ways, RING_SECONDS, headers)
     call.cause = vain.cause
     call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
 
@@ -109,11 +111,13 @@ def _ways_to_device(call: Call, sign_in: str) -> list[list[Binding]]:
     return [flows for flows in ways if flows[0].device == sign_in]
 
 
-async def _ring(call: Call, extension: str, ways: list[list[Binding]], seconds: float) -> Vain:
+async def _ring(
+    call: Call, extension: str, ways: list[list[Binding]], seconds: float, headers: str = ""
+) -> Vain:
     """Ring telephones, each by the ways to it: returns why nobody answered. An answered call ends in
     LegEnded."""
     caller = call.caller
-    phones = _Phones(call, extension)
+    phones = _Phones(call, extension, headers)
     ringing = []
     for flows in ways:
         # No phone rings itself.
@@ -180,8 +184,9 @@ class _Phones:
     site: at whose telephones the caller's offer goes as it is, "" for none.
     """
 
-    def __init__(self, call: Call, extension: str) -> None:
+    def __init__(self, call: Call, extension: str, headers: str = "") -> None:
         self._call = call
+        self._headers = headers
         self._remote_address = call.exchange.address_of(extension, "")
         # By our address and the rule for SRTP: whom it was made for.
         self._offers: dict[tuple[str, Policy], tuple[Leg, bytes]] = {}
@@ -214,6 +219,7 @@ class _Phones:
             flow,
             body,
             remote_address=self._remote_address,
+            headers=self._headers,
             behind_nat=binding.behind_nat,
             routes=binding.path,
         )

@@ -12,6 +12,7 @@ from pbx.apps.completing import ask_call_back, cancel_call_back
 from pbx.apps.do_not_disturb import do_not_disturb
 from pbx.apps.forwarding import set_forward, stop_forward, tell_forwards
 from pbx.apps.hot_desk import log_in, log_out
+from pbx.apps.intercom import intercom
 from pbx.apps.mailbox import listen
 from pbx.apps.malicious import trace
 from pbx.apps.moving import take_call, to_mobile
@@ -19,6 +20,8 @@ from pbx.apps.pausing import pause, pause_service, resume
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
 from pbx.apps.redial import call_last_caller, redial
+from pbx.apps.ringing import set_ring
+from pbx.apps.room import conference
 from pbx.apps.service_override import override_service
 from pbx.apps.voicemail import leave_message
 from pbx.calls.call import Call
@@ -58,9 +61,14 @@ CODES: Mapping[str, CodeApp] = {
     "address": confirm_place,
     "callback_on_busy": ask_call_back,
     "callback_off": cancel_call_back,
+    "conference": conference,
+    "intercom": intercom,
     "malicious_call": trace,
     "take_call": take_call,
     "to_mobile": to_mobile,
+    "ring_together": partial(set_ring, way="together"),
+    "ring_in_turn": partial(set_ring, way="in_turn"),
+    "ring_devices": partial(set_ring, way="devices"),
     "redial": redial,
     "last_caller": call_last_caller,
     **{

@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 
 from dialplan.decision import Reject, ToPerson
-from dialplan.plan import ALL_DEVICES, MOBILE, Person, RingTurn
+from dialplan.plan import Person, RingTurn
+from dialplan.ringing import ALL_DEVICES, MOBILE, turns_of
 from pbx.apps.dial import DECLINED, ENGAGED, RANG_OUT, UNREACHED, Vain, send_on
 from pbx.calls.call import Call
 from pbx.calls.hunt import Hunt
@@ -36,7 +37,8 @@ async def _take_turns(call: Call, person: Person) -> Vain:
     """Ring by turns; returns why nobody took the call."""
     hunt, driver = Hunt(call, call.next_happening), call.exchange.driver
     began = driver.now
-    waiting = sorted(person.turns, key=lambda turn: turn.after_seconds)
+    conditions = call.exchange.conditions.at(call.started_at)
+    waiting = sorted(turns_of(person, conditions), key=lambda turn: turn.after_seconds)
     ringing: list[tuple[float, list[Transferee]]] = []  # until when
     while waiting or ringing:
         elapsed = driver.now - began

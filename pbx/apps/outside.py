@@ -19,6 +19,7 @@ from pbx.calls.broker import take_early
 from pbx.calls.call import Call
 from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, Progressed, TimeUp
 from pbx.calls.leg import Leg
+from pbx.calls.reasons import said_outside
 from pbx.calls.srtp import policy_of, secure
 from pbx.emergency import allow_callback, make_room, tell
 from pbx.events import MediaPortsExhausted
@@ -48,12 +49,14 @@ _NO_TRUNK = {
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """Why an attempt failed. silent: the server didn't answer at all."""
+    """Why an attempt failed. silent: the server didn't answer at all. said: the network let the caller hear
+    something, so that it may have said why."""
 
     status: int
     reason: Reason
     silent: bool = False
     retry_after: str = ""
+    said: bool = False
 
 
 async def outside(call: Call, target: ToTrunks, anonymous: bool = False) -> None:
@@ -99,9 +102,10 @@ async def outside(call: Call, target: ToTrunks, anonymous: bool = False) -> None
         call.cause = "busy"
         call.caller.refuse(486, call.cause, reason=BUSY)
     else:
-        call.cause = f"refused: {last.status}"
         told = last.reason if last.reason.protocol == "Q.850" else None
-        call.caller.refuse(told_to_caller(last.status), call.cause, reason=told)
+        text = {} if last.said else said_outside(last.status, told.cause if told is not None else 0)
+        cause = f"refused: {last.status}"
+        await announce(call, text, status=told_to_caller(last.status), cause=cause, reason=told)
 
 
 async def _attempts(call: Call, target: ToTrunks) -> AsyncIterator[Attempt]:
@@ -284,7 +288,7 @@ async def _wait(
             case Offered() as offered:
                 await take_early(call, leg, offered)
             case Failed(_, status, reason):
-                return b"", _refusal(leg, attempt, status, reason)
+                return b"", _refusal(leg, attempt, status, reason, said=bool(early))
             case TimeUp():
                 leg.hang_up(RANG_OUT if rings else "no reply")
                 return b"", _Refusal(408, UNSAID, silent=not rings)
@@ -292,14 +296,14 @@ async def _wait(
                 pass
 
 
-def _refusal(leg: Leg, attempt: Attempt, status: int, reason: Reason) -> _Refusal:
+def _refusal(leg: Leg, attempt: Attempt, status: int, reason: Reason, *, said: bool) -> _Refusal:
     # The transaction layer's own words (8.1.3.1): nothing came from the server.
     silent = status in {408, 503} and reason.text in {"no response", "transport error"}
     if not silent and status not in {408, 503}:
         attempt.line.heard(attempt.target)
     session = leg.session
     retry_after = session.retry_after if isinstance(session, OutgoingSession) else ""
-    return _Refusal(status, reason, silent, retry_after)
+    return _Refusal(status, reason, silent, retry_after, said)
 
 
 async def _progress(call: Call, leg: Leg, status: int, body: bytes) -> None:

@@ -12,8 +12,7 @@ from dialplan.plan import Destination, Service
 from media.engine import MediaRefused, MediaUnavailable
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
-from pbx.calls.happenings import LegEnded
-from pbx.own_apps import Caller
+from pbx.own_apps import Caller, Gone
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,9 @@ async def _run(attendant: Attendant, service: Service) -> str:
     try:
         async with timer:
             await _Watched(program(Caller(attendant, service)), service.name)
-    except (LegEnded, MediaRefused, MediaUnavailable):
+    except Gone as gone:
+        raise gone.ended from None
+    except (MediaRefused, MediaUnavailable):
         raise
     except Exception:
         if timer.expired():

@@ -46,13 +46,13 @@ _NOT_ALLOWED = {
     "fr": "Vous n'avez pas le droit de faire cette annonce.",
     "en": "You are not allowed to make this announcement.",
 }
-_NO_RIGHT = Reason("Q.850", 57, "Bearer capability not authorized")
+NO_RIGHT = Reason("Q.850", 57, "Bearer capability not authorized")
 
 
 async def page(call: Call, service: Service) -> None:
     """Let the caller speak to all telephones of the members until it hangs up."""
     if not _may_page(call, service):
-        await announce(call, _NOT_ALLOWED, status=403, cause="rejected: class", reason=_NO_RIGHT)
+        await announce(call, _NOT_ALLOWED, status=403, cause="rejected: class", reason=NO_RIGHT)
         return
     members, groups = service.settings["members"], service.settings.get("multicast", ())
     assert isinstance(members, Members)

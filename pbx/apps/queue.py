@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RING_SECONDS = 20
 PATIENCE_SECONDS = 600.0  # where the plan doesn't say `when_full`
 CONFIRMED = "1"
+TO_CALL_BACK = "to be called back"  # in the record, from which the figures are made
 OVERFLOW = "overflow"  # how a caller reaches whom the queue sends it to (pbx.records.LegRecord)
 
 
@@ -112,9 +113,9 @@ async def _call_back(attendant: Attendant, place: Place, sentences: Sentences) -
     if pressed != CONFIRMED or not queues.call_backs.keep(place):
         queues.begin(place)
         return False
-    place.outcome = "to_call_back"
+    place.outcome, attendant.call.cause = "to_call_back", TO_CALL_BACK
     await attendant.say(sentences.noted)
-    attendant.hang_up("to be called back")
+    attendant.hang_up(TO_CALL_BACK)
     return True
 
 

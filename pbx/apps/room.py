@@ -39,6 +39,7 @@ from pbx.rooms import COMES_IN, Party, Room
 from sip.core.errors import RemoteProtocolError
 
 MOST_PARTIES = 300
+MOST_IN_CONFERENCE = 10  # of a person's own room
 MOST_CALLED = 5  # who are rung at the same time
 ATTEMPTS = 3
 MODERATOR_CHECK_SECONDS = 3600.0
@@ -110,6 +111,22 @@ async def room(call: Call, service: Service) -> None:
     here = call.exchange.rooms.setdefault(service.name, Room(service.name, service.name, most, tells))
     moderated = "moderators" in service.settings or "moderator_pin" in service.settings
     await take_part(attendant, here, Party(attendant, who(call), named), waits=moderated)
+
+
+async def conference(call: Call, argument: str) -> None:
+    """A person's own room, by code: whoever dials it moderates, and comes in by it whom that person transfers
+    to it. So three speak together whose telephones mix nothing.
+    """
+    owner = call.plan.people.get(call.exchange.user_of(call))
+    if owner is None:
+        call.caller.refuse(403, "rejected: caller")
+        return
+    attendant = Attendant(call)
+    await attendant.answer()
+    name = f"conference {owner.extension}"  # no service's: these have no spaces
+    here = call.exchange.rooms.setdefault(name, Room(name, owner.name, MOST_IN_CONFERENCE))
+    party = Party(attendant, who(call), moderates=not call.payer)
+    await take_part(attendant, here, party, waits=False)
 
 
 async def take_part(attendant: Attendant, here: Room, party: Party, *, waits: bool) -> None:

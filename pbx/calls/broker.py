@@ -34,6 +34,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from media.engine import MediaEngine, MediaMisuse, MediaRefused, MediaUnavailable, Music, Source
 from media.sdp import parse
@@ -334,6 +335,18 @@ class Broker:
         except (MediaMisuse, MediaRefused, MediaUnavailable) as error:
             raise NotPossibleNow("the call has no sound at present") from error
 
+    async def record(self, leg: Leg, path: Path, seconds: float) -> None:
+        """Write what a leg's party says into a file, for so long; 0.0 ends it. Raises NotPossibleNow."""
+        if self._call.direct or not self._engine.records:
+            raise NotPossibleNow("the sound doesn't pass through us")
+        try:
+            if seconds:
+                await self._engine.record(self._call.id, leg.name, str(path), seconds=seconds)
+            else:
+                await self._engine.stop_recording(self._call.id, leg.name)
+        except (MediaMisuse, MediaRefused, MediaUnavailable) as error:
+            raise NotPossibleNow("the call has no sound at present") from error
+
     def listen(self, leg: Leg | None, keys: Callable[[str], object]) -> None:
         """Give the keys that a leg presses from now on to `keys`, and not to its peer; None for nobody's."""
         self._listened_to = leg, keys
@@ -411,7 +424,7 @@ class Broker:
             try:
                 await self._tell(peer, leg, pending.said)  # the engine may have heard others since
                 answer = await self._answer(leg, peer, body)
-            except MediaRefused:
+            except (MediaRefused, MediaMisuse):  # a misuse: the offerer has gone, and its stream with it
                 offerer.refuse_offer(488)
                 await self._take_back(leg, peer)
             else:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from dialplan.decision import Decision, Facts, ToService, ToTrunks
@@ -22,6 +23,7 @@ from pbx.calls.happenings import (
     Woken,
 )
 from pbx.calls.intervals import intervals_of
+from pbx.calls.languages import language_of_number
 from pbx.calls.leg import LOST, Leg
 from pbx.events import LegStarted, MediaPortsExhausted
 from pbx.ongoing import OngoingCall, Outside
@@ -43,9 +45,12 @@ SHUTDOWN = Reason("Q.850", 41, "Temporary failure")
 OUT_OF_RESOURCES = Reason("Q.850", 34, "No circuit available")
 
 
+_LINE = itemgetter(0)  # of a Step, at no cost to speak of
+
+
 def lines_of(decision: Decision) -> tuple[int, ...]:
-    """The lines of the plan that a decision looked at."""
-    return tuple([line for line, _, _ in decision.trace if line])
+    """The lines of the plan that a decision looked at, 0 for a rule that has none."""
+    return tuple(map(_LINE, decision.trace))
 
 
 class Patience:
@@ -244,7 +249,10 @@ class Call:
             return self.language
         facts = self.facts
         person = self.plan.people.get(facts.caller or "") if facts is not None else None
-        for language in (person.language if person is not None else "", self.plan.language, "en"):
+        own = person.language if person is not None else ""
+        if facts is not None and facts.trunk is not None and not facts.anonymous:
+            own = language_of_number(self.plan, facts.caller_number or "")
+        for language in (own, self.plan.language, "en"):
             if language in texts:
                 return language
         return next(iter(texts), "en")
@@ -328,6 +336,14 @@ class Call:
         await self.engine.delete(self.id)
         if self.kept:
             self.keep()
+
+    async def end_sound(self, leg: Leg) -> None:
+        """End the sound of a party that has gone while the call goes on: it is sent nothing more."""
+        leg.codec = self.engine.codec(self.id, leg.name)
+        leg.quality = self.engine.quality(self.id, leg.name)
+        alone = f"{self.id} {leg.name}"
+        if leg.codec and await self.engine.move(self.id, leg.name, alone, leg.name):
+            await self.engine.delete(alone)
 
     # From beginning to end
 

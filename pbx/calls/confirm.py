@@ -38,7 +38,7 @@ async def confirm(call: Call, leg: Leg, body: bytes, service: str) -> None:
             call.id, leg.name, body, nat=leg.behind_nat, advertise=leg.media_address
         )
         leg.acknowledge(answer)
-    language = call.language_of(_ASK)
+    language = call.plan.language if call.plan.language in _ASK else "en"  # not the caller's
     prompt = Speech(_ASK[language].format(service=service), language)
     await engine.play(call.id, leg.name, prompt)
     driver = call.exchange.driver

@@ -63,6 +63,15 @@ def _closed(call: Call, kind: str, started: float, legs: tuple[str, ...], where:
 
 def intervals_of(call: Call, now: float) -> tuple[Interval, ...]:
     """All intervals of a call that ends now, or turns to something else."""
+    if len(call.legs) == 2 and not call.intervals and type(call.decision.target) is not ToService:
+        # Nearly every call: the same as below, in a third of the time.
+        caller, other = call.legs
+        if caller.answered_at is not None and other.answered_at is not None:
+            started = max(caller.answered_at, other.answered_at)
+            left = other.ended_at or now
+            ended = left if caller.ended_at is None else min(caller.ended_at, left)
+            if ended >= started:
+                return (Interval("talk", started, ended, (caller.name, other.name)),)
     if call.intervals:
         *past, last = call.intervals
         return (*past, _closed(call, last.kind, last.started, last.legs, last.where, now))

@@ -51,8 +51,6 @@ class Told(NamedTuple):
 
 UNTOLD = Told("", ())
 LOST = "lost"
-PICK_UP = "pick-up"
-_CAME = frozenset({"calls", PICK_UP})
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
 
@@ -190,7 +188,7 @@ class Leg:
         session = self.session
         if self.device in self.call.plan.trunks:
             return  # an operator knows our people by its own numbers
-        if session is not None and session.state is SessionState.CONFIRMED and session.may_update:
+        if session is not None and session.state is SessionState.CONFIRMED and session.takes_update:
             identity = self.call.exchange.address_of(number, name)
             session.update(self._now, f"P-Asserted-Identity: {identity}\r\n")
             self._wake()
@@ -399,7 +397,6 @@ class Leg:
             ("direct" if self.call.direct else "relayed") if codec else None,
             self.name,
             self.number,
-            "in" if self.reached in _CAME else "out",
             self.reached,
             self.via,
         )

@@ -6,7 +6,7 @@ whose plug was pulled tells nobody. Such a party is asked by OPTIONS within its 
 call; so does silence, unless the party's sound still comes: then it is only deaf to us for now, a telephone
 whose connection is gone, and is asked again. Questions begin within FIRST_SECONDS, and a call without a party
 is over LAST_SECONDS after the restart, or after its party fell silent. Who is there and stays silent, as on
-hold, is asked again every STILL_SECONDS. A call for help is never ended by its silence.
+hold, is asked again every STILL_SECONDS. A call for help goes on while one of its two is there.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Probes:
 
     def fell_silent(self, leg: Leg) -> None:
         """Nothing comes from a party any more: ask it from now on."""
-        if leg.confirmed and leg not in self.silent and not leg.call.is_emergency:
+        if leg.confirmed and leg not in self.silent:
             name = f"silence of {leg.call.id} {leg.name}"
             self.silent[leg] = self._tasks.start(self._ask_again_and_again(leg), name)
 
@@ -191,6 +191,9 @@ class Probes:
         return stream is not None and stream.packets > 0 and 0.0 <= stream.silent_seconds < HEARD_SECONDS
 
     def _lose(self, leg: Leg, status: int) -> None:
+        other = leg.call.other_party(leg)
+        if leg.call.is_emergency and other is not None and other not in self.silent:
+            return  # whoever helps may hear more than we do, and hangs up
         log.warning("call=%s leg=%s user=%s isn't there any more", leg.call.id, leg.name, leg.device)
         if leg.session is not None:
             leg.session.broken(Reason("SIP", status, "No Answer"), self._exchange.driver.now)

@@ -43,13 +43,14 @@ from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import PickedUp, Referred, TransferAsked
-from pbx.calls.leg import PICK_UP, Leg, Told
+from pbx.calls.leg import Leg, Told
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
 from pbx.devices import Device
 from pbx.events import LegStarted
 from pbx.nat import is_behind_nat
+from pbx.records import PICK_UP
 from pbx.trunks.diversions import diversions_said
 from pbx.trunks.recognition import naming_lines
 from sip.core.errors import RemoteProtocolError

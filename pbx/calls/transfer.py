@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dialplan.decision import Decision, Step, ToPerson
 from media import tones
-from media.engine import MediaMisuse, MediaRefused
+from media.engine import MediaMisuse, MediaRefused, MediaUnavailable
 from pbx.calls.app import App
 from pbx.calls.bridge import talk
 from pbx.calls.broker import Broker
@@ -88,7 +88,9 @@ async def transfer(call: Call, broker: Broker, asked: Referred | TransferAsked) 
     else:
         cause = await _call_for(call, broker, asked, decision)
     gone = asked.leg.ended_at is not None
-    if stays.confirmed and (gone or await _hangs_up(call, broker, asked.leg, until)):
+    if not gone and isinstance(asked, Referred) and stays.confirmed:
+        gone = await _hangs_up(call, broker, asked.leg, until)
+    if gone and stays.confirmed:
         await _give_back(call, broker, asked, cause)
 
 
@@ -204,6 +206,8 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsk
                 if ended.leg is not referrer or referrer.ended_at is None:
                     raise
                 referrer.release()
+                with suppress(MediaUnavailable):
+                    await call.end_sound(referrer)
                 continue
             match happening:
                 case TransferRings():

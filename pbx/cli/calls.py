@@ -61,8 +61,8 @@ def list_(
     if number is not None and not number.isprintable():
         misused("--number", "this is no number, such as 1001 or +33612345678")
     wanted = Wanted(
-        since=_instant(since, "--since"),
-        until=_instant(until, "--until"),
+        since=read_since(since, "--since"),
+        until=read_since(until, "--until"),
         number=number,
         direction=direction.value if direction is not None else None,
     )
@@ -105,8 +105,8 @@ def show(
         typer.echo(f"  {why['note']}")
 
 
-def _instant(text: str | None, option: str) -> float | None:
-    """Unix seconds of an option; None where it wasn't given."""
+def read_since(text: str | None, option: str) -> float | None:
+    """Unix seconds of an option, such as 2h or "2026-12-25 10:00"; None where it wasn't given."""
     if text is None:
         return None
     ago = _AGO.fullmatch(text)
@@ -157,7 +157,7 @@ def _print_call(record: CallRecord, children: list[CallRecord]) -> None:
         "plan": record.plan_version,
     }
     if record.plan_lines:
-        lines["plan lines"] = " ".join(map(str, record.plan_lines))
+        lines["plan lines"] = " ".join(str(line) for line in record.plan_lines if line)
     if record.parents:
         lines["made for"] = " ".join(record.parents)
     if children:

@@ -40,9 +40,14 @@ PartOption = Annotated[str, typer.Option(metavar="TEXT", help="A part of the add
 @device.command("list")
 def list_(configuration: ConfigurationOption = None, as_json: JsonOption = False) -> None:
     """List devices: whose they are, who uses them, where they can be reached, and their address."""
-    from pbx.control import ListDevices
+    from pbx.control import NotRunningError, every_device
 
-    _print(_asked(configuration, ListDevices()).devices, as_json)
+    data_dir = configured(configuration).data_dir
+    try:
+        devices = every_device(data_dir)
+    except NotRunningError as error:
+        fail(why_silent(error, data_dir, "devices are asked about in a running node"))
+    _print(devices, as_json)
 
 
 @device.command()
@@ -57,7 +62,7 @@ def login(
     from pbx.control import UseDevice
 
     devices = _asked(configuration, UseDevice(sign_in, extension, author_or_user(by))).devices
-    _print([one for one in devices if one.device == sign_in], as_json)
+    _print(devices, as_json)
 
 
 @device.command()
@@ -71,7 +76,7 @@ def logout(
     from pbx.control import UseDevice
 
     devices = _asked(configuration, UseDevice(sign_in, "", author_or_user(by))).devices
-    _print([one for one in devices if one.device == sign_in], as_json)
+    _print(devices, as_json)
 
 
 @device.command()
@@ -120,7 +125,7 @@ def address(
         ForgetAddress(sign_in, who, network) if forget else SayAddress(sign_in, said, who, confirm, network)
     )
     devices = _asked(configuration, question).devices
-    _print([one for one in devices if one.device == sign_in], as_json)
+    _print(devices, as_json)
 
 
 @user.command()

@@ -149,6 +149,33 @@ def join(
 
 
 @call.command()
+def merge(
+    who: WhoArgument,
+    one: Annotated[str, typer.Argument(metavar="ID", help="One of WHO's calls.")],
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="Another one.")],
+    configuration: ConfigurationOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make one conversation of three of two calls of somebody."""
+    _in_call(configuration, "merge", who, one, other, as_json)
+
+
+@call.command("send-on")
+def send_on(
+    who: WhoArgument,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Where WHO goes.")],
+    by: Annotated[str, typer.Option("--by", metavar="EXTENSION", help="Whose rights count.")],
+    configuration: ConfigurationOption = None,
+    call_id: CallOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Let a party that waits with a service (a queue, parking, a menu) go on to a number."""
+    from pbx.control import SendOn
+
+    _print(_asked(configuration, SendOn(who, number, by, call_id)), as_json)
+
+
+@call.command()
 def park(
     who: WhoArgument,
     place: Annotated[

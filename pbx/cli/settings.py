@@ -29,7 +29,9 @@ application.add_typer(override, name="override")
 _WHENS = {"always": "always", "busy": "busy", "no-answer": "no_answer", "unreachable": "unreachable"}
 _DO_NOT_DISTURB = "do-not-disturb"
 _SWITCHES = {"anonymous-rejection": "anonymous_rejection", "call-waiting": "call_waiting"}
-_WORDS = ", ".join((*_WHENS, _DO_NOT_DISTURB, *_SWITCHES))
+_RING = "ring"
+_WAYS = {"together": "together", "in-turn": "in_turn", "devices": "devices"}
+_WORDS = ", ".join((*_WHENS, _DO_NOT_DISTURB, *_SWITCHES, _RING))
 
 ExtensionArgument = Annotated[str, typer.Argument(metavar="EXTENSION", help="Whose.")]
 WhatArgument = Annotated[str, typer.Argument(metavar="WHAT", help=f"One of {_WORDS}.")]
@@ -60,7 +62,8 @@ def set_(
         typer.Argument(
             metavar="[NUMBER]",
             help="Where calls go, as EXTENSION would dial it; `none` cancels the plan's. For "
-            "anonymous-rejection and call-waiting: `on` or `off`.",
+            "anonymous-rejection and call-waiting: `on` or `off`; for ring: `together`, `in-turn` or "
+            "`devices`.",
         ),
     ] = "",
     configuration: ConfigurationOption = None,
@@ -81,7 +84,7 @@ def set_(
     as_json: JsonOption = False,
 ) -> None:
     """Forward somebody's calls, or say which don't ring their phones. The person's own rights count."""
-    from pbx.control import SetDoNotDisturb, SetForward, SetSwitch, StopForwarding
+    from pbx.control import SetDoNotDisturb, SetForward, SetRing, SetSwitch, StopForwarding
 
     who = author_or_user(by)
     question: SettingsQuestion
@@ -93,6 +96,10 @@ def set_(
         if number not in ("on", "off") or after or callers or hours:
             misused("NUMBER", f"{what} is `on` or `off`, and takes nothing else")
         question = SetSwitch(extension, _SWITCHES[what], number == "on", who)
+    elif what == _RING:
+        if number not in _WAYS or after or callers or hours:
+            misused("NUMBER", f"{what} is one of {', '.join(_WAYS)}, and takes nothing else")
+        question = SetRing(extension, _WAYS[number], who)
     elif not number:
         misused("NUMBER", "say where the calls go, or `none`")
     elif number == "none":
@@ -119,7 +126,7 @@ def clear(
     if what == _DO_NOT_DISTURB:
         answer = _asked(configuration, SetDoNotDisturb(extension, False, who))
     else:
-        when = _SWITCHES.get(what) or (_when(what) if what else "")
+        when = _SWITCHES.get(what) or (_when(what) if what and what != _RING else what)
         answer = _asked(configuration, ClearSettings(extension, who, when))
     _print_people(answer.people, as_json)
 
@@ -207,6 +214,9 @@ def _rows(kept: PersonSettings) -> Iterable[tuple[str, ...]]:
     for name, switch in _switched(kept):
         state = "on" if switch.on else "off"
         yield kept.extension, name, state, "", switch.set_by.by, rfc3339(switch.set_by.at) or ""
+    if kept.ring is not None:
+        way = kept.ring.way.replace("_", "-")
+        yield kept.extension, _RING, way, "", kept.ring.set_by.by, rfc3339(kept.ring.set_by.at) or ""
     for pause in kept.pauses:
         what = f"pause {pause.reason}".strip()
         yield kept.extension, what, "", pause.service, pause.set_by.by, rfc3339(pause.set_by.at) or ""
@@ -234,6 +244,13 @@ def _printable_person(kept: PersonSettings) -> dict[str, Any]:
             _SWITCHES[name]: {"on": one.on, "by": one.set_by.by, "at": rfc3339(one.set_by.at)}
             for name, one in _switched(kept)
         },
+        "ring": {
+            "way": kept.ring.way,
+            "by": kept.ring.set_by.by,
+            "at": rfc3339(kept.ring.set_by.at),
+        }
+        if kept.ring is not None
+        else None,
         "forwards": [_printable_forward(one) for one in kept.forwards],
         "pauses": [
             {

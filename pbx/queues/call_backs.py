@@ -58,6 +58,10 @@ class CallBacks:
         found = (place for place in self._kept.values() if place.service.name == queue)
         return sorted(found, key=lambda place: place.turn)
 
+    def all(self) -> list[Place]:
+        """Those of every queue."""
+        return list(self._kept.values())
+
     def keep(self, asked: Place) -> bool:
         """Keep the place of a caller who is about to hang up; False where that isn't possible now."""
         exchange = self._exchange
@@ -99,8 +103,8 @@ class CallBacks:
         self._kept[record.call] = place
         exchange.queues.add(place)
 
-    def _forget(self, place: Place) -> None:
-        """It was called, or can't be."""
+    def forget(self, place: Place) -> None:
+        """It was called, or isn't to be any more."""
         del self._kept[place.call]
         self._attempts.pop(place.call, None)
         self._exchange.write(
@@ -113,7 +117,7 @@ class CallBacks:
         exchange = self._exchange
         if exchange.clock() - place.since > LONGEST_SECONDS:
             log.warning("queue=%s number=%s was never called back", place.service.name, place.number)
-            self._forget(place)
+            self.forget(place)
             return
         if not place.offered:
             return
@@ -133,7 +137,11 @@ class CallBacks:
         assert isinstance(seconds, int)
         in_vain = True
         try:
-            why = await summon(call, agent, seconds, place.number, service.name)
+            try:
+                why = await summon(call, agent, seconds, place.number, service.name)
+            finally:
+                for leg in call.legs:
+                    leg.reached, leg.via = call.reached, call.via
             in_vain = why != ""
             if not in_vain:
                 attendant = Attendant(call)
@@ -143,8 +151,6 @@ class CallBacks:
                 attendant.hang_up(why)
             call.cause = why
         finally:
-            for leg in call.legs:
-                leg.reached, leg.via = call.reached, call.via
             if place.call in self._kept:
                 queues.rang(place, [agent], in_vain=in_vain)
             else:
@@ -162,9 +168,9 @@ class CallBacks:
             why = await agent.pass_on(decision, reached=CONVERSATION)
         except LegEnded:
             if call.cause == "transferred":
-                self._forget(place)
+                self.forget(place)
             raise
         if attempts >= MOST_ATTEMPTS:
             log.warning("queue=%s number=%s doesn't answer: %s", place.service.name, place.number, why)
-            self._forget(place)
+            self.forget(place)
         return why

@@ -63,3 +63,8 @@ class Figures:
             figures.answered += 1
             figures.talked_seconds += talked_seconds
             self.of(queue).talked_seconds += talked_seconds
+
+    def conversation(self, queue: str, extension: str, talked_seconds: float) -> None:
+        """An agent and a caller who was called back have talked."""
+        self.agent(queue, extension).talked_seconds += talked_seconds
+        self.of(queue).talked_seconds += talked_seconds

@@ -13,12 +13,16 @@ from pbx.devices import is_near
 from pbx.events import SettingsChanged
 from pbx.services.addressee import addressee
 from pbx.services.availability import availability_of
+from pbx.services.lamp_lists import LampList, people_of
 from pbx.services.park_lamps import ParkLamp, ParkLamps, place_of
 from pbx.services.watched_legs import WatchedLegs
-from sip.core import dialog_info
+from sip.core import dialog_info, event_list
 from sip.core.dialog_info import CONFIRMED, EARLY, TRYING, DialogInfo, WatchedDialog
+from sip.core.errors import RemoteProtocolError
+from sip.core.uri import SipUri
 
 if TYPE_CHECKING:
+    from dialplan.plan import Person
     from pbx.exchange import Exchange
 
 
@@ -29,13 +33,16 @@ class Lamp:
     those of the same group. The others see that the person is in a call.
     """
 
-    __slots__ = ("_lamps", "_told", "changed", "extension", "whole")
+    __slots__ = ("_lamps", "_told", "changed", "entity", "extension", "whole")
+    content_type = dialog_info.CONTENT_TYPE
+    require = ""
 
     def __init__(
         self, lamps: Lamps, extension: str, entity: str, whole: bool, changed: Callable[[float], None]
     ) -> None:
         self._lamps = lamps
         self._told = DialogInfo(entity)
+        self.entity = entity
         self.extension = extension
         self.whole = whole
         self.changed = changed
@@ -64,16 +71,37 @@ class Lamps:
         self._places = ParkLamps(exchange)
         exchange.events.subscribe(self._settings_changed, SettingsChanged)
 
-    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Lamp | ParkLamp:
-        """Any person or parking place may be watched; raises RemoteProtocolError 404 for anything else."""
+    def watch(
+        self, resource: str, subscriber: str, changed: Callable[[float], None], *, lists: bool
+    ) -> Lamp | ParkLamp | LampList:
+        """Any person or parking place may be watched, and the people of a group or a site together.
+
+        Raises RemoteProtocolError: 404 for anything else, 421 for a list where they can't read it.
+        """
         exchange = self._exchange
         if place := place_of(exchange.plan, resource):
             return self._places.watch(place, subscriber, changed)
-        person = addressee(exchange, resource, subscriber)
-        watcher = exchange.devices.find(subscriber)
-        whole = watcher is not None and is_near(exchange.plan, watcher.extension, person.extension)
-        entity = f"sip:{person.extension}@{exchange.domain}"
-        lamp = Lamp(self, person.extension, entity, whole, changed)
+        device = exchange.devices.find(subscriber)
+        watcher = device.extension if device is not None else ""
+        people = people_of(exchange.plan, resource)
+        if not people:
+            return self._light(addressee(exchange, resource, subscriber), watcher, changed)
+        if not lists:  # RFC 4662 section 4.1
+            raise RemoteProtocolError(421, "Extension Required", (("Require", event_list.OPTION),))
+        known = exchange.plan.people
+        return LampList(
+            f"sip:{SipUri.parse(resource).user}@{exchange.domain}",
+            {extension: known[extension].name for extension in people},
+            lambda extension, told: self._light(known[extension], watcher, told),
+            changed,
+            lambda: exchange.driver.now,
+        )
+
+    def _light(self, person: Person, watcher: str, changed: Callable[[float], None]) -> Lamp:
+        """A lamp of one person. watcher: whose telephone has it, "" for nobody's."""
+        exchange = self._exchange
+        whole = bool(watcher) and is_near(exchange.plan, watcher, person.extension)
+        lamp = Lamp(self, person.extension, f"sip:{person.extension}@{exchange.domain}", whole, changed)
         if person.extension not in self._lamps:
             self._lamps[person.extension] = {}
             self._legs.watch(person.extension, self._tell)

@@ -22,6 +22,8 @@ class MailboxLamp:
     """One telephone's view of its own mailbox (sip.core.subscription.Watched)."""
 
     __slots__ = ("_account", "_mailboxes", "changed", "extension")
+    content_type = message_summary.CONTENT_TYPE
+    require = ""
 
     def __init__(
         self, mailboxes: Mailboxes, extension: str, account: str, changed: Callable[[float], None]
@@ -70,7 +72,9 @@ class Mailboxes:
         for name in voicemail.names():
             self._mailboxes[name] = voicemail.waiting(name)
 
-    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> MailboxLamp:
+    def watch(
+        self, resource: str, subscriber: str, changed: Callable[[float], None], *, lists: bool = False
+    ) -> MailboxLamp:
         """Raises RemoteProtocolError: 403 for somebody else's mailbox, 404 for nobody's."""
         exchange = self._exchange
         person = addressee(exchange, resource, subscriber)

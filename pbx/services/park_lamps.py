@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pbx.devices import is_near
 from pbx.events import ParkingChanged, Subscription
+from sip.core import dialog_info
 from sip.core.dialog_info import CONFIRMED, DialogInfo, WatchedDialog
 from sip.core.uri import SipUri
 
@@ -30,6 +31,8 @@ class ParkLamp:
     """One telephone's view of one place (sip.core.subscription.Watched). watcher: the extension."""
 
     __slots__ = ("_lamps", "_told", "changed", "place", "watcher")
+    content_type = dialog_info.CONTENT_TYPE
+    require = ""
 
     def __init__(
         self, lamps: ParkLamps, place: str, entity: str, watcher: str, changed: Callable[[float], None]

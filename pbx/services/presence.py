@@ -32,6 +32,8 @@ class Buddy:
     """One device's view of one person (sip.core.subscription.Watched)."""
 
     __slots__ = ("_entity", "_presences", "changed", "extension", "told")
+    content_type = presence_document.CONTENT_TYPE
+    require = ""
 
     def __init__(
         self, presences: Presences, extension: str, entity: str, changed: Callable[[float], None]
@@ -91,7 +93,9 @@ class Presences:
         doing = tuple(dict.fromkeys(activities))[:MAX_ACTIVITIES]
         return Presence(is_open and "do-not-disturb" not in told, notes[0] if notes else "", doing)
 
-    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Buddy:
+    def watch(
+        self, resource: str, subscriber: str, changed: Callable[[float], None], *, lists: bool = False
+    ) -> Buddy:
         """Any person may be watched; raises RemoteProtocolError 404 for anything else."""
         person = addressee(self._exchange, resource)
         entity = f"sip:{person.extension}@{self._exchange.domain}"

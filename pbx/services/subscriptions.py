@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbx.records import Personal, SubscriptionRecord
 from pbx.services.addressee import addressee
+from pbx.services.lamp_lists import people_of
 from pbx.services.lamps import Lamps
 from pbx.services.mailboxes import Mailboxes
 from pbx.services.park_lamps import place_of
@@ -68,6 +69,8 @@ class Subscriptions:
         for record in records:
             if not isinstance(record, SubscriptionRecord) or not record.lasts(exchange.clock()):
                 continue
+            if exchange.devices.find(record.subscriber) is None:
+                continue
             if record.transport != "UDP":
                 self.cut_off.setdefault(record.subscriber, []).append(record)
                 continue
@@ -77,7 +80,6 @@ class Subscriptions:
                 log.info("user=%s isn't reached any more: %s", record.subscriber, error)
                 continue
             self._go_on(record, flow, now)
-        self.reloaded(now)
         exchange.driver.wake()
         return len(self.notifier)
 
@@ -154,7 +156,9 @@ class Subscriptions:
                 subscription.end(now, "rejected")
                 continue
             try:
-                if not place_of(exchange.plan, subscription.resource):
+                if people_of(exchange.plan, subscription.resource):
+                    subscription.end(now, "deactivated")  # it asks anew, and is told who is on the list now
+                elif not place_of(exchange.plan, subscription.resource):
                     addressee(exchange, subscription.resource)
             except RemoteProtocolError:
                 subscription.end(now)

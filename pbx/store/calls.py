@@ -145,7 +145,8 @@ def list_calls(
         for call, _position, *leg in found:
             said, measured, added = leg[:_QUALITY], leg[_QUALITY:_AFTER_QUALITY], leg[_AFTER_QUALITY:]
             quality = LegQuality(*measured) if measured[0] is not None else None
-            legs_of[call].append(LegRecord(*[*said, quality, *added]))
+            media, name, number, _direction, reached, via = added
+            legs_of[call].append(LegRecord(*[*said, quality, media, name, number, reached, via]))
         heard = connection.execute(
             sa.select(intervals)
             .where(intervals.c.call_id.in_(some))

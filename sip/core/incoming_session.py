@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sip.core.dialog import Dialog
 from sip.core.dialog_request import Authorize
-from sip.core.errors import LocalProtocolError, RemoteProtocolError
+from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.message import Request, Response
 from sip.core.offer_answer import Turn
@@ -285,4 +285,7 @@ def _takes_reliable(request: Request, wanted: bool) -> bool:
     """Whether a provisional response to this INVITE can, or must, be reliable (RFC 3262 section 3)."""
     if "100rel" in request.tokens("require"):
         return True
-    return wanted and "100rel" in request.tokens("supported")
+    try:
+        return wanted and "100rel" in request.tokens("supported")
+    except ParseError:  # whoever writes that supports nothing that we can tell
+        return False

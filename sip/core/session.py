@@ -295,10 +295,14 @@ class Session:
 
     @property
     def may_update(self) -> bool:
-        """Whether `update` is possible: the peer takes UPDATE (RFC 3311 section 4), and none is under way."""
+        """Whether an UPDATE can be sent now: the peer takes it, and none is under way."""
+        return self._update is None and self.takes_update
+
+    @property
+    def takes_update(self) -> bool:
+        """Whether `update` is possible: the peer takes UPDATE (RFC 3311 section 4)."""
         return (
             self.user is not None
-            and self._update is None
             and (self.state is SessionState.CONFIRMED or self._has_early_dialog)
             and "UPDATE" in self.remote_allow
         )
@@ -306,12 +310,15 @@ class Session:
     def update(self, now: float, headers: str = "") -> None:
         """Send an UPDATE without an offer, for what its headers change: the identity shown (RFC 4916).
 
-        Nothing is told of its response unless it ends the dialog. Raises LocalProtocolError unless
-        `may_update`.
+        While another one is under way it waits for that one's end; of several, the last one is sent. Nothing
+        is told of its response unless it ends the dialog. Raises LocalProtocolError unless `takes_update`.
         """
-        if not self.may_update:
-            raise LocalProtocolError("UPDATE isn't possible now")
-        self._send_update(b"", headers, now)
+        if not self.takes_update:
+            raise LocalProtocolError("UPDATE isn't possible")
+        if self._update is not None:
+            self._update.following = headers
+        else:
+            self._send_update(b"", headers, now)
 
     @property
     def remote_allow(self) -> tuple[str, ...]:
@@ -590,6 +597,7 @@ class Session:
         self._renew_timer(response, now)
         if not update.body:
             self._changed()
+            self._follow(update, now)
             return
         if response.body and self.exchange.remote_answer():
             self.local_sdp, self.remote_sdp = update.body, response.body
@@ -600,6 +608,7 @@ class Session:
             self.heard = response
             self.user.offer_answered(response.body, now)
             self.heard = None
+        self._follow(update, now)
 
     def update_refused(self, update: Update, status: int, response: Response, now: float) -> None:
         """Our UPDATE failed; status is 408 where nothing came."""
@@ -615,6 +624,12 @@ class Session:
             self.heard = response
             self.user.offer_refused(status, now)
             self.heard = None
+        self._follow(update, now)
+
+    def _follow(self, update: Update, now: float) -> None:
+        """Send the UPDATE that waited for the end of another one."""
+        if update.following and self.takes_update:
+            self.update(now, update.following)
 
     # From the session timer
 

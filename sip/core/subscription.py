@@ -57,7 +57,16 @@ _ENDING_STATUSES = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 
 
 
 class Watched(Protocol):
-    """What one subscription tells of; the package's object, kept as long as the subscription."""
+    """What one subscription tells of; the package's object, kept as long as the subscription.
+
+    content_type: of its documents. require: the option that the subscriber must know to read them, or "".
+    """
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def require(self) -> str: ...
 
     def document(self, number: int, *, full: bool) -> bytes:
         """The state now; what changed since the last document is enough unless `full`. Empty: no body.
@@ -81,8 +90,12 @@ class Package(Protocol):
     default_seconds: int
     interval_seconds: float
 
-    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Watched:
+    def watch(
+        self, resource: str, subscriber: str, changed: Callable[[float], None], *, lists: bool
+    ) -> Watched:
         """The state of a resource, a Request-URI. changed: to be called with the time when it changes.
+
+        lists: whether the subscriber reads lists of resources (RFC 4662).
 
         Raises RemoteProtocolError: 404 for a resource that isn't there, 403 for one that isn't theirs.
         """
@@ -110,6 +123,7 @@ class Subscription:
         "_last_word",
         "_next_notify_at",
         "_notifier",
+        "_require",
         "_sending",
         "_watched",
         "armed",
@@ -133,6 +147,8 @@ class Subscription:
         resource: str,
         event: str,
         interval_seconds: float,
+        *,
+        lists: bool,
     ) -> None:
         self._notifier = notifier
         self.dialog = dialog
@@ -151,7 +167,8 @@ class Subscription:
         self._changed_since = False  # something to tell waits
         self._full = True
         self._last_word = ""  # why it ends, once it does
-        self._watched = package.watch(resource, subscriber, self.changed)
+        self._watched = package.watch(resource, subscriber, self.changed, lists=lists)
+        self._require = f"Require: {self._watched.require}\r\n" if self._watched.require else ""
 
     def changed(self, now: float) -> None:
         """What it tells of has changed; the subscriber hears so soon."""
@@ -172,7 +189,7 @@ class Subscription:
             200,
             now,
             to_tag=self.dialog.local_tag,
-            headers=f"Expires: {seconds}\r\nContact: <{self._contact}>\r\n",
+            headers=f"Expires: {seconds}\r\nContact: <{self._contact}>\r\n{self._require}",
         )
         self._full = True
         self.expires_at = now + seconds
@@ -292,9 +309,9 @@ class Subscription:
 
     def _notify(self, state: str, now: float) -> None:
         dialog, stack = self.dialog, self._notifier.core.stack
-        body = self._watched.document(dialog.local_sequence, full=self._full)
-        self._full = False
-        self._sending = True
+        self._sending = True  # first: what it has no room for in this document follows the answer
+        full, self._full = self._full, False
+        body = self._watched.document(dialog.local_sequence, full=full)
         dialog.local_sequence += 1
         branch = stack.identifiers.branch()
         data = dialog.request(
@@ -302,9 +319,9 @@ class Subscription:
             branch,
             dialog.local_sequence,
             contact=self._contact,
-            headers=f"Event: {self.event}\r\nSubscription-State: {state}\r\n",
+            headers=f"Event: {self.event}\r\nSubscription-State: {state}\r\n{self._require}",
             body=body,
-            content_type=self.package.content_type,
+            content_type=self._watched.content_type,
         )
         stack.send_request("NOTIFY", branch, data, dialog.flow, self, now)
 
@@ -350,7 +367,16 @@ class Notifier:
         self._make_room(subscriber, request.uri, name)
         dialog = Dialog.of_request(request, self.core.stack.identifiers.token(), transaction.flow)
         interval_seconds = max(interval_seconds, package.interval_seconds)
-        subscription = Subscription(self, dialog, package, subscriber, request.uri, event, interval_seconds)
+        subscription = Subscription(
+            self,
+            dialog,
+            package,
+            subscriber,
+            request.uri,
+            event,
+            interval_seconds,
+            lists="supported" in request.headers and "eventlist" in request.tokens("supported"),
+        )
         self._serve(subscription)
         subscription.begin(request, transaction, now)
 
@@ -371,7 +397,9 @@ class Notifier:
         package = self._packages.get(event.partition(";")[0])
         if package is None:
             raise self.bad_event()
-        subscription = Subscription(self, dialog, package, subscriber, resource, event, interval_seconds)
+        subscription = Subscription(
+            self, dialog, package, subscriber, resource, event, interval_seconds, lists=True
+        )
         self._serve(subscription)
         subscription.go_on(expires_at, now + self._count / RESTORED_A_SECOND, now)
 

@@ -190,8 +190,8 @@ def test_show_tells_who_heard_whom_and_the_calls_it_came_from_and_led_to(town: T
     parent = replace(
         call(2),
         legs=[
-            replace(caller, name="a", number="1001", direction="in", reached="calls"),
-            replace(callee, name="b1", number="1002", direction="out", reached="forwarded", via="2010"),
+            replace(caller, name="a", number="1001", reached="calls"),
+            replace(callee, name="b1", number="1002", reached="forwarded", via="2010"),
         ],
         intervals=(
             Interval("talk", started, started + 3, ("a", "b1")),

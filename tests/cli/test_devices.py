@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from pbx import control
+from pbx.control import DeviceStatus
+from pbx.records import AddressRecord, SetBy
 from tests.cli.conftest import Town, serving
 from tests.cli.test_settings import kill_now
+
+WHO = SetBy("rh", 1_700_000_000.0)
 
 
 def test_devices_are_used_placed_and_listed_and_a_kill_forgets_none_of_it(town: Town) -> None:
@@ -16,6 +25,10 @@ def test_devices_are_used_placed_and_listed_and_a_kill_forgets_none_of_it(town: 
         where = ("--street", "5 rue des Lilas", "--city", "Nancy", "--network", "192.0.2.9")
         assert town.run("device", "address", "1001", *where).status == 0
         assert town.run("device", "address", "1001", "--network", "192.0.2.9", "--confirm").status == 0
+        assert town.run("settings", "set", "2301", "ring", "in-turn").status == 0
+        no_mobile = town.run("settings", "set", "1001", "ring", "together")
+        assert no_mobile.err == "beffroi: 1001 has no mobile number\n"
+        assert town.run("settings", "set", "2301", "ring", "loudly").status == 2
         kill_now(town)
         log_until("ready plan=")
         listed = {one["device"]: one for one in town.run("device", "list", "--json").json}
@@ -26,6 +39,9 @@ def test_devices_are_used_placed_and_listed_and_a_kill_forgets_none_of_it(town: 
         assert address["confirmed"] is not None
         table = town.run("device", "list").out
         assert "5 rue des Lilas, Nancy (192.0.2.0/24, confirmed)" in table
+        (kept,) = town.run("settings", "list", "2301", "--json").json
+        assert kept["ring"]["way"] == "in_turn"
+        assert town.run("settings", "clear", "2301", "ring").out == "nothing is set by hand\n"
         assert town.run("device", "logout", "2020").status == 0
         assert town.run("device", "logout", "2020").err == "beffroi: nobody uses 2020 but its own person\n"
         forgotten = town.run("device", "address", "1001", "--forget", "--network", "192.0.2.9", "--json").json
@@ -45,3 +61,21 @@ def test_without_a_node_devices_are_not_known(town: Town) -> None:
     told = town.run("device", "list")
     assert told.status == 1
     assert "devices are asked about in a running node" in told.err
+
+
+def test_the_doctor_names_devices_whose_place_is_assumed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = AddressRecord("1001", "192.0.2.0/24", {"street": "5 rue des Lilas", "city": "Nancy"}, WHO)
+    confirmed = AddressRecord("1002", said.network, said.address, WHO, WHO)
+
+    def every_device(data_dir: Path) -> list[DeviceStatus]:
+        return [
+            DeviceStatus("1001", "1001", "1001", 0.0, [], said.network, [said]),
+            DeviceStatus("1002", "1002", "1002", 0.0, [], said.network, [confirmed]),
+            DeviceStatus("2010", "2010", "2010", 0.0, [], "", []),
+        ]
+
+    assert "places" not in town.run("doctor").out
+    monkeypatch.setattr(control, "every_device", every_device)
+    assert "1 device outside of every site, without a confirmed address" in town.run("doctor").out
+    (found,) = [one for one in town.run("doctor", "--json").json if one["code"] == "address_wanted"]
+    assert found["message"] == "help would be sent to an assumed place: 1001"

@@ -14,6 +14,7 @@ from media.sdes import SUITES
 from pbx.configuration import Listen
 from pbx.doctor import examine, holder_of
 from pbx.journal import Journal
+from pbx.mail import Letter, Spool
 from pbx.media_process import plane_of
 from tests.cli.conftest import Town, run_command
 from tests.pbx.sample_records import call
@@ -273,3 +274,24 @@ def test_a_class_whose_phones_can_only_sign_in_over_tls_is_no_matter(town: Town)
     assert only_tls != text
     town.configuration_file.write_text(only_tls)
     assert "keys_in_clear" not in codes(town)
+
+
+def test_voice_messages_without_a_mail_server_are_told(town: Town):
+    assert codes(town)["no_mail"] == "note"
+
+
+def test_letters_that_wait_or_will_never_be_sent_are_told(town: Town, tmp_path: Path):
+    with town.configuration_file.open("a") as file:
+        file.write("mail: {host: m.example, from: a@b.example, username: a, password: {env: NONE_SUCH}}\n")
+    assert codes(town)["secret_not_set"] == "note"
+    assert not codes(town).keys() & {"letters_wait", "letters_failed", "no_mail"}
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(b"")
+    spool = Spool(town.settings.mail_dir)
+    refused, late = Letter("0a.2010"), Letter("0b.2010", at=NOW.timestamp() - 7200, tries=3)
+    for letter in (refused, late):
+        spool.put(letter, sound)
+    spool.give_up(refused)
+    found = codes(town)
+    assert (found["letters_wait"], found["letters_failed"]) == ("warning", "warning")
+    assert "1 letter couldn't be sent yet" in town.run("doctor").out

@@ -13,8 +13,8 @@ from sip.user_agent import Account, UserAgent
 from tests.cli.conftest import Town
 from tests.cli.test_signalling_restart import kill_signalling
 
-TEXTS = 60
-KILLED_AT = (20, 40)
+TEXTS = 40
+KILLED_AT = (13, 26)
 
 
 @asynccontextmanager
@@ -43,12 +43,15 @@ async def test_no_text_that_was_acknowledged_is_lost_by_kills(town: Town) -> Non
             telephone(town, "2011", passwords["2011"]) as claire,
             telephone(town, "2012", passwords["2012"]) as denis,
         ):
+            lamp = claire.watch("2012", "dialog", "application/dialog-info+xml")
+            assert b'version="0" state="full"' in await lamp.next()
             for number in range(TEXTS):
                 sending = asyncio.ensure_future(claire.send_text("2012", f"texte {number}"))  # noqa: TID251
                 if number in KILLED_AT:
                     await kill_signalling(town)
                 assert await sending == 202
                 if number in KILLED_AT:
+                    assert b'state="full"' in await lamp.next()  # told anew by the next process, unasked
                     restored = await asyncio.to_thread(log_until, "texts=")
                     assert f"texts={number}" in restored or f"texts={number + 1}" in restored
             await denis.register()
@@ -57,3 +60,4 @@ async def test_no_text_that_was_acknowledged_is_lost_by_kills(town: Town) -> Non
                 read.append((await denis.text()).page.body.decode())
             assert list(dict.fromkeys(read)) == [f"texte {number}" for number in range(TEXTS)]
             await denis.unregister()
+            await lamp.end()

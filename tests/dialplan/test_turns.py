@@ -2,6 +2,7 @@
 
 import pytest
 
+from dialplan.checking import check
 from dialplan.decision import NO_FORWARD, Facts, ToPerson, ToTrunks
 from dialplan.plan import Plan
 from dialplan.routing import route, route_to_mobile
@@ -107,3 +108,32 @@ def test_the_hour_of_hot_desks_is_an_hour():
     assert errors_of(VILLAGE + "hot_desk: {ends: evening}\n") == [
         'plan.yaml:18:18: "evening" is no hour of the day; write ends: "20:00"'
     ]
+
+
+# Checked before it is used
+
+
+def told(plan: Plan) -> list[tuple[str, str]]:
+    codes = ("shared_mobile", "silent_mobile", "unreachable_service")
+    return [(one.code, one.message) for one in check(plan) if one.code in codes]
+
+
+def test_a_mobile_of_two_people_is_told():
+    more = f'  - {{extension: "202", name: B, {MOBILE}}}\n'
+    plan = village(more, replaced={USER: f"{USER}, {MOBILE}"})
+    assert told(plan) == [("shared_mobile", "+33612345699 is the mobile of 201 and of 202")]
+
+
+def test_a_mobile_that_no_trunk_can_ring_is_told():
+    plan = village(replaced={USER: f"{USER}, {MOBILE}, ring: together", "trunks: [operateur]": "trunks: []"})
+    (message,) = [message for code, message in told(plan) if code == "silent_mobile"]
+    assert message.startswith("the mobile of 201 never rings: trunks of site mairie")
+
+
+def test_a_call_through_without_a_public_number_is_told():
+    plan = village('services: {mobiles: {number: "900", type: callthrough}}\n')
+    assert told(plan) == [
+        ("unreachable_service", "no mobile reaches call-through mobiles: it has no public number")
+    ]
+    public = village('services: {mobiles: {public: "+33383009005", type: callthrough}}\n')
+    assert told(public) == []

@@ -176,6 +176,12 @@ class Linphone(Ear):
         """Join the other parties of our two calls, by the numbers that `dial` returned."""
         self.tell(f"transfer {one} --to-call {other}")
 
+    async def mix(self, *calls: int) -> None:
+        """Let the other parties of our calls hear each other and us: this phone mixes their sound."""
+        for call in calls:
+            self.tell(f"conference add {call}")
+            await self.says(r"Media streams established|added to conference|updated")
+
     async def press(self, digits: str) -> None:
         """Press keys in the call, as events in its sound (RFC 4733)."""
         for digit in digits:

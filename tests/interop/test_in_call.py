@@ -115,6 +115,28 @@ async def test_linphone_joins_the_two_that_it_talked_with(phones: Phones) -> Non
     await phones.office.closed()
 
 
+# --- Three ---
+
+
+async def test_linphone_mixes_its_two_calls_and_three_hear_each_other(phones: Phones) -> None:
+    """Each call stays one of two parties for us: nothing tells that a third one listens."""
+    first = await phones.alice.dial("1002")
+    await phones.bruno.rung()
+    await phones.bruno.answer()
+    await phones.alice.answered()
+    await phones.alice.hold()
+    second = await phones.alice.dial("2010")
+    await phones.office.rung()
+    await phones.office.answer()
+    await phones.alice.answered()
+    await phones.alice.mix(first, second)
+    await phones.bruno.hears_together({OFFICE_HZ}, but_hz=BRUNO_HZ)
+    await phones.office.hears_together({BRUNO_HZ}, but_hz=OFFICE_HZ)
+    await phones.alice.hang_up()
+    await phones.bruno.closed()
+    await phones.office.closed()
+
+
 # --- Hold --------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from tests.interop import beffroi
 from tests.interop.baresip import Baresip
 from tests.interop.beffroi import Beffroi
+from tests.interop.loudspeaker import Loudspeaker
 from tests.interop.namespaces import Town
 
 pytestmark = [
@@ -25,6 +26,8 @@ pytestmark = [
 
 ALICE_HZ, OFFICE_HZ, GUARD_HZ, OTHER_GUARD_HZ = 440, 640, 850, 1020
 ALWAYS_OPEN = {"    schedule: bureau\n": "", "    when_closed: {to: repondeur-mairie}\n": ""}
+SCHOOL_GATE = "10.54.4.254"  # of the machine: the school's network is behind it
+BY_THE_GATE = {'"239.54.4.1:5004"}': f'"239.54.4.1:5004", interface: "{SCHOOL_GATE}", ttl: 2}}'}
 ROOM_SECONDS = 8.0
 
 
@@ -42,7 +45,7 @@ class Phones:
 async def open_pbx(standing_town: Town, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Beffroi]:
     """Beffroi with a switchboard that is open whenever the tests run."""
     folder = tmp_path_factory.mktemp("services")
-    async with beffroi.running(standing_town.hub, folder, replaced=ALWAYS_OPEN) as made:
+    async with beffroi.running(standing_town.hub, folder, replaced=ALWAYS_OPEN | BY_THE_GATE) as made:
         yield made
 
 
@@ -133,6 +136,18 @@ async def test_three_in_a_room_hear_each_other_and_not_themselves(phones: Phones
         await phone.hears_together(others, but_hz=phone.tone_hz, seconds=ROOM_SECONDS)
     for phone in three:
         await phone.hang_up()
+
+
+async def test_an_announcement_is_heard_by_multicast(phones: Phones, standing_town: Town) -> None:
+    """RFC 1112: it leaves by the interface that the plan names, and reaches whoever listens behind it."""
+    school = standing_town.plug("10.54.4.85")
+    hub, link = standing_town.hub, f"p{standing_town.links}"
+    hub.run("ip", "address", "add", f"{SCHOOL_GATE}/32", "dev", link)
+    with Loudspeaker(school, "239.54.4.1", 5004) as loudspeaker:
+        await phones.office.dial("8400")
+        await phones.office.answered()
+        await loudspeaker.hears(OFFICE_HZ)
+        await phones.office.hang_up()
 
 
 async def test_a_colleague_of_the_group_picks_up_what_rings(phones: Phones) -> None:

@@ -26,7 +26,7 @@ async def test_a_text_to_a_phone_that_is_off_is_read_when_it_is_back_whatever_wa
         await alice.registered()
 
         async def kept(count: int) -> bool:
-            return (await pbx.status())["texts"] == count
+            return bool((await pbx.status())["texts"] == count)
 
         for count, text in enumerate(TEXTS, 1):
             alice.write(f"sip:1002@{pbx.address}", text)

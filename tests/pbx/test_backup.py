@@ -15,12 +15,14 @@ import pytest
 from pbx.backup import BackupError, create, restore
 from pbx.configuration import Configuration, load_configuration
 from pbx.journal import Journal, recover
+from pbx.kept import write_kept
 from pbx.people import Person, device_credentials, read_directory
 from pbx.plan_history import PlanHistory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import list_calls
 from pbx.store.database import SqliteDatabase
 from pbx.store.people import add_person
+from pbx.voicemail import KeptMailbox, Message, read_messages
 from pbx.worker import Worker
 from tests.pbx.sample_records import bindings, call
 
@@ -116,6 +118,19 @@ def test_only_the_owner_reads_the_archive_and_what_is_restored(archive, tmp_path
     restored = restore(archive, tmp_path / "new")
     files = [archive, restored.configuration, restored.data_dir / "beffroi.sqlite3"]
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+
+
+def test_voice_messages_and_greetings_come_back(town, tmp_path):
+    folder = town.configuration.voicemail_dir / "2010"
+    message = Message("0a1b", 1.7e9, "1001", "Alice", 2.0)
+    write_kept(folder / "mailbox.json", KeptMailbox(name="2010", messages=(message,)))
+    for name in ("0a1b.wav", "greeting-busy.wav", ".greeting-0c.wav"):
+        (folder / name).write_bytes(b"sound")
+    create(town.configuration, tmp_path / "b.tar.gz")
+    restored = restore(tmp_path / "b.tar.gz", tmp_path / "restored")
+    assert read_messages(restored.data_dir / "voicemail") == {"2010": (message,)}
+    found = sorted(path.name for path in (restored.data_dir / "voicemail" / "2010").glob("*.wav"))
+    assert found == ["0a1b.wav", "greeting-busy.wav"]
 
 
 def test_a_backup_leaves_nothing_behind_in_data_dir(town, tmp_path):

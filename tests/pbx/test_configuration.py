@@ -150,10 +150,30 @@ def test_every_mistake_is_told_at_once_with_its_place_and_a_mend():
         "log: {sip_trace: maybe}",
         "- a\n- b",
         "web: 8080",
+        "mail: {host: smtp.example.org}",
+        "mail: {host: a b, from: a@b.example}",
+        "mail: {host: smtp.example.org, from: nobody}",
+        "mail: {host: smtp.example.org, from: a@b.example, tls: perhaps}",
+        "mail: {host: smtp.example.org, from: a@b.example, username: a}",
+        "mail: {host: smtp.example.org, from: a@b.example, username: a, password: hushhush}",
+        "mail: {host: smtp.example.org, from: a@b.example, username: a, password: {}}",
     ],
 )
 def test_what_cannot_be_is_an_error_with_its_line(text):
     assert all(finding.startswith(("1:", "2:")) for finding in errors(text))
+
+
+@pytest.mark.parametrize(("tls", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
+def test_the_port_of_mail_follows_its_encryption(tls, port):
+    mail = parse_configuration(f"mail: {{host: smtp.example.org, from: a@b.example, tls: {tls}}}", HERE).mail
+    assert (mail.port, mail.encryption) == (port, tls)
+
+
+def test_the_password_of_mail_is_elsewhere():
+    text = "mail: {host: m, from: a@b.example, username: u, password: {file: secret}}"
+    assert parse_configuration(text, HERE).mail.password_file == HERE.parent / "secret"
+    assert parse_configuration(text.replace("file:", "env:"), HERE).mail.password_env == "secret"
+    assert "hushhush" not in " ".join(errors(text.replace("{file: secret}", "hushhush")))
 
 
 def test_a_wrong_database_is_told_without_its_password():

@@ -60,7 +60,7 @@ async def test_call_ids_are_in_the_order_of_time(world: World) -> None:
     (alice,) = await town.phones("1001")
     for _ in range(3):
         await alice.call("1002")
-        await alice.expect(480)
+        await town.refused(alice, 480)
         await world.sleep(1)
     identifiers = [call.id for call in town.calls]
     assert identifiers == sorted(identifiers)

@@ -231,9 +231,7 @@ def test_calls_of_a_database_without_qualities_are_kept(database):
 def test_legs_intervals_parents_and_plan_lines_are_stored_with_a_call(database):
     caller, callee = call(2).legs
     started = call(2).started
-    reached = msgspec.structs.replace(
-        callee, name="b1", number="1002", direction="out", reached="group", via="standard"
-    )
+    reached = msgspec.structs.replace(callee, name="b1", number="1002", reached="group", via="standard")
     record = msgspec.structs.replace(
         call(2),
         legs=[caller, reached],

@@ -124,6 +124,8 @@ class Hearing:
         """A call for help without a media process: the two send each other their sound."""
         place = sdp.parse(talk.heard).media[0]
         other = next((one for one in self._racers if one.host.address == place.host), None)
+        if other is not None and (other.dead or other.has_forgotten(place.port)):
+            return
         theirs = other.talk_at(place.port) if other is not None else None
         assert theirs is not None, f"who hears whom: {racer.name} sends to a port that nobody has"
         assert theirs.established, f"who hears whom: {racer.name} sends to a telephone that rings"

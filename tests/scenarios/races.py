@@ -242,6 +242,10 @@ class Track:
                 for one in talk:
                     for other in _one([other for other in racer.open if other is not one], act.pick // 3):
                         racer.refer(one, racer.replaces(other))
+                        helped = {one.invite.call_id, other.invite.call_id}  # goes on as somebody else's
+                        self.called_for_help = [
+                            (who, call_id) for who, call_id in self.called_for_help if call_id not in helped
+                        ]
             case "answer" | "decline":
                 for one in _one(racer.ringing, act.pick):
                     racer.final = 200 if act.what == "answer" else 603

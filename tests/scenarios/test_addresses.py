@@ -224,12 +224,15 @@ async def test_devices_are_listed_with_who_uses_them_and_what_is_wanted(world: W
     town.exchange.seats.take("1001", "1002", "root")
     (alice, *_) = [one for one in answer_about_devices(town.exchange, ListDevices()).devices if one.contacts]
     assert (alice.device, alice.owner, alice.user, alice.network) == ("1001", "1001", "1002", NETWORK)
+    after = answer_about_devices(town.exchange, ListDevices("2202")).devices
+    assert [one.device for one in after] == ["2301", "2302", "2401"]
     town.exchange.seats.give_back("1001", "root")
     with pytest.raises(SettingRefused, match="nobody uses 1001"):
         town.exchange.seats.give_back("1001", "root")
 
 
 def test_a_home_has_a_24_of_ipv4_and_a_56_of_ipv6() -> None:
+    """RFC 6177 section 2, and RFC 4291 section 2.5.5.2 for an IPv4 peer of a dual-stack socket."""
     assert network_of("192.0.2.77") == "192.0.2.0/24"
     assert network_of("::ffff:192.0.2.77") == "192.0.2.0/24"
     assert network_of("2001:db8:1:2345::1") == "2001:db8:1:2300::/56"

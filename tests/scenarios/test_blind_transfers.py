@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from media import tones
+from tests.scenarios.hearing import streams
 from tests.scenarios.offers import assert_speak, connected, operator_party, party
 from tests.scenarios.party import MU_LAW, Party, Talk
 from tests.scenarios.town import SECRETS, Town, start, tell
@@ -547,3 +548,20 @@ async def test_a_telephone_without_update_gets_none(world: World) -> None:
     assert "UPDATE" not in brunos.got
     assert_speak(town, bruno, chloe)
     bruno.leave(brunos)
+
+
+@scenario()
+async def test_who_transferred_and_hung_up_is_sent_no_sound_while_the_other_is_rung(world: World) -> None:
+    us = await three(world)
+    us.chloe.answers_after = None
+    us.alice.refer(us.alices, CHLOE)
+    await world.sleep(0.1)
+    us.alice.leave(us.alices)
+    await world.sleep(0.1)
+    hosts = {stream.place[0] for stream in streams(us.town.engine)}
+    assert us.alice.host.address not in hosts
+    assert us.bruno.host.address in hosts
+    us.bruno.leave(us.brunos)
+    await world.sleep(0.5)
+    codecs = [leg.codec for call in us.town.calls for leg in call.legs if leg.device == "1001"]
+    assert codecs == ["PCMA"]

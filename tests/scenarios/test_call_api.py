@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -389,6 +390,21 @@ async def test_keys_are_gathered_from_a_party(world: World) -> None:
 
 
 @scenario()
+async def test_what_a_party_says_is_written_into_a_file(world: World, tmp_path: Path) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    (call,) = api.calls()
+    file = tmp_path / "said.wav"
+    await api.record("1002", file, seconds=60)
+    assert [(one.call, one.leg) for one in town.engine.asked if one.verb == "record"] == [(call.id, "b1")]
+    await api.stop_recording("1002")
+    await world.sleep(0.1)
+    assert file.read_bytes()[:4] == b"RIFF"
+    with pytest.raises(NotPossibleNow, match="from the root"):
+        await api.record("1002", Path("said.wav"), seconds=60)
+    await end(town, alice, bruno)
+
+
+@scenario()
 async def test_who_is_in_no_call_is_said_so(world: World) -> None:
     town, api, (alice, bruno), _ = await talking(world)
     with pytest.raises(CallNotFound, match="2010 is in no call"):
@@ -397,6 +413,8 @@ async def test_who_is_in_no_call_is_said_so(world: World) -> None:
         api.call("4711")
     (call,) = api.calls("1002")
     assert api.call(call.id) == call
+    assert api.is_in("1002", call.id)
+    assert not api.is_in("2010", call.id)
     assert api.calls("2010") == []
     await end(town, alice, bruno)
 
@@ -455,3 +473,97 @@ async def test_each_verb_of_the_control_socket_does_what_the_api_does(world: Wor
     await world.sleep(1)
     assert (await answer_about_calls(api, ListCalls())).calls == []
     await end(town, chloe)
+
+
+# Three, and those who wait
+
+
+@scenario()
+async def test_two_calls_of_somebody_become_one_of_three(world: World) -> None:
+    town, api, (alice, bruno, chloe), first = await talking(world, "2010")
+    town.ladder.order("1002", "1001", "Beffroi", "2010")
+    (one,) = api.calls()
+    alice.holds = True
+    alice.change(first, alice.describe())
+    await world.sleep(0.5)
+    alice.holds = False
+    alice.dial("2010")
+    await world.sleep(1)
+    (other,) = [call for call in api.calls() if call.id != one.id]
+    town.ladder.clear()
+    await api.merge("1001", one.id, other.id)
+    await world.sleep(1)
+    assert_golden("merged-by-api", town.ladder)
+    town.finish_playing()
+    await world.sleep(0.1)
+    assert [len(phone.talking) for phone in (alice, bruno, chloe)] == [1, 1, 1]
+    assert first.over  # the one that she held
+    rooms = {room_of(town, call.id) for call in api.calls()}
+    assert len(rooms) == 1
+    assert "" not in rooms
+    assert set(states(api).values()) == {"waits"}
+    alice.leave(alice.talking[0])
+    await world.sleep(1)
+    assert [len(phone.talking) for phone in (alice, bruno, chloe)] == [0, 1, 1]
+    bruno.leave(bruno.talking[0])
+    await world.sleep(1)
+    town.finish_playing()
+    await world.sleep(1)
+    assert chloe.talking == []
+    assert town.exchange.rooms == {}
+    ended = {call.id: call for call in town.calls}
+    assert [ended[call].cause for call in (one.id, other.id)] == ["merged", "merged"]
+    assert sorted(call.parents for call in town.calls if call.parents) == sorted(
+        [(one.id,), (other.id,), (other.id,)]
+    )
+
+
+def room_of(town: Town, call: str) -> str:
+    """Where the only party of a call is."""
+    found = town.engine.room_of(call, "a")
+    return found.room if found is not None else ""
+
+
+@scenario()
+async def test_calls_of_which_one_only_rings_are_not_merged(world: World) -> None:
+    town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
+    (one,) = api.calls()
+    chloe.answers_after = None
+    ringing = alice.dial("2010")
+    await world.sleep(1)
+    (other,) = [call for call in api.calls() if call.id != one.id]
+    with pytest.raises(NotPossibleNow, match="not while 1001 calls"):
+        await api.merge("1001", one.id, other.id)
+    with pytest.raises(NotPossibleNow, match="these are one call"):
+        await api.merge("1001", one.id, one.id)
+    alice.leave(ringing)
+    await world.sleep(0.5)
+    assert_speak(town, alice, bruno)
+    await end(town, alice)
+
+
+@scenario()
+async def test_who_waits_is_sent_on_by_the_rights_of_somebody(world: World) -> None:
+    town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
+    await api.park("1001")
+    await world.sleep(3)
+    with pytest.raises(NotPossibleNow, match="This number does not exist"):
+        await api.send_on("1002", "4999", "1001")
+    await api.send_on("1002", "2010", "1001")
+    await world.sleep(1)
+    assert_speak(town, bruno, chloe)
+    with pytest.raises(NotPossibleNow, match="not while 1002 talks"):
+        await api.send_on("1002", "1001", "1001")
+    await end(town, bruno, alice)
+
+
+@scenario()
+async def test_who_is_sent_on_to_nobody_waits_on(world: World) -> None:
+    town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
+    await api.park("1001")
+    await world.sleep(3)
+    chloe.final = 486
+    with pytest.raises(NotPossibleNow, match="busy"):
+        await api.send_on("1002", "2010", "1001")
+    assert states(api) == {"1002": "waits"}
+    await end(town, bruno, alice)

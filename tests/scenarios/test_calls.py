@@ -167,12 +167,13 @@ async def test_no_answer_after_a_minute(world: World) -> None:
     bruno.reply(cancel, 200)
     bruno.reply(invite, 487)
     await bruno.expect("ACK")
-    refusal = await alice.expect(480, passing_over=[180])
+    refusal = await town.refused(alice, 480, passing_over=[180])
+    assert town.spoken() == ["Votre correspondant ne répond pas."]
     assert reason_of(refusal) == 'Q.850;cause=19;text="No answer from the user"'
     assert_golden("no-answer", town.ladder)
     assert await town.record() == (
         "internal 1001 (Alice Martin) dialled 1002 to 1002: no answer, - 60.0\n"
-        "  1001 192.0.2.1:5060 udp -: no answer, 0.0 - 60.0\n"
+        "  1001 192.0.2.1:5060 udp PCMA: no answer, 0.0 - 60.0\n"
         "  1002 192.0.2.2:5060 udp -: no answer, 0.0 - 60.0"
     )
 
@@ -182,11 +183,12 @@ async def test_nobody_is_registered(world: World) -> None:
     town = await start(world)
     (alice,) = await town.phones("1001")
     await alice.call("1002")
-    assert reason_of(await alice.expect(480)) == 'Q.850;cause=20;text="Subscriber absent"'
+    assert reason_of(await town.refused(alice, 480)) == 'Q.850;cause=20;text="Subscriber absent"'
+    assert town.spoken() == ["Votre correspondant n'est pas joignable."]
     assert_golden("nobody-registered", town.ladder)
     assert await town.record() == (
         "internal 1001 (Alice Martin) dialled 1002 to 1002: unreachable, - 0.0\n"
-        "  1001 192.0.2.1:5060 udp -: unreachable, 0.0 - 0.0"
+        "  1001 192.0.2.1:5060 udp PCMA: unreachable, 0.0 - 0.0"
     )
 
 
@@ -198,7 +200,7 @@ async def test_a_callee_who_is_unavailable(world: World) -> None:
     await alice.call("1002")
     bruno.reply(await bruno.expect("INVITE"), 480)
     await bruno.expect("ACK")
-    assert reason_of(await alice.expect(480)) == 'Q.850;cause=20;text="Subscriber absent"'
+    assert reason_of(await town.refused(alice, 480)) == 'Q.850;cause=20;text="Subscriber absent"'
     assert_golden("unavailable", town.ladder)
 
 
@@ -209,11 +211,11 @@ async def test_a_phone_that_is_switched_off_is_given_up_after_timer_b(world: Wor
     alice, bruno = await town.phones("1001", "1002")
     world.network.link(bruno.host, town.node.host, CUT)
     await alice.call("1002")
-    refusal = await alice.expect(480)
+    refusal = await town.refused(alice, 480)
     assert reason_of(refusal) == 'Q.850;cause=20;text="Subscriber absent"'
     assert (await town.record()).splitlines() == [
         "internal 1001 (Alice Martin) dialled 1002 to 1002: unreachable, - 32.0",
-        "  1001 192.0.2.1:5060 udp -: unreachable, 0.0 - 32.0",
+        "  1001 192.0.2.1:5060 udp PCMA: unreachable, 0.0 - 32.0",
         "  1002 192.0.2.2:5060 udp -: 408 no response, 0.0 - 32.0",
     ]
 

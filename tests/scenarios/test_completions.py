@@ -124,7 +124,7 @@ async def test_who_had_no_telephone_connected_is_called_when_one_is(world: World
     town, (alice, office) = await town_with(world, "1001", "2010")
     await office.register(expires_seconds=0)
     await alice.call("2010")
-    await alice.expect(480)
+    await town.refused(alice, 480)
     assert await dial(town, alice, "*37") == ["Vous serez rappelé dès que État civil sera joignable."]
     await alice.expect_silence(5 * MINUTES)
     await office.register()

@@ -348,3 +348,24 @@ async def test_a_moderator_calls_only_whom_its_class_may_call(world: World) -> N
     await presses(town, moderates, "0612345678#")
     assert said(town) == "Ce numéro ne peut pas être appelé."
     await leaves(garde)
+
+
+# A restart
+
+
+@scenario()
+async def test_who_was_inside_is_not_asked_for_the_pin_after_a_restart(world: World) -> None:
+    town = await start(world, WITH_PIN)
+    (alice,) = await town.phones("1001")
+    call = await dialled(town, alice)
+    await presses(town, call, "4711#")
+    town.engine.finish(call, "a")
+    await world.sleep(0.1)
+    assert is_in(town, call)
+    await town.restart()
+    await world.sleep(0.1)
+    await end_of_sound(town)
+    assert town.spoken() == [""]  # the tone of who comes in, and no question
+    assert is_in(town, call)
+    alice.reply(await alice.expect("OPTIONS", within_seconds=10.1), 200)
+    await leaves(alice)

@@ -187,7 +187,7 @@ async def test_a_call_to_ones_own_number_from_ones_only_device_reaches_nobody(wo
     town = await start(world)
     (alice,) = await town.phones("1001")
     await alice.call("1001")
-    assert reason_of(await alice.expect(480)) == 'Q.850;cause=20;text="Subscriber absent"'
+    assert reason_of(await town.refused(alice, 480)) == 'Q.850;cause=20;text="Subscriber absent"'
 
 
 @scenario()

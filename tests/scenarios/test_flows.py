@@ -236,9 +236,9 @@ async def test_a_call_to_the_person_rings_all_of_its_phones(world: World) -> Non
 @scenario()
 async def test_a_gruu_whose_phone_is_not_there_is_480(world: World) -> None:
     """RFC 5627 section 6.1."""
-    _, _, _, bruno = await two_phones_of_one_person(world)
+    town, _, _, bruno = await two_phones_of_one_person(world)
     await bruno.call(f"sip:1001@{DOMAIN};gr=urn:uuid:gone")
-    await bruno.expect(480)
+    await town.refused(bruno, 480)
 
 
 # --- Behind a NAT ------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ async def test_without_keep_alives_its_nat_forgets_it(world: World) -> None:
     await world.sleep(150)
     (alice,) = await town.phones("1001")
     await alice.call("1002")
-    await alice.expect(480)
+    await town.refused(alice, 480)
 
 
 @scenario()

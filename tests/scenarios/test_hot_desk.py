@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
 
 from pbx.events import Event, HotDeskChanged, PinRefused
 from pbx.records import Personal, SeatRecord
+from sip.core.message_summary import Mailbox
 from tests.scenarios.test_settings import played
 from tests.scenarios.test_watching import lamps, told, unwatch, watch
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start
@@ -93,7 +95,7 @@ async def test_a_telephone_that_is_used_by_another_does_not_ring_for_its_own_per
     town, (desk_phone, colleague) = await desk(world, "2020", "2010")
     await log_in(town, desk_phone)
     await colleague.call("2020")
-    assert (await colleague.expect(480)).status == 480
+    await town.refused(colleague, 480)
     await desk_phone.expect_silence(1)
     await enter(town, desk_phone, "#20#")
 
@@ -273,6 +275,29 @@ async def test_the_lamp_of_who_logged_in_is_lit_by_the_calls_of_the_telephone(wo
 
 
 @scenario()
+async def test_the_message_lamp_is_that_of_who_logged_in(world: World) -> None:
+    """RFC 6665 section 4.1.3: deactivated, so that the telephone asks again at once (RFC 3842)."""
+    town, (phone,) = await desk(world, "2020")
+    town.exchange.subscriptions.mailboxes.tell("1001", Mailbox(new=3))
+    first = await watch(phone, "message-summary", "2020")
+    assert b"Messages-Waiting: no" in first.body
+    await phone.call("*20*1001")
+    phone.ack(await phone.expect(200))
+    await world.sleep(0.3)
+    ((call, leg),) = town.engine.playing
+    town.engine.press(call, leg, PIN + "#")
+    last = await told(phone)
+    assert last.header("Subscription-State") == "terminated;reason=deactivated"
+    town.finish_playing()
+    phone.reply(await phone.expect("BYE"), 200)
+    again = await watch(phone, "message-summary", "2020")
+    assert b"Messages-Waiting: yes" in again.body
+    assert b"sip:1001@valmont.example" in again.body
+    town.exchange.seats.give_back("2020", "root")
+    await told(phone)
+
+
+@scenario()
 async def test_a_person_of_the_past_has_no_hot_desk(world: World) -> None:
     town, (phone,) = await desk(world, "2020")
     await log_in(town, phone)
@@ -284,3 +309,48 @@ async def test_a_person_of_the_past_has_no_hot_desk(world: World) -> None:
     assert device.extension == "2020"
     assert isinstance(town.exchange.seats.of("2020"), SeatRecord)  # it is 1001's again, once 1001 is back
     town.exchange.seats.give_back("2020", "root")
+
+
+@scenario()
+async def test_a_full_disk_keeps_a_hot_desk_until_it_can_be_written_that_it_ended(world: World) -> None:
+    plan = PLAN_TEXT.replace("\nusers:", '\nhot_desk: {ends: "10:30"}\n\nusers:', 1)
+    town, (phone,) = await desk(world, "2020", plan=plan)
+    await log_in(town, phone)
+    town.journal.exhausted = True
+    await world.sleep(1900)
+    assert len(town.exchange.seats.everybody()) == 1
+    town.journal.exhausted = False
+    await world.sleep(2)
+    assert town.exchange.seats.everybody() == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+@scenario()
+async def test_whoever_logs_in_where_and_when_there_is_one_person_for_each_device(
+    world: World, seed: int
+) -> None:
+    """Random logins, logouts, new plans and kills: nobody uses two devices of others, and nothing is lost."""
+    chance = random.Random(seed)
+    town = await start(world)
+    people = ["1001", "1002", "2010", "2020"]
+    expected: dict[str, str] = {}
+    for _ in range(40):
+        device, person = chance.choice(people), chance.choice(people)
+        match chance.randrange(6):
+            case 0 if device in expected:
+                town.exchange.seats.give_back(device, "test")
+                del expected[device]
+            case 1:
+                await town.restart()
+            case 2:
+                town.reload(PLAN_TEXT)
+            case _:
+                town.exchange.seats.take(device, person, "test")
+                expected = {one: who for one, who in expected.items() if who != person and one != device}
+                if device != person:
+                    expected[device] = person
+        assert {seat.device: seat.extension for seat in town.exchange.seats.everybody()} == expected
+        for one in people:
+            found = town.exchange.devices.find(one)
+            assert found is not None
+            assert found.extension == expected.get(one, one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pbx.call_api import CallApi
 from tests.scenarios.offers import assert_speak, connected, operator_party, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.test_callthrough import MOBILE, PIN, PLAN, PUBLIC, enter
@@ -197,3 +198,30 @@ async def test_who_has_no_mobile_keeps_the_call(world: World) -> None:
     assert_speak(town, alice, chloe)
     alice.leave(alices)
     await world.sleep(1)
+
+
+# By the call API, as pages and commands do
+
+
+@scenario()
+async def test_a_page_moves_the_call_to_the_mobile(world: World) -> None:
+    us = await moving(world)
+    done = await CallApi(us.town.exchange).transfer("1001", "*56")
+    assert done.state == "rings"
+    await us.press_one()
+    assert_speak(us.town, us.chloe, us.mobile)
+    await world.sleep(2)
+    await us.end()
+
+
+@scenario()
+async def test_a_page_takes_the_call_back_to_the_desk(world: World) -> None:
+    us = await moving(world)
+    us.alice.refer(us.alices, "sip:*56@valmont.example")
+    await us.press_one()
+    await world.sleep(3)
+    await CallApi(us.town.exchange).originate("1001", "*55")
+    await world.sleep(3)
+    assert_speak(us.town, us.alice, us.chloe)
+    assert us.mobile.talking == []
+    await us.end()

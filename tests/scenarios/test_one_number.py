@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pbx.people import Directory, Person, device_credentials
+from pbx.settings import SettingRefused
 from tests.scenarios.test_hotlines import press
-from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, reason_of, start, tell
+from tests.scenarios.test_settings import dial
+from tests.scenarios.town import DOMAIN, PLAN_TEXT, SECRETS, Town, TownPhone, reason_of, start, tell
 from tests.sim.ladder import assert_golden
 from tests.sim.world import World, scenario
 
@@ -181,7 +184,9 @@ async def test_a_turn_that_has_rung_stops_while_another_goes_on(world: World) ->
     app.reply(await app.expect("CANCEL", within_seconds=16), 200)
     app.reply(also, 487)
     await app.expect("ACK")
-    assert (await office.expect(480)).header("Reason") == 'Q.850;cause=19;text="No answer from the user"'
+    assert (await town.refused(office, 480)).header(
+        "Reason"
+    ) == 'Q.850;cause=19;text="No answer from the user"'
     assert "internal 2010 (État civil) dialled 1001 to 1001: no answer, - 25.0" in await tells(town)
 
 
@@ -206,8 +211,7 @@ async def test_a_mobile_that_calls_its_own_number_does_not_ring(world: World) ->
     town, operator, _ = await town_of(world, text, "2010")
     operator.user = MOBILE
     operator.send("INVITE", "+33383001011", body=operator.sdp())
-    answer = await operator.expect(480, passing_over=(100,))
-    assert answer.status == 480
+    await town.refused(operator, 480, passing_over=(100,))
     assert len(town.calls) >= 1
 
 
@@ -237,3 +241,73 @@ async def test_while_turns_ring_a_kill_leaves_no_call_behind(world: World) -> No
     await operator.expect("INVITE")
     await town.restart()
     assert town.exchange.status()["calls"] == 0
+
+
+# What people set
+
+
+@scenario()
+async def test_by_code_the_mobile_rings_too_and_then_no_more(world: World) -> None:
+    text = PLAN_TEXT.replace(ALICE, f'{ALICE} mobile: "{MOBILE}",')
+    town, operator, (alice, office) = await town_of(world, text, "1001", "2010")
+    assert await dial(town, alice, "*27") == ["Vos téléphones et votre mobile sonnent ensemble."]
+    await office.call("1001")
+    alice.reply(await alice.expect("INVITE"), 486)
+    operator.reply(await operator.expect("INVITE"), 486)
+    await alice.expect("ACK")
+    await operator.expect("ACK")
+    await office.expect(486)
+    assert await dial(town, alice, "*28") == ["Vos téléphones sonnent d'abord, puis votre mobile."]
+    assert await dial(town, alice, "#27#") == ["Votre mobile ne sonne plus."]
+    await office.call("1001")
+    alice.reply(await alice.expect("INVITE"), 486)
+    await alice.expect("ACK")
+    await office.expect(486)
+    await operator.expect_silence(1)
+    assert_golden("one-number-by-code", town.ladder)
+
+
+@scenario()
+async def test_what_a_person_set_outlives_a_kill_and_comes_before_the_plan(world: World) -> None:
+    town, operator, (office, alice) = await town_of(world, TOGETHER, "2010", "1001")
+    town.exchange.settings.ring("1001", "devices", "1001")
+    await town.restart()
+    await office.call("1001")
+    alice.reply(await alice.expect("INVITE"), 486)
+    await alice.expect("ACK")
+    await office.expect(486)
+    await operator.expect_silence(1)
+    town.exchange.settings.clear("1001", "root", "ring")
+    assert town.exchange.settings.everybody() == []
+
+
+@scenario()
+async def test_who_has_no_mobile_is_told_so(world: World) -> None:
+    town, _, (bruno,) = await town_of(world, PLAN_TEXT, "1002")
+    assert await dial(town, bruno, "*27") == ["tone", "Votre numéro de mobile n'est pas connu."]
+    with pytest.raises(SettingRefused, match='"both" is none of together, in_turn, devices'):
+        town.exchange.settings.ring("1002", "both", "root")
+
+
+@scenario()
+async def test_people_of_the_database_ring_so_too(world: World) -> None:
+    people = Directory(
+        revision=1,
+        people=[
+            Person(
+                extension="1050",
+                name="Dora",
+                class_name="national",
+                mobile=MOBILE,
+                devices=[device_credentials("1050", DOMAIN, "pw1050")],
+            )
+        ],
+    )
+    town = await start(world, PLAN_TEXT, people)
+    operator = town.operator("operateur-b")
+    (office,) = await town.phones("2010")
+    town.exchange.settings.ring("1050", "in_turn", "root")
+    await office.call("1050")
+    operator.reply(await operator.expect("INVITE"), 486)
+    await operator.expect("ACK")
+    await office.expect(486)

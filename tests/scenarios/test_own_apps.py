@@ -287,6 +287,59 @@ async def test_a_caller_that_hangs_up_ends_the_app_and_its_finally_runs(world: W
 
 
 @scenario()
+async def test_an_app_that_catches_every_error_ends_with_its_caller_all_the_same(
+    world: World, tmp_path: Path
+) -> None:
+    app_named(
+        tmp_path,
+        "async def answer(caller: Caller) -> None:\n    while True:\n        try:\n"
+        "            await caller.say(en='hello')\n        except Exception:\n            pass",
+    )
+    town = await town_with(world, tmp_path)
+    caller = await party(town, "2020")
+    talk = caller.dial("8500")
+    await world.sleep(1)
+    caller.leave(talk)
+    await world.sleep(1)
+    assert town.calls[0].cause == "completed"
+
+
+@scenario()
+async def test_an_app_records_what_the_caller_says(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "said.wav"
+    app_named(
+        tmp_path,
+        "from pathlib import Path\nasync def answer(caller: Caller) -> None:\n"
+        f"    await caller.record(Path({str(file)!r}), seconds=20)\n    await caller.say(en='thanks')",
+    )
+    town = await town_with(world, tmp_path)
+    caller = await party(town, "2020")
+    caller.dial("8500")
+    await world.sleep(1)
+    (call,) = {asked.call for asked in town.engine.asked}
+    await town.engine.stop_recording(call, "a")
+    await hears_out(town)
+    assert file.read_bytes()[:4] == b"RIFF"
+    assert town.spoken() == ["thanks"]
+    assert caller.talking == []
+
+
+@scenario()
+async def test_nothing_of_an_app_runs_after_it_has_hung_up(world: World, tmp_path: Path) -> None:
+    app_named(
+        tmp_path,
+        "async def answer(caller: Caller) -> None:\n    await caller.answer()\n"
+        "    caller.hang_up('enough')\n    await caller.say(en='still there')",
+    )
+    town = await town_with(world, tmp_path)
+    caller = await party(town, "2020")
+    caller.dial("8500")
+    await world.sleep(1)
+    assert town.spoken() == []
+    assert town.calls[0].cause == "enough"
+
+
+@scenario()
 async def test_an_app_that_holds_up_all_calls_is_named_in_the_log(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -303,7 +303,7 @@ async def test_a_phone_whose_connection_is_gone_is_unreachable_at_once(world: Wo
     bruno.stream.close()
     await world.sleep(1)
     await alice.call("1002")
-    await alice.expect(480, within_seconds=1)
+    await town.refused(alice, 480, within_seconds=1)
     assert "unreachable" in await town.record()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.scenarios.offers import connected, party
 from tests.scenarios.party import Party, Talk
-from tests.scenarios.town import Town, start, tell
+from tests.scenarios.town import Town, TownPhone, start, tell
 from tests.sim.ladder import assert_golden
 from tests.sim.network import CUT
 from tests.sim.world import World, scenario
@@ -103,14 +103,32 @@ async def test_a_silent_party_that_is_transferred_is_asked_in_its_new_call(world
     assert talk.got.count("OPTIONS") == 2
 
 
-@scenario()
-async def test_a_call_for_help_is_not_ended_by_silence(world: World) -> None:
+async def helped(world: World) -> tuple[Town, TownPhone, TownPhone]:
+    """2201 has called 18, whose plug is pulled then."""
     town = await start(world)
     phone, b = town.phone("2201"), town.operator("operateur-b")
     phone.invite("18")
     b.answer(await b.expect("INVITE"))
     await b.expect("ACK")
     phone.ack(await phone.expect(200))
+    world.network.link(phone.host, town.host, CUT)
     fall_silent(town, "a")
-    await phone.expect_silence(700)
-    await town.hang_up(phone, b)
+    return town, phone, b
+
+
+@scenario()
+async def test_a_call_for_help_is_not_ended_by_the_silence_of_one(world: World) -> None:
+    _, _, b = await helped(world)
+    await b.expect_silence(700)
+    b.bye()
+    await b.expect("200 BYE")
+
+
+@scenario()
+async def test_a_call_for_help_that_nobody_is_in_ends(world: World) -> None:
+    town, _, b = await helped(world)
+    await world.sleep(100)
+    world.network.link(b.host, town.host, CUT)
+    fall_silent(town, "b1")
+    await world.sleep(400)
+    assert "lost" in tell(town.calls[0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import email
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from email.message import Message as EmailMessage
 
 import pytest
 
@@ -19,6 +21,7 @@ from tests.sim.wire import Message
 from tests.sim.world import World, run, scenario
 
 DIALOG_INFO = "{urn:ietf:params:xml:ns:dialog-info}"
+RLMI = "{urn:ietf:params:xml:ns:rlmi}"
 PIDF = "{urn:ietf:params:xml:ns:pidf}"
 PERSON = "{urn:ietf:params:xml:ns:pidf:data-model}"
 RPID = "{urn:ietf:params:xml:ns:pidf:rpid}"
@@ -502,8 +505,136 @@ async def test_a_telephone_whose_connection_went_with_the_process_is_told_over_t
     assert (await told(desk)).header("Subscription-State") == "terminated;reason=timeout"
 
 
+def listed(notify: Message) -> tuple[str, list[str], dict[str, list[str]]]:
+    """Whether a list is told whole, the names on it, and the dialogs of those whose state is told."""
+    assert notify.header("Require") == "eventlist"
+    head = f"Content-Type: {notify.header('Content-Type')}\r\n\r\n".encode()
+    body = email.message_from_bytes(head + notify.body)
+    parts = body.get_payload()
+    assert isinstance(parts, list)
+    first, *others = [part for part in parts if isinstance(part, EmailMessage)]
+    root = ET.fromstring(payload(first))
+    states = {other["Content-ID"].strip("<>"): payload(other) for other in others}
+    dialogs = {}
+    for resource in root.findall(f"{RLMI}resource"):
+        instance = resource.find(f"{RLMI}instance")
+        if instance is not None:
+            told_of = ET.fromstring(states.pop(instance.attrib["cid"]))
+            assert told_of.attrib["entity"] == resource.attrib["uri"]
+            dialogs[resource.findtext(f"{RLMI}name") or ""] = [
+                state.text or "" for state in told_of.findall(f"*/{DIALOG_INFO}state")
+            ]
+    assert states == {}
+    names = [name.text or "" for name in root.findall(f"{RLMI}resource/{RLMI}name")]
+    return root.attrib["fullState"], names, dialogs
+
+
+def payload(part: EmailMessage) -> bytes:
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content
+
+
+async def watch_list(phone: TownPhone, name: str) -> Message:
+    """Subscribe to the people of a group or a site, and read the first NOTIFY."""
+    phone.headers["Supported"] = "eventlist"
+    phone.send("SUBSCRIBE", name, headers=(("Event", "dialog"), ("Expires", "3600")))
+    accepted = await phone.expect_authenticated(200)
+    assert accepted.header("Require") == "eventlist"
+    return await told(phone)
+
+
+@scenario()
+async def test_one_subscription_shows_all_people_of_a_group(world: World) -> None:
+    """RFC 4662 sections 4.1 and 5."""
+    town = await start(world)
+    alice, bruno, desk = await town.phones("1001", "1002", "2010")
+    first = await watch_list(desk, "accueil")
+    both = ["Alice Martin", "Bruno Petit"]
+    assert listed(first) == ("true", both, {"Alice Martin": [], "Bruno Petit": []})
+    await town.talk(alice, bruno)
+    assert listed(await told(desk)) == ("false", both[:1], {"Alice Martin": ["trying"]})
+    assert listed(await told(desk)) == ("false", both[::-1], {name: ["confirmed"] for name in both})
+    await town.restart()
+    again = await told(desk)
+    assert again.header("Subscription-State").startswith("active")
+    assert listed(again) == ("true", both, {name: ["confirmed"] for name in both})
+    for phone in (alice, bruno):
+        phone.reply(await phone.expect("OPTIONS", within_seconds=10.1), 200)
+    await town.hang_up(alice, bruno)
+    assert listed(await told(desk)) == ("false", both[:1], {"Alice Martin": []})
+    assert listed(await told(desk)) == ("false", both[1:], {"Bruno Petit": []})
+    desk.send("SUBSCRIBE", within=first, headers=(("Event", "dialog"), ("Expires", "0")))
+    await desk.expect("200 SUBSCRIBE")
+    await told(desk)
+    assert_golden("lamp-list", town.ladder)
+
+
+@scenario()
+async def test_a_long_list_is_told_in_parts(world: World) -> None:
+    """RFC 4662 section 5.2: the names of all at first, the states in further NOTIFYs."""
+    town = await start(world, CROWDED)
+    desk = town.phone("2010")
+    first = await watch_list(desk, "foule")
+    full, names, told_of = listed(first)
+    assert (full, len(names), len(told_of)) == ("true", 50, 20)
+    assert len(first.raw) < 15_000
+    for expected in (20, 10):
+        full, names, told_of = listed(await told(desk))
+        assert (full, len(names), len(told_of)) == ("false", expected, expected)
+    await world.sleep(0.1)
+    for number in range(50):
+        town.exchange.settings.do_not_disturb(f"{2500 + number}", True, "2010")
+    changed = [listed(await told(desk))[1] for _ in range(4)]
+    assert [len(names) for names in changed] == [1, 20, 20, 9]
+    assert len({name for names in changed for name in names}) == 50
+    desk.send("SUBSCRIBE", within=first, headers=(("Event", "dialog"), ("Expires", "0")))
+    await desk.expect("200 SUBSCRIBE")
+    await told(desk)
+
+
+@pytest.mark.parametrize(
+    ("name", "supported", "status"), [("accueil", "", 421), ("personne", "eventlist", 404)]
+)
+@scenario()
+async def test_which_lists_there_are_and_for_whom(
+    world: World, name: str, supported: str, status: int
+) -> None:
+    """RFC 4662 section 4.1: 421 for whom can't read it."""
+    town = await start(world)
+    desk = town.phone("2010")
+    if supported:
+        desk.headers["Supported"] = supported
+    desk.send("SUBSCRIBE", name, headers=(("Event", "dialog"),))
+    refusal = await desk.expect_authenticated(status)
+    assert refusal.all("Require") == (["eventlist"] if status == 421 else [])
+
+
+@scenario()
+async def test_a_list_too_long_is_refused(world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pbx.services.lamp_lists.MAX_MEMBERS", 1)
+        town = await start(world)
+        desk = town.phone("2010")
+        desk.headers["Supported"] = "eventlist"
+        desk.send("SUBSCRIBE", "accueil", headers=(("Event", "dialog"),))
+        await desk.expect_authenticated(403)
+
+
+@scenario()
+async def test_a_new_plan_has_the_lists_asked_for_anew(world: World) -> None:
+    town = await start(world)
+    desk = town.phone("2010")
+    await watch_list(desk, "caserne")
+    without(town, "2201")
+    assert (await told(desk)).header("Subscription-State") == "terminated;reason=deactivated"
+
+
 FIRST_USER = '  - {extension: "1001"'
-CROWD = "".join(f'  - {{extension: "{2500 + number}", name: Agent {number}}}\n' for number in range(500))
+CROWD = "".join(
+    f'  - {{extension: "{number}", name: Agent {number}, groups: [{"foule" if number < 2550 else "loin"}]}}\n'
+    for number in range(2500, 3000)
+)
 CROWDED = PLAN_TEXT.replace(FIRST_USER, CROWD + FIRST_USER, 1)
 
 

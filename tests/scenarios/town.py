@@ -373,6 +373,12 @@ class Town:
         for call, leg in list(self.engine.playing):
             self.engine.finish(call, leg)
 
+    async def refused(self, caller: Phone, status: int, **options: Any) -> Message:
+        """The caller hears why nobody takes its call, before any answer, and is refused; the refusal."""
+        await caller.expect(183, **options)
+        self.finish_playing()
+        return await caller.expect(status)
+
     def press(self, digits: str) -> None:
         """The caller of the only call presses keys."""
         (call,) = {asked.call for asked in self.engine.asked}

@@ -414,6 +414,23 @@ def test_an_update_refused_otherwise_leaves_the_call_as_it_was(status: int) -> N
     assert session.may_update is (status != 405)
 
 
+@pytest.mark.parametrize("status", [200, 488])
+def test_an_update_that_comes_while_another_is_under_way_follows_it(status: int) -> None:
+    """RFC 4916: who the peer speaks with now must not be lost; of several, only the last one holds."""
+    owner = Owner()
+    session = owner.answered_call()
+    session._allow = ["UPDATE"]
+    session.update(0.0, "P-Asserted-Identity: <sip:1@a>\r\n")
+    session.update(0.0, "P-Asserted-Identity: <sip:2@a>\r\n")
+    session.update(0.0, "P-Asserted-Identity: <sip:3@a>\r\n")
+    first = owner.sent()
+    assert b"P-Asserted-Identity: <sip:1@a>" in first
+    owner.core.stack.receive(response_bytes(first, status), UDP, 0.0)
+    second = owner.sent()
+    assert b"P-Asserted-Identity: <sip:3@a>" in second
+    assert owner.receive(response_bytes(second, 200)) == []
+
+
 # --- Who the peer is ----------------------------------------------------------------------------------------
 
 

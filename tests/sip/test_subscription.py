@@ -35,7 +35,9 @@ class Lamp:
         self.word = "dark"
         self.watching: list[Watching] = []
 
-    def watch(self, resource: str, subscriber: str, changed: Callable[[float], None]) -> Watched:
+    def watch(
+        self, resource: str, subscriber: str, changed: Callable[[float], None], *, lists: bool
+    ) -> Watched:
         if "secret" in resource:
             raise RemoteProtocolError(403, "Forbidden")
         watching = Watching(self, changed)
@@ -49,6 +51,9 @@ class Lamp:
 
 
 class Watching:
+    content_type = TEXT
+    require = ""
+
     def __init__(self, lamp: Lamp, changed: Callable[[float], None]) -> None:
         self.lamp = lamp
         self.changed = changed
