@@ -1,7 +1,7 @@
 """What writes recordings: a thread that seals segments and appends them, and says how it fares.
 
 ```
-begin, write, end ──> queue ──> thread: key, seal, chain, append ──> Written | Failed | Closed ──> reports()
+begin, write, end ──> queue ──> thread: key, seal, chain, append ──> Opened | Written | Failed | Closed
 ```
 A disk that is slow, full or read-only holds up the thread and nobody else: segments wait in memory, in order,
 up to MOST_WAITING_BYTES for all recordings; beyond, the newest is let go and told (`Failed.lost`), and the
@@ -35,6 +35,12 @@ RETRY_SECONDS: Final = 0.5
 SYNC_SECONDS: Final = 1.0
 
 
+class Opened(NamedTuple):
+    """A recording's key is in the store, and its file there."""
+
+    recording: str
+
+
 class Written(NamedTuple):
     """A segment is in the file. bytes: how long the file is now."""
 
@@ -61,7 +67,7 @@ class Closed(NamedTuple):
     bytes: int
 
 
-Report: TypeAlias = Written | Failed | Closed
+Report: TypeAlias = Opened | Written | Failed | Closed
 
 
 class _Begin(NamedTuple):
@@ -99,7 +105,7 @@ class Writer:
         self._wrapped_for = fingerprint(public)
         self._clock = clock
         self._told = told
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None wakes
         self._reports: deque[Report] = deque()
         self._lock = Lock()  # of _waiting_bytes
         self._waiting_bytes = 0
@@ -142,6 +148,7 @@ class Writer:
     def stop(self, seconds: float) -> bool:
         """Write what waits, for so long at most; returns whether all of it is written."""
         self._stopping.set()
+        self._jobs.put(None)
         self._thread.join(seconds)
         return not self._thread.is_alive() and not self._waiting_bytes
 
@@ -157,7 +164,8 @@ class Writer:
                 return
             if self._sync_at is not None and self._clock() >= self._sync_at:
                 self._sync_at = None
-                _sync_file_system(self._directory)
+                with suppress(OSError):  # what can't be synchronised can't be written either: that is told
+                    _sync_file_system(self._directory)
             if self._stopping.is_set() and self._jobs.empty():
                 return
 
@@ -180,6 +188,7 @@ class Writer:
         match job:
             case _Begin(recording, begun):
                 self._files[recording] = self._open(recording, begun)
+                self._report(Opened(recording))
             case _Write(recording, plain):
                 file = self._files[recording]
                 file.write(plain.plain, plain.begun)

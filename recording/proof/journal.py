@@ -55,12 +55,15 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """The journal's file, written by one process. head: the hash of its last entry; entries: how many."""
+    """The journal's file, written by one process. head: the hash of its last entry; entries: how many.
+
+    key: what signs entries.
+    """
 
     def __init__(self, path: Path, key: Ed25519PrivateKey) -> None:
         """Go on behind what there is. Raises JournalDamage where that can't be trusted, or OSError."""
         self.head, self.entries = FIRST, 0
-        self._key = key
+        self.key = key
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._end = _cut_unfinished(path, self._descriptor)
@@ -82,7 +85,7 @@ class Journal:
             "what": what,
         }
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        line = text + b"\t" + self._key.sign(text).hex().encode()
+        line = text + b"\t" + self.key.sign(text).hex().encode()
         if len(line) >= MOST_LINE_BYTES:
             raise ValueError(f"an entry of {len(line)} bytes")
         try:

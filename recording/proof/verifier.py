@@ -92,7 +92,7 @@ def _known(said: Iterable[Entry]) -> dict[str, _Known]:
     for entry in said:
         if entry.what == "begun":
             known[entry.recording] = _Known("", purged=False)
-        elif entry.what in ("ended", "repaired"):
+        elif entry.what in ("ended", "repaired"):  # what is damaged stays as it was begun: it is found out
             known[entry.recording] = _Known(str(entry.about["head"]), purged=False)
         elif entry.what == "purged":
             known[entry.recording] = _Known("", purged=True)

@@ -1,7 +1,7 @@
 """What parties send becomes segments; silence and what was missed are stated."""
 
-from recording.capture import Capture, Plain
 from media.engines.tape import Taped
+from recording.capture import Capture, Plain
 from recording.proof import entries as entry_bytes
 from recording.proof.entries import NO_TRACK, Clock, Ended, Entry, Missed, Part, Silent, Track, read
 

@@ -14,7 +14,7 @@ from recording.capture import Plain
 from recording.keys import KeyStore
 from recording.proof.sealed_file import segments, unseal
 from recording.proof.verifier import verify_file
-from recording.writer import Closed, Failed, Report, Writer, Written
+from recording.writer import Closed, Failed, Opened, Report, Writer, Written
 
 BEGUN = 1_795_339_800_000_000
 RECORDING = "20261122-101500-abc"
@@ -83,8 +83,8 @@ def test_recording_is_written_in_order_and_opened_by_the_private_half(node: Node
     for number in range(3):
         assert node.writer.write(RECORDING, segment(number))
     node.writer.end(RECORDING)
-    reports = [node.next() for _ in range(4)]
-    assert [type(report) for report in reports] == [Written, Written, Written, Closed]
+    reports = [node.next() for _ in range(5)]
+    assert [type(report) for report in reports] == [Opened, Written, Written, Written, Closed]
     end = reports[-1]
     assert isinstance(end, Closed)
     assert node.plains(end) == [segment(number).plain for number in range(3)]
@@ -106,7 +106,7 @@ def test_disk_that_is_full_for_a_while_loses_nothing(node: Node, monkeypatch: py
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.0)
     node.writer.begin(RECORDING, BEGUN)
     node.writer.write(RECORDING, segment(0))
-    assert isinstance(node.next(), Written)
+    assert [type(node.next()) for _ in range(2)] == [Opened, Written]
     with monkeypatch.context() as disk:
         disk.setattr("recording.proof.sealed_file.os.write", full_for(3, os.write))
         node.writer.write(RECORDING, segment(1))
@@ -125,7 +125,7 @@ def test_recording_whose_file_cannot_be_made_at_first_is_made_later(
         node.writer.begin(RECORDING, BEGUN)
         node.writer.write(RECORDING, segment(0))
         node.writer.end(RECORDING)
-        assert [type(node.next()) for _ in range(4)] == [Failed, Failed, Written, Closed]
+        assert [type(node.next()) for _ in range(5)] == [Failed, Failed, Opened, Written, Closed]
     assert node.store.recordings() == {RECORDING}
 
 
@@ -175,7 +175,7 @@ def test_what_memory_cannot_hold_is_let_go_and_told(node: Node, monkeypatch: pyt
         node.writer.begin(RECORDING, BEGUN)
         assert node.writer.write(RECORDING, segment(0))
         assert not node.writer.write(RECORDING, segment(1))
-        assert node.writer.reports() == [Failed(RECORDING, "too much waits to be written", 50)]
+        assert Failed(RECORDING, "too much waits to be written", 50) in node.writer.reports()
         moves.set()
         node.writer.end(RECORDING)
         assert node.plains(closed(node)) == [segment(0).plain]

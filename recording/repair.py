@@ -1,0 +1,56 @@
+"""What a recorder that died left behind is cut to its last whole segment, and the journal says so.
+
+Every file that the journal doesn't know the end of is one: a recorder that is ended in good order ends its
+recordings. Nothing is taken away but the part of a segment that was never whole; what else is wrong with a
+file is told, and left as it is for whoever can tell more.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from recording.proof.journal import Journal, entries
+from recording.proof.sealed_file import Damage, segments, whole_end
+from recording.proof.verifier import SUFFIX
+
+NODE = "node"
+_KNOWN = frozenset({"ended", "repaired", "damaged", "purged"})
+
+
+class Repaired(NamedTuple):
+    """A file that was looked at. cut: bytes taken from its end; damage: "" where it is whole now."""
+
+    recording: str
+    segments: int
+    cut: int
+    damage: str
+
+
+def repair(files: Path, path: Path, journal: Journal, at: float) -> list[Repaired]:
+    """Repair what lies under `files`; returns what was found. path: of the journal; at: Unix seconds.
+
+    Raises OSError, and what reading the journal raises (recording.proof.journal).
+    """
+    known = {one.recording for one in entries(path, journal.key.public_key()) if one.what in _KNOWN}
+    return [
+        _repair(recording, file, journal, at)
+        for file in sorted(files.rglob(f"*{SUFFIX}"))
+        if (recording := file.name.removesuffix(SUFFIX)) not in known
+    ]
+
+
+def _repair(recording: str, path: Path, journal: Journal, at: float) -> Repaired:
+    try:
+        end, size = whole_end(path), path.stat().st_size
+        if end < size:
+            os.truncate(path, end)
+        head, count = "", 0
+        for segment in segments(path):
+            head, count = segment.digest.hex(), segment.number + 1
+    except Damage as damage:
+        journal.append(at, "damaged", recording, NODE, offset=damage.offset, damage=damage.what)
+        return Repaired(recording, 0, 0, str(damage))
+    journal.append(at, "repaired", recording, NODE, head=head, segments=count, cut=size - end)
+    return Repaired(recording, count, size - end, "")

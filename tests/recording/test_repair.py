@@ -1,0 +1,73 @@
+"""What a recorder that died left is cut to what was whole, and the journal and the verifier agree on it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from recording.proof.journal import Journal, entries
+from recording.proof.sealed_file import segments
+from recording.proof.verifier import verify
+from recording.repair import Repaired, repair
+from tests.recording.sealed import NODE, ended, plains, sealed
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with closing(Journal(tmp_path / "journal", NODE)) as made:
+        yield made
+
+
+def said(directory: Path) -> list[tuple[str, str]]:
+    return [(entry.what, entry.recording) for entry in entries(directory / "journal", NODE.public_key())]
+
+
+def test_recording_that_was_cut_is_whole_up_to_its_last_segment(tmp_path: Path, journal: Journal):
+    path = sealed(tmp_path, "r1", plains(3)).path
+    journal.append(1.0, "begun", "r1", "node")
+    last = list(segments(path))[-1]
+    path.write_bytes(path.read_bytes()[: last.offset + 30])
+    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == [Repaired("r1", 2, 30, "")]
+    assert said(tmp_path) == [("begun", "r1"), ("repaired", "r1")]
+    verified = verify(tmp_path, tmp_path / "journal", NODE.public_key())
+    assert (verified.whole, verified.findings) == (1, [])
+
+
+def test_recording_that_ended_is_left_alone(tmp_path: Path, journal: Journal):
+    file = sealed(tmp_path, "r1", plains(3))
+    ended(journal, file)
+    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == []
+    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == []
+    assert len(said(tmp_path)) == 2
+
+
+def test_recording_whose_begin_the_journal_never_heard_of_is_known_from_now_on(
+    tmp_path: Path, journal: Journal
+):
+    sealed(tmp_path, "r1", plains(1))
+    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == [Repaired("r1", 1, 0, "")]
+    assert verify(tmp_path, tmp_path / "journal", NODE.public_key()).findings == []
+
+
+def test_what_no_death_explains_is_told_and_left_as_it_is(tmp_path: Path, journal: Journal):
+    path = sealed(tmp_path, "r1", plains(3)).path
+    journal.append(1.0, "begun", "r1", "node")
+    data = bytearray(path.read_bytes())
+    second = list(segments(path))[1]
+    data[second.offset + 70] ^= 1
+    path.write_bytes(data)
+    (repaired,) = repair(tmp_path, tmp_path / "journal", journal, 9.0)
+    assert "segment 1" in repaired.damage
+    assert path.read_bytes() == data
+    assert said(tmp_path)[-1] == ("damaged", "r1")
+    (finding,) = verify(tmp_path, tmp_path / "journal", NODE.public_key()).findings
+    assert finding.what == "segment 1 was changed"
+
+
+def test_file_that_has_no_header_is_told_and_left_as_it_is(tmp_path: Path, journal: Journal):
+    path = sealed(tmp_path, "r1", []).path
+    path.write_bytes(path.read_bytes()[:20])
+    (repaired,) = repair(tmp_path, tmp_path / "journal", journal, 9.0)
+    assert "header" in repaired.damage
+    assert path.exists()
