@@ -214,6 +214,10 @@ features:                       # codes that people dial
   forward_status: "*#21#"       # says what is set
   do_not_disturb: "*78"
   do_not_disturb_off: "#78#"
+  login: "*20*{{extension}}"      # this phone is somebody's until they log out; their PIN is asked
+  logout: "#20#"
+  pin: "*23"                    # choose one's own PIN
+  address: "*24"                # where this phone is, for help to come; who works at home confirms it
 
 services:
   echo: {{number: "{ECHO_NUMBER}", type: echo}}   # repeats what it hears: the first call to try
