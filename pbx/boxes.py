@@ -93,11 +93,6 @@ class Box:
         self._attempts = 0
         self._registered = False  # since the delivery under way began
 
-    @property
-    def sending(self) -> bool:
-        """Whether a text is on its way now."""
-        return self._delivery is not None
-
     def begin(self, now: float) -> None:
         """Send the oldest text to the devices that are there. Raises RemoteProtocolError 413 for one that is
         too large for them."""
