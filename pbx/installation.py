@@ -254,7 +254,8 @@ def site_word(name: str) -> str:
     """The plan's word for a site: `hotel-de-ville` for `Hôtel de ville`."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
-    return word if word[:1].isalpha() else f"site-{word}".strip("-")
+    # YAML reads a plain null as nothing.
+    return word if word[:1].isalpha() and word != "null" else f"site-{word}".strip("-")
 
 
 def _quoted(text: str) -> str:
