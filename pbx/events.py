@@ -233,6 +233,18 @@ class SettingsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxChanged(Event):
+    """A message was left, heard or deleted. mailbox: an extension, or as the plan names it.
+
+    new, old: how many wait now.
+    """
+
+    mailbox: str
+    new: int
+    old: int
+
+
+@dataclass(frozen=True, slots=True)
 class OverrideChanged(Event):
     """A service or a schedule was opened or closed by hand, or set back.
 
@@ -383,6 +395,7 @@ _ALL: tuple[type[Event], ...] = (
     EmergencyTestFailed,
     SettingsChanged,
     OverrideChanged,
+    MailboxChanged,
     CompletionChanged,
     MaliciousCallTraced,
     ParkingChanged,
