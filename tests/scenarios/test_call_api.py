@@ -189,6 +189,23 @@ async def test_a_person_picks_up_by_the_api_what_rings_in_their_group(world: Wor
     ]
 
 
+@scenario()
+async def test_who_comes_too_late_to_pick_up_is_told_so(world: World) -> None:
+    town = await start(world)
+    caller, rings, near = [await party(town, user) for user in ("2301", "1002", "1001")]
+    rings.answers_after, near.answers_after = None, 2.0
+    talk = caller.dial("1002")
+    await world.sleep(0.5)
+    await CallApi(town.exchange).pick_up("1001", "1002")
+    await world.sleep(1)
+    caller.leave(talk)
+    await world.sleep(2)
+    assert town.spoken() == ["Votre appel n'a pas abouti."]
+    town.finish_playing()
+    await world.sleep(1)
+    assert near.talking == []
+
+
 # In a call
 
 
