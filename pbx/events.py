@@ -214,6 +214,15 @@ class CallPreempted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmRaised(Event):
+    """Somebody's call has reached a step of a hotline that raises an alarm of the plan."""
+
+    alarm: str
+    call: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
 class EmergencyTestFailed(Event):
     """The daily test call of a site over a trunk didn't reach the simulated answering point."""
 
@@ -392,6 +401,7 @@ _ALL: tuple[type[Event], ...] = (
     BudgetSpent,
     EmergencyCallMade,
     CallPreempted,
+    AlarmRaised,
     EmergencyTestFailed,
     SettingsChanged,
     OverrideChanged,
