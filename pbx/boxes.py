@@ -322,7 +322,7 @@ class Boxes:
             self._boxes[extension].abandon(now, "nobody has this number any more")
 
     def bindings_for(self, text: TextRecord) -> list[Binding]:
-        """Where a text can be delivered now, one way for each telephone: not to the device that it comes from.
+        """Where a text can be delivered now, one way for each telephone; not to the device it comes from.
 
         RFC 5626 section 5.3: a telephone with several flows is sent a request over one of them.
         """
