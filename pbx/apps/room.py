@@ -115,14 +115,17 @@ async def room(call: Call, service: Service) -> None:
 
 
 async def conference(call: Call, argument: str) -> None:
-    """A person's own room, by code: whoever dials it moderates, and comes in by it whom that person transfers
-    to it. So three speak together whose telephones mix nothing.
+    """A person's own room, by code: who dials it moderates it, and whom that person transfers to it comes in.
+
+    So three speak together whose telephones mix nothing. A telephone that knows conferences of a server
+    (RFC 4579 section 5.4) dials it by itself, and sends the others to the Contact that it is answered with.
     """
     owner = call.plan.people.get(call.exchange.user_of(call))
     if owner is None:
         call.caller.refuse(403, "rejected: caller")
         return
     attendant = Attendant(call)
+    call.caller.be_focus(call.decision.dialled)
     await attendant.answer()
     name = f"conference {owner.extension}"  # no service's: these have no spaces
     here = call.exchange.rooms.setdefault(name, Room(name, owner.name, MOST_IN_CONFERENCE))
