@@ -298,6 +298,21 @@ async def test_nobody_hears_a_party_that_is_muted(world: World) -> None:
 
 
 @scenario()
+async def test_an_emergency_call_is_neither_held_nor_muted_from_outside(world: World) -> None:
+    town = await start(world)
+    alice, _ = await party(town, "2010"), operator_party(town, "operateur-a")
+    alice.dial("112")
+    await world.sleep(1)
+    api = CallApi(town.exchange)
+    with pytest.raises(NotPossibleNow, match="emergency call"):
+        await api.hold("2010")
+    with pytest.raises(NotPossibleNow, match="emergency call"):
+        await api.mute("2010")
+    assert town.engine.playing == {}
+    await end(town, alice)
+
+
+@scenario()
 async def test_a_transfer_by_the_api_sends_the_other_party_on(world: World) -> None:
     town, api, (alice, bruno, chloe), _ = await talking(world, "2010")
     town.ladder.order("1002", "1001", "Beffroi", "2010")
