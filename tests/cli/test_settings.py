@@ -102,12 +102,11 @@ def test_what_is_set_is_listed_without_a_running_node(town: Town) -> None:
 
 def test_switches_are_listed(town: Town) -> None:
     who = SetBy("2010", 1_764_000_000.0)
-    write(
-        town, PersonSettings("2010", anonymous_rejection=Switch(True, who), call_waiting=Switch(False, who))
-    )
-    out = town.run("settings", "list").out
-    assert "anonymous-rejection  on" in out
-    assert "call-waiting         off" in out
+    on, off = Switch(True, who), Switch(False, who)
+    write(town, PersonSettings("2010", anonymous_rejection=on, call_waiting=off))
+    rows = [line.split()[:3] for line in town.run("settings", "list").out.splitlines()]
+    assert ["2010", "anonymous-rejection", "on"] in rows
+    assert ["2010", "call-waiting", "off"] in rows
 
 
 def test_nothing_is_changed_without_a_running_node(town: Town) -> None:
