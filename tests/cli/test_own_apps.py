@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.cli.conftest import Town
 
-GOOD = "from pbx.own_apps import Caller\n\n\nasync def answer(caller: Caller) -> None:\n    caller.hang_up()\n"
+GOOD = "async def answer(caller):\n    caller.hang_up()\n"
 SERVICE = '  horaires: {number: "8597", type: app, file: horaires.py, otherwise: {to: "2010"}}\n'
 
 
@@ -13,10 +13,7 @@ def test_a_node_starts_without_an_app_and_takes_no_plan_whose_app_is_wrong(town:
     app = town.folder / "apps" / "horaires.py"
     app.parent.mkdir(mode=0o700)
     with town.serving():
-        missing = town.run("plan", "reload")
-        assert missing.status == 1
-        assert "horaires.py: No such file or directory; put horaires.py there" in missing.err
-        app.write_text(GOOD.replace("async def answer", "1 / 0\n\n\nasync def answer"))
+        app.write_text(GOOD.replace("async def answer", "1 / 0\nasync def answer"))
         app.chmod(0o600)
         refused = town.run("plan", "reload")  # only running it finds that out
         assert refused.status == 1
