@@ -28,6 +28,7 @@ OPTIONS = (
     "no_line",
     "any_certificate",
     "location",
+    "forwarded_caller",
 )
 
 _KEYS = {

@@ -93,11 +93,6 @@ class Box:
         self._attempts = 0
         self._registered = False  # since the delivery under way began
 
-    @property
-    def sending(self) -> bool:
-        """Whether a text is on its way now."""
-        return self._delivery is not None
-
     def begin(self, now: float) -> None:
         """Send the oldest text to the devices that are there. Raises RemoteProtocolError 413 for one that is
         too large for them."""
@@ -327,7 +322,7 @@ class Boxes:
             self._boxes[extension].abandon(now, "nobody has this number any more")
 
     def bindings_for(self, text: TextRecord) -> list[Binding]:
-        """Where a text can be delivered now, one way for each telephone: not to the device that it comes from.
+        """Where a text can be delivered now, one way for each telephone; not to the device it comes from.
 
         RFC 5626 section 5.3: a telephone with several flows is sent a request over one of them.
         """

@@ -96,7 +96,9 @@ class Delivery:
         except ParseError:
             return None
         kind = message.content_type.partition(";")[0].strip().lower()
-        return Page("text/plain;charset=UTF-8", message.content) if kind == "text/plain" else None
+        if kind != "text/plain" or message.encoded:
+            return None
+        return Page(message.content_type, message.content)
 
 
 class _Copy:

@@ -214,6 +214,15 @@ class CallPreempted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmRaised(Event):
+    """Somebody's call has reached a step of a hotline that raises an alarm of the plan."""
+
+    alarm: str
+    call: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
 class EmergencyTestFailed(Event):
     """The daily test call of a site over a trunk didn't reach the simulated answering point."""
 
@@ -230,6 +239,18 @@ class SettingsChanged(Event):
 
     extension: str
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxChanged(Event):
+    """A message was left, heard or deleted. mailbox: an extension, or as the plan names it.
+
+    new, old: how many wait now.
+    """
+
+    mailbox: str
+    new: int
+    old: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,9 +401,11 @@ _ALL: tuple[type[Event], ...] = (
     BudgetSpent,
     EmergencyCallMade,
     CallPreempted,
+    AlarmRaised,
     EmergencyTestFailed,
     SettingsChanged,
     OverrideChanged,
+    MailboxChanged,
     CompletionChanged,
     MaliciousCallTraced,
     ParkingChanged,

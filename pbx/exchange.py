@@ -69,6 +69,7 @@ from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
 from pbx.rooms import Room
+from pbx.rota import Rotas
 from pbx.seats import Seats
 from pbx.services.subscriptions import Subscriptions
 from pbx.settings import NodeSettings
@@ -160,9 +161,8 @@ class Exchange:
     names: who knows the addresses of operators; the machine's own name servers by default.
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
-    events: the node's bus, where there is one already. own_apps: by file.
-    voicemail: the mailboxes, open; None for a node that
-    has nowhere to keep messages.
+    events: the node's bus, where there is one already. own_apps: by file. rotas: who is on call, where files
+    say it. voicemail: the mailboxes, open; None for a node that has nowhere to keep messages.
     """
 
     def __init__(
@@ -185,6 +185,7 @@ class Exchange:
         media_addresses: tuple[str, ...] = (),
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         events: Events | None = None,
+        rotas: Rotas | None = None,
         voicemail: Voicemail | None = None,
         own_apps: dict[str, Program] | None = None,
     ) -> None:
@@ -223,6 +224,7 @@ class Exchange:
         self.web: Asker = Web()
         self.turns = Turns(self.chance, self._person_of)
         self.queues = Queues(self)
+        self.rotas = rotas or Rotas()
         self.recent_calls = RecentCalls()
         self.completions = Completions(self)
         self.subscriptions = Subscriptions(self)

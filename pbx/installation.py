@@ -214,6 +214,10 @@ features:                       # codes that people dial
   forward_status: "*#21#"       # says what is set
   do_not_disturb: "*78"
   do_not_disturb_off: "#78#"
+  login: "*20*{{extension}}"      # this phone is somebody's until they log out; their PIN is asked
+  logout: "#20#"
+  pin: "*23"                    # choose one's own PIN
+  address: "*24"                # where this phone is, for help to come; who works at home confirms it
 
 services:
   echo: {{number: "{ECHO_NUMBER}", type: echo}}   # repeats what it hears: the first call to try
@@ -250,7 +254,8 @@ def site_word(name: str) -> str:
     """The plan's word for a site: `hotel-de-ville` for `Hôtel de ville`."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
-    return word if word[:1].isalpha() else f"site-{word}".strip("-")
+    # YAML reads a plain null as nothing.
+    return word if word[:1].isalpha() and word != "null" else f"site-{word}".strip("-")
 
 
 def _quoted(text: str) -> str:

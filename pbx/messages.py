@@ -87,7 +87,7 @@ class Messages:
             raise RemoteProtocolError(403, "No Emergency Service Reads Texts: Call")
         service = plan.tables.services.get(user)
         if service is None:
-            if user.startswith("+") or len(user) > 6:
+            if user.startswith("+") or (user.isdecimal() and len(user) > 6):
                 raise RemoteProtocolError(403, "Texts Do Not Leave The House")
             raise RemoteProtocolError(404, "Not Found")
         members = service.settings.get("members")

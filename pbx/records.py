@@ -396,6 +396,26 @@ class CallBackRecord(Struct, array_like=True, frozen=True, gc=False, tag="call-b
         return not self.over
 
 
+class PublicationRecord(Struct, array_like=True, frozen=True, gc=False, tag="publication"):
+    """What a device says of its person until `expires_at` (RFC 3903), 0 for no more; as Presence has it."""
+
+    entity_tag: str
+    expires_at: float
+    extension: str = ""
+    open: bool = False
+    note: str = ""
+    activities: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """See PinRecord.key."""
+        return "publication", self.entity_tag
+
+    def lasts(self, now: float) -> bool:
+        """See PinRecord.lasts."""
+        return self.expires_at > now
+
+
 Personal: TypeAlias = (
     PinRecord
     | TriesRecord
@@ -405,6 +425,7 @@ Personal: TypeAlias = (
     | TraceRecord
     | SubscriptionRecord
     | CallBackRecord
+    | PublicationRecord
 )
 """What a person or a device has beside settings: the last record with a key is the one that holds."""
 

@@ -42,6 +42,7 @@ from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of
 from pbx.plan_in_force import PlanInForce
 from pbx.queues.answers import answer_about_queues
 from pbx.reserve import RESERVE_BYTES
+from pbx.rota import Rotas
 from pbx.self_test import SelfTest
 from pbx.settings_answers import answer_about_settings
 from pbx.sockets import Sockets
@@ -55,6 +56,7 @@ log = logging.getLogger(__name__)
 DRAIN_SECONDS = 30.0
 RECONNECT_SECONDS = 0.1
 DIRECTORY_SECONDS = 1.0
+ROTA_SECONDS = 5.0
 SWEEP_SECONDS = 600.0
 BANS_SECONDS = 1.0
 FAMILIAR_KEPT_SECONDS = 300.0
@@ -101,6 +103,7 @@ class _Signalling:
         self._plan = plan.read()
         self._history = PlanHistory(configuration.data_dir, configuration.plan)
         self._sockets = sockets
+        self._rotas = Rotas(configuration.plan.parent)
         self._transports: Transports
         self._reconnecting = False
 
@@ -135,6 +138,7 @@ class _Signalling:
             media_addresses=self._told_addresses(engine),
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
             events=events,
+            rotas=self._rotas,
             voicemail=self._mailboxes(),
             own_apps=self._own_apps(),
         )
@@ -163,11 +167,9 @@ class _Signalling:
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer, events)
         await exchange.trunks.start()
-        self._tasks.start(self._watch_directory(), "directory")
-        self._tasks.start(self._sweep_when_quiet(), "sweep")
         self._tasks.start(transports.watch(), "certificates")
-        self._tasks.start(self._keep_bans(), "bans")
         self._tasks.start(SelfTest(exchange).daily(), "emergency self-test")
+        self._start_watching()
         external = configuration.external_address
         if external is not None and not is_address(external):
             follower = follow(external, exchange.driver.external, transports.address_changed)
@@ -285,6 +287,25 @@ class _Signalling:
                 log.error("%s", finding)
         self._plan = plan
         self._exchange.reload(joined, directory)
+
+    def _start_watching(self) -> None:
+        """What is read and written again and again."""
+        self._tasks.start(self._watch_directory(), "directory")
+        self._tasks.start(self._sweep_when_quiet(), "sweep")
+        self._tasks.start(self._keep_bans(), "bans")
+        self._tasks.start(self._watch_rotas(), "rotas")
+
+    async def _watch_rotas(self) -> None:
+        """Read who is on call, and read it again whenever a file changes; only what changes is told."""
+        told: dict[str, str] = {}
+        while True:
+            plan, now = self._exchange.plan, self._exchange.clock()
+            problems = await asyncio.to_thread(self._rotas.refresh, plan, now)
+            for file, why in problems.items():
+                if told.get(file) != why:
+                    log.error("rota %s: %s; nobody is on call by it but who was before", file, why)
+            told.update(problems)
+            await asyncio.sleep(ROTA_SECONDS)
 
     async def _sweep_when_quiet(self) -> None:
         """Every ten minutes that find no call in progress."""

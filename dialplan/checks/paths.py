@@ -50,6 +50,7 @@ def check_paths(plan: Plan) -> Iterator[Finding]:
     """Every finding about the ways from service to service."""
     yield from _circles(plan)
     yield from _menus(plan)
+    yield from _languages(plan)
     yield from _dead_ends(plan)
     yield from _unreachable(plan)
     yield from _outside_destinations(plan)
@@ -128,6 +129,20 @@ def _menus(plan: Plan) -> Iterator[Finding]:
 
 def _ends(plan: Plan, to: Destination, menus: Mapping[str, Service], leading_out: set[str]) -> bool:
     return all(found.name not in menus or found.name in leading_out for found in service_of(plan, to))
+
+
+def _languages(plan: Plan) -> Iterator[Finding]:
+    """Menus whose key chooses a language that they don't speak."""
+    for service in plan.services.values():
+        chosen = service.settings.get("languages", {})
+        for language in chosen.values() if isinstance(chosen, Mapping) else ():
+            if language not in service.texts("prompt"):
+                message = (
+                    f"a key of menu {service.name} chooses {language}, and its prompt isn't written in it"
+                )
+                yield finding_at(
+                    plan, "no_text", "warning", service, message, f"add {language}: … to `prompt:`"
+                )
 
 
 _LAST_DESTINATION = {

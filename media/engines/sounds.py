@@ -61,7 +61,8 @@ class Sounds:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         made = _encoded(self._samples(source, _rate(codec)), codec, fmtp, repeat=repeat)
-        self._keep(key, made)
+        if not (isinstance(source, Wav) and source.start_ms):  # nobody pauses twice at one place
+            self._keep(key, made)
         return made
 
     def _keep(self, key: _Key, made: Payloads) -> None:

@@ -42,7 +42,7 @@ MOST_PARTIES = 300
 MOST_IN_CONFERENCE = 10  # of a person's own room
 MOST_CALLED = 5  # who are rung at the same time
 ATTEMPTS = 3
-MODERATOR_CHECK_SECONDS = 3600.0
+MODERATOR_SECONDS = 3600.0  # how long others wait for one
 NUMBER_SECONDS = 10.0
 KEYS = "0123456789*#"
 
@@ -52,6 +52,7 @@ _TOO_OFTEN = {"fr": "Trop de codes faux. Rappelez plus tard.", "en": "Too many w
 _LOCKED = {"fr": "Cette salle est verrouillée.", "en": "This room is locked."}
 _FULL = {"fr": "Cette salle est pleine.", "en": "This room is full."}
 _WAIT = {"fr": "Vous attendez un animateur.", "en": "You are waiting for a moderator."}
+_NO_MODERATOR = {"fr": "Aucun animateur n'est venu.", "en": "No moderator has come."}
 _SILENT = {"fr": "Cette salle n'a pas de son pour l'instant.", "en": "This room has no sound at present."}
 _MUTED = {"fr": "Vous êtes muet.", "en": "You are muted."}
 _HEARD = {"fr": "On vous entend.", "en": "You are heard."}
@@ -114,14 +115,17 @@ async def room(call: Call, service: Service) -> None:
 
 
 async def conference(call: Call, argument: str) -> None:
-    """A person's own room, by code: whoever dials it moderates, and comes in by it whom that person transfers
-    to it. So three speak together whose telephones mix nothing.
+    """A person's own room, by code: who dials it moderates it, and whom that person transfers to it comes in.
+
+    So three speak together whose telephones mix nothing. A telephone that knows conferences of a server
+    (RFC 4579 section 5.4) dials it by itself, and sends the others to the Contact that it is answered with.
     """
     owner = call.plan.people.get(call.exchange.user_of(call))
     if owner is None:
         call.caller.refuse(403, "rejected: caller")
         return
     attendant = Attendant(call)
+    call.caller.be_focus(call.decision.dialled)
     await attendant.answer()
     name = f"conference {owner.extension}"  # no service's: these have no spaces
     here = call.exchange.rooms.setdefault(name, Room(name, owner.name, MOST_IN_CONFERENCE))
@@ -211,11 +215,10 @@ async def _inside(attendant: Attendant, here: Room, party: Party, *, waits: bool
         await _refused(attendant, _FULL, "room full")
         return
     if waits and not party.moderates and not here.moderators:
-        here.waiting.add(attendant)
-        await attendant.say(_WAIT)
-        while not here.moderators and not here.over:
-            await attendant.wait(Music(), MODERATOR_CHECK_SECONDS)
-        here.waiting.discard(attendant)
+        await _wait(attendant, here)
+        if not here.moderators:
+            await _refused(attendant, _OVER if here.over else _NO_MODERATOR, "no moderator")
+            return
     here.enter(call, party)
     await attendant.play(COMES_IN)
     if here.tells == "names":
@@ -224,6 +227,17 @@ async def _inside(attendant: Attendant, here: Room, party: Party, *, waits: bool
         await _speak(attendant, here, party)
     except MediaRefused:  # an engine without rooms
         await _refused(attendant, _SILENT, "no rooms")
+
+
+async def _wait(attendant: Attendant, here: Room) -> None:
+    """Wait for a moderator, with music; returns when one is there, the room is over, or it took too long."""
+    driver = attendant.call.exchange.driver
+    here.waiting.add(attendant)
+    await attendant.say(_WAIT)
+    until = driver.now + MODERATOR_SECONDS
+    while not (here.moderators or here.over) and driver.now < until:
+        await attendant.wait(Music(), max(until - driver.now, 0.0))
+    here.waiting.discard(attendant)
 
 
 async def _refused(attendant: Attendant, text: Mapping[str, str], cause: str) -> None:

@@ -169,16 +169,15 @@ async def _take_message(call: Call, mailbox: _Mailbox) -> None:
         if not call.engine.records:
             await attendant.say(_UNABLE)
             attendant.hang_up("no recording")
-        elif await _greet(attendant, store, mailbox) == "*":
+        elif await _greet(attendant, store, mailbox) == "*" and _opens(call, mailbox):
             await _open(attendant, store, mailbox)
         else:
             await _record(attendant, store, mailbox)
-    except MailboxFull:
-        await attendant.say(_FULL)
-        attendant.hang_up("mailbox full")
-    except (VoicemailError, MediaRefused):
-        await attendant.say(_UNABLE)
-        attendant.hang_up("no recording")
+    except (VoicemailError, MediaRefused) as error:
+        full = isinstance(error, MailboxFull)
+        if call.caller.ended_at is None:
+            await attendant.say(_FULL if full else _UNABLE)
+        attendant.hang_up("mailbox full" if full else "no recording")
 
 
 async def _greet(attendant: Attendant, store: Voicemail, mailbox: _Mailbox) -> str:
@@ -193,10 +192,20 @@ async def _greet(attendant: Attendant, store: Voicemail, mailbox: _Mailbox) -> s
     return await attendant.say(texts, until="#*")
 
 
+def _is_own(call: Call, mailbox: _Mailbox) -> bool:
+    """Whether the caller is at a telephone of who listens to the mailbox."""
+    return call.direction == "internal" and call.from_number in mailbox.opens and not call.payer
+
+
+def _opens(call: Call, mailbox: _Mailbox) -> bool:
+    """Whether `*` means anything: of others it is a key pressed by mistake."""
+    return _is_own(call, mailbox) or call.exchange.pins.has(mailbox.name)
+
+
 async def _open(attendant: Attendant, store: Voicemail, mailbox: _Mailbox) -> None:
     """Somebody wants to listen: from a telephone of theirs, or with the PIN of whose mailbox it is."""
     call = attendant.call
-    own = call.direction == "internal" and call.from_number in mailbox.opens and not call.payer
+    own = _is_own(call, mailbox)
     if not own:
         # A trunk is no device: what is guessed from outside counts against the mailbox alone.
         inside = call.direction == "internal" and not call.payer

@@ -310,6 +310,8 @@ class Broker:
     async def mute(self, leg: Leg, *, on: bool) -> None:
         """Let nobody hear a leg's party, or again. Raises NotPossibleNow."""
         call = self._call
+        if call.is_emergency:
+            raise NotPossibleNow("nobody is muted in an emergency call")
         call.muted = tuple(name for name in call.muted if name != leg.name) + ((leg.name,) if on else ())
         await self._let_hear()
         call.keep()

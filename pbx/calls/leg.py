@@ -143,6 +143,17 @@ class Leg:
         self._end(cause)
         self._wake()
 
+    def be_focus(self, user: str) -> None:
+        """Tell the caller that it speaks with a conference, and by which user others are sent into it.
+
+        Before the answer; RFC 4579 section 5.1.
+        """
+        session = self.session
+        if session is not None and session.state is SessionState.BEGINNING:
+            scheme, _, place = session.contact.partition(":")
+            session.contact = f"{scheme}:{user}@{place.rpartition('@')[2]}"
+            session.contact_parameters = ";isfocus"
+
     def acknowledge(self, body: bytes) -> None:
         """Send a device that answered with an offer our answer; nothing once it has ended."""
         if self.ended_at is not None:

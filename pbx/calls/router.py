@@ -217,7 +217,7 @@ class Router:
         Raises RemoteProtocolError where nobody can be picked up any more.
         """
         call = rings.call
-        if call.takers is None or not call.offer:
+        if rings.stage is not Stage.EARLY or call.takers is None or not call.offer:
             raise RemoteProtocolError(481, "Call/Transaction Does Not Exist")
         taker = Transferee(call, f"b{len(call.legs)}", stays)
         taker.reached, taker.via = PICK_UP, rings.number

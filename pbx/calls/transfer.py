@@ -163,7 +163,7 @@ async def _hangs_up(call: Call, broker: Broker, referrer: Leg, until: float) -> 
         except LegEnded as ended:
             if ended.leg is not referrer or referrer.ended_at is None:
                 raise
-            referrer.release()
+            await _let_go(call, referrer)
             return True
         if isinstance(happening, Referred | TransferAsked):
             await call.exchange.router.transfer(call, broker, happening)
@@ -205,9 +205,7 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsk
             except LegEnded as ended:
                 if ended.leg is not referrer or referrer.ended_at is None:
                     raise
-                referrer.release()
-                with suppress(MediaUnavailable):
-                    await call.end_sound(referrer)
+                await _let_go(call, referrer)
                 continue
             match happening:
                 case TransferRings():
@@ -231,6 +229,13 @@ async def _until_taken(call: Call, broker: Broker, asked: Referred | TransferAsk
                     await broker.take(happening)
     finally:
         waiting.gone(NORMAL_CLEARING)  # if it still waits
+
+
+async def _let_go(call: Call, referrer: Leg) -> None:
+    """Who transferred has hung up: its telephone is sent nothing more of whoever stays."""
+    referrer.release()
+    with suppress(MediaUnavailable):
+        await call.end_sound(referrer)
 
 
 # Attended

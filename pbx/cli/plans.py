@@ -207,7 +207,10 @@ def findings_of(read: Plan, file: Path | None = None) -> list[Finding]:
     from pbx.doctor import unset_secrets
     from pbx.own_apps import check_apps, folder_of
 
-    apps = check_apps(read, folder_of(file or Path(read.path)))
+    plan_file = file or Path(read.path)
+    # The node looks again, as its own user; here it is enough that they belong to who has the plan.
+    owners = frozenset({plan_file.stat().st_uid} if plan_file.exists() else ())
+    apps = check_apps(read, folder_of(plan_file), owners)
     return [*checked(read, now()), *unset_secrets(read, os.environ), *apps]
 
 

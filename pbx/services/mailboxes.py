@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pbx.events import MailboxChanged
 from pbx.services.addressee import addressee
 from sip.core import message_summary
 from sip.core.errors import RemoteProtocolError
@@ -68,7 +69,13 @@ class Mailboxes:
 
     def follow(self, voicemail: Voicemail) -> None:
         """Let the lamps show what is in the mailboxes, now and from now on."""
-        voicemail.changed = lambda name: self.tell(name, voicemail.waiting(name))
+
+        def changed(name: str) -> None:
+            waiting = voicemail.waiting(name)
+            self.tell(name, waiting)
+            self._exchange.events.publish(MailboxChanged, name, waiting.new, waiting.old)
+
+        voicemail.changed = changed
         for name in voicemail.names():
             self._mailboxes[name] = voicemail.waiting(name)
 

@@ -7,10 +7,11 @@ devices say, and `away` for whom no device says anything and none is registered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pbx.events import SettingsChanged
+from pbx.records import Personal, PublicationRecord
 from pbx.services.addressee import addressee
 from pbx.services.availability import availability_of
 from pbx.services.watched_legs import WatchedLegs
@@ -19,7 +20,7 @@ from sip.core.errors import RemoteProtocolError
 from sip.core.message import Request
 from sip.core.presence_document import AWAY, BUSY, MAX_ACTIVITIES, ON_THE_PHONE, Presence, parse_presence
 from sip.core.presence_document import presence_document as document_of
-from sip.core.publication import Publications
+from sip.core.publication import Publication, Publications
 from sip.core.stack import ServerTransaction
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class Presences:
         self._exchange = exchange
         self._legs = legs
         stack = exchange.core.stack
-        self._published: Publications[Presence] = Publications(stack.identifiers, stack.timers, self._changed)
+        self._published: Publications[Presence] = Publications(
+            stack.identifiers, stack.timers, self._changed, self._keep
+        )
         self._buddies: dict[str, dict[int, Buddy]] = {}
         exchange.events.subscribe(self._settings_changed, SettingsChanged)
 
@@ -112,6 +115,38 @@ class Presences:
         of_person.pop(id(buddy), None)
         if not of_person and self._buddies.pop(buddy.extension, None) is not None:
             self._legs.unwatch(buddy.extension, self.bindings_changed)
+
+    def restore(self, records: Iterable[Personal], now: float) -> None:
+        """Go on with what devices had published to a process that is gone."""
+        unix_now, people = self._exchange.clock(), self._exchange.plan.people
+        self._published.restore(
+            Publication(
+                record.extension,
+                record.entity_tag,
+                Presence(record.open, record.note, record.activities),
+                record.expires_at - unix_now + now,
+            )
+            for record in records
+            if isinstance(record, PublicationRecord) and record.lasts(unix_now) and record.extension in people
+        )
+
+    def _keep(self, over: str, publication: Publication[Presence] | None) -> None:
+        """Write down what a device says now, before it hears so."""
+        exchange = self._exchange
+        if over:
+            exchange.write(PublicationRecord(over, 0.0))
+        if publication is not None:
+            said, offset = publication.value, exchange.clock() - exchange.driver.now
+            exchange.write(
+                PublicationRecord(
+                    publication.tag,
+                    publication.expires_at + offset,
+                    publication.resource,
+                    said.open,
+                    said.note,
+                    said.activities,
+                )
+            )
 
     def publish_received(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """Answer a PUBLISH of a person's own device. Raises RemoteProtocolError to be answered."""

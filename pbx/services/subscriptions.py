@@ -60,12 +60,14 @@ class Subscriptions:
             self.notifier.subscribe_received(request, transaction, device.sign_in, now)
 
     def restore(self, records: Iterable[Personal], now: float) -> int:
-        """Go on with what a process that is gone wrote down; returns how many subscriptions hold.
+        """Go on with what a process that is gone wrote down, publications too; returns how many subscriptions
+        hold.
 
         Those over a connection, which went with the process, go on once their device has registered over
         another one.
         """
-        exchange = self._exchange
+        exchange, records = self._exchange, list(records)
+        self.presences.restore(records, now)
         for record in records:
             if not isinstance(record, SubscriptionRecord) or not record.lasts(exchange.clock()):
                 continue

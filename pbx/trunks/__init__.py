@@ -242,6 +242,7 @@ class Trunks:
             domain=domain,
             anonymous=anonymous,
             emergency=emergency,
+            original=(decision.original_caller or "") if decision.diversions else "",
         )
         return call.invite(
             trunk.name,

@@ -42,12 +42,14 @@ def invitation(
     domain: str,
     anonymous: bool = False,
     emergency: bool = False,
+    original: str = "",
 ) -> Invitation:
     """Call `number` (E.164, or short) over a trunk.
 
     shown: the number of ours that the operator may show, "" for none; name: the caller's. anonymous: the
     caller asks that it isn't shown (RFC 3323 section 4.1); the operator learns it all the same, and an
-    emergency service too (design, promise 3).
+    emergency service too (design, promise 3). original: the E.164 number of who called, where somebody sent
+    the call on: the From shows it to an operator that wants it so, and what is asserted stays ours.
     """
     hidden = anonymous and not emergency
     host = uri_host(trunk.host)
@@ -61,7 +63,13 @@ def invitation(
         headers += "Priority: emergency\r\n"
     return Invitation(
         uri=_uri(trunk, written(number, trunk.numbers_out, country), host + port),
-        from_=_from(trunk, caller, "" if emergency or hidden else name, domain, hidden=hidden),
+        from_=_from(
+            trunk,
+            _seen(trunk, original, country) or caller,
+            "" if emergency or hidden else name,
+            domain,
+            hidden=hidden,
+        ),
         to=f"<{called}>",
         headers=headers,
         contact=account_contact(trunk, flow) if "account_in_contact" in trunk.options else "",
@@ -102,6 +110,13 @@ def _from(trunk: Trunk, caller: str, name: str, domain: str, *, hidden: bool) ->
     if not caller:
         return f"{label}<sip:anonymous@{own}>"
     return f"{label}<{_uri(trunk, caller, own)}>"
+
+
+def _seen(trunk: Trunk, original: str, country: Country) -> str:
+    """The number of who called before somebody sent the call on, for an operator that shows it; else ""."""
+    if "forwarded_caller" not in trunk.options or trunk.caller_id_out == "from" or original[:1] != "+":
+        return ""
+    return written(original, trunk.numbers_out, country)
 
 
 def _identity(trunk: Trunk, caller: str, host: str) -> str:

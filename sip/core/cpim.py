@@ -29,12 +29,13 @@ class Cpim:
     """A message with headers of its own.
 
     headers: the first value of each, by namespace ("" for those of RFC 3862 itself) and name in lower case.
-    content_type: of the content, with its parameters.
+    content_type: of the content, with its parameters. encoded: whether that is in base64 or the like.
     """
 
     headers: Mapping[tuple[str, str], str]
     content_type: str
     content: bytes
+    encoded: bool = False
 
 
 def parse_cpim(body: bytes) -> Cpim:
@@ -54,8 +55,10 @@ def parse_cpim(body: bytes) -> Cpim:
             headers.setdefault((namespaces[prefix], local.lower()), value)
         else:
             raise ParseError(f"the prefix {prefix[:40]!r} has no NS")
-    types = [value for name, value in content_headers if name.lower() == "content-type"]
-    return Cpim(headers, types[0] if types else "text/plain", content)
+    known = {name.lower(): value for name, value in reversed(content_headers)}
+    encoding = known.get("content-transfer-encoding", "8bit").lower()
+    content_type = known.get("content-type", "text/plain")
+    return Cpim(headers, content_type, content, encoding not in ("7bit", "8bit", "binary"))
 
 
 def cpim(headers: list[tuple[str, str]], content_headers: list[tuple[str, str]], content: bytes) -> bytes:

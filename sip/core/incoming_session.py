@@ -88,7 +88,7 @@ class IncomingSession(Session):
             status,
             now,
             to_tag=self.dialog.local_tag,
-            headers=f"Contact: <{self.contact}>\r\n{headers}",
+            headers=f"{self.contact_line}{headers}",
             body=body,
         )
         return False
@@ -162,7 +162,7 @@ class IncomingSession(Session):
             now,
             to_tag=self.dialog.local_tag,
             headers=(
-                f"Contact: <{self.contact}>\r\n{self._core.capabilities}"
+                f"{self.contact_line}{self._core.capabilities}"
                 f"Require: 100rel\r\nRSeq: {number}\r\n{provisional.headers}"
             ),
             body=provisional.body,

@@ -6,7 +6,7 @@ changes with every PUBLISH; one without a tag begins a new publication beside th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -50,17 +50,23 @@ class Published:
 class Publications(Generic[T]):
     """All publications of one event package, in memory and bounded.
 
-    changed: told the resource whose state is another one now, and the time.
+    changed: told the resource whose state is another one now, and the time. kept: told the tag that is over,
+    "" for none, and what is published in its place, before the device is.
     """
 
     def __init__(
-        self, identifiers: Identifiers, timers: TimerHeap, changed: Callable[[str, float], None]
+        self,
+        identifiers: Identifiers,
+        timers: TimerHeap,
+        changed: Callable[[str, float], None],
+        kept: Callable[[str, Publication[T] | None], None] = lambda _tag, _publication: None,
     ) -> None:
         self.deadline: float | None = None
         self.armed: float | None = None
         self._identifiers = identifiers
         self._timers = timers
         self._changed = changed
+        self._kept = kept
         self._of_resource: dict[str, dict[str, Publication[T]]] = {}
         self._count = 0
 
@@ -99,19 +105,29 @@ class Publications(Generic[T]):
             del known[tag]
             self._count -= 1
         new_tag = self._identifiers.token()
+        publication = None
         if seconds and value is not None:
-            self._of_resource.setdefault(resource, known)[new_tag] = Publication(
-                resource, new_tag, value, now + seconds
-            )
-            self._count += 1
-            self.deadline = min(now + seconds, self.deadline or now + seconds)
-            self._timers.arm(self)
-        if not known:
+            publication = Publication(resource, new_tag, value, now + seconds)
+            self._add(publication)
+        self._kept(tag, publication)
+        if not self._of_resource.get(resource):
             self._of_resource.pop(resource, None)
         self._rest()
         if former is None or not seconds or former.value != value:
             self._changed(resource, now)
         return Published(new_tag, seconds)
+
+    def restore(self, publications: Iterable[Publication[T]]) -> None:
+        """Go on with what a process that is gone had kept, as far as there is room."""
+        for publication in publications:
+            if self._count < MAX_PUBLICATIONS:
+                self._add(publication)
+
+    def _add(self, publication: Publication[T]) -> None:
+        self._of_resource.setdefault(publication.resource, {})[publication.tag] = publication
+        self._count += 1
+        self.deadline = min(publication.expires_at, self.deadline or publication.expires_at)
+        self._timers.arm(self)
 
     def forget(self, resource: str, now: float) -> None:
         """A resource is gone, with all that was published for it."""

@@ -161,6 +161,7 @@ class Session:
         "armed",
         "authorize",
         "contact",
+        "contact_parameters",
         "deadline",
         "dialog",
         "exchange",
@@ -191,6 +192,7 @@ class Session:
         self.contact = contact_uri(dialog.flow, dialog.remote_target)
         if dialog.route_set and "<sips:" in dialog.route_set[0].lower():
             self.contact = contact_uri(dialog.flow, "sips:")  # 8.1.1.8, 12.1.1: or the first proxy is secure
+        self.contact_parameters = ""  # RFC 3840 section 9: such as `;isfocus` (RFC 4579 section 5.1)
         self.deadline: float | None = None
         self.armed: float | None = None
         self.local_sdp = b""
@@ -209,6 +211,11 @@ class Session:
         self._stop_at = 0.0
         self._timer: SessionTimer | None = None  # RFC 4028, where one was agreed
         self._identity: tuple[str, list[str]] | None = None  # who the peer said last that it is
+
+    @property
+    def contact_line(self) -> str:
+        """The Contact of a response."""
+        return f"Contact: <{self.contact}>{self.contact_parameters}\r\n"
 
     @property
     def key(self) -> Hashable:
@@ -723,7 +730,7 @@ class Session:
             200,
             now,
             to_tag=self.dialog.local_tag,
-            headers=f"Contact: <{self.contact}>\r\n{self._core.capabilities}{headers}",
+            headers=f"{self.contact_line}{self._core.capabilities}{headers}",
             body=body,
         )
         self._invite = None  # not before: until then it is the session's to answer, whatever happens
@@ -743,7 +750,7 @@ class Session:
         self.exchange.local_answer()
         self.local_sdp, self.remote_sdp = body, request.body
         if request.method == "UPDATE":
-            headers += f"Contact: <{self.contact}>\r\n{self._core.capabilities}{self._grant(request, now)}"
+            headers += f"{self.contact_line}{self._core.capabilities}{self._grant(request, now)}"
         self._core.stack.respond(asked, 200, now, headers=headers, body=body)
         self._changed()
         return True
@@ -789,7 +796,7 @@ class Session:
             raise
         self._take_allow(request)
         if not request.body:
-            headers = f"Contact: <{self.contact}>\r\n{self._core.capabilities}{self._grant(request, now)}"
+            headers = f"{self.contact_line}{self._core.capabilities}{self._grant(request, now)}"
             self._core.stack.respond(transaction, 200, now, headers=headers)
             self._changed()
             self._tell_identity(request, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialplan.loading import parse_plan
@@ -134,6 +134,7 @@ def test_the_port_of_sip_is_added_where_none_is_given(text: str, listen: str):
     assert read_answer("listen", text, "FR") == listen
 
 
+@example("0", "NULL")
 @given(st.text(max_size=120), st.text(max_size=120))
 def test_any_names_are_refused_or_make_a_plan_with_these_names(organization: str, site: str):
     try:

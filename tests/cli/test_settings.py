@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbx.journal import Journal
-from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, SetBy
+from pbx.records import ForwardSetting, OverrideRecord, PersonSettings, SetBy, Switch
 from tests.cli.conftest import Town, run_command, serving
 from tests.cli.test_signalling_restart import Party, kill_signalling
 
@@ -60,6 +60,9 @@ def test_what_was_told_to_be_set_outlives_kill_9(town: Town) -> None:
         assert town.run("override", "remove", "standard").out == "everything is as planned\n"
         assert town.run("settings", "set", "2010", "do-not-disturb").status == 0
         assert town.run("settings", "clear", "2010", "do-not-disturb").status == 0
+        switched = town.run("settings", "set", "2010", "call-waiting", "off", "--json").json
+        assert switched[0]["call_waiting"]["on"] is False
+        assert town.run("settings", "clear", "2010", "call-waiting").status == 0
         for extension in ("2010", "2301"):
             assert town.run("settings", "clear", extension).out == "nothing is set by hand\n"
         assert town.run("settings", "clear", "2010").status == 1
@@ -97,6 +100,15 @@ def test_what_is_set_is_listed_without_a_running_node(town: Town) -> None:
     assert town.run("settings", "list", "2020").out == "nothing is set by hand\n"
 
 
+def test_switches_are_listed(town: Town) -> None:
+    who = SetBy("2010", 1_764_000_000.0)
+    on, off = Switch(True, who), Switch(False, who)
+    write(town, PersonSettings("2010", anonymous_rejection=on, call_waiting=off))
+    rows = [line.split()[:3] for line in town.run("settings", "list").out.splitlines()]
+    assert ["2010", "anonymous-rejection", "on"] in rows
+    assert ["2010", "call-waiting", "off"] in rows
+
+
 def test_nothing_is_changed_without_a_running_node(town: Town) -> None:
     outcome = town.run("settings", "set", "2010", "always", "2020")
     assert outcome.status == 1
@@ -132,6 +144,7 @@ def test_a_backup_holds_what_was_set(town: Town, tmp_path: Path) -> None:
         (("settings", "set", "2010", "sometimes", "2020"), "WHAT: "),
         (("settings", "set", "2010", "busy"), "NUMBER: say where the calls go"),
         (("settings", "set", "2010", "do-not-disturb", "2020"), "takes nothing else"),
+        (("settings", "set", "2010", "call-waiting", "perhaps"), "NUMBER: call-waiting is `on` or `off`"),
         (("settings", "clear", "2010", "sometimes"), "WHAT: "),
         (("override", "add", "standard", "--until", "soon"), '--until: "soon" is no time'),
     ],

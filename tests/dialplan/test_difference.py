@@ -48,6 +48,7 @@ EDITS = {
         "",
     ),
     "somebody forwards": ("name: Urbanisme,", 'name: Urbanisme, forward: {always: "2010"},'),
+    "somebody refuses": ("name: État civil,", "name: État civil, anonymous: reject,"),
     "screening": ("features: ", "callers: {anonymous: reject}\nfeatures: "),
     "emergency number": ('"3114": {name: Prévention du suicide}', '"3115": {name: Autre}'),
     "caller ID": ("name: Urbanisme,", 'name: Urbanisme, caller_id: "+33383000100",'),

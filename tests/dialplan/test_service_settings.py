@@ -100,3 +100,9 @@ def test_a_web_step_without_a_last_destination_is_a_dead_end():
     plan = village('services:\n  s: {number: "210", type: web, url: "https://dossiers.example/"}\n')
     (told,) = [found for found in check(plan) if found.code == "dead_end"]
     assert "hung up on when the web gives no answer" in told.message
+
+
+def test_a_language_that_the_prompt_is_not_written_in_is_told():
+    plan = village(MENU + 'languages: {"8": en}, otherwise: "201"}\n')
+    (told,) = [found for found in check(plan) if found.code == "no_text"]
+    assert "a key of menu s chooses en, and its prompt isn't written in it" in told.message

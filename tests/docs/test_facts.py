@@ -9,11 +9,21 @@ from pathlib import Path
 import pytest
 
 from dialplan.country import load_country
-from dialplan.decision import NEXT_TRUNK_SECONDS, NOT_ALLOWED, UNKNOWN, Decision, Target, ToFeature, ToService
+from dialplan.decision import (
+    ANONYMOUS,
+    NEXT_TRUNK_SECONDS,
+    NOT_ALLOWED,
+    UNKNOWN,
+    Decision,
+    Target,
+    ToFeature,
+    ToService,
+)
 from dialplan.finding import PlanError
 from dialplan.loading import load_plan, parse_plan
 from pbx.apps import dial, outside
 from pbx.apps.announce import NOT_BUILT, announce
+from pbx.calls import reasons
 from pbx.calls.router import PICK_UP_CODES, app_of
 from pbx.configuration import Media, Sip
 from pbx.exchange import METHODS
@@ -90,13 +100,14 @@ def test_the_announcements_are_told_word_by_word(page: Path, language: str) -> N
         for words in re.findall(r'^\| (?:"|«)(.*?)(?:"|») \|', text_of(page), re.MULTILINE)
     }
     said = {NOT_ALLOWED.text[language], UNKNOWN.text[language], NOT_BUILT[language]}
-    assert quoted - said == {quoted_for_no_line(language)}
+    said |= {reasons.said(cause)[language] for cause in ("no answer", "unreachable")}
+    said |= {reasons.said_outside(404, 0)[language], first_sentence(ANONYMOUS.text[language])}
+    assert quoted - said == {first_sentence(outside._NO_TRUNK[language])}
     assert said <= quoted
 
 
-def quoted_for_no_line(language: str) -> str:
-    """The first sentence of what is said when no trunk takes a call."""
-    return outside._NO_TRUNK[language].partition(".")[0] + "."
+def first_sentence(text: str) -> str:
+    return text.partition(".")[0] + "."
 
 
 @pytest.mark.parametrize("page", EMERGENCY_LINES, ids=str)

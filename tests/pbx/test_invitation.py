@@ -155,3 +155,34 @@ def test_what_a_caller_is_called_cannot_end_a_header() -> None:
         TRUNK, FRANCE, FLOW, "18", shown="", name='x"\r\nEvil: yes', domain="town.example", emergency=False
     )
     assert "\r\nEvil" not in told.from_
+
+
+def forwarded(*options: str, trunk: Trunk = TRUNK, original: str = "+33699999999") -> Invitation:
+    return invitation(
+        replace(trunk, options=frozenset(options)),
+        FRANCE,
+        FLOW,
+        "+33612345678",
+        shown="+33383000100",
+        name="",
+        domain="town.example",
+        original=original,
+    )
+
+
+def test_who_called_a_forwarded_call_is_shown_where_the_operator_wants_it() -> None:
+    """RFC 3325 section 9.1: what is asserted stays ours."""
+    told = forwarded("forwarded_caller")
+    assert told.from_ == "<sip:+33699999999@town.example>"
+    assert told.headers == "P-Asserted-Identity: <sip:+33383000100@op.example>\r\n"
+    assert forwarded().from_ == "<sip:+33383000100@town.example>"
+
+
+def test_who_called_is_not_shown_where_nothing_else_would_say_who_we_are() -> None:
+    in_from = replace(TRUNK, caller_id_out="from")
+    assert forwarded("forwarded_caller", trunk=in_from).from_ == "<sip:+33383000100@town.example>"
+
+
+@pytest.mark.parametrize("original", ["", "2010"])
+def test_what_is_no_public_number_is_not_shown(original: str) -> None:
+    assert forwarded("forwarded_caller", original=original).from_ == "<sip:+33383000100@town.example>"

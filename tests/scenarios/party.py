@@ -74,6 +74,7 @@ class Party(TownPhone):
         self.allow = ALLOW
         self.talks: dict[str, Talk] = {}
         self.shown: list[str] = []
+        self.heard_contact = ""
         self.texts: list[str] = []
         self._version = 0
 
@@ -282,6 +283,7 @@ class Party(TownPhone):
                 talk.over = True
             return
         talk.established = True
+        self.heard_contact = response.header("Contact")
         answer = b""
         if talk.offered and response.body:
             talk.said, talk.heard = talk.offered, response.body

@@ -153,6 +153,9 @@ class Racer(Party):
             shown = request.all("P-Asserted-Identity")
             if shown or not request.to_tag:
                 self.displays[call_id] = number_in(shown[0] if shown else request.header("From"))
+        if request.method == "UPDATE" and not request.body and call_id in self.talks:
+            self.reply(request, 200)  # RFC 3311 section 5.2: what has no offer crosses none
+            return
         super()._asked(request)
         if request.method == "BYE":
             self.closed.add(call_id)

@@ -22,10 +22,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from media.engine import Source
 from media.engines.fake import FakeEngine
+from pbx.call_api import CallApi, CallNotFound, NotPossibleNow
 from pbx.records import CallRecord
 from tests.scenarios.hearing import Hearing, streams
 from tests.scenarios.racer import Racer
@@ -34,6 +38,8 @@ from tests.sim.ladder import Ladder
 from tests.sim.network import Link
 from tests.sim.world import FIRST_DAY, World, run
 
+OFFICE = "name: État civil,   password: pw2010,"
+PLAN = PLAN_TEXT.replace(OFFICE, f"{OFFICE} voicemail: {{email: etat-civil@valmont.example}},")
 PEOPLE = ("1001", "1002", "1001-app", "2010", "2201", "2202", "2301", "2401")
 ELSEWHERE = "10.54.9"
 PROMPT_SECONDS = 1.5
@@ -45,16 +51,39 @@ SILENCE_SECONDS = 10.0
 MEDIA_BACK_SECONDS = 0.2
 CLEAN, LOSSY = Link(), Link(loss=0.08)
 WILD = Link(loss=0.05, duplicate=0.1, reorder=0.2, jitter_seconds=0.01, reorder_seconds=0.4)
-GAPS = (0.0, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.1, 0.5, 0.5, 2.0, 5.0)
+GAPS = (0.0, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.1, 0.2, 0.201, 0.3, 0.5, 0.5, 2.0, 5.0, 20.0)
+PLACE = "705"
 OUTSIDE, HELP = "00612345678", "18"
-SERVICES = ("9", "8000", "8100", "8200", "8301", "8301", "705", "705", "9196", "8001", "8400", "2999")
+SERVICES = (
+    "9",
+    "9",
+    "8000",
+    "8100",
+    "8200",
+    "8301",
+    "8301",
+    "705",
+    "705",
+    "705",
+    "9196",
+    "8001",
+    "8400",
+    "2999",
+)
 DEEDS = (
     *("leave", "leave", "hold", "update", "ask", "refer", "refer", "attended", "attended", "answer"),
     *("answer", "decline", "mood", "mood", "press", "take-over", "pick-up", "die", "wake", "move"),
-    *("sign-in", "sign-out", "media", "retry", "refuse"),
+    *("api", "api", "api", "sign-in", "sign-out", "media", "retry", "refuse"),
 )
 WITHOUT_MEDIA = ("media engine lost", "media engine unavailable", "without media relay")
-CODES = ("*8", "*78", "#78#", "#21#", "*67*2010", "*61*2010*5")
+CODES = (
+    *("*8", "*78", "#78#", "#21#", "*67*2010", "*61*2010*5", "*37", "*37", "#37#", "*66", "*69", "*77"),
+    *("#77#", "*43", "#43#", "*48", "#48#", "*48*1", "*98", "*98", "*55", "*39", "*23", "#20#", "8001"),
+)
+ASKED = (
+    *("hold", "resume", "mute", "unmute", "park", "retrieve", "pick-up", "hang-up", "digits", "answer"),
+    *("originate", "originate", "transfer", "transfer", "transfer-to"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +126,8 @@ def _draw_act(
     chance: random.Random, number: int, at: float, people: tuple[str, ...], operators: tuple[str, ...]
 ) -> Act:
     who, pick = chance.choice(people), chance.randrange(12)
-    numbers = [one.partition("-")[0] for one in people]
+    own = who.partition("-")[0]
+    numbers = [other for one in people if (other := one.partition("-")[0]) != own] or [own]
     if number < 2 or chance.random() < 0.2:
         return Act(at, who, "dial", _number(chance, numbers, bool(operators)))
     if operators and chance.random() < 0.15:
@@ -105,7 +135,7 @@ def _draw_act(
     what = chance.choice(DEEDS)
     match what:
         case "refer":
-            to = chance.choice((*numbers, *SERVICES, "705", "705"))
+            to = chance.choice((*numbers, *numbers, *SERVICES, "705", "705", "705"))
         case "mood":
             to = chance.choice(("0", "0.001", "0.3", "3", "never", "busy"))
         case "press":
@@ -114,6 +144,8 @@ def _draw_act(
             to = chance.choice(("*8", *(f"**{one}" for one in numbers)))
         case "take-over" | "attended":
             to = chance.choice(people)
+        case "api":
+            to = f"{chance.choice(ASKED)} {chance.choice(numbers)}"
         case _:
             to = ""
     return Act(at, who, what, to, pick)
@@ -172,7 +204,8 @@ class Track:
         self.world = world
         self.race = race
         self.engine = RacingEngine(BEFFROI[0])
-        self.town = Town(world, PLAN_TEXT, engine=self.engine)
+        folder = world.closing.enter_context(TemporaryDirectory(prefix="race-"))
+        self.town = Town(world, PLAN, engine=self.engine, data_dir=Path(folder))
         self.racers = {name: self._racer(name, ADDRESSES.get(name, "")) for name in race.parties}
         self.everybody = list(self.racers.values())
         moving = {act.who for act in race.acts if act.what == "move"} & set(race.parties)
@@ -183,6 +216,7 @@ class Track:
         self.everybody += self._elsewhere.values()
         self.hearing = Hearing(self.engine, self.everybody)
         self.called_for_help: list[tuple[Racer, str]] = []
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Look the operators' names up, and let everybody register over clean lines."""
@@ -256,6 +290,10 @@ class Track:
                 if act.to[0].isdigit():
                     racer.answers_after = float(act.to)
                 racer.final = {"busy": 486, "fails": 503}.get(act.to, 200)
+            case "api":
+                task = self.world.loop.create_task(self._ask(racer, act))
+                self._asking.add(task)
+                task.add_done_callback(self._asking.discard)
             case "press":
                 self._press(act.to, act.pick)
             case "refuse":
@@ -291,6 +329,41 @@ class Track:
         """Somebody who listens to something presses keys."""
         for call, leg in _one(list(self.engine.playing), pick):
             self.engine.press(call, leg, digits)
+
+    async def _ask(self, racer: Racer, act: Act) -> None:
+        """A program asks for what its party might do by hand; it hears where that can't be."""
+        what, _, number = act.to.partition(" ")
+        pick = act.pick
+        api = CallApi(self.town.exchange)
+        who = racer.number if racer.password else racer.user
+        calls = [view.id for view in api.calls(who)]
+        call, other = (calls[pick % len(calls)], calls[pick // 2 % len(calls)]) if calls else ("", "")
+        with suppress(CallNotFound, NotPossibleNow):
+            match what:
+                case "originate":
+                    await api.originate(who, number)
+                case "retrieve":
+                    await api.retrieve(who, PLACE)
+                case "pick-up":
+                    await api.pick_up(who)
+                case "hold":
+                    await api.hold(who, call)
+                case "resume":
+                    await api.resume(who, call)
+                case "mute" | "unmute":
+                    await api.mute(who, call, on=what == "mute")
+                case "transfer":
+                    await api.transfer(who, number, call)
+                case "transfer-to":
+                    await api.transfer_to(who, call, other)
+                case "park":
+                    await api.park(who, PLACE, call)
+                case "hang-up":
+                    await api.hang_up(who, call)
+                case "digits":
+                    await api.send_digits(who, "12", call)
+                case "answer":
+                    await api.answer(who, call)
 
     def _take_over(self, racer: Racer, other: Racer | None, pick: int) -> None:
         """An INVITE with Replaces for a talk of another telephone; whether it may is Beffroi's matter."""

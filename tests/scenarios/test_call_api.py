@@ -189,6 +189,23 @@ async def test_a_person_picks_up_by_the_api_what_rings_in_their_group(world: Wor
     ]
 
 
+@scenario()
+async def test_who_comes_too_late_to_pick_up_is_told_so(world: World) -> None:
+    town = await start(world)
+    caller, rings, near = [await party(town, user) for user in ("2301", "1002", "1001")]
+    rings.answers_after, near.answers_after = None, 2.0
+    talk = caller.dial("1002")
+    await world.sleep(0.5)
+    await CallApi(town.exchange).pick_up("1001", "1002")
+    await world.sleep(1)
+    caller.leave(talk)
+    await world.sleep(2)
+    assert town.spoken() == ["Votre appel n'a pas abouti."]
+    town.finish_playing()
+    await world.sleep(1)
+    assert near.talking == []
+
+
 # In a call
 
 
@@ -278,6 +295,21 @@ async def test_nobody_hears_a_party_that_is_muted(world: World) -> None:
     await api.mute("1001", on=False)
     assert town.engine.playing == {}
     await end(town, alice, bruno)
+
+
+@scenario()
+async def test_an_emergency_call_is_neither_held_nor_muted_from_outside(world: World) -> None:
+    town = await start(world)
+    alice, _ = await party(town, "2010"), operator_party(town, "operateur-a")
+    alice.dial("112")
+    await world.sleep(1)
+    api = CallApi(town.exchange)
+    with pytest.raises(NotPossibleNow, match="emergency call"):
+        await api.hold("2010")
+    with pytest.raises(NotPossibleNow, match="emergency call"):
+        await api.mute("2010")
+    assert town.engine.playing == {}
+    await end(town, alice)
 
 
 @scenario()

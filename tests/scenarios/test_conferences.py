@@ -272,6 +272,19 @@ async def test_a_moderator_ends_it_for_all(world: World) -> None:
     assert "reunion: room over" in await records(town)
 
 
+@scenario()
+async def test_nobody_waits_for_ever_for_a_moderator(world: World) -> None:
+    town = await start(world, MODERATED)
+    (alice,) = await town.phones("1001")
+    call = await dialled(town, alice)
+    town.engine.finish(call, "a")
+    await world.sleep(3601)
+    assert said(town) == "Aucun animateur n'est venu."
+    town.finish_playing()
+    alice.reply(await alice.expect("BYE"), 200)
+    assert "reunion: no moderator" in await records(town)
+
+
 # Called by a moderator
 
 

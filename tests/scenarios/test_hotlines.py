@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from pbx.events import AlarmRaised
+from pbx.rota import Rotas
 from tests.scenarios.hearing import pairs, streams
 from tests.scenarios.test_menus import records
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start
@@ -121,3 +125,72 @@ async def test_a_caller_that_gives_up_ends_the_call_that_is_being_asked(world: W
     operator.reply(await operator.expect("BYE"), 200)
     await alice.expect_in_any_order("200 CANCEL", "487 INVITE")
     assert "dialled 8100 to astreinte: cancelled" in await records(town)
+
+
+ROTA = b"""BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//test//\r
+BEGIN:VEVENT\r
+UID:1\r
+DTSTART;TZID=Europe/Paris:20261123T080000\r
+DTEND;TZID=Europe/Paris:20261123T180000\r
+SUMMARY:Patrouille 2\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+STEP = "{ring: {group: patrouille}, seconds: 20}"
+
+
+async def with_rota(world: World, folder: Path, rota: bytes) -> Town:
+    """The first step rings whoever is on call."""
+    assert STEP in PLAN_TEXT
+    town = await start(world, PLAN_TEXT.replace(STEP, "{rota: astreinte.ics, seconds: 20}"))
+    (folder / "astreinte.ics").write_bytes(rota)
+    town.exchange.rotas = Rotas(folder)
+    assert town.exchange.rotas.refresh(town.exchange.plan, world.wall().timestamp()) == {}
+    return town
+
+
+@scenario()
+async def test_who_is_on_call_by_the_rota_rings_first(world: World, tmp_path: Path) -> None:
+    town = await with_rota(world, tmp_path, ROTA)
+    alice, one, on_call = await town.phones("1001", "2301", "2302")
+    town.ladder.order("1001", "Beffroi", "2301", "2302")
+    await alice.call("8100")
+    on_call.answer(await on_call.expect("INVITE"))
+    await on_call.expect("ACK")
+    alice.ack(await alice.expect(200))
+    await one.expect_silence(1)
+    await town.hang_up(alice, on_call)
+    assert_golden("hotline-rota", town.ladder)
+
+
+@scenario()
+async def test_when_nobody_is_on_call_the_next_step_is_taken_at_once(world: World, tmp_path: Path) -> None:
+    town = await with_rota(world, tmp_path, ROTA.replace(b"20261123", b"20261124"))
+    alice, patrol = await town.phones("1001", "2301")
+    await alice.call("8100")
+    invite = await patrol.expect("INVITE", within_seconds=1)
+    patrol.reply(invite, 180)
+    await alice.expect(180)
+    alice.cancel(alice.last_invite)
+    cancel = await patrol.expect("CANCEL")
+    patrol.reply(cancel, 200)
+    patrol.reply(invite, 487)
+    await patrol.expect("ACK")
+    await alice.expect_in_any_order("200 CANCEL", "487 INVITE")
+
+
+@scenario()
+async def test_a_step_that_raises_an_alarm_tells_it_and_the_call_goes_on(world: World) -> None:
+    steps = PLAN_TEXT.index("      - {ring: {group: patrouille}"), PLAN_TEXT.index("      - {alarm: police")
+    town = await start(world, PLAN_TEXT[: steps[0]] + PLAN_TEXT[steps[1] :])
+    raised: list[AlarmRaised] = []
+    town.exchange.events.subscribe(raised.append, AlarmRaised)
+    alice, guard = await town.phones("1001", "2201")
+    await alice.call("8100")
+    guard.answer(await guard.expect("INVITE"))
+    await guard.expect("ACK")
+    alice.ack(await alice.expect(200))
+    await town.hang_up(alice, guard)
+    assert [(one.alarm, one.service) for one in raised] == [("police-renfort", "astreinte")]

@@ -147,6 +147,25 @@ async def test_a_caller_from_outside_is_named_and_a_number_of_ours_is_shown(worl
 
 
 @scenario()
+async def test_where_the_trunk_allows_it_the_mobile_shows_who_calls(world: World) -> None:
+    """RFC 3325 section 9.1, RFC 5806 section 4: the From is the caller's, what proves who we are is ours."""
+    text = IN_TURN.replace('"1001"', '"2011"', 1).replace(
+        "    channels: 10\n", "    channels: 10\n    options: [forwarded_caller]\n"
+    )
+    assert "forwarded_caller" in text
+    town, operator, _ = await town_of(world, text, "2010")
+    caller = town.operator("operateur-a")
+    caller.send("INVITE", "+33383001011", body=caller.sdp())
+    invite = await operator.expect("INVITE")
+    assert "<sip:+33699999999@" in invite.header("From")
+    assert "+33383001011" in invite.header("P-Asserted-Identity")
+    assert "+33383001011" in invite.header("Diversion")
+    operator.reply(invite, 486)
+    await operator.expect("ACK")
+    await caller.expect(486)
+
+
+@scenario()
 async def test_turns_overlap_as_the_plan_says(world: World) -> None:
     turns = "[{devices: ['1001'], seconds: 30}, {devices: ['1001-app', mobile], after: 10, seconds: 20}]"
     town, operator, (office, alice, app) = await town_of(world, plan(turns), "2010", "1001", "1001-app")

@@ -11,6 +11,7 @@ import pytest
 from pbx.events import TextDelivered, TextFailed, TextStored
 from sip.core.cpim import parse_cpim
 from sip.user_agent import UserAgent
+from tests.scenarios.test_flows import another_socket, register_flow
 from tests.scenarios.test_messages import TEXT, write
 from tests.scenarios.town import BEFFROI, DOMAIN, PLAN_TEXT, TownPhone, start
 from tests.sim.ladder import assert_golden
@@ -248,6 +249,22 @@ async def test_the_texts_of_somebody_who_is_gone_from_the_plan_are_gone(world: W
 
 
 @scenario()
+async def test_a_telephone_with_two_flows_gets_a_text_once(world: World) -> None:
+    """RFC 5626 section 5.3."""
+    town = await start(world)
+    bruno = town.phone("1002")
+    other = another_socket(town, bruno, 5070)
+    await register_flow(bruno, 1)
+    await register_flow(other, 2, 5070)
+    (alice,) = await town.phones("1001")
+    write(alice, "1002")
+    alice.authenticate(await alice.expect(401))
+    await read(other)
+    await alice.expect("200 MESSAGE")
+    await bruno.expect_silence(1)
+
+
+@scenario()
 async def test_a_text_finds_its_person_at_the_telephone_that_they_sit_down_at(world: World) -> None:
     town = await start(world)
     alice, desk = await town.phones("1001", "2020")
@@ -267,6 +284,7 @@ async def test_a_group_s_text_reaches_each_member_but_its_sender(world: World) -
     await bruno.register()
     assert (await read(bruno)).body.decode() == "réunion du groupe"
     await alice.expect_silence(1)
+    assert_golden("text-group", town.ladder)
 
 
 GROUP_PLAN = PLAN_TEXT.replace(
@@ -308,6 +326,7 @@ async def test_a_sender_who_asks_is_told_that_it_waits_and_that_nobody_fetched_i
     assert receipt(first) == ("abc-1", "stored")
     await world.sleep(60)
     assert receipt(await read(alice)) == ("abc-1", "failed")
+    assert_golden("text-expired", town.ladder)
 
 
 @scenario()
@@ -333,6 +352,7 @@ async def test_a_device_that_reads_plain_text_only_is_sent_that_and_the_receipt_
     assert plain.body.decode() == "Ça va ?"
     await alice.expect("200 MESSAGE")
     assert receipt(await read(alice)) == ("abc-1", "delivered")
+    assert_golden("text-receipt", town.ladder)
 
 
 @scenario()

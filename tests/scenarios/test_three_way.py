@@ -41,6 +41,20 @@ async def test_two_who_are_transferred_to_ones_own_room_speak_with_each_other_an
 
 
 @scenario()
+async def test_a_telephone_sends_others_to_the_contact_of_its_conference(world: World) -> None:
+    """RFC 4579 section 5.1: the Contact names the conference, and says that it is one."""
+    us = await three(world)
+    us.alice.dial("*30")
+    await world.sleep(0.5)
+    contact = us.alice.heard_contact
+    assert contact == "<sip:*30@10.54.0.10:5060>;isfocus"
+    us.alice.refer(us.alices, contact[1 : contact.index(">")])
+    await world.sleep(3)
+    assert together(us) == ["1001", "1002"]
+    await us.end()
+
+
+@scenario()
 async def test_who_has_a_room_of_its_own_calls_others_into_it(world: World) -> None:
     us = await three(world)
     us.alice.leave(us.alices)

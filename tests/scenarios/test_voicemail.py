@@ -9,9 +9,11 @@ import pytest
 
 from media import wav
 from pbx import mail
+from pbx.events import MailboxChanged
 from pbx.mail import Letter, Spool
 from pbx.voicemail import Message
 from sip.core.message_summary import Mailbox
+from tests.scenarios.offers import connected, party
 from tests.scenarios.test_settings import played
 from tests.scenarios.test_watching import told, unwatch, watch
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, tell
@@ -357,6 +359,52 @@ async def test_a_hidden_caller_is_not_told_in_the_message(world: World, tmp_path
     assert [(one.number, one.name) for one in mailbox(town)] == [("", "")]
 
 
+@scenario()
+async def test_a_party_that_is_transferred_to_a_busy_person_leaves_a_message(
+    world: World, tmp_path: Path
+) -> None:
+    """RFC 3515 section 2.4.5: the mailbox has taken the call."""
+    town = Town(world, PLAN, data_dir=tmp_path)
+    await town.exchange.trunks.resolve()
+    alice, bruno, office = [await party(town, user) for user in ("1001", "1002", "2010")]
+    alices, brunos = await connected(town, alice, bruno)
+    town.ladder.clear()
+    town.ladder.order("1002", "1001", "Beffroi", "2010")
+    office.final = 486
+    alice.refer(alices, "sip:2010@valmont.example")
+    await world.sleep(1)
+    assert alices.fragments[-1] == "200"
+    assert played(town)[-1] == "État civil n'est pas disponible. Laissez un message après le bip."
+    await finish(town, 2)
+    assert town.engine.recording
+    bruno.leave(brunos)
+    await world.sleep(0.2)
+    assert [(one.number, one.name) for one in mailbox(town)] == [("1002", "Bruno Petit")]
+    assert_golden("voicemail-transferred", town.ladder)
+
+
+@scenario()
+async def test_a_menu_leads_to_a_mailbox_where_nobody_is_there(world: World, tmp_path: Path) -> None:
+    town, (alice,) = await town_with(world, tmp_path, "1001")
+    await dial(town, alice, "8000")
+    await press(town, "1")
+    alice.answer(await alice.expect("INVITE"))  # its sound goes on in the call to the mailbox
+    await alice.expect("ACK")
+    assert played(town)[-1] == "État civil n'est pas joignable. Laissez un message après le bip."
+    await finish(town, 2)
+    await leaves(town, alice)
+    assert len(mailbox(town)) == 1
+
+
+@scenario()
+async def test_what_changes_in_a_mailbox_is_an_event(world: World, tmp_path: Path) -> None:
+    town, (alice, office) = await town_with(world, tmp_path, "1001", "2010")
+    told: list[MailboxChanged] = []
+    town.exchange.events.subscribe(told.append, MailboxChanged)
+    await leave(town, alice, office)
+    assert [(event.mailbox, event.new, event.old) for event in told] == [("2010", 1, 0)]
+
+
 # What survives
 
 
@@ -621,6 +669,17 @@ async def test_a_service_s_listeners_hear_its_messages_from_their_telephones(
     await press(town, "*")
     assert played(town)[-1] == "Nouveaux messages : 1. Messages déjà écoutés : 0."
     await leaves(town, alice)
+
+
+@scenario()
+async def test_a_star_that_opens_nothing_only_skips_the_greeting(world: World, tmp_path: Path) -> None:
+    town, (alice, _) = await town_with(world, tmp_path, "1001", "2010")
+    await dial(town, alice, "8001")
+    await press(town, "*")
+    assert played(town)[-1] == BEEP
+    await finish(town)
+    await leaves(town, alice)
+    assert len(mailbox(town, "mairie")) == 1
 
 
 # Greetings

@@ -296,6 +296,26 @@ async def test_what_counts_most_of_what_a_person_does_comes_first(world: World) 
 
 
 @scenario()
+async def test_what_was_published_outlives_a_kill_and_is_taken_back_afterwards(world: World) -> None:
+    """RFC 3903 section 4.1: the entity tag that the device knows is still the one."""
+    town = await start(world)
+    desk, bruno = await town.phones("2010", "1002")
+    first = await watch(desk, "presence", "1002")
+    published = await publish(bruno, AT_LUNCH)
+    assert presence(await told(desk)) == ("closed", "À table")
+    tag = published.header("SIP-ETag")
+    refreshed = await publish(bruno, b"", ("SIP-If-Match", tag))
+    await town.restart()
+    assert presence(await told(desk)) == ("closed", "À table")
+    await publish(bruno, b"", ("SIP-If-Match", tag), status=412)
+    await publish(bruno, b"", ("SIP-If-Match", refreshed.header("SIP-ETag")), ("Expires", "0"))
+    assert presence(await told(desk)) == ("open", "")
+    await town.restart()
+    assert presence(await told(desk)) == ("open", "")
+    await unwatch(desk, first, "presence")
+
+
+@scenario()
 async def test_whom_no_device_speaks_for_is_away(world: World) -> None:
     town = await start(world)
     (desk,) = await town.phones("2010")

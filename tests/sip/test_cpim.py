@@ -34,6 +34,14 @@ def test_a_message_is_read_with_its_own_headers_and_its_content() -> None:
     assert message.content == b"Hello"
 
 
+def test_a_content_that_is_encoded_is_said_to_be_so() -> None:
+    """RFC 2045 section 6.1."""
+    for encoding, encoded in ((b"base64", True), (b"8bit", False), (b"BINARY", False)):
+        line = b"Content-Transfer-Encoding: " + encoding + b"\r\n"
+        body = ASKING.replace(b"Content-Length: 5\r\n", line)
+        assert parse_cpim(body).encoded is encoded
+
+
 def test_what_a_sender_asks_for_is_read_whatever_the_prefix_and_the_letters() -> None:
     """RFC 3862 section 3.4: a prefix is what NS says; RFC 5438 section 6.2."""
     asked = receipts_asked(parse_cpim(ASKING.replace(b"imdn.", b"x.").replace(b"NS: imdn", b"NS: x")))
