@@ -13,8 +13,8 @@ from sip.user_agent import Account, UserAgent
 from tests.cli.conftest import Town
 from tests.cli.test_signalling_restart import kill_signalling
 
-TEXTS = 40
-KILLED_AT = (13, 26)
+TEXTS = 24
+KILLED_AT = (8, 16)
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ def text(number: int, body: bytes = "Réunion à 11 h".encode()) -> TextRecord:
 steps = st.lists(st.tuples(st.integers(1, 5), st.booleans()) | st.none(), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps)
 def test_however_it_is_folded_those_that_wait_are_there(done: list[tuple[int, bool] | None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
