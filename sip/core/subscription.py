@@ -343,6 +343,7 @@ class Notifier:
         self._packages = {package.name: package for package in packages}
         self._of_subscriber: dict[str, dict[int, Subscription]] = {}
         self._count = 0
+        self._restored_until = 0.0  # when the last one that was restored is told
 
     @property
     def allow_events(self) -> str:
@@ -401,7 +402,8 @@ class Notifier:
             self, dialog, package, subscriber, resource, event, interval_seconds, lists=True
         )
         self._serve(subscription)
-        subscription.go_on(expires_at, now + self._count / RESTORED_A_SECOND, now)
+        self._restored_until = max(self._restored_until, now) + 1 / RESTORED_A_SECOND
+        subscription.go_on(expires_at, self._restored_until, now)
 
     def _serve(self, subscription: Subscription) -> None:
         self._of_subscriber.setdefault(subscription.subscriber, {})[id(subscription)] = subscription
