@@ -48,6 +48,8 @@ async def queue(call: Call, service: Service) -> None:
             place.outcome = "sent_on"
             turn(call, "announcement", (call.caller.name,))
     except LegEnded:
+        if call.cause == "transferred" and place.outcome == "abandoned":
+            place.outcome = "sent_on"  # by somebody who took it out of the queue
         call.cause = call.cause or place.outcome
         raise
     finally:
@@ -97,11 +99,9 @@ async def _ring(attendant: Attendant, place: Place) -> None:
             hunt.ring(call.decision._replace(target=ToPerson(agent, "")))
         await hunt.wait(seconds)
         in_vain = True
-    except LegEnded:
-        if call.cause == "transferred":
-            place.outcome = "answered"
-        raise
     finally:
+        if hunt.answered:
+            place.outcome = "answered"
         call.exchange.queues.rang(place, agents, in_vain=in_vain)
 
 

@@ -53,7 +53,9 @@ class Sentences:
         now, call_back = self._now, self._place.service.settings.get("callback")
         if self._announced.position or self._announced.wait or self._messages:
             self._tell_at = now + self._announced.every_seconds
-        if isinstance(call_back, CallBack) and self._call.from_number and not self._call.hidden:
+        may_be_called = self._call.exchange.queues.call_backs.may_be_called
+        shown = self._call.from_number and not self._call.hidden
+        if isinstance(call_back, CallBack) and shown and may_be_called(self._place):
             self._offer_at = now + call_back.after_seconds
 
     @property

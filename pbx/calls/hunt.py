@@ -43,6 +43,7 @@ class Hunt:
         self._call = call
         self._listen = listen
         self._ringing: list[Transferee] = []
+        self.answered = False  # whether one of them has the caller
         self.causes: list[str] = []  # why those who rang took nothing
 
     def ring(self, decision: Decision, *, confirms: str = "", only: tuple[str, ...] = ()) -> Transferee:
@@ -72,7 +73,7 @@ class Hunt:
                     case TransferRings() if not (self._call.caller.rang or self._call.caller.confirmed):
                         self._call.caller.ring()
                     case TransferAnswered():
-                        reason = ANSWERED_ELSEWHERE
+                        reason, self.answered = ANSWERED_ELSEWHERE, True
                         self._call.cause = "transferred"
                         raise LegEnded(self._call.caller, NORMAL_CLEARING)
                     case TransferFailed(_, _, cause):

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from dialplan.decision import Decision, Facts, ToPerson
-from dialplan.plan import Destination, Plan
+from dialplan.decision import Decision, Facts, ToPerson, ToTrunks
+from dialplan.plan import Plan
+from dialplan.routing import route
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.calls.happenings import LegEnded
@@ -25,6 +27,7 @@ from pbx.calls.intervals import turn
 from pbx.calls.summons import begin, summon
 from pbx.queues.place import Place
 from pbx.records import CallBackRecord, Personal
+from sip.core.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
@@ -61,6 +64,19 @@ class CallBacks:
     def all(self) -> list[Place]:
         """Those of every queue."""
         return list(self._kept.values())
+
+    def may_be_called(self, place: Place) -> bool:
+        """Whether an agent has the right to call somebody: nobody makes us pay for an expensive call by the
+        number that they show, or call for help."""
+        exchange = self._exchange
+        plan, now = exchange.plan, datetime.fromtimestamp(exchange.clock(), UTC)
+        conditions = exchange.conditions.at(exchange.clock())
+        for agent in place.agents:
+            facts = Facts(place.number, caller=agent, conditions=conditions, spending=exchange.spending)
+            target = route(plan, facts, now).target
+            if isinstance(target, ToPerson) or (isinstance(target, ToTrunks) and not target.emergency):
+                return True
+        return False
 
     def keep(self, asked: Place) -> bool:
         """Keep the place of a caller who is about to hang up; False where that isn't possible now."""
@@ -159,13 +175,13 @@ class CallBacks:
     async def _call_caller(self, place: Place, agent: Attendant) -> str:
         """The agent has answered, and hears ringback while the caller is called; returns why that failed."""
         call, exchange = agent.call, self._exchange
-        kind: Literal["inside", "outside"] = "inside" if place.number in exchange.plan.people else "outside"
-        to = Destination(kind, place.number, place.service.line, 0)
-        decision = exchange.router.decide_onward(call, to, f"queue {place.service.name}, call back")
         attempts = self._attempts[place.call] = self._attempts.get(place.call, 0) + 1
         turn(call, "transfer", (call.caller.name,), place.service.name)
         try:
+            decision = exchange.router.decide_for(call.caller, place.number)
             why = await agent.pass_on(decision, reached=CONVERSATION)
+        except RemoteProtocolError as error:  # the plan has changed: this agent may not call there any more
+            why = f"refused: {error.status}"
         except LegEnded:
             if call.cause == "transferred":
                 self.forget(place)

@@ -39,7 +39,7 @@ def queue_figures(
     talked = _talked(connection)
     answered = {one.visit for one in attempts if one.answered}
     for visit, (queue, outcome, waited_seconds) in visits.items():
-        became = "answered" if outcome == "abandoned" and visit in answered else outcome
+        became = "answered" if outcome != "to_call_back" and visit in answered else outcome
         figures.visit(queue, became, waited_seconds)
     rung: dict[tuple[str, str], list[_Attempt]] = {}
     for one in attempts:
@@ -76,7 +76,9 @@ def _visits(
         query = query.where(calls.c.started < until)
     visits: dict[str, tuple[str, str, float]] = {}
     for call, cause, queue, waited_seconds, is_last in connection.execute(query):
-        outcome = "to_call_back" if cause == "to be called back" else "abandoned" if is_last else "sent_on"
+        outcome = "abandoned" if is_last and cause != "transferred" else "sent_on"
+        if cause == "to be called back":
+            outcome = "to_call_back"
         visits[call] = (queue, outcome, waited_seconds)
     return visits
 

@@ -5,6 +5,9 @@ standard of the sample plan (9), whose callers go to 2401 after two minutes here
 
 from __future__ import annotations
 
+import pytest
+
+from pbx.queues.place import Place
 from tests.scenarios.offers import assert_speak, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.test_hotlines import press
@@ -13,7 +16,7 @@ from tests.scenarios.test_queue_turns import joins, occupied, plan_with, served
 from tests.scenarios.test_queues import PLAN, greet, opened, rings
 from tests.scenarios.town import Town
 from tests.sim.ladder import assert_golden
-from tests.sim.world import World, scenario
+from tests.sim.world import World, run, scenario
 
 ANNOUNCE = "announce: {position: true, every_seconds: 30}"
 
@@ -36,9 +39,12 @@ async def test_a_queue_that_is_full_lets_nobody_wait(world: World) -> None:
     plan = replaced("{after_seconds: 120,", "{callers: 1, after_seconds: 120,")
     town, first, agent, busy, talk = await one_waits(world, plan)
     second, elsewhere = await party(town, "2020"), await party(town, "2401")
+    town.ladder.clear()
+    town.ladder.order("2020", "Beffroi", "2401")
     other = second.dial("9")
     await world.sleep(1)
     assert_speak(town, second, elsewhere)
+    assert_golden("queue-full", town.ladder)
     for one, its in ((second, other), (first, talk), (agent, busy)):
         one.leave(its)
     await world.sleep(0.5)
@@ -48,9 +54,11 @@ async def test_a_queue_that_is_full_lets_nobody_wait(world: World) -> None:
 async def test_where_nobody_is_there_the_plan_has_its_own_destination(world: World) -> None:
     plan = plan_with("when_nobody: {to: '2020'}")
     town, (caller, elsewhere) = await opened(world, "2010", "2020", plan=plan)
+    town.ladder.order("2010", "Beffroi", "2020")
     talk = await joins(town, caller)
     await world.sleep(0.5)
     assert_speak(town, caller, elsewhere)
+    assert_golden("queue-nobody", town.ladder)
     caller.leave(talk)
     await world.sleep(0.5)
 
@@ -216,4 +224,42 @@ async def test_an_agent_who_does_not_answer_a_call_back_costs_no_turn(world: Wor
     await world.sleep(1)
     assert_speak(town, caller, agent)
     agent.leave(ringing)
+    await world.sleep(0.5)
+
+
+@pytest.mark.parametrize(
+    ("number", "may"),
+    [
+        ("2020", True),
+        ("+33612345678", True),
+        ("+33899123456", False),  # costs more than the agents may spend
+        ("+447700900123", False),
+        ("+33383000100", False),  # a number of ours
+        ("112", False),
+        ("9", False),
+        ("*21", False),
+    ],
+)
+def test_nobody_is_called_back_where_no_agent_may_call(number: str, may: bool) -> None:
+    async def body(world: World) -> None:
+        town, _ = await opened(world, "1001")
+        service = town.exchange.plan.services["standard"]
+        place = Place("", number, service, ("1001", "1002"), 0.0, 0.0, 0.0, lambda: None)
+        assert town.exchange.queues.call_backs.may_be_called(place) is may
+
+    run(body)
+
+
+@scenario()
+async def test_who_hides_its_number_is_not_offered_a_call_back(world: World) -> None:
+    town, (caller, agent) = await opened(world, "2010", "1001", plan=plan_with(CALL_BACK))
+    (busy,) = await occupied(town, agent)
+    caller.headers["Privacy"] = "id"  # RFC 3323 section 4.2
+    talk = caller.dial("9")
+    await world.sleep(0.5)
+    greet(town)
+    await world.sleep(15)
+    assert town.spoken()[-1] == "Mairie de Valmont, bonjour."
+    caller.leave(talk)
+    agent.leave(busy)
     await world.sleep(0.5)
