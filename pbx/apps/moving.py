@@ -70,11 +70,16 @@ async def to_mobile(call: Call, argument: str) -> None:
 
 
 def conversations(call: Call, extension: str) -> Iterator[Leg]:
-    """The legs by which a person is in conversations other than this call: their devices', their mobile's."""
+    """The legs by which a person is in conversations other than this call: their devices', their mobile's.
+
+    A call for help stays where it was made: help is sent there.
+    """
     exchange = call.exchange
     person = call.plan.people.get(extension)
     for leg in exchange.legs():
-        if leg.call is call or not leg.confirmed or leg.call.other_party(leg) is None:
+        if leg.call is call or leg.call.is_emergency:
+            continue
+        if not leg.confirmed or leg.call.other_party(leg) is None:
             continue
         device, payer = exchange.devices.find(leg.device), exchange.devices.find(leg.call.payer)
         if device is not None:

@@ -137,6 +137,10 @@ async def test_rights_are_those_of_who_logged_in(world: World) -> None:
     await operator.expect("ACK")
     await guard.expect(486)
     await enter(town, guard, "#20#")
+    await guard.call("00612345678")
+    await guard.expect(183)
+    town.finish_playing()
+    await guard.expect(403)
 
 
 @scenario()

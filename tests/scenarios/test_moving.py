@@ -159,6 +159,23 @@ async def test_somebody_else_takes_nothing(world: World) -> None:
 
 
 @scenario()
+async def test_a_call_for_help_stays_where_it_was_made(world: World) -> None:
+    town = await start(world, PLAN)
+    alice, app = await party(town, "1001"), await party(town, "1001-app")
+    operator_party(town, "operateur-a")
+    talk = alice.dial("15")
+    await world.sleep(1)
+    assert talk.established
+    app.dial("*55")
+    await world.sleep(1)
+    assert town.spoken()[-1] == "Vous n'êtes en communication sur aucun autre téléphone."
+    town.finish_playing()
+    assert not talk.over
+    alice.leave(talk)
+    await world.sleep(1)
+
+
+@scenario()
 async def test_a_party_that_is_transferred_to_the_code_takes_nothing(world: World) -> None:
     us = await moving(world)
     bruno = await party(us.town, "1002")
