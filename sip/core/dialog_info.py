@@ -15,6 +15,7 @@ TRYING = "trying"
 EARLY = "early"
 CONFIRMED = "confirmed"
 TERMINATED = "terminated"
+NO_DIALOG = "none"  # the id of what is told where there is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class DialogInfo:
 
         version: 0 for the first one, then one more each time; it may jump before a full document (4.1.1).
 
-        A dialog that was told of and isn't there any more is told as terminated in a partial document.
+        A dialog that was told of and isn't there any more is told as terminated.
         """
         now = {dialog.id: dialog for dialog in dialogs}
         elements = [
@@ -63,12 +64,14 @@ class DialogInfo:
             for dialog in now.values()
             if full or self._told.get(dialog.id) != dialog
         ]
-        if not full:
-            elements += [
-                _element(dialog, self._entity, TERMINATED)
-                for dialog in self._told.values()
-                if dialog.id not in now
-            ]
+        elements += [
+            _element(dialog, self._entity, TERMINATED)
+            for dialog in self._told.values()
+            if dialog.id not in now
+        ]
+        if full and not elements:
+            # Yealink: in a whole document without any dialog a lamp that is lit stays so (OpenSIPS 1193).
+            elements = [f'<dialog id="{NO_DIALOG}"><state>{TERMINATED}</state></dialog>\n']
         self._told = now
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n'

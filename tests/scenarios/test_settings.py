@@ -327,7 +327,7 @@ async def test_a_lamp_is_lit_for_do_not_disturb_and_for_a_forward(world: World) 
     """RFC 4235 section 4.1.6.1: a dialog without a remote party, its local identity told by name."""
     town, (_office, alice) = await town_with(world, "2010", "1001")
     first = await watch(alice, "dialog", "2010")
-    assert b"<dialog " not in first.body
+    assert b"confirmed" not in first.body
     town.exchange.settings.do_not_disturb("2010", True, "2010")
     lit = (await told(alice)).body.decode()
     assert DO_NOT_DISTURB["fr"] in lit
@@ -350,7 +350,7 @@ async def test_a_forward_for_some_callers_lights_no_lamp(world: World) -> None:
     town, (_office, alice) = await town_with(world, "2010", "1001")
     first = await watch(alice, "dialog", "2010")
     town.exchange.settings.forward("2010", "always", "2020", "2010", callers=("outside",))
-    assert b"<dialog " not in (await told(alice)).body
+    assert b"confirmed" not in (await told(alice)).body
     await unwatch(alice, first, "dialog")
 
 

@@ -30,7 +30,7 @@ def told(document: bytes) -> tuple[str, str, list[str]]:
 def test_versions_rise_and_partial_documents_tell_what_changed() -> None:
     """RFC 4235 sections 4.1.1 and 4.3."""
     info = DialogInfo(ENTITY)
-    assert told(info.document([], 0, full=True)) == ("0", "full", [])
+    assert told(info.document([], 0, full=True)) == ("0", "full", ["none terminated"])
     rings = WatchedDialog("a", EARLY, initiator=False)
     other = WatchedDialog("b", CONFIRMED, initiator=True)
     assert told(info.document([rings], 1, full=False)) == ("1", "partial", ["a early"])
@@ -39,6 +39,8 @@ def test_versions_rise_and_partial_documents_tell_what_changed() -> None:
     assert told(info.document([talks], 3, full=False)) == ("3", "partial", ["a confirmed", "b terminated"])
     assert told(info.document([talks], 4, full=False)) == ("4", "partial", [])
     assert told(info.document([talks], 5, full=True)) == ("5", "full", ["a confirmed"])
+    assert told(info.document([], 6, full=True)) == ("6", "full", ["a terminated"])
+    assert told(info.document([], 7, full=True)) == ("7", "full", ["none terminated"])
 
 
 def test_a_dialog_says_all_that_may_be_told() -> None:
