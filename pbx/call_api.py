@@ -72,6 +72,7 @@ LONGEST_RECORDING_SECONDS = 14_400.0
 # Makers whose telephones answer and hold when a NOTIFY asks them to.
 _TAKES_EVENTS = re.compile(r"yealink|snom|poly", re.IGNORECASE)
 _DECLINED = Reason("SIP", 603, "Decline")
+_PASSIVE = {"called": "is called", "held": "is held"}
 _REFUSED = {
     403: "that isn't allowed",
     404: "there is no such number",
@@ -238,6 +239,8 @@ class CallApi:
         async def pass_on(place: Broker | Attendant) -> None:
             if not isinstance(place, Attendant):
                 raise NotPossibleNow("it speaks with somebody")
+            if any(leg.call in room.parties for room in self._exchange.rooms.values()):
+                raise NotPossibleNow("who is in a conference leaves it before")
             raise NotPossibleNow(await place.pass_on(decision))
 
         done = self._post(leg, pass_on)
@@ -343,7 +346,8 @@ class CallApi:
             raise CallNotFound(f"{who[:40]} is in no call{f' {call[:40]}' if call else ''}")
         suiting = [leg for leg in theirs if suits(leg)]
         if not suiting:
-            raise NotPossibleNow(f"not while {who[:40]} {_state(theirs[0])}")
+            state = _state(theirs[0])
+            raise NotPossibleNow(f"not while {who[:40]} {_PASSIVE.get(state, state)}")
         if len(suiting) > 1:
             raise NotPossibleNow(f"{who[:40]} is in {len(suiting)} calls: say which")
         return suiting[0]
@@ -519,7 +523,7 @@ def _state(leg: Leg) -> str:
     """See PartyView."""
     match leg.stage:
         case Stage.EARLY:
-            return "rings" if leg.rang else "is called"
+            return "rings" if leg.rang else "called"
         case Stage.EARLY_INCOMING:
             return "calls"
     other = leg.call.other_party(leg)
@@ -527,7 +531,7 @@ def _state(leg: Leg) -> str:
         return "waits"
     if _holds(leg):
         return "holds"
-    return "is held" if _holds(other) else "talks"
+    return "held" if _holds(other) else "talks"
 
 
 def _holds(leg: Leg) -> bool:

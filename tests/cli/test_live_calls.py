@@ -22,7 +22,7 @@ TALK = CallView(
     1_798_192_805.0,
     (
         PartyView("a", "1001", "1001", "Alice Martin", "holds"),
-        PartyView("b1", "1002", "1002", "Bruno Petit", "is held", muted=True),
+        PartyView("b1", "1002", "1002", "Bruno Petit", "held", muted=True),
     ),
 )
 
@@ -51,7 +51,7 @@ def test_who_is_in_a_call_and_what_they_do_is_a_row(capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert out.startswith("parked at 705\n")
     assert "2026-12-25 10:00:00" in out
-    assert "1001 Alice Martin (holds), 1002 Bruno Petit (is held, muted)" in out
+    assert "1001 Alice Martin (holds), 1002 Bruno Petit (held, muted)" in out
 
 
 def test_the_json_has_what_came_of_it_and_the_calls(capsys: pytest.CaptureFixture[str]):

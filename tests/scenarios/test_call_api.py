@@ -214,7 +214,7 @@ async def test_hold_by_us_gives_the_other_party_music_and_resume_ends_it(world: 
     town, api, (alice, bruno), _ = await talking(world)
     await api.hold("1001")
     assert set(town.engine.playing.values()) == {Music(), SILENCE}
-    assert states(api) == {"1001": "holds", "1002": "is held"}
+    assert states(api) == {"1001": "holds", "1002": "held"}
     await world.sleep(2)
     await api.resume("1001")
     assert town.engine.playing == {}
@@ -235,7 +235,7 @@ async def test_a_telephone_that_takes_events_is_asked_to_hold_and_to_resume(worl
     await world.sleep(1)
     assert alice.holds
     assert list(town.engine.playing.values()) == [Music()]
-    assert states(api) == {"1001": "holds", "1002": "is held"}
+    assert states(api) == {"1001": "holds", "1002": "held"}
     await api.resume("1001")
     await world.sleep(1)
     assert town.engine.playing == {}
@@ -279,7 +279,7 @@ async def test_what_is_held_by_us_stays_held_after_a_restart(world: World) -> No
     await api.hold("1001")
     await town.restart()
     api = CallApi(town.exchange)
-    assert states(api) == {"1001": "holds", "1002": "is held"}
+    assert states(api) == {"1001": "holds", "1002": "held"}
     await api.resume("1001")
     assert states(api) == {"1001": "talks", "1002": "talks"}
     await end(town, alice, bruno)
@@ -487,7 +487,7 @@ async def test_each_verb_of_the_control_socket_does_what_the_api_does(world: Wor
         answer = await answer_about_calls(api, InCall(verb, "1001", "", argument))
         return answer.problem or ", ".join(one.state for call in answer.calls for one in call.parties)
 
-    assert await asked("hold") == "holds, is held"
+    assert await asked("hold") == "holds, held"
     assert await asked("resume") == "talks, talks"
     assert await asked("mute") == await asked("unmute") == "talks, talks"
     assert await asked("digits", "5") == "talks, talks"
@@ -587,6 +587,19 @@ async def test_who_waits_is_sent_on_by_the_rights_of_somebody(world: World) -> N
     with pytest.raises(NotPossibleNow, match="not while 1002 talks"):
         await api.send_on("1002", "1001", "1001")
     await end(town, bruno, alice)
+
+
+@scenario()
+async def test_who_is_in_a_conference_is_sent_nowhere(world: World) -> None:
+    town = await start(world)
+    alice, chloe = [await party(town, user) for user in ("1001", "2010")]
+    alice.dial("8301")
+    await world.sleep(1)
+    town.finish_playing()
+    await world.sleep(0.5)
+    with pytest.raises(NotPossibleNow, match="leaves it before"):
+        await CallApi(town.exchange).send_on("1001", "2010", "2010")
+    await end(town, alice, chloe)
 
 
 @scenario()
