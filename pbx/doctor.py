@@ -39,6 +39,7 @@ from pbx.media_daemons import look
 from pbx.media_process import media_addresses, plane_of
 from pbx.nat import is_private
 from pbx.people import Directory, DirectoryError, read_directory
+from pbx.rota import Rotas, rotas_of
 from sip.net.addresses import is_address
 from sip.net.udp import BUFFER_BYTES
 
@@ -48,6 +49,7 @@ LITTLE_FREE_BYTES = 1_000_000_000
 MUCH_JOURNAL_BYTES = 64 * 1024 * 1024
 LONGEST_SOCKET_PATH = 107  # unix(7): sun_path has 108 bytes, the last one for the NUL
 FIRST_YEAR = 2026
+ROTA_DAYS = 7  # in which somebody should be on call at every hour
 _TIME_ERROR = 5  # adjtimex(2): the clock isn't synchronised
 
 
@@ -130,6 +132,7 @@ def _examine_plan(
     yield Examination("plan", state, findings)
     yield _examine_running(settings, plan, running=running)
     yield from _examine_places(settings)
+    yield from _examine_rotas(settings, plan, now)
     yield _examine_external(settings, plan)
     unset = tuple(unset_secrets(plan, environment))
     yield Examination("secrets", "set in the environment" if not unset else f"{len(unset)} not set", unset)
@@ -199,6 +202,26 @@ def _examine_places(settings: Configuration) -> Iterator[Examination]:
         hint = "`beffroi device address` says where they are; `beffroi device list` names them all"
         found = _finding("address_wanted", "note", settings.plan, message, hint)
         yield Examination("places", state, found)
+
+
+def _examine_rotas(settings: Configuration, plan: Plan, now: datetime) -> Iterator[Examination]:
+    """Each file that says who is on call for a hotline, and whether somebody is for the next days."""
+    rotas, instant = Rotas(settings.plan.parent), now.timestamp()
+    problems = rotas.refresh(plan, instant)
+    for name in rotas_of(plan):
+        path = settings.plan.parent / name
+        if name in problems:
+            found = _finding("bad_rota", "error", path, problems[name], "export it again from your calendar")
+            yield Examination(f"rota {name}", "can't be used", found)
+            continue
+        there = ", ".join(rotas.on_call(name, plan, instant)) or "nobody"
+        uncovered = rotas.uncovered(name, plan, instant, ROTA_DAYS)
+        findings: tuple[Finding, ...] = ()
+        if uncovered is not None:
+            at = datetime.fromtimestamp(uncovered, ZoneInfo(plan.timezone))
+            message = f"nobody is on call from {at:%Y-%m-%d %H:%M}"
+            findings = _finding("rota_gap", "warning", path, message, "the hotline's next step is taken then")
+        yield Examination(f"rota {name}", f"on call now: {there}", findings)
 
 
 def unset_secrets(plan: Plan, environment: Mapping[str, str]) -> Iterator[Finding]:

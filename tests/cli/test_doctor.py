@@ -100,6 +100,22 @@ def test_a_plan_with_an_error_is_summed_up(town: Town):
     assert error["hint"] == f"`beffroi plan check -c {town.configuration_file}` shows all"
 
 
+def test_a_rota_is_looked_at_and_its_gaps_are_told(town: Town):
+    town.change_plan("{ring: {group: patrouille}, seconds: 20}", "{rota: astreinte.ics}")
+    assert codes(town)["bad_rota"] == "error"
+    shift = (
+        "BEGIN:VEVENT\r\nUID:1\r\nDTSTART:20261225T080000Z\r\nDTEND:{end}\r\nSUMMARY:2301\r\nEND:VEVENT\r\n"
+    )
+    calendar = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\n{shift}END:VCALENDAR\r\n"
+    rota = town.plan_file.parent / "astreinte.ics"
+    rota.write_text(calendar.replace("{end}", "20261226T080000Z"))
+    assert codes(town)["rota_gap"] == "warning"
+    told = [one.state for one in examine(town.settings, {}, NOW) if one.what == "rota astreinte.ics"]
+    assert told == ["on call now: 2301"]
+    rota.write_text(calendar.replace("{end}", "20270110T080000Z"))
+    assert not codes(town).keys() & {"bad_rota", "rota_gap"}
+
+
 def test_secrets_that_are_not_set_are_notes_with_their_line(town: Town):
     found = [one for one in town.run("doctor", "--json").json if one["code"] == "secret_not_set"]
     assert [one["line"] for one in found] == [
