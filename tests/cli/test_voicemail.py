@@ -58,6 +58,7 @@ def test_what_is_not_there_is_told(town: Town, tmp_path: Path) -> None:
 
 async def test_a_message_is_kept_over_kill_9_mailed_and_deleted(town: Town) -> None:
     """Killed while somebody speaks: what was said is a message, is mailed once, and is there to delete."""
+    town.change_plan("mailbox: mairie,", "mailbox: mairie, greeting: {fr: Oui.},")
     async with SmtpServer() as server:
         with town.configuration_file.open("a") as file:
             file.write(
@@ -66,25 +67,25 @@ async def test_a_message_is_kept_over_kill_9_mailed_and_deleted(town: Town) -> N
         with town.serving() as log_until:
             caller = Party("1001", "pw1001", town.port, calls=1)
             try:
-                async with asyncio.timeout(60):
-                    await caller.agent.register()
-                    call = caller.agent.invite("8001", caller.lines[0].offer())
-                    caller.lines[0].take_answer(await call.answered())
-                    caller.listen()
-                    await _recorded(town, caller)
-                    await kill_signalling(town)
-                    await asyncio.to_thread(log_until, "messages=1 in mailboxes")
-                    await server.taken.wait()
-                (listed,) = (await asyncio.to_thread(town.run, "voicemail", "list", "--json")).json
-                assert (listed["mailbox"], listed["from"]) == ("mairie", "1001")
-                assert server.recipients == ["accueil@valmont.example"]
-                assert list(Spool(town.settings.mail_dir).letters()) == []
+                await caller.agent.register()
+                call = caller.agent.invite("8001", caller.lines[0].offer())
+                caller.lines[0].take_answer(await call.answered())
+                caller.listen()
+                await _recorded(town, caller)
+                await kill_signalling(town)
+                await asyncio.to_thread(log_until, "messages=1 in mailboxes")
+                await server.taken.wait()
                 await asyncio.to_thread(log_until, "ready plan=")
-                deleted = await asyncio.to_thread(town.run, "voicemail", "delete", "mairie", listed["id"])
-                assert deleted.status == 0, deleted.err
-                assert (await asyncio.to_thread(town.run, "voicemail", "list")).out == "no messages\n"
+                call.hang_up()  # else the node waits for it at its end
+                (listed,) = (await asyncio.to_thread(town.run, "voicemail", "list", "--json")).json
             finally:
                 caller.close()
+            assert (listed["mailbox"], listed["from"]) == ("mairie", "1001")
+            assert server.recipients == ["accueil@valmont.example"]
+            deleted = await asyncio.to_thread(town.run, "voicemail", "delete", "mairie", listed["id"])
+            assert deleted.status == 0, deleted.err
+            assert (await asyncio.to_thread(town.run, "voicemail", "list")).out == "no messages\n"
+        assert list(Spool(town.settings.mail_dir).letters()) == []
 
 
 async def _recorded(town: Town, caller: Party) -> None:
