@@ -92,7 +92,7 @@ class Sentences:
     def greeting(self) -> Mapping[str, str]:
         """The queue's own; empty without one."""
         texts = self._place.service.texts("greeting")
-        return {self._language: self._in_language(texts)} if texts else {}
+        return {self._language: texts[self._language]} if self._language in texts else texts
 
     @property
     def confirmation(self) -> Mapping[str, str]:

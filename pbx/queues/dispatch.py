@@ -111,6 +111,8 @@ class Queues:
                 events.subscribe(self._settings_changed, SettingsChanged),
             ]
         self._places.append(place)
+        if self.deadline is None:
+            self._look_again()
 
     def remove(self, place: Place) -> None:
         """Somebody doesn't wait any more. The agents who were given to it are free for the others."""

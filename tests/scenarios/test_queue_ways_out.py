@@ -187,6 +187,7 @@ async def test_a_call_back_outlives_the_process(world: World) -> None:
     agent.answers_after = 0.2
     await town.restart()
     assert len(town.exchange.queues.call_backs) == 1
+    assert town.exchange.queues.deadline is not None  # it is looked at, whatever else happens
     await world.sleep(15)
     assert_speak(town, caller, agent)
     for talk in caller.talks.values():
