@@ -79,7 +79,7 @@ async def _wait(attendant: Attendant, place: Place, sentences: Sentences) -> Non
             continue
         key = sentences.key
         if driver.now >= sentences.due:
-            pressed = await attendant.say(sentences.next(), until=sentences.key) != ""
+            pressed = await attendant.say(sentences.next(), until=sentences.key, until_woken=True) != ""
         else:
             seconds = max(min(until, sentences.due) - driver.now, 0.1)
             pressed = isinstance(await attendant.wait(Music(), seconds, until=key), Digit)

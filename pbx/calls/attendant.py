@@ -99,13 +99,16 @@ class Attendant:
             self._offer_at, self._offer_until = now, now + PATIENCE_SECONDS
         self.call.keep()
 
-    async def say(self, texts: Mapping[str, str], *, until: str = "") -> str:
+    async def say(self, texts: Mapping[str, str], *, until: str = "", until_woken: bool = False) -> str:
         """Speak one of the texts, by language: the plan's where it is there. See `play`."""
         language = self.call.language_of(texts)
-        return await self.play(Speech(texts[language], language), until=until)
+        return await self.play(Speech(texts[language], language), until=until, until_woken=until_woken)
 
-    async def play(self, source: Source, *, until: str = "") -> str:
-        """Play to the end, or until a key of `until` is pressed: returns that key, "" without one."""
+    async def play(self, source: Source, *, until: str = "", until_woken: bool = False) -> str:
+        """Play to the end, or until a key of `until` is pressed: returns that key, "" without one.
+
+        until_woken: `wake` ends it too.
+        """
         if key := self._waiting(until):
             return key
         call, name = self.call, self._caller.name
@@ -117,6 +120,9 @@ class Attendant:
                 case Played():
                     return ""
                 case TimeUp():
+                    await call.engine.stop(call.id, name)
+                    return ""
+                case Woken() if until_woken:
                     await call.engine.stop(call.id, name)
                     return ""
                 case Digit() if key := self._waiting(until):

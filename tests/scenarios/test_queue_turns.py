@@ -227,3 +227,15 @@ async def test_an_agent_whose_telephone_comes_back_is_rung_at_once(world: World)
     await served(town, other, caller)
     one.leave(talk)
     await world.sleep(0.5)
+
+
+@scenario()
+async def test_what_is_being_said_keeps_no_agent_waiting(world: World) -> None:
+    town, (caller, agent) = await opened(world, "2010", "1001")
+    (talk,) = await occupied(town, agent)
+    await joins(town, caller)
+    await world.sleep(30.1)
+    assert town.spoken()[-1] == "Vous êtes le prochain."
+    agent.leave(talk)
+    await world.sleep(0.1)
+    await served(town, agent, caller)
