@@ -43,7 +43,7 @@ from dialplan.values import (
 Reader = Callable[[Node, References, str], Setting]
 
 LANGUAGES = ("fr", "en")
-ROOM_TELLS = ("tones", "names", "nothing")
+ROOM_TELLS = ("tones", "names", "recorded", "nothing")
 HTTP_METHODS = ("POST", "GET")
 PAGE_CODECS = ("PCMA", "PCMU")
 MOST_MULTICASTS = 16

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from media.engine import Wav
 from media.tones import Segment, Tone
 
 if TYPE_CHECKING:
@@ -23,14 +24,23 @@ GOES_OUT = Tone((Segment(120, (880,)), Segment(120, (660,))))
 MOST_TOLD = 30  # parties: in a larger room nobody is told who comes and goes
 _JOINS = {"fr": "{who} rejoint la salle.", "en": "{who} joins the room."}
 _LEAVES = {"fr": "{who} quitte la salle.", "en": "{who} leaves the room."}
+MOST_GONE = 20  # whose recorded names are still kept
 
-News = Tone | Mapping[str, str]
-"""What a party is to be told: a tone, or a text by language."""
+
+class Named(NamedTuple):
+    """A name as its bearer said it, and what is to be told of them, by language."""
+
+    name: Wav
+    text: Mapping[str, str]
+
+
+News = Tone | Named | Mapping[str, str]
+"""What a party is to be told: a tone, or a text by language, perhaps behind somebody's own voice."""
 
 
 @dataclass(eq=False)
 class Party:
-    """One who is in a room. who: by language, as the others are told.
+    """One who is in a room. who: by language, as the others are told; voice: its name as it said it, or None.
 
     muted: by itself; silenced: by a moderator. heard: as the engine was told, None before it is in the room.
     expelled: it is to go. news: what it is to be told next.
@@ -42,6 +52,7 @@ class Party:
     muted: bool = False
     silenced: bool = False
     heard: bool | None = None
+    voice: Wav | None = None
     expelled: bool = False
     news: deque[News] = field(default_factory=lambda: deque(maxlen=4))
 
@@ -55,8 +66,9 @@ class Party:
 class Room:
     """Who is in a room, in the order of coming. waiting: those who wait for a moderator.
 
-    tells: `tones`, `names` or `nothing` of who comes and goes. hushed: who comes in is silenced, moderators
-    apart. called: those who are rung for the room. over: all are to go.
+    tells: `tones`, `names`, `recorded` or `nothing` of who comes and goes. gone: the recorded names of those
+    who have left, which the others may still be told. hushed: who comes in is silenced, moderators apart.
+    called: those who are rung for the room. over: all are to go.
     """
 
     name: str
@@ -66,6 +78,7 @@ class Room:
     parties: dict[Call, Party] = field(default_factory=dict)
     waiting: set[Attendant] = field(default_factory=set)
     called: set[Ourselves] = field(default_factory=set)
+    gone: deque[Wav] = field(default_factory=deque)
     locked: bool = False
     hushed: bool = False
     over: bool = False
@@ -99,6 +112,13 @@ class Room:
         party = self.parties.pop(call, None)
         if party is not None and not self.over:
             self._tell(party, GOES_OUT, _LEAVES)
+        if party is not None and party.voice is not None:
+            self.gone.append(party.voice)
+
+    def outdated(self) -> list[Wav]:
+        """The recorded names that nobody is told any more; they are forgotten here."""
+        kept = MOST_GONE if self.parties else 0
+        return [self.gone.popleft() for _ in range(len(self.gone) - kept)]
 
     def wake(self) -> None:
         """Let everybody look what is to be done."""
@@ -111,8 +131,10 @@ class Room:
         if self.tells == "nothing" or len(self.parties) > MOST_TOLD:
             return
         news: News = tone
-        if self.tells == "names":
-            news = {name: words.format(who=party.who[name]) for name, words in text.items()}
+        if self.tells != "tones":
+            who = party.who if party.voice is None else {"fr": "", "en": ""}
+            told = {name: words.format(who=who[name]).strip() for name, words in text.items()}
+            news = told if party.voice is None else Named(party.voice, told)
         for other in self.parties.values():
             if other is not party:
                 other.news.append(news)

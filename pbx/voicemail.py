@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "voicemail"
 INDEX = "mailbox.json"
+PASSING = "passing"  # folder of what is recorded and not kept
 FORMAT = 1
 MOST_MESSAGES = 100
 SHORTEST_SECONDS = 2.0
@@ -118,10 +119,21 @@ class Voicemail:
         """Read all mailboxes, and keep what a process before this one was recording; for the start, before
         anything else. Returns how many messages there are. What can't be read is logged and left alone."""
         if self._folder.is_dir():
+            for passing in (self._folder / PASSING).glob("*.wav"):
+                _unlink(passing)
             for folder in sorted(self._folder.iterdir()):
                 if (folder / INDEX).is_file():
                     self._open_box(folder)
         return sum(len(box.kept.messages) for box in self._boxes.values())
+
+    async def place_for(self, name: str) -> Path:
+        """Where something may be recorded that isn't kept: `forget` it, or the next start does.
+
+        name: its own, of letters and digits. Raises VoicemailError.
+        """
+        path = self._folder / PASSING / f"{name}.wav"
+        await self._safely(lambda: path.parent.mkdir(mode=0o700, parents=True, exist_ok=True))
+        return path
 
     def _open_box(self, folder: Path) -> None:
         try:

@@ -11,8 +11,8 @@ and for moderators alone:
 
 Who is named in the plan moderates, and so does whoever gives the moderators' PIN. Where there may be
 moderators the others wait with music until one is there. In a locked room nobody comes in any more. Who
-comes and goes is told by a tone, or by name, as the plan says. A room with video or a lobby isn't built yet:
-it says so.
+comes and goes is told by a tone, or by name, as the plan says: by the directory's, or as the caller said it.
+A room with video or a lobby isn't built yet: it says so.
 """
 
 from __future__ import annotations
@@ -21,21 +21,23 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from hmac import compare_digest
+from pathlib import Path
 
 from dialplan.decision import ToPerson, ToTrunks
 from dialplan.plan import Members, SecretRef, Service
-from media.engine import MediaRefused, Music
+from media.engine import MediaRefused, Music, Wav
 from media.speech import Speech
-from media.tones import Tone
+from media.tones import Segment, Tone
 from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
 from pbx.apps.group import members_of
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.calls.calling_out import call_out
 from pbx.calls.dialled import dialled_number
-from pbx.calls.happenings import Digit
+from pbx.calls.happenings import Digit, LegEnded
 from pbx.calls.intervals import turn
-from pbx.rooms import COMES_IN, Party, Room
+from pbx.rooms import COMES_IN, Named, Party, Room
+from pbx.voicemail import VoicemailError
 from sip.core.errors import RemoteProtocolError
 
 MOST_PARTIES = 300
@@ -44,6 +46,9 @@ MOST_CALLED = 5  # who are rung at the same time
 ATTEMPTS = 3
 MODERATOR_SECONDS = 3600.0  # how long others wait for one
 NUMBER_SECONDS = 10.0
+NAME_SECONDS = 4.0
+SHORTEST_NAME_SECONDS = 0.3
+AFTER_THIS = Tone((Segment(300, (880,)),))
 KEYS = "0123456789*#"
 
 _ENTER = {"fr": "Tapez le code de la salle, puis dièse.", "en": "Enter the PIN of the room, then hash."}
@@ -51,6 +56,10 @@ _WRONG = {"fr": "Ce code n'est pas le bon.", "en": "That PIN isn't right."}
 _TOO_OFTEN = {"fr": "Trop de codes faux. Rappelez plus tard.", "en": "Too many wrong PINs. Call again later."}
 _LOCKED = {"fr": "Cette salle est verrouillée.", "en": "This room is locked."}
 _FULL = {"fr": "Cette salle est pleine.", "en": "This room is full."}
+_SAY_NAME = {
+    "fr": "Dites votre nom après le signal, puis dièse. Il est annoncé aux autres, puis effacé.",
+    "en": "Say your name after the tone, then hash. The others hear it, then it is deleted.",
+}
 _WAIT = {"fr": "Vous attendez un animateur.", "en": "You are waiting for a moderator."}
 _NO_MODERATOR = {"fr": "Aucun animateur n'est venu.", "en": "No moderator has come."}
 _SILENT = {"fr": "Cette salle n'a pas de son pour l'instant.", "en": "This room has no sound at present."}
@@ -96,7 +105,8 @@ async def room(call: Call, service: Service) -> None:
     attendant = Attendant(call)
     await attendant.answer()
     named = _is_named(call, service)
-    if not _was_inside(call, service.name):  # else it is there, and another process had its call before
+    inside = _was_inside(call, service.name)
+    if not inside:  # else it is there, and another process had its call before
         if call.exchange.pin_attempts.spent(call, service.name, call.exchange.driver.now):
             await _refused(attendant, _TOO_OFTEN, "too many wrong pins")
             return
@@ -111,7 +121,11 @@ async def room(call: Call, service: Service) -> None:
     assert isinstance(tells, str)
     here = call.exchange.rooms.setdefault(service.name, Room(service.name, service.name, most, tells))
     moderated = "moderators" in service.settings or "moderator_pin" in service.settings
-    await take_part(attendant, here, Party(attendant, who(call), named), waits=moderated)
+    party = Party(attendant, who(call), named)
+    if tells == "recorded" and not (inside or _has_name(call)):
+        for said in await _said_name(attendant):
+            party.voice = said
+    await take_part(attendant, here, party, waits=moderated)
 
 
 async def conference(call: Call, argument: str) -> None:
@@ -144,6 +158,8 @@ async def take_part(attendant: Attendant, here: Room, party: Party, *, waits: bo
     finally:
         here.leave(call)
         here.waiting.discard(attendant)
+        for voice in here.outdated():
+            _forget(call, voice)
         if party.moderates and not here.moderators:
             for ourselves in here.rung:
                 ourselves.give_up()
@@ -159,12 +175,50 @@ def forget_if_empty(call: Call, here: Room) -> None:
 def who(call: Call) -> dict[str, str]:
     """How others are told of the caller, by language: by name, where it is one of ours that doesn't hide."""
     person = call.plan.people.get(call.from_number)
-    if call.hidden or person is None:
+    if person is None or not _has_name(call):
         return _NAMELESS if call.direction == "internal" else _STRANGER
     return {"fr": person.name, "en": person.name}
 
 
+def _has_name(call: Call) -> bool:
+    """Whether the caller is one of ours, by the directory, that doesn't hide."""
+    return call.from_number in call.plan.people and not call.hidden and call.direction == "internal"
+
+
 # The door
+
+
+async def _said_name(attendant: Attendant) -> tuple[Wav, ...]:
+    """What the caller says when it is asked for its name, as a tuple of one; empty where nothing was said, or
+    nothing can be recorded."""
+    call = attendant.call
+    voicemail = call.exchange.voicemail
+    if voicemail is None:
+        return ()
+    try:
+        path = await voicemail.place_for(call.id)
+    except VoicemailError:
+        return ()
+    try:
+        await attendant.say(_SAY_NAME)
+        await attendant.play(AFTER_THIS)
+        said = await attendant.record(path, seconds=NAME_SECONDS, silence_seconds=1.5, until="#")
+    except MediaRefused:  # an engine that records nothing
+        return ()
+    except LegEnded:
+        _forget(call, Wav(str(path)))
+        raise
+    if said.seconds < SHORTEST_NAME_SECONDS:
+        _forget(call, Wav(str(path)))
+        return ()
+    return (Wav(str(path)),)
+
+
+def _forget(call: Call, voice: Wav) -> None:
+    """Delete a recorded name."""
+    voicemail = call.exchange.voicemail
+    if voicemail is not None:
+        call.exchange.beside(voicemail.forget(Path(voice.path)), "recorded name")
 
 
 def _is_named(call: Call, service: Service) -> bool:
@@ -221,7 +275,7 @@ async def _inside(attendant: Attendant, here: Room, party: Party, *, waits: bool
             return
     here.enter(call, party)
     await attendant.play(COMES_IN)
-    if here.tells == "names":
+    if here.tells in ("names", "recorded"):
         party.news.append(_counted(here))
     try:
         await _speak(attendant, here, party)
@@ -283,6 +337,9 @@ async def _settle(attendant: Attendant, here: Room, party: Party) -> None:
 async def _hear_news(attendant: Attendant, party: Party) -> None:
     """Begin to play what is new to a party, which says and presses what it likes meanwhile."""
     call, news = attendant.call, party.news.popleft()
+    if isinstance(news, Named):
+        await attendant.play(news.name)
+        news = news.text
     if not isinstance(news, Tone):
         language = call.language_of(news)
         await attendant.play(Speech(news[language], language))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from media.engine import Wav
 from tests.scenarios.test_menus import records
 from tests.scenarios.test_rooms import WITH_PIN, dialled, inside, is_in, keys, leaves, said
 from tests.scenarios.town import PLAN_TEXT, Town, TownPhone, start
@@ -381,4 +384,61 @@ async def test_who_was_inside_is_not_asked_for_the_pin_after_a_restart(world: Wo
     assert town.spoken() == [""]  # the tone of who comes in, and no question
     assert is_in(town, call)
     alice.reply(await alice.expect("OPTIONS", within_seconds=10.1), 200)
+    await leaves(alice)
+
+
+# Names as their bearers say them
+
+
+RECORDED = PLAN_TEXT.replace(
+    '"8301", type: room}', '"8301", public: "+33383000199", type: room, tells: recorded}'
+).replace(', public: "+33383000199", type: fax', ", type: fax")
+
+
+@scenario()
+async def test_a_caller_from_outside_says_its_name_and_the_others_hear_it(
+    world: World, tmp_path: Path
+) -> None:
+    town = Town(world, RECORDED, data_dir=tmp_path)
+    await town.exchange.trunks.resolve()
+    (alice,) = await town.phones("1001")
+    first = await inside(town, alice)
+    await end_of_sound(town)
+    operator = town.operator("operateur-a")
+    operator.invite("+33383000199")
+    operator.ack(await operator.expect(200))
+    await world.sleep(0.1)
+    assert said(town).startswith("Dites votre nom après le signal")
+    (call,) = {asked.call for asked in town.engine.asked} - {first}
+    for _ in range(2):  # the question, and the tone
+        town.engine.finish(call, "a")
+        await world.sleep(0.1)
+    await world.sleep(2)
+    name = town.engine.recording[call, "a"]
+    town.engine.finish_recording(call, "a")
+    await world.sleep(0.1)
+    assert town.engine.playing[first, "a"] == Wav(str(name))
+    town.engine.finish(first, "a")
+    await world.sleep(0.1)
+    assert said(town) == "rejoint la salle."
+    await end_of_sound(town)
+    operator.bye()
+    await operator.expect("200 BYE")
+    await world.sleep(0.1)
+    assert town.engine.playing[first, "a"] == Wav(str(name))
+    assert name.is_file()
+    await leaves(alice)
+    await world.sleep(0.1)
+    assert not name.exists()
+
+
+@scenario()
+async def test_a_colleague_is_not_asked_for_its_name(world: World) -> None:
+    town = await start(world, RECORDED)
+    alice, bruno = await town.phones("1001", "1002")
+    await inside(town, alice)
+    await end_of_sound(town)
+    await inside(town, bruno)
+    assert "Bruno Petit rejoint la salle." in town.spoken()
+    await leaves(bruno)
     await leaves(alice)
