@@ -301,6 +301,7 @@ class Voicemail:
             try:
                 await self._apart(lambda: write_kept(box.folder / INDEX, kept, durable=True))
             except KeptError as error:
+                log.error("mailbox=%s nothing is kept: %s", box.name, error)
                 raise VoicemailError(str(error)) from None
             box.kept = kept
 
@@ -308,6 +309,7 @@ class Voicemail:
         try:
             await self._apart(work)
         except OSError as error:
+            log.error("nothing is kept in %s: %s", error.filename, error.strerror)
             raise VoicemailError(f"{error.filename}: {error.strerror}") from None
 
     def _post(self, box: _Box, message: Message) -> None:

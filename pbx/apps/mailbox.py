@@ -10,6 +10,7 @@ before. A message counts as heard once it was played.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -101,7 +102,8 @@ async def listen_to(attendant: Attendant, store: Voicemail, name: str, *, calls_
         await listener.run()
     finally:
         for message in listener.deleted:
-            await store.delete(name, message)
+            with suppress(VoicemailError):  # the log says why; it is there the next time
+                await store.delete(name, message)
     await attendant.say(_GOODBYE)
     attendant.hang_up("completed")
 
@@ -167,7 +169,8 @@ class _Listener:
         while True:
             began = driver.now
             key = await attendant.play(Wav(path, start_ms), until=_KEYS)
-            await self.store.mark_heard(self.name, message.id)
+            with suppress(VoicemailError):  # a disk that is full: it stays new
+                await self.store.mark_heard(self.name, message.id)
             if key != "5":
                 return key
             start_ms += round((driver.now - began) * 1000)

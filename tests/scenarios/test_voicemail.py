@@ -405,6 +405,34 @@ async def test_what_changes_in_a_mailbox_is_an_event(world: World, tmp_path: Pat
     assert [(event.mailbox, event.new, event.old) for event in told] == [("2010", 1, 0)]
 
 
+@scenario()
+async def test_a_disk_that_takes_nothing_is_told_to_the_caller(world: World, tmp_path: Path) -> None:
+    town, (alice, office) = await town_with(world, tmp_path, "1001", "2010")
+    (tmp_path / "voicemail").write_text("a file in its place")
+    await in_vain(town, alice, office)
+    await finish(town)
+    assert played(town)[-1] == "Cette messagerie ne prend pas de message pour l'instant. Au revoir."
+    await finish(town)
+    alice.reply(await alice.expect("BYE"), 200)
+    assert "no recording" in await town.record()
+    town.errors.expect("nothing is kept")
+
+
+@scenario()
+async def test_a_disk_that_fills_up_while_one_listens_ends_nothing(world: World, tmp_path: Path) -> None:
+    town, (_, office) = await with_message(world, tmp_path)
+    await dial(town, office, "*98")
+    await finish(town, 2)
+    folder = tmp_path / "voicemail" / "2010"
+    folder.rename(tmp_path / "elsewhere")
+    folder.write_text("a file in its place")
+    await press(town, "7")
+    assert played(town)[-1] == "Supprimé. Pour annuler, tapez 7."
+    await leaves(town, office)
+    assert [one.heard for one in mailbox(town)] == [False]
+    town.errors.expect("nothing is kept")
+
+
 # What survives
 
 
