@@ -68,7 +68,7 @@ class Completion:
     unused: the other is to use a telephone first. guarded: the guard time runs. ringing: who asked is rung.
     """
 
-    __slots__ = ("_completions", "armed", "deadline", "guarded", "record", "ringing", "unused")
+    __slots__ = ("_completions", "armed", "deadline", "guarded", "over", "record", "ringing", "unused")
 
     def __init__(self, completions: Completions, record: CompletionRecord) -> None:
         self._completions = completions
@@ -76,6 +76,7 @@ class Completion:
         self.unused = record.why == NO_ANSWER and not record.used
         self.guarded = False
         self.ringing = False
+        self.over = False
         self.deadline: float | None = None
         self.armed: float | None = None
 
@@ -90,7 +91,8 @@ class Completions:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._requests: list[Completion] = []  # in the order in which they were made
+        # Of each of the two that a request is about, in the order in which they were made.
+        self._about: dict[str, list[Completion]] = {}
         self._subscription: Subscription | None = None
 
     def restore(self, kept: Iterable[Personal]) -> None:
@@ -106,7 +108,7 @@ class Completions:
 
     def of(self, asker: str) -> list[CompletionRecord]:
         """What somebody waits for, in order."""
-        return [one.record for one in self._requests if one.record.asker == asker]
+        return [one.record for one in self._about.get(asker, ()) if one.record.asker == asker]
 
     # What people ask
 
@@ -120,22 +122,23 @@ class Completions:
         if failure is None or failure.extension not in exchange.plan.people:
             raise SettingRefused("nothing", _NO_FAILURE, "no call inside has failed")
         wanted = failure.extension
-        records = [one.record for one in self._requests if one.record.key[1:] != (asker, wanted)]
-        asked = sum(one.asker == asker for one in records)
-        awaited = sum(one.wanted == wanted for one in records)
+        same = [one for one in self._about.get(asker, ()) if one.record.wanted == wanted]
+        asked = sum(one.record.asker == asker for one in self._about.get(asker, ()) if one not in same)
+        awaited = sum(one.record.wanted == wanted for one in self._about.get(wanted, ()) if one not in same)
         if asked >= MOST_ASKED or awaited >= MOST_AWAITED:
             raise SettingRefused("many", _MANY, f"{asker} waits for {asked}, {awaited} wait for {wanted}")
         now = exchange.clock()
         record = CompletionRecord(asker, wanted, failure.why, now, now + SECONDS, hidden=failure.hidden)
         self._write(record)
-        for former in [one for one in self._requests if one.record.key == record.key]:
+        for former in same:
             self._forget(former)
         self._begin(record)
         return record
 
     def cancel(self, asker: str) -> None:
         """Somebody doesn't want to be called back any more, by anybody. Raises SettingRefused."""
-        requests = [one for one in self._requests if one.record.asker == asker and not one.ringing]
+        about = self._about.get(asker, ())
+        requests = [one for one in about if one.record.asker == asker and not one.ringing]
         if not requests:
             raise SettingRefused("nothing", _NONE, f"{asker} waits for nobody")
         for one in requests:
@@ -145,11 +148,12 @@ class Completions:
 
     def end(self, request: Completion, why: str) -> None:
         """A request is over."""
-        if request in self._requests:
+        if not request.over:
             self._forget(request)
             self._exchange.write(structs.replace(request.record, until=0.0))
             self._tell(request, why)
             self._look_for(request.record.wanted)
+            self._look_for(request.record.asker)
 
     def wait_on(self, request: Completion) -> None:
         """One of the two is busy again; where we see no call there, a telephone is to be used first."""
@@ -162,7 +166,7 @@ class Completions:
 
     def due(self, request: Completion) -> None:
         """The guard time of a request is over, or its own."""
-        if request not in self._requests or request.ringing:
+        if request.over or request.ringing:
             return
         if self._exchange.clock() >= request.record.until:
             self.end(request, "expired")
@@ -193,16 +197,15 @@ class Completions:
         self._look_for(device.extension)
 
     def _used(self, extension: str) -> None:
-        for request in self._requests:
+        for request in self._about.get(extension, ()):
             if request.unused and request.record.wanted == extension:
                 request.unused = False
                 request.record = structs.replace(request.record, used=True)
                 self._exchange.write(request.record)
 
     def _look_for(self, extension: str) -> None:
-        for request in self._requests:
-            if extension in (request.record.asker, request.record.wanted):
-                self._look(request)
+        for request in self._about.get(extension, ()):
+            self._look(request)
 
     def _look(self, request: Completion) -> None:
         """Let the guard time begin where both are free."""
@@ -216,11 +219,8 @@ class Completions:
         both = {record.asker, record.wanted}
         if request.unused or not both <= exchange.plan.people.keys():
             return False
-        if any(
-            (one.ringing or one.guarded) and both & {one.record.asker, one.record.wanted}
-            for one in self._requests
-            if one is not request
-        ):
+        others = [one for extension in both for one in self._about[extension] if one is not request]
+        if any(one.ringing or one.guarded for one in others):
             return False
         if any(exchange.is_engaged(one) or not exchange.devices.bindings_of(one) for one in both):
             return False
@@ -245,7 +245,8 @@ class Completions:
 
     def _add(self, record: CompletionRecord) -> Completion:
         request = Completion(self, record)
-        self._requests.append(request)
+        for extension in (record.asker, record.wanted):
+            self._about.setdefault(extension, []).append(request)
         if self._subscription is None:
             self._subscription = self._exchange.events.subscribe(
                 self._happened, LegLeft, DeviceReachable, SettingsChanged
@@ -253,9 +254,12 @@ class Completions:
         return request
 
     def _forget(self, request: Completion) -> None:
-        self._requests.remove(request)
-        request.deadline, request.ringing = None, False
-        if not self._requests and self._subscription is not None:
+        for extension in (request.record.asker, request.record.wanted):
+            self._about[extension].remove(request)
+            if not self._about[extension]:
+                del self._about[extension]
+        request.deadline, request.ringing, request.over = None, False, True
+        if not self._about and self._subscription is not None:
             self._subscription.end()
             self._subscription = None
 

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from pbx.events import CompletionChanged
+from tests.scenarios.offers import party
+from tests.scenarios.party import Party
 from tests.scenarios.test_calling_again import busy
 from tests.scenarios.test_settings import dial, town_with
-from tests.scenarios.town import Town, TownPhone
+from tests.scenarios.town import Town, TownPhone, start
 from tests.sim.ladder import assert_golden
-from tests.sim.world import World, scenario
+from tests.sim.world import World, run, scenario
 
 FREE = "État civil est libre. Nous l'appelons."
 MINUTES = 60.0
@@ -333,6 +337,69 @@ async def test_another_process_goes_on_with_it(world: World, away: bool) -> None
     await world.sleep(1)
     await town.restart()
     await alice.expect_silence(60)
+
+
+@scenario()
+async def test_who_was_being_called_back_when_the_process_was_killed_is_called_back_again(
+    world: World,
+) -> None:
+    town, alice, office, (neighbour,) = await waiting(world)
+    await town.hang_up(neighbour, office)
+    invite = await alice.expect("INVITE")
+    alice.reply(invite, 180)
+    await town.restart()
+    await called_back(town, alice)
+    await speak(town, alice, office)
+
+
+class Day:
+    """Five people call each other, hang up, and ask to be called back, at random."""
+
+    def __init__(self, town: Town, parties: list[Party], seed: int) -> None:
+        self.town = town
+        self.parties = parties
+        self.chance = random.Random(seed)
+        self.rung = 0
+        town.exchange.events.subscribe(self._changed, CompletionChanged)
+
+    def _changed(self, event: CompletionChanged) -> None:
+        """Nobody is rung who speaks, or for somebody who does."""
+        if event.state == "ringing":
+            self.rung += 1
+            engaged = {party.user for party in self.parties if party.talking}
+            assert not engaged & {event.asker, event.wanted}
+
+    async def step(self) -> None:
+        one = self.chance.choice(self.parties)
+        one.final = self.chance.choice((200, 200, 486))
+        if one.talking and self.chance.random() < 0.7:
+            one.leave(self.chance.choice(one.talking))
+        else:
+            others = [other.user for other in self.parties if other is not one]
+            one.dial(self.chance.choice(("*37", "*37", "#37#", *others)))
+        await self.town.world.sleep(self.chance.choice((0.001, 1.0, 3.0, 6.0, 25.0)))
+        while self.town.engine.playing:
+            self.town.finish_playing()
+            await self.town.world.sleep(0.1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_five_people_do_each_request_ends_and_rings_nobody_who_speaks(seed: int) -> None:
+    async def day(world: World) -> None:
+        town = await start(world)
+        users = ("1001", "1002", "2010", "2020", "2301")
+        people = Day(town, [await party(town, user) for user in users], seed)
+        for _ in range(60):
+            await people.step()
+        for one in people.parties:
+            for talk in one.talking:
+                one.leave(talk)
+            one.final = 486
+        await world.sleep(46 * MINUTES)
+        assert people.rung
+        assert [town.exchange.completions.of(user) for user in users] == [[]] * 5
+
+    run(day, seed=seed)
 
 
 @scenario()
