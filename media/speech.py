@@ -1,6 +1,7 @@
 """Prompts spoken by a local engine, kept as WAV files.
 
-A prompt is spoken once: its file is named by the hash of engine, language and text. `speak` may take a
+A prompt is spoken once: its file is named by the hash of engine, language and text. Of more than MOST_KEPT
+files those that were heard longest ago go; what is said to one caller alone isn't kept. `speak` may take a
 second, so it runs in the media process's worker thread, never on a signalling loop.
 
 espeak-ng speaks by default; piper does where the administrator gave it a voice file. Both are commands: a
@@ -27,6 +28,8 @@ from media.codecs import Pcm
 
 _log = logging.getLogger(__name__)
 
+MOST_KEPT: Final = 2000  # files, of some 60 KB each
+_FEWER: Final = 100  # than that are left, so that they are seldom counted out
 LONGEST_TEXT: Final = 2000  # characters
 LONGEST_SECONDS: Final = 10.0  # of the engine's work, not of the sound
 VOICES: Final = {"fr": "fr-fr", "en": "en-gb"}
@@ -34,10 +37,11 @@ _WORDS_A_MINUTE: Final = 150
 
 
 class Speech(msgspec.Struct, frozen=True, tag=True):
-    """A text to speak. language: a key of VOICES."""
+    """A text to speak. language: a key of VOICES. kept: its sound may lie on the disk."""
 
     text: str
     language: str = "fr"
+    kept: bool = True
 
 
 class SpeechError(Exception):
@@ -148,13 +152,15 @@ def _spoken(speech: Speech, folder: Path, engine: Engine) -> Pcm:
     path = cached_path(speech, folder, engine)
     if path.exists():
         try:
+            os.utime(path)
             return wav.read_file(path)
-        except wav.WavError as error:
+        except (wav.WavError, OSError) as error:
             _log.warning("spoken prompt is damaged, speaking it again: %s", error)
     if len(speech.text) > LONGEST_TEXT:
         raise SpeechError(f"text of more than {LONGEST_TEXT} characters")
     pcm = wav.read(engine.synthesise(speech))
-    _keep(path, wav.build(pcm))
+    if speech.kept:
+        _keep(path, wav.build(pcm))
     return pcm
 
 
@@ -172,5 +178,16 @@ def _keep(path: Path, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         os.replace(name, path)
+        _clear(path.parent)
     except OSError as error:
         _log.warning("spoken prompt not kept: %s", error)
+
+
+def _clear(folder: Path) -> None:
+    """Let those go that were heard longest ago, where there are too many. Raises OSError."""
+    with os.scandir(folder) as entries:
+        kept = [entry.path for entry in entries if entry.name.endswith(".wav")]
+    if len(kept) > MOST_KEPT:
+        kept.sort(key=os.path.getmtime)
+        for path in kept[: len(kept) - MOST_KEPT + _FEWER]:
+            os.unlink(path)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import Destination, Plan, SecretRef, Service
 from media.engine import Music
+from media.speech import Speech
 from pbx.apps.menu import GOODBYE, NOBODY
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
@@ -46,7 +47,9 @@ async def web(call: Call, service: Service) -> None:
         await _otherwise(attendant, service)
         return
     if answer.say:
-        await attendant.say(answer.say if isinstance(answer.say, dict) else {_language(call): answer.say})
+        texts = answer.say if isinstance(answer.say, dict) else {_language(call): answer.say}
+        language = call.language_of(texts)
+        await attendant.play(Speech(texts[language], language, kept=False))  # it is this caller's alone
     for one in to:
         await attendant.connect(one, f"web {service.name}, the answer")
         await attendant.say(NOBODY)

@@ -1,6 +1,7 @@
 """Prompts spoken, kept, and replaced by a tone where they can't be."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,26 @@ def test_prompt_is_spoken_once_and_kept(tmp_path: Path):
     speech.speak(Speech("Deux."), tmp_path / "kept", teller)
     assert (tmp_path / "asked").read_text() == "x\nx\n"
     assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+def test_of_too_many_prompts_those_heard_longest_ago_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(speech, "MOST_KEPT", 120)
+    (tmp_path / "sound.wav").write_bytes(wav.build(tones.samples(tones.sine(300, 200))))
+    teller, folder = engine(tmp_path, f"cat > /dev/null; cat {tmp_path}/sound.wav"), tmp_path / "kept"
+    folder.mkdir()
+    for place in range(120):
+        (folder / f"{place}.wav").write_bytes(b"")
+        os.utime(folder / f"{place}.wav", (place, place))
+    speech.speak(Speech("Un."), folder, teller)
+    assert {path.name for path in folder.iterdir()} >= {f"{place}.wav" for place in range(101, 120)}
+    assert len(list(folder.iterdir())) == 20
+
+
+def test_what_is_said_to_one_caller_alone_is_not_kept(tmp_path: Path):
+    (tmp_path / "sound.wav").write_bytes(wav.build(tones.samples(tones.sine(300, 200))))
+    teller = engine(tmp_path, f"cat > /dev/null; cat {tmp_path}/sound.wav")
+    assert len(speech.speak(Speech("Un.", kept=False), tmp_path / "kept", teller)) == 1600
+    assert not (tmp_path / "kept").exists()
 
 
 def test_text_that_looks_like_an_option_is_only_text(tmp_path: Path):
