@@ -35,6 +35,7 @@ LONGEST_DAYS = 31  # of one shift
 MOST_ON_CALL = 20
 _FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
 _UNIT_DAYS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
+# RFC 5545 section 3.3.10: the parts of a rule that shifts need; the others repeat within a day.
 _RULES = frozenset(
     {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST"}
 )
@@ -128,6 +129,7 @@ def _shift(event: Any, zone: ZoneInfo) -> Shift:
 
 def _instant(moment: date, zone: ZoneInfo) -> float:
     """Unix seconds; a day begins at midnight, and a time without a zone is the plan's."""
+    # RFC 5545 section 3.3.5, form 1: a floating time is that of whoever reads it.
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time(), zone)
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).timestamp()

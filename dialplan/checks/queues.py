@@ -18,6 +18,11 @@ def check_queues(plan: Plan) -> Iterator[Finding]:
         if not isinstance(agents, Members):
             continue
         people = people_of(plan, agents)
+        outside = [number for number in people if number.startswith("+")]
+        if service.type == "queue" and outside:
+            message = f"queue {service.name} never rings {outside[0]}: its agents are telephones here"
+            hint = "let `when_nobody:` lead to a group that rings it"
+            yield finding_at(plan, "outside_agent", "warning", service, message, hint)
         for name, level in service.needs.items():
             skill = plan.skills.get(name)
             if skill is not None and not any(skill.levels.get(one, 0) >= level for one in people):

@@ -58,8 +58,8 @@ def _status(exchange: Exchange, service: Service) -> QueueStatus:
 
 
 def _caller(exchange: Exchange, place: Place) -> WaitingCaller:
-    kept = place in exchange.queues.call_backs.of(place.service.name)
-    state = "ringing" if place.served else "to be called back" if kept else "waiting"
+    waits = "to be called back" if place in exchange.queues.call_backs else "waiting"
+    state = "ringing" if place.served else waits
     return WaitingCaller(place.call, place.number, exchange.clock() - place.since, state)
 
 

@@ -56,6 +56,9 @@ class CallBacks:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def __contains__(self, place: Place) -> bool:
+        return self._kept.get(place.call) is place
+
     def of(self, queue: str) -> list[Place]:
         """Those who are to be called back from a queue, the next one first."""
         found = (place for place in self._kept.values() if place.service.name == queue)

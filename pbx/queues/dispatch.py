@@ -167,8 +167,10 @@ class Queues:
             there = (state(agent, place.service) not in ("paused", "away") for agent in place.agents)
             place.deserted = place.ready and not place.served and not any(there)
         woken = [place for place in self._places if place.deserted]
+        # A node that stops lets callers have their turn, and begins no call of its own.
+        places = [one for one in self._places if not (exchange.draining and one in self.call_backs)]
         given = match(
-            self._places,
+            places,
             lambda agent, service: state(agent, service) == "free",
             lambda agent, service: state(agent, service) not in ("paused", "away"),
             levels,

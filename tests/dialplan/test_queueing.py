@@ -127,6 +127,14 @@ def test_a_skill_that_no_agent_has_well_enough_is_a_finding() -> None:
     assert findings(plan_with("needs: {en: 2}")) == []
 
 
+def test_an_agent_outside_is_never_rung_and_that_is_a_finding() -> None:
+    text = PLAN.replace("SETTINGS", "").replace(
+        'agents: ["1001", "1002"]', 'agents: ["1001", "+33612345678"]'
+    )
+    told = [finding.message for finding in check(parse_plan(text, "plan.yaml")) if "rings" in finding.message]
+    assert told == ["queue accueil never rings +33612345678: its agents are telephones here"]
+
+
 def test_a_skill_of_an_extension_that_nobody_has_is_a_finding() -> None:
     text = PLAN.replace("SETTINGS", "").replace('"1002": 2', '"1003": 2')
     assert findings(parse_plan(text, "plan.yaml")) == ["7: skill en: nobody has extension 1003"]

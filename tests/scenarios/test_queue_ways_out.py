@@ -196,6 +196,22 @@ async def test_a_call_back_outlives_the_process(world: World) -> None:
 
 
 @scenario()
+async def test_a_node_that_stops_begins_no_call_back(world: World) -> None:
+    town, caller, agent, busy, talk = await one_waits(world, plan_with(CALL_BACK))
+    await asks_to_be_called_back(town, caller, talk)
+    greet(town)
+    await world.sleep(0.5)
+    town.exchange.draining = True
+    agent.leave(busy)
+    await world.sleep(30)
+    assert rings(agent) == []
+    call_backs = town.exchange.queues.call_backs
+    assert len(call_backs) == 1
+    for place in call_backs.all():
+        call_backs.forget(place)
+
+
+@scenario()
 async def test_who_is_not_there_when_called_back_is_tried_three_times(world: World) -> None:
     town, caller, agent, busy, talk = await one_waits(world, plan_with(CALL_BACK))
     await asks_to_be_called_back(town, caller, talk)
