@@ -31,7 +31,8 @@ from tests.docs.markdown import Block, blocks, commands_of, text_of
 from tests.docs.test_pictures import words_of
 from tests.tools.places import ROOT
 
-pytestmark = pytest.mark.xdist_group("walkthrough")  # one reader for all of them
+# One reader for all of them, who reads a long page within the first one's time.
+pytestmark = [pytest.mark.xdist_group("walkthrough"), pytest.mark.timeout(300)]
 
 PAGE = Path("docs/users/it.md")
 COMMANDS = Path(sys.executable).parent
