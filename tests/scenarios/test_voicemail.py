@@ -699,12 +699,12 @@ async def test_a_service_s_listeners_hear_its_messages_from_their_telephones(
 
 @scenario()
 async def test_a_star_that_opens_nothing_only_skips_the_greeting(world: World, tmp_path: Path) -> None:
-    town, (alice, _) = await town_with(world, tmp_path, "1001", "2010")
-    await dial(town, alice, "8001")
+    town, (office,) = await town_with(world, tmp_path, "2010")
+    await dial(town, office, "8001")
     await press(town, "*")
     assert played(town)[-1] == BEEP
     await finish(town)
-    await leaves(town, alice)
+    await leaves(town, office)
     assert len(mailbox(town, "mairie")) == 1
 
 
