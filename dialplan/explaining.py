@@ -29,6 +29,8 @@ def describe(target: Target) -> str:
             return f"user {extension} ({name}{', in turns' if in_turns else ''})"
         case ToService(name, kind, number):
             return f"service {name} ({kind}{', ' + number if number else ''})"
+        case ToFeature("mailbox", extension):
+            return f"the mailbox of {extension}"
         case ToFeature(name, argument):
             return f"feature {name}{' ' + argument if argument else ''}"
         case ToTrunks(number, trunks, emergency):

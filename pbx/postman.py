@@ -61,7 +61,10 @@ class Postman:
     async def run(self) -> None:
         """Look at the spool again and again, for ever."""
         while True:
-            await self.deliver()
+            try:
+                await self.deliver()
+            except Exception:  # one look that fails is no reason never to look again
+                log.exception("letters weren't sent")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def deliver(self) -> int:
@@ -70,17 +73,18 @@ class Postman:
         due = [letter for letter in self._spool.letters(tidy=True) if letter.next_at <= now]
         if not due:
             return 0
-        taken = 0
+        taken, concerned = 0, due
         try:
             async with self._server() as server:
                 for letter in due:
+                    concerned = [letter]  # what goes wrong from here on may be for its sake: the others go on
                     taken += await self._send(server, letter)
+                concerned = []
             self._tell("")
         except (aiosmtplib.SMTPException, OSError) as error:
             self._tell(str(error) or type(error).__name__)
-            for letter in due:
-                if self._spool.sound(letter).exists():  # not those that were taken
-                    self._later(letter)
+            for letter in concerned:
+                self._later(letter)
         return taken
 
     def _server(self) -> aiosmtplib.SMTP:
@@ -100,12 +104,16 @@ class Postman:
         """Send one letter; what is wrong with it alone concerns no other one."""
         try:
             message = await asyncio.to_thread(self._written, letter)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:  # KeyError: an unknown time zone
             log.error("letter=%s can't be written: %s", letter.id, error)
             self._spool.give_up(letter)
             return 0
         try:
             await server.send_message(message)
+        except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # an address that only SMTPUTF8 can hold
+            log.error("letter=%s to=%s can't be sent: %s", letter.id, letter.to, error)
+            self._spool.give_up(letter)
+            return 0
         except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError) as error:
             await server.rset()
             # RFC 5321 section 4.2.1: 5yz is for ever, 4yz is worth another try.

@@ -78,7 +78,8 @@ class RecentCalls:
         person = caller.number if caller.device not in call.plan.trunks else ""
         if person in people and call.reached in ("dialled", "forwarded"):
             self._placed(call, record, person)
-        if len(record.legs) == 1 and record.to in people and record.to != person:
+        rings_caller = caller.reached == "originated" and not record.parents
+        if len(record.legs) == 1 and record.to in people and record.to != person and not rings_caller:
             self._came(record.to, call, record, answered=False)  # missed: no telephone could be reached
         for leg in record.legs[1:]:
             if leg.number in people and leg.number != person and leg.cause != _ELSEWHERE:

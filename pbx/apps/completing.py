@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dialplan.decision import Facts
 from pbx.apps.confirmation import confirm
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
@@ -74,6 +75,7 @@ async def cancel_call_back(call: Call, argument: str) -> None:
 async def call_back(call: Call, request: Completion) -> None:
     """Ring who asked, say who is free, and call them."""
     completions, record = call.exchange.completions, request.record
+    call.facts = Facts(record.wanted, caller=record.asker)
     call.hidden = record.hidden
     try:
         shown = _named(call, _SHOWN, record.wanted)[call.language_of(_SHOWN)]

@@ -316,6 +316,14 @@ class Broker:
         await self._let_hear()
         call.keep()
 
+    async def go_on(self) -> None:
+        """After a restart: whoever waits for a peer that holds hears music again, and nobody the muted."""
+        call = self._call
+        silent = call.held or call.muted or self._holds(self._one) or self._holds(self._other)
+        if silent and not (call.direct or call.is_emergency):
+            with suppress(NotPossibleNow):
+                await self._let_hear()
+
     async def _let_hear(self) -> None:
         if not self._call.exchange.engine.carries:
             raise NotPossibleNow("the sound doesn't pass through us")

@@ -188,7 +188,9 @@ def _app(call: Call, live: list[Leg]) -> App:
 
 
 async def _talk(call: Call, other: Leg) -> None:
-    await talk(call, Broker(call, call.caller, other))
+    broker = Broker(call, call.caller, other)
+    await broker.go_on()
+    await talk(call, broker)
 
 
 async def _over(call: Call) -> None:

@@ -42,7 +42,9 @@ def test_who_does_not_want_to_be_disturbed_has_a_message_taken():
     decision = route(with_voicemail("true"), Facts("201", caller="202", conditions=UNDISTURBED), OPEN)
     assert decision.target == ToFeature("mailbox", "201")
     assert [(one.who, one.reason) for one in decision.diversions] == [("201", "do-not-disturb")]
-    assert "a message may be left" in "\n".join(explain(with_voicemail("true"), decision))
+    lines = explain(with_voicemail("true"), decision)
+    assert "a message may be left" in lines[-2]
+    assert lines[-1] == "=> the mailbox of 201"
 
 
 def test_where_busy_calls_go_comes_first():

@@ -10,9 +10,8 @@ from typing import Self
 
 
 class SmtpServer:
-    """letters: what it has taken; answers: what it says to a command instead of its usual answer.
-
-    password: who signs in must know it; "" for nobody having to.
+    """letters: what it has taken; answers: what it says to a verb, or to one command, instead of its usual
+    answer; taken: set when it has one.
     """
 
     def __init__(self) -> None:
@@ -37,7 +36,7 @@ class SmtpServer:
         while line := (await reader.readline()).decode():
             verb = line.split(":")[0].split()[0].upper()
             self.said.append(line.strip())
-            answer = self.answers.get(verb, "250 fine")
+            answer = self.answers.get(line.strip(), self.answers.get(verb, "250 fine"))
             if verb == "EHLO" and verb not in self.answers:
                 answer = "250-test\r\n250 AUTH PLAIN"
             elif verb == "AUTH" and verb not in self.answers:

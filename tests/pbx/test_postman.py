@@ -184,3 +184,30 @@ async def test_a_letter_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None
         (office.folder / "broken.json").write_text("{")
         assert await office.postman.deliver() == 1
     assert office.failed() == ["broken.json"]
+
+
+async def test_a_letter_that_the_server_hangs_up_on_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    async with SmtpServer() as server:
+        server.answers["RCPT TO:<bad@valmont.example>"] = "hang up"
+        office = Office(tmp_path, server.port)
+        office.put("0a.2010", to="bad@valmont.example")
+        office.put("0b.2010")
+        assert await office.postman.deliver() == 0
+        assert await office.postman.deliver() == 1
+        assert office.waiting() == ["0a.2010"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"to": "été@valmont.example"}, {"timezone": "Nowhere/At-all"}, {"timezone": "../../etc/passwd"}],
+    ids=["address", "zone", "path"],
+)
+async def test_a_letter_that_cannot_be_sent_is_put_aside_and_the_others_are_sent(
+    tmp_path: Path, fields: dict[str, str]
+) -> None:
+    async with SmtpServer() as server:
+        office = Office(tmp_path, server.port)
+        office.put("0a.2010", **fields)
+        office.put("0b.2010")
+        assert await office.postman.deliver() == 1
+    assert office.failed() == ["0a.2010.json", "0a.2010.wav"]

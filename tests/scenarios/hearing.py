@@ -14,6 +14,7 @@ from media.engines.fake import FakeEngine
 from media.snapshot import LegSnapshot
 from tests.scenarios.party import Talk, place_of
 from tests.scenarios.racer import Racer
+from tests.scenarios.town import Town
 
 SPEAKS = ("sendrecv", "sendonly")
 HEARS = ("sendrecv", "recvonly")
@@ -64,11 +65,15 @@ class Hearing:
     those in a room, which is each one's own call.
     """
 
-    def __init__(self, engine: FakeEngine, racers: Sequence[Racer]) -> None:
-        self._engine = engine
+    def __init__(self, town: Town, racers: Sequence[Racer]) -> None:
+        self._town = town
         self._racers = racers
         self.conversations: list[tuple[float, str, str]] = []
         self.in_rooms: list[tuple[float, str, str]] = []
+
+    @property
+    def _engine(self) -> FakeEngine:
+        return self._town.engine
 
     def look(self, seconds: float) -> None:
         """At any instant: nobody hears, or is heard, after both sides know that the call is over.
@@ -99,15 +104,21 @@ class Hearing:
                 noted = self.conversations if one.leg.room is None else self.in_rooms
                 noted.append((seconds, speaker.device, hearer.device))
 
-    def agree(self, *, said: bool = True) -> None:
+    def agree(self, *, said: bool = True, killed: bool = False) -> None:
         """Once all is settled: each telephone in a call hears what it is to hear.
 
-        said: whether the engine has to know what it said last. Raises AssertionError otherwise.
+        said: whether the engine has to know what it said last. killed: whether the process was, so that a
+        telephone may be in a call that nobody knows, and hears so when it hangs up.
+        Raises AssertionError otherwise.
         """
+        known = {leg.call_id for leg in self._town.exchange.legs()}
         by_port = {stream.leg.port: stream for stream in streams(self._engine)}
         by_name = {(stream.call, stream.leg.name): stream for stream in by_port.values()}
         for racer in self._racers:
             for talk in racer.talking if not racer.dead else ():
+                if talk.invite.call_id not in known:
+                    assert killed, f"no exit: {racer.name} is in a call that we don't know"
+                    continue
                 stream = by_port.get(place_of(talk.heard))
                 if stream is None:
                     self._assert_direct(racer, talk)
@@ -118,7 +129,7 @@ class Hearing:
                 if peer is None or stream.leg.room is not None:
                     self._assert_entertained(racer, stream)
                 else:
-                    self._assert_shown(racer, talk, peer)
+                    self._assert_shown(racer, talk, peer, killed=killed)
 
     def _assert_direct(self, racer: Racer, talk: Talk) -> None:
         """A call for help without a media process: the two send each other their sound."""
@@ -141,16 +152,19 @@ class Hearing:
 
     def _assert_entertained(self, racer: Racer, stream: Stream) -> None:
         key = stream.call, stream.leg.name
-        hears = key in self._engine.playing or stream.leg.echoes or stream.leg.room is not None
+        engine = self._engine
+        hears = key in engine.playing or stream.leg.echoes or stream.leg.room is not None
+        hears = hears or key in engine.recording  # it leaves a message
         assert hears, f"no exit: {racer.name} is in a call where nobody is, and hears nothing"
 
-    def _assert_shown(self, racer: Racer, talk: Talk, peer: Stream) -> None:
+    def _assert_shown(self, racer: Racer, talk: Talk, peer: Stream, *, killed: bool) -> None:
         other = next((one for one in self._racers if one.host.address == peer.place[0]), None)
         if other is None or other.dead or other.has_forgotten(peer.place[1]):
             return  # as one whose plug was pulled: the session timer finds it out
         theirs = other.talk_at(peer.place[1])
         assert theirs is not None, f"who hears whom: {racer.name} hears a call of {other.name} that isn't"
-        assert theirs.established, f"who hears whom: {racer.name} hears {other.name}, which rings"
+        # A process that was killed can't repeat its 200: who called goes on hearing it ring.
+        assert theirs.established or killed, f"who hears whom: {racer.name} hears {other.name}, which rings"
         assert not theirs.over, f"who hears whom: {racer.name} hears {other.name}, which has hung up"
         shown = racer.displays[talk.invite.call_id]
         if racer.password and other.password:  # an operator shows our people by other numbers

@@ -10,7 +10,7 @@ from sip.core.flow import Flow
 from tests.scenarios.party import ALLOW, Party, Talk
 from tests.scenarios.town import Town
 from tests.sim.network import CUT, Host, Link
-from tests.sim.repetition import Repetition
+from tests.sim.repetition import GIVE_UP_SECONDS, Repetition
 from tests.sim.wire import Message, tag_of, uri_of
 
 FIRST_PORT = 4_000
@@ -35,6 +35,7 @@ class Racer(Party):
         self._link = Link()
         self._ports: dict[str, int] = {}
         self._holding: set[str] = set()
+        self._answered_at: dict[str, float] = {}
         self._next_port = FIRST_PORT
         self.headers["Allow"] = ALLOW[1]  # in the INVITE that answers a challenge too
         self.automatic = True
@@ -79,8 +80,10 @@ class Racer(Party):
 
     def leave(self, talk: Talk) -> None:
         self.left.add(talk.invite.call_id)
-        if talk.established and talk.unacknowledged is not None:
-            return  # RFC 3261 section 15: whoever was called sends no BYE before the ACK
+        answered_at = self._answered_at.get(talk.invite.call_id, -GIVE_UP_SECONDS)
+        waits = self.host.network.loop.time() - answered_at < GIVE_UP_SECONDS
+        if talk.established and talk.unacknowledged is not None and waits:
+            return  # RFC 3261 section 15: who was called waits for the ACK, or for its transaction to end
         super().leave(talk)
 
     def pick_up(self, talk: Talk) -> None:
@@ -145,7 +148,8 @@ class Racer(Party):
 
     def _asked(self, request: Message) -> None:
         call_id = request.call_id
-        if call_id not in self.talks and request.to_tag and request.method != "ACK":
+        within = bool(request.to_tag) and request.method != "ACK"
+        if within and (call_id not in self.talks or not self._is_ours(request)):
             self.reply(request, 481)  # 12.2.2: it has forgotten the call
             return
         self._at(call_id)
@@ -184,9 +188,18 @@ class Racer(Party):
         elif talk is not None and talk.established and not talk.over and call_id in self.left:
             self.leave(talk)  # its CANCEL crossed the answer
 
+    def _accept(self, talk: Talk, request: Message) -> None:
+        self._answered_at[request.call_id] = self.host.network.loop.time()
+        super()._accept(talk, request)
+
     def _ring(self, invite: Message) -> None:
         self._at(invite.call_id)
         super()._ring(invite)
+
+    def _is_ours(self, request: Message) -> bool:
+        """Whether a request is of the dialog that we know of this call (RFC 3261 section 12.2.2)."""
+        dialog = self._dialogs[request.call_id]
+        return tag_of(dialog.remote) in ("", request.from_tag) and tag_of(dialog.local) == request.to_tag
 
     def _at(self, call_id: str) -> None:
         """What is said next is of this talk."""

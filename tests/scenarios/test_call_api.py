@@ -278,8 +278,11 @@ async def test_what_is_held_by_us_stays_held_after_a_restart(world: World) -> No
     town, api, (alice, bruno), _ = await talking(world)
     await api.hold("1001")
     await town.restart()
+    await world.sleep(0)
     api = CallApi(town.exchange)
     assert states(api) == {"1001": "holds", "1002": "held"}
+    (call,) = api.calls()
+    assert town.engine.playing == {(call.id, "a"): SILENCE, (call.id, "b1"): Music()}
     await api.resume("1001")
     assert states(api) == {"1001": "talks", "1002": "talks"}
     await end(town, alice, bruno)

@@ -47,7 +47,7 @@ async def called_back(town: Town, alice: TownPhone) -> None:
 async def speak(town: Town, alice: TownPhone, office: TownPhone) -> None:
     """2010 answers; 1001 hangs up after a while."""
     invite = await office.expect("INVITE")
-    assert invite.header("From").startswith('"Alice Martin" <sip:1001@valmont.example>')
+    assert f"<sip:{alice.user.removesuffix('-app')}@valmont.example>" in invite.header("From")
     office.answer(invite)
     await office.expect("ACK")
     await town.world.sleep(1)
@@ -303,6 +303,21 @@ async def test_all_telephones_of_who_asked_ring_and_one_has_the_call(world: Worl
     assert town.spoken()[-1] == FREE
     town.finish_playing()
     await speak(town, app, office)
+
+
+@scenario()
+async def test_who_asked_is_spoken_to_in_their_own_language(world: World) -> None:
+    town, (bruno, office) = await town_with(world, "1002", "2010")
+    await busy(bruno, office)
+    await dial(town, bruno, "*37")
+    invite = await bruno.expect("INVITE")
+    assert invite.header("From").startswith('"Call back: État civil" <sip:2010@valmont.example>')
+    bruno.answer(invite)
+    await bruno.expect("ACK")
+    await world.sleep(0.2)
+    assert town.spoken()[-1] == "État civil is free. We are calling now."
+    town.finish_playing()
+    await speak(town, bruno, office)
 
 
 @scenario()

@@ -239,3 +239,20 @@ async def test_what_is_being_said_keeps_no_agent_waiting(world: World) -> None:
     agent.leave(talk)
     await world.sleep(0.1)
     await served(town, agent, caller)
+
+
+@scenario()
+async def test_a_restart_changes_nobodys_turn(world: World) -> None:
+    town, (first, second, agent) = await opened(world, "2010", "2020", "1001")
+    (talk,) = await occupied(town, agent)
+    await joins(town, first)
+    await joins(town, second)
+    await town.restart()
+    await world.sleep(0.5)
+    for call, leg in reversed(list(town.engine.playing)):  # the second one's greeting ends before the first's
+        town.engine.finish(call, leg)
+        await world.sleep(0.1)
+    agent.leave(talk)
+    await world.sleep(0.5)
+    await served(town, agent, first)
+    await served(town, agent, second)

@@ -687,9 +687,7 @@ async def test_without_the_pin_nobody_listens(world: World, tmp_path: Path) -> N
 async def test_a_service_s_listeners_hear_its_messages_from_their_telephones(
     world: World, tmp_path: Path
 ) -> None:
-    service = "type: voicemail, mailbox: mairie,"
-    plan = PLAN.replace(service, f"{service} listeners: {{group: accueil}},", 1)
-    town, (alice, office) = await town_with(world, tmp_path, "1001", "2010", plan=plan)
+    town, (alice, office) = await town_with(world, tmp_path, "1001", "2010")
     await dial(town, office, "8001")
     await to_the_beep(town)
     await leaves(town, office)
@@ -701,12 +699,12 @@ async def test_a_service_s_listeners_hear_its_messages_from_their_telephones(
 
 @scenario()
 async def test_a_star_that_opens_nothing_only_skips_the_greeting(world: World, tmp_path: Path) -> None:
-    town, (alice, _) = await town_with(world, tmp_path, "1001", "2010")
-    await dial(town, alice, "8001")
+    town, (office,) = await town_with(world, tmp_path, "2010")
+    await dial(town, office, "8001")
     await press(town, "*")
     assert played(town)[-1] == BEEP
     await finish(town)
-    await leaves(town, alice)
+    await leaves(town, office)
     assert len(mailbox(town, "mairie")) == 1
 
 

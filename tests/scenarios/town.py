@@ -245,7 +245,7 @@ class Town:
         self.exchange.journal = Journal()  # what the dead process does from here on is never seen
         await self.exchange.trunks.stop()
         await self.exchange.drain(0)
-        self.engine = FakeEngine(BEFFROI[0])
+        self.engine = type(self.engine)(BEFFROI[0])
         self.world.watch("engine", self.engine)
         self.processes += 1  # each with a secret of its own, or it would say what another one said
         self.exchange, self.node = self._open(self.exchange.plan, b"process %d" % self.processes)
