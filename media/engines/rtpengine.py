@@ -14,6 +14,13 @@ So a daemon only ever knows what was agreed, and an offer that is refused needs 
 is the party that a leg without a peer is joined to; for an echo it has the daemon's own port as its
 address, so that what the leg says comes back in, and out to the leg.
 
+Keys (RFC 4568) are those of `media.negotiation`, too. A daemon would make its own, but where an offerer has a
+suite already it hands that one's key on, so that packets may pass as they are: so the shadow of a leg offers
+it our key ("planted"), and from there on the daemon encrypts with it what it sends to the leg. Who has keys
+makes the offer when it is joined to one who hasn't; of two who have, the one with the lower tag, and where
+their suites are the same it offers our key for the other beside its own, which would take its place. Tags
+are between the daemon and us, and no two legs of a call have the same.
+
 What differs from the engines that have a media process:
 - a leg hears the SSRC of its peer, or one of the daemon's while it is played something or is transcoded;
 - a digit is told when its key is released (the daemon's `dtmf-log-dest` names our socket for it);
@@ -23,8 +30,8 @@ What differs from the engines that have a media process:
 - what is played is sent to the daemon in pieces of 7 s, with a gap of some 20 ms between two of them;
 - silence is found by asking, every `POLL_SECONDS`; `packets_sent` is what came from the peer, `lost` and
   `jitter_ms` are what the other side reported, and `limited_packets` is always 0;
-- there is no SRTP: a leg that requires it, and one that insists on it, are refused (488), and where it is
-  only preferred the leg speaks in clear;
+- after a leg has lost its daemon it is offered new keys, but whoever keeps its own for more than 65,536
+  packets counts on with a rollover counter that no daemon can be told;
 - rooms, the move of a leg into another call, and streams beside the sound are not there: `join` is refused
   (488), `move` returns False, other m= lines are refused;
 - no ports are kept for emergency calls: such a call may go to a daemon that is draining instead.
@@ -41,8 +48,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
-from media import dtmf, negotiation, sdp, tones
+from media import dtmf, negotiation, sdes, sdp, tones
 from media.engine import (
     CallMedia,
     DigitReceived,
@@ -65,7 +73,7 @@ from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, nowhere, 
 from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said
 from media.engines.pieces import Piece, pieces_of
 from media.negotiation import Leg
-from media.sdes import Policy
+from media.sdes import Crypto, Policy
 from media.sdp import MediaDescription
 from media.snapshot import CallMediaSnapshot, LegSnapshot
 from media.speech import Piper
@@ -102,12 +110,17 @@ class _Stream(Leg):
     hushed: the party that the daemon keeps the leg from hearing, "" for nobody; attended: it looks for keys
     in the leg's sound. packets: that came from it
     by the last look; heard_at: loop time of the look that found more, or of its first agreement.
+    tag: of its a=crypto lines between the daemon and us; planted: the key of ours that the daemon has for it.
     """
 
-    __slots__ = ("attended", "echoes", "heard_at", "hushed", "packets", "peer", "play", "silent")
+    __slots__ = (
+        "attended", "echoes", "heard_at", "hushed", "packets", "peer", "planted", "play", "silent", "tag",
+    )  # fmt: skip
 
-    def __init__(self, name: str, address: str, session: int) -> None:
+    def __init__(self, name: str, address: str, session: int, tag: int) -> None:
         super().__init__(name, address, 0, session)
+        self.tag = tag
+        self.planted: Crypto | None = None
         self.peer: _Stream | None = None
         self.play: _Play | None = None
         self.echoes = False
@@ -268,8 +281,8 @@ class RtpengineEngine:
         if not snapshot.legs:
             return
         call = _Call(snapshot.call)
-        for kept in snapshot.legs:
-            call.legs[kept.name] = _restored(kept)
+        for tag, kept in enumerate(snapshot.legs, 1):
+            call.legs[kept.name] = _restored(kept, tag)
         for kept in snapshot.legs:
             call.legs[kept.name].peer = call.legs.get(kept.peer)
         daemon = self.pool.daemons.get(snapshot.engine)
@@ -285,10 +298,8 @@ class RtpengineEngine:
     # -- the verbs -----------------------------------------------------------------------------------
 
     def secure(self, call: str, leg: str, policy: Policy) -> None:
-        """See MediaEngine. A daemon takes no keys of ours: `preferred` is `off` here."""
+        """See MediaEngine."""
         known = self._call(call)
-        if policy == "preferred":
-            policy = "off"
         if leg in known.legs:
             known.legs[leg].secure(policy)
         else:
@@ -456,6 +467,8 @@ class RtpengineEngine:
         """See MediaEngine: the port is one of a daemon that is there."""
         known, stream = self._known(call, leg)
         stream.port = 0
+        # RFC 3711 section 9.1: another daemon would begin with the numbers that the key was used for already.
+        stream.security, stream.told_keys = None, ()
         self._advertise(known, stream, "")
         await self._place(known, stream)
 
@@ -529,12 +542,10 @@ class RtpengineEngine:
         addresses = self._addresses(call)
         if leg in call.legs:
             return call.legs[leg]
-        if call.policies.get(leg) == "required":
-            raise MediaRefused(NOT_HERE, "no SRTP through rtpengine")
         ipv6 = _speaks_ipv6(body) if body else ":" in advertise
         address = addresses.get(ipv6) or next(iter(addresses.values()))
         self._session += 1
-        stream = _Stream(leg, address, self._session)
+        stream = _Stream(leg, address, self._session, len(call.legs) + 1)
         stream.policy = call.policies.pop(leg, "off")
         call.legs[leg] = stream
         return stream
@@ -612,17 +623,41 @@ class RtpengineEngine:
             if peer is not None:
                 await self._settle_alone(call, peer)
         else:
-            said = {**self._described(call, stream, stream.remote), **_converting(stream, peer)}
-            answered = self._described(call, peer, peer.remote) if peer.remote is not None else {}
-            await self._exchange(call, stream.name, said, peer.name, answered)
+            await self._settle_joined(call, *_in_order(stream, peer))
         for one in (stream, peer):
             if one is not None:
                 await self._hush(call, one)
                 await self._attend(call, one)
 
+    async def _settle_joined(self, call: _Call, one: _Stream, other: _Stream) -> None:
+        if one.remote is None or other.remote is None:
+            return
+        await self._plant(call, one)
+        await self._plant(call, other)
+        # RFC 4568 section 6.1: of one suite, the other would be sent what this one's key encrypts.
+        beside = other.planted if _same_suite(one, other) else None
+        said = {**self._described(call, one, one.remote, beside), **_converting(one, other)}
+        await self._exchange(call, one.name, said, other.name, self._described(call, other, other.remote))
+
+    async def _plant(self, call: _Call, stream: _Stream) -> None:
+        """Let the daemon encrypt with our key what the leg hears from here on (RFC 4568 section 6.1)."""
+        security = stream.security if stream.remote is not None and stream.remote.port else None
+        if stream.remote is None or security is None:
+            stream.planted = None
+            return
+        ours = structs.replace(security.ours, tag=stream.tag)
+        if ours == stream.planted:
+            return
+        shadow = _nowhere(stream)
+        shadow["sdp"] = _description(stream.remote, *_anywhere(stream), "sendrecv", keys=(ours,))
+        said = self._described(call, stream, stream.remote)
+        await self._exchange(call, stream.shadow, shadow, stream.name, said)
+        stream.planted = ours
+
     async def _settle_alone(self, call: _Call, stream: _Stream) -> None:
         if stream.remote is None:
             return
+        await self._plant(call, stream)
         shadow = _nowhere(stream)
         # It speaks what the leg speaks: the daemon forgets all that only one of two has, events included.
         shadow["sdp"] = _description(stream.remote, *_anywhere(stream), "sendrecv")
@@ -645,8 +680,13 @@ class RtpengineEngine:
             raise MediaRefused(NOT_HERE, "this rtpengine doesn't say where an echo would come back")
         return _description(stream.remote, host, number, "sendrecv")
 
-    def _described(self, call: _Call, stream: _Stream, remote: MediaDescription) -> dict[str, Said]:
-        """Return what the daemon is told of a leg: where it is, what it speaks, how its address is learnt."""
+    def _described(
+        self, call: _Call, stream: _Stream, remote: MediaDescription, beside: Crypto | None = None
+    ) -> dict[str, Said]:
+        """Return what the daemon is told of a leg: where it is, what it speaks, how its address is learnt.
+
+        beside: a key that it offers behind its own.
+        """
         said = _nowhere(stream)
         flags = list(_STRICT)
         if call.injects:
@@ -656,7 +696,12 @@ class RtpengineEngine:
             flags[flags.index(_KNOWN)] = "endpoint-learning-immediate"
         if remote.port:
             direction = remote.effective_direction
-            said["sdp"] = _description(remote, remote.host, remote.port, direction, mux=stream.mux)
+            keys: tuple[Crypto, ...] = ()
+            if stream.security is not None:
+                keys = (_known_by(stream.tag, stream.security.theirs),)
+                if beside is not None:
+                    keys += (beside,)
+            said["sdp"] = _description(remote, remote.host, remote.port, direction, mux=stream.mux, keys=keys)
         return said
 
     async def _hush(self, call: _Call, stream: _Stream) -> None:
@@ -782,6 +827,7 @@ class RtpengineEngine:
             call.daemon = None
         for stream in call.legs.values():
             had, stream.port, stream.hushed, stream.attended = stream.port, 0, "", False
+            stream.planted = None
             if stream.play is not None:
                 self._finish(call, stream, stream.play)
             if had:
@@ -864,25 +910,58 @@ def _anywhere(stream: _Stream) -> tuple[str, int]:
 
 
 def _toward(said: dict[str, Said]) -> dict[str, Said]:
-    """Return what is said of the party that a message of the other one is for: its kind of address."""
+    """Return what is said of the party that a message of the other one is for: its address, its profile."""
     body = said["sdp"]
-    return {"address family": "IP6" if isinstance(body, bytes) and b"c=IN IP6" in body else "IP4"}
+    assert isinstance(body, bytes)
+    _, _, profile = body.partition(b"\r\nm=audio ")
+    return {
+        "address family": "IP6" if b"c=IN IP6" in body else "IP4",
+        "transport-protocol": profile.split(b" ", 2)[1],
+    }
+
+
+def _in_order(one: _Stream, other: _Stream) -> tuple[_Stream, _Stream]:
+    """Return two legs that are joined, the one first whose offer leaves the keys of both as they are."""
+    if other.security is None or (one.security is not None and one.tag < other.tag):
+        return one, other
+    return other, one
+
+
+def _same_suite(one: _Stream, other: _Stream) -> bool:
+    """Say whether both have keys, and of one suite."""
+    if one.security is None or other.security is None:
+        return False
+    return one.security.theirs.suite == other.security.ours.suite
+
+
+def _known_by(tag: int, key: Crypto) -> Crypto:
+    """Return a key by the tag that the daemon has for its leg; for how long it is good is not its affair."""
+    return Crypto(tag, key.suite, key.key, key.mki)
 
 
 def _description(
-    media: MediaDescription, host: str, port: int, direction: str, *, mux: bool = False
+    media: MediaDescription,
+    host: str,
+    port: int,
+    direction: str,
+    *,
+    mux: bool = False,
+    keys: Sequence[Crypto] = (),
 ) -> bytes:
-    """Return a leg's own words for the daemon: its address and codecs, and nothing else of it."""
+    """Return a leg's own words for the daemon: its address, codecs and keys, and nothing else of it."""
     family = "IP6" if ":" in host else "IP4"
     kept = ("a=rtpmap:", "a=fmtp:", "a=ptime:")
+    # Keys in the plain profile (RFC 8643) are in force once both have agreed: the daemon is told so.
+    profile = ("RTP/SAVP" if keys else "RTP/AVP") + ("F" if media.protocol.endswith("F") else "")
     lines = [
         "v=0",
         f"o=- 1 1 IN {family} {host}",
         "s=-",
         f"c=IN {family} {host}",
         "t=0 0",
-        f"m=audio {port} {media.protocol} {' '.join(media.formats)}",
+        f"m=audio {port} {profile} {' '.join(media.formats)}",
         *(line for line in media.lines if line.startswith(kept)),
+        *(sdes.build(key) for key in keys),
         *(["a=rtcp-mux"] if mux else []),
         f"a={direction}",
         "",
@@ -938,9 +1017,9 @@ def _bound(address: tuple[str, int]) -> socket.socket:
     return made
 
 
-def _restored(kept: LegSnapshot) -> _Stream:
+def _restored(kept: LegSnapshot, tag: int) -> _Stream:
     """Return the leg that a process before this one had."""
-    stream = _Stream(kept.name, kept.address, kept.session)
+    stream = _Stream(kept.name, kept.address, kept.session, tag)
     stream.restore(kept)
     stream.port, stream.echoes = kept.port, kept.echoes
     return stream

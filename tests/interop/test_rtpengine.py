@@ -7,6 +7,7 @@ daemon). Needs Debian's rtpengine-daemon, which `scripts/setup test` installs.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media import codecs, dtmf, rtp, tones, wav
+from media import codecs, dtmf, rtp, sdes, sdp, tones, wav
 from media.engine import DigitReceived, MediaEvent, MediaRefused, MediaSilent, PlayFinished, StreamLost, Wav
 from media.engines.rtpengine import RtpengineEngine
 from media.inband import InbandDetector
 from media.sdp import Codec
+from media.srtp import Receiver, Sender
 from media.voice import decoder_of, encoder_of
 from tests.media.listening import heard
 from tests.media.phone import Phone, sound, target
@@ -340,16 +342,139 @@ async def test_phones_without_a_codec_in_common_hear_each_other(wire: Wire, phon
     assert amplitude > 3000 and clean_db > 20
 
 
-async def test_leg_that_requires_srtp_is_refused_and_one_that_prefers_it_is_not(
+class Keys:
+    """What a phone encrypts with, and decrypts what it hears with."""
+
+    def __init__(self, body: bytes, said: bytes) -> None:
+        """Body: what the phone was told; said: what it said, both with one key."""
+        (self.told,), (mine,) = (sdes.lines_of(sdp.parse(text).media[0]) for text in (body, said))
+        self._sender, self._receiver = Sender(mine), Receiver(self.told)
+
+    def send(self, phone: Phone, to: tuple[str, int], payload: bytes) -> None:
+        """Send the next packet of a phone, encrypted."""
+        packet = rtp.Packet(8, phone.sequence, phone.timestamp, phone.ssrc, payload, False)
+        phone.rtp.sendto(self._sender.protect(rtp.build(packet)), to)
+        phone.sequence = (phone.sequence + 1) & 0xFFFF
+        phone.timestamp = (phone.timestamp + 160) & 0xFFFFFFFF
+
+    async def speak(self, phone: Phone, to: tuple[str, int], frames: int = 20) -> None:
+        """Speak a phone's tone in real time, encrypted."""
+        for payload in phone.tone(frames):
+            self.send(phone, to, payload)
+            await asyncio.sleep(FRAME_SECONDS)
+
+    async def hear(self, phone: Phone, count: int) -> list[rtp.Packet]:
+        """Return the next packets, decrypted. Raises where one is for somebody else."""
+        heard = await phone.receive(count)
+        return [rtp.parse(self._receiver.unprotect(data)) for data, _ in heard]
+
+
+def secured(body: bytes, suite: sdes.Suite = "AES_CM_128_HMAC_SHA1_80", *, offered: bytes = b"") -> bytes:
+    """A phone's own words with a new key, which takes the suite of the offer that it answers, if any."""
+    tag = 1
+    profile = b"RTP/SAVP"
+    if offered:
+        audio = sdp.parse(offered).media[0]
+        tag = next(line.tag for line in sdes.lines_of(audio) if line.suite == suite)
+        profile = audio.protocol.encode()
+    key = sdes.build(sdes.new_key(tag, suite, os.urandom)).encode()
+    return body.replace(b"RTP/AVP", profile) + key + b"\r\n"
+
+
+def taken(offered: bytes, said: bytes) -> bytes:
+    """What a phone was offered, with the one key that it took."""
+    (mine,) = sdes.lines_of(sdp.parse(said).media[0])
+    keys = sdes.lines_of(sdp.parse(offered).media[0])
+    body = b"".join(line for line in offered.splitlines(keepends=True) if not line.startswith(b"a=crypto"))
+    return body + sdes.build(next(key for key in keys if key.tag == mine.tag)).encode() + b"\r\n"
+
+
+async def test_phone_with_keys_and_phone_without_hear_each_other(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 4568 section 6.1, RFC 3711
+    alice, bob = phones(1000), phones(600)
+    wire.engine.secure("c", "a", "required")
+    said = secured(alice.sdp("8 101"))
+    offered = await wire.engine.offer("c", "a", "b", said)
+    answered = await wire.engine.answer("c", "b", "a", bob.sdp("8 101"))
+    keys = Keys(answered, said)
+    await asyncio.gather(keys.speak(alice, target(answered)), speak(bob, target(offered)))
+    assert is_tone(await bob.hear(20), 1000)
+    assert is_tone(await keys.hear(alice, 20), 600)
+    alice.send(target(answered))  # in clear
+    await asyncio.sleep(0.2)
+    assert bob.heard_nothing()
+
+
+async def test_phone_without_keys_calls_one_with_keys(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 8643 section 3.1: keys in the plain profile
+    alice, bob = phones(1000), phones(600)
+    wire.engine.secure("c", "b", "preferred")
+    offered = await wire.engine.offer("c", "a", "b", alice.sdp("8 101"))
+    said = secured(bob.sdp("8 101"), "AEAD_AES_256_GCM", offered=offered)
+    answered = await wire.engine.answer("c", "b", "a", said)
+    keys = Keys(taken(offered, said), said)
+    await asyncio.gather(speak(alice, target(answered)), keys.speak(bob, target(offered)))
+    assert is_tone(await keys.hear(bob, 20), 1000)
+    assert is_tone(await alice.hear(20), 600)
+
+
+@pytest.mark.parametrize("hers", ["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"])
+async def test_two_phones_with_keys_hear_each_other_and_each_has_its_own(
+    wire: Wire, phones: Callable[..., Phone], hers: sdes.Suite
+):
+    # RFC 4568 section 6.1
+    alice, bob = phones(1000), phones(600)
+    for leg in ("a", "b"):
+        wire.engine.secure("c", leg, "required")
+    said = secured(alice.sdp("8"), hers)
+    offered = await wire.engine.offer("c", "a", "b", said)
+    his = secured(bob.sdp("8"), offered=offered)
+    answered = await wire.engine.answer("c", "b", "a", his)
+    alices, bobs = Keys(answered, said), Keys(taken(offered, his), his)
+    assert alices.told.key != bobs.told.key
+    for _ in range(2):
+        await asyncio.gather(alices.speak(alice, target(answered)), bobs.speak(bob, target(offered)))
+        assert is_tone(await bobs.hear(bob, 20), 1000)
+        assert is_tone(await alices.hear(alice, 20), 600)
+        # On hold and back from the other side: the keys stay, and go on with their numbers.
+        for direction in ("sendonly", "sendrecv"):
+            again = said.replace(b"sendrecv", direction.encode())
+            assert await wire.engine.offer("c", "a", "b", again)
+            await wire.engine.answer("c", "b", "a", his)
+
+
+async def test_phone_with_keys_hears_what_is_played_itself_and_then_another(
     wire: Wire, phones: Callable[..., Phone]
 ):
-    # RFC 8643 section 3.1
+    # RFC 4568 section 6.1
+    alice, bob = phones(1000), phones(600)
+    wire.engine.secure("c", "a", "required")
+    wire.engine.secure("c", "b", "required")
+    said = secured(alice.sdp("8 101"))
+    published = await wire.engine.publish("c", "a", said)
+    keys = Keys(published, said)
+    await wire.engine.play("c", "a", tones.sine(440, 1000))
+    assert is_tone((await keys.hear(alice, 50))[5:], 440)
+    await wire.until(lambda event: isinstance(event, PlayFinished))
+    await wire.engine.echo("c", "a")
+    await keys.speak(alice, target(published))
+    assert is_tone(await keys.hear(alice, 20), 1000)
+    await wire.engine.stop("c", "a")
+    offered = await wire.engine.offer("c", "a", "b", said)
+    his = secured(bob.sdp("8 101"), offered=offered)
+    answered = await wire.engine.answer("c", "b", "a", his)
+    bobs = Keys(taken(offered, his), his)
+    await asyncio.gather(keys.speak(alice, target(answered)), bobs.speak(bob, target(offered)))
+    assert is_tone(await bobs.hear(bob, 20), 1000)
+    assert is_tone(await keys.hear(alice, 20), 600)
+
+
+async def test_leg_that_requires_srtp_is_refused_without_keys(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 4568 section 5.1.2
     wire.engine.secure("c", "a", "required")
     with pytest.raises(MediaRefused) as refusal:
         await wire.engine.publish("c", "a", phones().sdp())
     assert refusal.value.status == 488
-    wire.engine.secure("d", "a", "preferred")
-    assert b"a=crypto" not in await wire.engine.publish("d", "a", phones().sdp())
 
 
 async def test_silence_is_told(

@@ -145,6 +145,48 @@ def test_codec_that_the_other_has_not_is_converted_by_the_daemon():
     in_virtual_time(_Town(FakeDaemon()), scenario)
 
 
+def crypto(said: dict[str, Any]) -> list[str]:
+    """The keys in a request, as "TAG SUITE KEY"."""
+    lines = said["sdp"].decode().splitlines()
+    return [line.removeprefix("a=crypto:") for line in lines if line.startswith("a=crypto:")]
+
+
+def test_daemon_is_given_our_key_for_a_leg_before_the_leg_is_joined():
+    # RFC 4568 section 6.1
+    async def scenario(town: _Town):
+        town.engine.secure("c", "a", "required")
+        theirs = "AES_CM_128_HMAC_SHA1_80 inline:" + "t" * 40
+        body = sdp(4000).replace(b"RTP/AVP", b"RTP/SAVP") + f"a=crypto:7 {theirs}\r\n".encode()
+        await town.engine.offer("c", "a", "b", body)
+        answered = await town.engine.answer("c", "b", "a", sdp(5000))
+        (ours,) = crypto({"sdp": answered})
+        (daemon,) = town.daemons
+        planting, joining = daemon.said("offer")[-2:]
+        assert (planting["from-tag"], planting["to-tag"]) == (b"~a", b"a")
+        assert crypto(planting) == [ours.replace("7 ", "1 ", 1)]
+        assert (joining["from-tag"], joining["to-tag"]) == (b"a", b"b")
+        assert (crypto(joining), joining["transport-protocol"]) == (["1 " + theirs], b"RTP/AVP")
+        before = len(daemon.asked)
+        await town.engine.offer("c", "a", "b", body)
+        await town.engine.answer("c", "b", "a", sdp(5000))
+        assert [name for name, _ in daemon.asked[before:]] == ["offer", "answer"]
+
+    in_virtual_time(_Town(FakeDaemon()), scenario)
+
+
+def test_leg_that_gets_another_port_gets_other_keys():
+    # RFC 3711 section 9.1
+    async def scenario(town: _Town):
+        town.engine.secure("c", "b", "required")
+        first = await town.engine.offer("c", "a", "b", sdp(4000))
+        await town.engine.renew("c", "b")
+        again = await town.engine.offer("c", "a", "b", sdp(4000))
+        assert len(crypto({"sdp": again})) == 4
+        assert not set(crypto({"sdp": first})) & set(crypto({"sdp": again}))
+
+    in_virtual_time(_Town(FakeDaemon()), scenario)
+
+
 def test_leg_that_holds_hears_nothing_and_its_peer_goes_on():
     async def scenario(town: _Town):
         # RFC 3264 section 8.4
