@@ -242,6 +242,22 @@ async def test_who_may_not_page_hears_so(world: World) -> None:
     garde.reply(await garde.expect("BYE"), 200)
 
 
+@scenario()
+async def test_an_announcement_by_multicast_goes_on_after_a_restart(world: World) -> None:
+    town = await start(world, zone('members: ["2401"], multicast: "239.54.4.1:5004", unicast: false'))
+    (alice,) = await town.phones("1001")
+    call = await called(town, alice)
+    await town.restart()
+    await world.sleep(0.1)
+    assert spread(town) == ["239.54.4.1:5004 PCMA ttl 16"]
+    speaker, group = town.engine.room_of(call, "a"), town.engine.room_of(call, "m1")
+    assert speaker is not None
+    assert group is not None
+    assert (speaker.speaks, group.hears) == (True, True)
+    alice.reply(await alice.expect("OPTIONS", within_seconds=10.1), 200)
+    await town.hang_up(alice)
+
+
 # Priority over calls
 
 
