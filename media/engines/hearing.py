@@ -249,7 +249,8 @@ class Hearers:
             for report in tuple(self._reports):
                 if isinstance(report, wire.Digit) and report.port in self.recorders:
                     self.recorders.pressed(report.port, report.digit)
-                    self._attend(self._recorded.pop(report.port))
+                    if report.port not in self.recorders:
+                        self._attend(self._recorded.pop(report.port))
         if not self._toned:
             return
         for report in self._reports:

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media import wav
+from media import rtp, wav
 from media.engines import wire
+from media.engines.hearing import Hearers
 from media.engines.recorder import Recorders
+from media.engines.stream import Hearing
 from media.g711 import Samples
 from media.rtp import Packet
 from media.sdp import Codec
-from tests.media.listener import EVENTS, G722, NOISE, OPUS, PCMA, Speaker
+from tests.media.listener import EVENTS, G722, NOISE, OPUS, PCMA, Listener, Speaker
 from tests.media.listening import heard, tone
 
 PORT = 20000
@@ -186,3 +188,80 @@ def test_another_recording_of_the_same_leg_ends_the_first(tmp_path: Path):
         (7, "stopped", 1.0),
         (8, "lost", 0.5),
     ]
+
+
+class Heard:
+    """One leg of a media process: its stream, what hears it, and what it has reported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "said.wav"
+        self.reports: list[wire.Report] = []
+        self.stream = Listener(PORT)
+        self.stream.codec, self.stream.payload_type = "PCMA", 8
+        route = wire.Route(
+            PORT, 0, "127.0.0.1", 9, 10, False, False, False, {8: 8}, (), "PCMA", 8, 8000, -1
+        )  # fmt: skip
+        self.hearers = Hearers({PORT: route}, self.reports, _nothing, _nothing, self.reports.append)
+        self.mouth = Speaker(PCMA)
+        self.now = 100.0
+
+    def record(self, keys: str = "") -> None:
+        self.hearers.record(self.stream, wire.Record(PORT, 7, str(self.path), 60.0, 0.0, keys))
+
+    def say(self, seconds: float) -> None:
+        for packet in self.mouth.say(tone(700, seconds)):
+            self.hearers.heard(self.stream, rtp.build(packet), self.now)
+            self.now += 0.02
+            self.hearers.tick(self.now)
+
+    def sound(self) -> Samples:
+        self.hearers.recorders.close()
+        return np.array(wav.read_file(self.path), np.int16)
+
+
+def _nothing(*_: object) -> None:
+    """What isn't asked of these legs."""
+
+
+def test_a_leg_is_listened_to_as_long_as_it_is_recorded(tmp_path: Path):
+    leg = Heard(tmp_path)
+    assert not leg.hearers.ticks
+    leg.record()
+    assert (leg.stream.hearing, leg.hearers.ticks) == (Hearing.COPY, True)
+    leg.say(1.0)
+    leg.hearers.stop_recording(leg.stream)
+    assert (leg.stream.hearing, leg.hearers.ticks) == (Hearing.NOTHING, False)
+    leg.hearers.stop_recording(leg.stream)
+    assert len(leg.sound()) == 8000
+
+
+def test_a_key_that_a_leg_reports_ends_its_recording(tmp_path: Path):
+    leg = Heard(tmp_path)
+    leg.record(keys="#")
+    for digit, records in (("1", True), ("#", False)):
+        leg.reports.append(wire.Digit(PORT, digit))
+        leg.hearers.told()
+        assert leg.hearers.ticks is records
+    leg.hearers.recorders.close()
+    assert [one.why for one in leg.reports if isinstance(one, wire.Recorded)] == ["key"]
+
+
+def test_a_leg_in_a_room_is_recorded_too_and_stays_there(tmp_path: Path):
+    leg = Heard(tmp_path)
+    leg.hearers.join(leg.stream, wire.Join(PORT, "council", True, True))
+    leg.say(1.0)
+    leg.record()
+    assert leg.stream.hearing is Hearing.TAKE
+    leg.say(1.0)
+    assert PORT in leg.hearers.rooms
+    assert heard(leg.sound()[2000:6000], 700, 8000)[0] > 4000
+
+
+def test_a_signalling_process_that_is_gone_ends_its_recordings(tmp_path: Path):
+    leg = Heard(tmp_path)
+    leg.record()
+    leg.say(1.0)
+    leg.hearers.end_recordings()
+    assert leg.stream.hearing is Hearing.NOTHING
+    assert len(leg.sound()) == 8000
+    assert [one.why for one in leg.reports if isinstance(one, wire.Recorded)] == ["lost"]
