@@ -34,7 +34,7 @@ from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.calls.calling_out import call_out
 from pbx.calls.dialled import dialled_number
-from pbx.calls.happenings import Digit, LegEnded
+from pbx.calls.happenings import LegEnded
 from pbx.calls.intervals import turn
 from pbx.rooms import COMES_IN, Named, Party, Room
 from pbx.voicemail import VoicemailError
@@ -312,16 +312,15 @@ async def _speak(attendant: Attendant, here: Room, party: Party) -> None:
         if party.news:
             await _hear_news(attendant, party)
             continue
-        match await attendant.next_happening():
-            case Digit(_, key):
-                code, before = before + key, key if key == "*" else ""
-                attendant.forget_keys()
-                if code in _ANYBODY:
-                    await _ANYBODY[code](attendant, here, party)
-                elif code in _MODERATORS and party.moderates:
-                    await _MODERATORS[code](attendant, here, party)
-            case _:
-                pass
+        key = attendant.next_key()  # it may have been pressed while something was said
+        if not key:
+            await attendant.next_happening()
+            continue
+        code, before = before + key, key if key == "*" else ""
+        if code in _ANYBODY:
+            await _ANYBODY[code](attendant, here, party)
+        elif code in _MODERATORS and party.moderates:
+            await _MODERATORS[code](attendant, here, party)
     await _refused(attendant, _OVER if here.over else _EXPELLED, "room over" if here.over else "expelled")
 
 

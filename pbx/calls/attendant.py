@@ -261,6 +261,10 @@ class Attendant:
         """Let `wait` return at once."""
         self.call.post(Woken())
 
+    def next_key(self) -> str:
+        """The first key that waits, "" for none."""
+        return self._pressed.popleft() if self._pressed else ""
+
     def forget_keys(self) -> None:
         """What was pressed so far means nothing to those who ask for keys later."""
         self._pressed.clear()

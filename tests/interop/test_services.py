@@ -138,6 +138,21 @@ async def test_three_in_a_room_hear_each_other_and_not_themselves(phones: Phones
         await phone.hang_up()
 
 
+async def test_one_who_is_called_into_a_room_hears_who_is_there(phones: Phones) -> None:
+    await phones.guard.dial("*30")
+    await phones.guard.answered()
+    await phones.guard.press("*3")
+    await phones.guard.hears_sound()  # what is to be done
+    await phones.guard.press("2010#")
+    await phones.office.rung()
+    await phones.office.answer()
+    await phones.office.hears_sound(but_hz=GUARD_HZ)  # for what it is called
+    await phones.office.press("1")
+    await hear_each_other(phones.guard, phones.office)
+    await phones.office.hang_up()
+    await phones.guard.hang_up()
+
+
 async def test_an_announcement_is_heard_by_multicast(phones: Phones, standing_town: Town) -> None:
     """RFC 1112: it leaves by the interface that the plan names, and reaches whoever listens behind it."""
     school = standing_town.plug("10.54.4.85")

@@ -288,6 +288,19 @@ async def test_nobody_waits_for_ever_for_a_moderator(world: World) -> None:
     assert "reunion: no moderator" in await records(town)
 
 
+@scenario()
+async def test_keys_that_are_pressed_while_something_is_said_count(world: World) -> None:
+    town, (garde, alice), (_, call) = await meeting(world)
+    await presses(town, call, "*2")
+    await presses(town, call, "*6")
+    assert speaks(town, call)  # it still hears how many are there
+    town.engine.finish(call, "a")
+    await world.sleep(0.1)
+    assert not speaks(town, call)
+    await leaves(alice)
+    await leaves(garde)
+
+
 # Called by a moderator
 
 
