@@ -14,7 +14,7 @@ BEGAN = 1_764_000_000.0
 def leg(number: str, reached: str, *, answered: float | None, via: str = "") -> LegRecord:
     return LegRecord(
         number, "192.0.2.1:5060", "udp", "PCMA", BEGAN, answered, BEGAN + 100, "", name="a", number=number,
-        reached=reached, via=via, direction="out" if via else "in",
+        reached=reached, via=via,
     )  # fmt: skip
 
 
