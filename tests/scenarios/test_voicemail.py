@@ -218,6 +218,20 @@ async def test_a_message_is_listened_to_and_spoken_again(world: World, tmp_path:
 
 
 @scenario()
+async def test_hash_ends_the_message_and_other_keys_do_not(world: World, tmp_path: Path) -> None:
+    """Keys by INFO, of which the media process knows nothing, count as well."""
+    town, (alice, office) = await town_with(world, tmp_path, "1001", "2010")
+    await in_vain(town, alice, office)
+    await to_the_beep(town)
+    await press(town, "5*")
+    assert town.engine.recording
+    await press(town, "#")
+    assert played(town)[-1] == CHOICES
+    await leaves(town, alice)
+    assert len(mailbox(town)) == 1
+
+
+@scenario()
 async def test_the_greeting_is_skipped_by_a_key(world: World, tmp_path: Path) -> None:
     town, (alice, office) = await town_with(world, tmp_path, "1001", "2010")
     await in_vain(town, alice, office)
