@@ -24,6 +24,7 @@ from pbx.calls.app import App
 from pbx.calls.bridge import talk
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
+from pbx.calls.happenings import PortLost
 from pbx.calls.leg import LOST, Leg
 from pbx.calls.transfer import holding_channel
 from pbx.devices import Device
@@ -75,6 +76,10 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     call.offer = call.caller.remote_sdp
     live = [leg for leg in call.legs if leg.session is not None]
     app = _app(call, live) if _media(exchange, kept, live) else _over
+    ports = {stream.name: stream.port for stream in kept.media.legs} if kept.media is not None else {}
+    for leg in live:
+        if leg.name in ports and leg.local_sdp and b"m=audio %d " % ports[leg.name] not in leg.local_sdp:
+            call.post(PortLost(leg))  # it was about to be told of another place
     for leg in live:
         app = holding_channel(leg, app)
         exchange.probes.begin(leg)

@@ -150,6 +150,7 @@ class Session:
         "_bye",
         "_core",
         "_farewell",
+        "_following",
         "_identity",
         "_interval",
         "_invite",
@@ -205,6 +206,7 @@ class Session:
         self._offering: ServerTransaction | None = None  # the UPDATE or PRACK that does
         self._reinvite: Reinvite | None = None  # our own re-INVITE that waits for theirs
         self._update: Update | None = None  # our own UPDATE that does
+        self._following: str | None = None  # the header lines of the UPDATE that waits
         self._answer: tuple[Flow, bytes] | None = None  # our 2xx that waits for its ACK
         self._answer_sequence = 0
         self._interval = T1
@@ -317,15 +319,15 @@ class Session:
     def update(self, now: float, headers: str = "") -> None:
         """Send an UPDATE without an offer, for what its headers change: the identity shown (RFC 4916).
 
-        While another one is under way it waits for that one's end; of several, the last one is sent. Nothing
-        is told of its response unless it ends the dialog. Raises LocalProtocolError unless `takes_update`.
+        While another one is under way, or our 2xx isn't acknowledged (it may still come, and show what it
+        did), it waits; of several the last one is sent. Nothing is told of its response unless it ends the
+        dialog.
+        Raises LocalProtocolError unless `takes_update`.
         """
         if not self.takes_update:
             raise LocalProtocolError("UPDATE isn't possible")
-        if self._update is not None:
-            self._update.following = headers
-        else:
-            self._send_update(b"", headers, now)
+        self._following = headers
+        self._follow(now)
 
     @property
     def remote_allow(self) -> tuple[str, ...]:
@@ -497,6 +499,8 @@ class Session:
             self._part(now)
         elif self.user is not None:
             self.user.acknowledged(ack.body, now)
+            if self._following is not None:
+                self._follow(now)
 
     def cancel_received(self, cancel: Request, now: float) -> None:
         """The re-INVITE under way was cancelled (9.2)."""
@@ -604,7 +608,7 @@ class Session:
         self._renew_timer(response, now)
         if not update.body:
             self._changed()
-            self._follow(update, now)
+            self._follow(now)
             return
         if response.body and self.exchange.remote_answer():
             self.local_sdp, self.remote_sdp = update.body, response.body
@@ -615,7 +619,7 @@ class Session:
             self.heard = response
             self.user.offer_answered(response.body, now)
             self.heard = None
-        self._follow(update, now)
+        self._follow(now)
 
     def update_refused(self, update: Update, status: int, response: Response, now: float) -> None:
         """Our UPDATE failed; status is 408 where nothing came."""
@@ -631,12 +635,13 @@ class Session:
             self.heard = response
             self.user.offer_refused(status, now)
             self.heard = None
-        self._follow(update, now)
+        self._follow(now)
 
-    def _follow(self, update: Update, now: float) -> None:
-        """Send the UPDATE that waited for the end of another one."""
-        if update.following and self.takes_update:
-            self.update(now, update.following)
+    def _follow(self, now: float) -> None:
+        """Send the UPDATE that waits, where nothing keeps it any more."""
+        if self._following is not None and self._answer is None and self.may_update:
+            headers, self._following = self._following, None
+            self._send_update(b"", headers, now)
 
     # From the session timer
 

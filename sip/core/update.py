@@ -17,16 +17,14 @@ class Update:
 
     body: our offer, empty where it only refreshes. dialog: where it was sent, one of several forks perhaps.
     again: sent once more with a longer session interval (RFC 4028 section 7.3).
-    following: the header lines of the one to send after it, empty for none.
     """
 
-    __slots__ = ("_headers", "_session", "again", "body", "dialog", "following")
+    __slots__ = ("_headers", "_session", "again", "body", "dialog")
 
     def __init__(self, session: Session, body: bytes, headers: str) -> None:
         self.body = body
         self.dialog: Dialog = session.dialog
         self.again = False
-        self.following = ""
         self._session = session
         self._headers = headers
 

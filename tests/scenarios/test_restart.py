@@ -8,6 +8,9 @@ import pytest
 from msgspec import structs
 
 from pbx.tasks import Tasks
+from tests.scenarios.hearing import streams
+from tests.scenarios.offers import connected, party
+from tests.scenarios.party import place_of
 from tests.scenarios.test_budgets import with_budget
 from tests.scenarios.test_media_changes import other_codecs
 from tests.scenarios.test_transfers import notified, refer
@@ -533,3 +536,21 @@ async def test_a_call_over_an_encrypted_trunk_goes_on_over_a_new_connection_to_i
     await town.hang_up(office, operator)
     assert operator.seen[-1].header("Via").startswith("SIP/2.0/TLS ")
     await town.exchange.trunks.stop()
+
+
+@scenario()
+async def test_a_party_that_was_about_to_hear_of_its_new_place_is_told_after_all(
+    world: World,
+) -> None:
+    """Killed 2 ms after the REFER that parks it: the port is written down, the re-INVITE isn't sent."""
+    town = await start(world)
+    alice, bruno = await party(town, "1001"), await party(town, "1002")
+    talk, heard = await connected(town, alice, bruno)
+    bruno.refer(heard, "sip:705@valmont.example")
+    await world.sleep(0.002)
+    await town.restart()
+    await world.sleep(30)
+    ports = [stream.leg.port for stream in streams(town.engine) if stream.place[0] == alice.host.address]
+    assert ports == [place_of(talk.heard)]
+    alice.leave(talk)
+    await world.sleep(1)

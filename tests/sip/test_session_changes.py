@@ -431,6 +431,17 @@ def test_an_update_that_comes_while_another_is_under_way_follows_it(status: int)
     assert owner.receive(response_bytes(second, 200)) == []
 
 
+def test_an_update_waits_for_the_ack_of_our_2xx() -> None:
+    """RFC 4916: the 2xx may still come to the caller, and would show who was shown before."""
+    owner = Owner()
+    session = owner.invited()
+    session._allow = ["UPDATE"]
+    session.answer(b"answer", 0.0)
+    owner.sent()
+    session.update(0.0, "P-Asserted-Identity: <sip:2@a>\r\n")
+    assert owner.receive(owner.within(session, "ACK", cseq=7)) == ["UPDATE"]
+
+
 # --- Who the peer is ----------------------------------------------------------------------------------------
 
 
