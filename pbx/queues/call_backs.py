@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dialplan.decision import Decision, Facts, ToPerson, ToTrunks
-from dialplan.plan import Plan
+from dialplan.plan import Service
 from dialplan.routing import route
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
@@ -92,7 +92,7 @@ class CallBacks:
             return same
         record = CallBackRecord(asked.call, asked.service.name, asked.number, asked.since, asked.turn)
         exchange.write(record)
-        self._add(record, exchange.plan)
+        self._add(record, asked.service)
         return True
 
     def restore(self, records: Iterable[Personal]) -> int:
@@ -103,11 +103,11 @@ class CallBacks:
                 continue
             service = self._exchange.plan.services.get(record.queue)
             if record.since >= oldest and service is not None and service.type == "queue":
-                self._add(record, self._exchange.plan)
+                self._add(record, service)
         return len(self._kept)
 
-    def _add(self, record: CallBackRecord, plan: Plan) -> None:
-        exchange, service = self._exchange, plan.services[record.queue]
+    def _add(self, record: CallBackRecord, service: Service) -> None:
+        exchange = self._exchange
         place = Place(
             record.call,
             record.number,
@@ -142,8 +142,9 @@ class CallBacks:
             return
         (agent, *others), place.offered = place.offered, []
         exchange.queues.agents.stop(others)
-        person = exchange.plan.people[agent]
-        decision = Decision(ToPerson(agent, person.name), place.number, "", agent, person.name, ())
+        person = exchange.plan.people.get(agent)
+        name = person.name if person is not None else ""
+        decision = Decision(ToPerson(agent, name), place.number, "", agent, name, ())
         if not begin(exchange, decision, agent, partial(self._serve, place=place, agent=agent)):
             exchange.queues.rang(place, [agent], in_vain=True)
 

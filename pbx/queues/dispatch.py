@@ -183,7 +183,8 @@ class Queues:
             woken.append(place)
         for place in woken:
             place.wake()
-        self._look_again()
+        if self._places:
+            self._look_again()
 
     def fire(self, now: float) -> None:
         """It is time to look."""
