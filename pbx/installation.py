@@ -214,6 +214,15 @@ features:                       # codes that people dial
   forward_status: "*#21#"       # says what is set
   do_not_disturb: "*78"
   do_not_disturb_off: "#78#"
+  callback_on_busy: "*37"       # after a call that found busy, or no answer
+  callback_off: "#37#"
+  redial: "*66"
+  last_caller: "*69"
+  anonymous_reject: "*77"
+  anonymous_accept: "#77#"
+  call_waiting: "*43"
+  call_waiting_off: "#43#"
+  malicious_call: "*39"
   login: "*20*{{extension}}"      # this phone is somebody's until they log out; their PIN is asked
   logout: "#20#"
   pin: "*23"                    # choose one's own PIN
