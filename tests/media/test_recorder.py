@@ -153,7 +153,7 @@ def test_events_are_no_sound_and_comfort_noise_is(tmp_path: Path):
 def test_what_is_on_the_disk_can_be_played_at_any_moment(tmp_path: Path):
     desk = Desk(tmp_path)
     desk.say(tone(700, 2.5))
-    desk.recorders._writer.submit(lambda: None).result(5)
+    desk.recorders._writer.submit(lambda: None).result()
     pcm, rate = wav.read_as_is(desk.path.read_bytes())  # as a killed process would leave it
     assert len(pcm) == 2 * rate
     desk.recorders.close()
