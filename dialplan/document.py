@@ -154,6 +154,14 @@ class Node:
         self._unexpected("true or false, without quotes")
         return False
 
+    def email(self) -> str:
+        """An e-mail address; what isn't one is reported, and returned as it is."""
+        text = self.text()
+        name, at, domain = text.partition("@")
+        if text and not (name and at and "." in domain and not any(sign.isspace() for sign in text)):
+            self.error("bad_email", f'"{shortened(text)}" is no e-mail address', "write name@example.org")
+        return text
+
     def choice(self, options: Collection[str], what: str = "value") -> str:
         """One of the options; the first of them (and an error collected) otherwise."""
         text = self.text()

@@ -50,7 +50,6 @@ from dialplan.values import (
     read_destination,
     read_digits,
     read_e164,
-    read_email,
     read_members,
     read_name,
     read_network,
@@ -524,7 +523,7 @@ def read_voicemail(node: Node, *, of_all: bool) -> Voicemail:
         fields["after_seconds"].integer(1, 300)
         if "after_seconds" in fields
         else Voicemail(True).after_seconds,
-        read_email(fields["email"]) if "email" in fields else "",
+        fields["email"].email() if "email" in fields else "",
     )
 
 

@@ -32,7 +32,6 @@ from dialplan.values import (
     one_or_several,
     read_destination,
     read_e164,
-    read_email,
     read_members,
     read_name,
     read_range,
@@ -116,7 +115,7 @@ def _language(node: Node, references: References, language: str) -> Setting:
 
 
 def _email(node: Node, references: References, language: str) -> Setting:
-    return read_email(node)
+    return node.email()
 
 
 def _multicast(node: Node, references: References, language: str) -> Setting:

@@ -134,15 +134,6 @@ def read_texts(node: Node, language: str) -> Mapping[str, str]:
     return MappingProxyType({language: node.text()})
 
 
-def read_email(node: Node) -> str:
-    """An e-mail address."""
-    text = node.text()
-    name, at, domain = text.partition("@")
-    if text and not (name and at and "." in domain and not any(character.isspace() for character in text)):
-        node.error("bad_email", f'"{shortened(text)}" is no e-mail address', "write name@example.org")
-    return text
-
-
 def read_destination(node: Node, references: References) -> Destination:
     """A destination: a service's name, a number inside or +E.164. As itself or as `{to: …}`."""
     if node.is_mapping:

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from dialplan.document import Node, read_document, read_text
 from dialplan.finding import Finding, PlanError
-from dialplan.values import read_email
 from media.speech import VOICES as LANGUAGES
 from pbx.defence.bans import FILE_NAME as BANS_FILE_NAME
 from pbx.defence.gate import Settings
@@ -619,7 +618,7 @@ def _mail(keys: Mapping[str, Node], folder: Path) -> Mail | None:
     return Mail(
         host=host,
         port=section["port"].integer(1, 65535) if "port" in section else MAIL_PORTS[encryption],
-        sender=read_email(section["from"]) if "from" in section else "",
+        sender=section["from"].email() if "from" in section else "",
         encryption=encryption,
         username=section["username"].text() if "username" in section else "",
         password_env=secret["env"].text() if "env" in secret else "",

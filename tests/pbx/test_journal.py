@@ -499,6 +499,9 @@ def test_a_printed_call_has_the_names_and_the_order_that_were_promised():
         "cause",
         "plan_version",
         "legs",
+        "intervals",
+        "parents",
+        "plan_lines",
     ]
     assert shown["legs"][1] == {
         "device": "1002",
@@ -511,6 +514,11 @@ def test_a_printed_call_has_the_names_and_the_order_that_were_promised():
         "cause": "busy",
         "quality": None,
         "media": None,
+        "name": "",
+        "number": "",
+        "direction": "",
+        "reached": "",
+        "via": "",
     }
 
 
