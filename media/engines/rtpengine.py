@@ -21,6 +21,9 @@ makes the offer when it is joined to one who hasn't; of two who have, the one wi
 their suites are the same it offers our key for the other beside its own, which would take its place. Tags
 are between the daemon and us, and no two legs of a call have the same.
 
+Every m= line beside the sound (video, text, T.38) is a party of its own ("leg+place") of the same call,
+joined to the line of the other leg that it goes with: what becomes of one of them is nothing to the others.
+
 What differs from the engines that have a media process:
 - a leg hears the SSRC of its peer, or one of the daemon's while it is played something or is transcoded;
 - a digit is told when its key is released (the daemon's `dtmf-log-dest` names our socket for it);
@@ -32,8 +35,7 @@ What differs from the engines that have a media process:
   `jitter_ms` are what the other side reported, and `limited_packets` is always 0;
 - after a leg has lost its daemon it is offered new keys, but whoever keeps its own for more than 65,536
   packets counts on with a rollover counter that no daemon can be told;
-- rooms, the move of a leg into another call, and streams beside the sound are not there: `join` is refused
-  (488), `move` returns False, other m= lines are refused;
+- rooms and the move of a leg into another call are not there: `join` is refused (488), `move` returns False;
 - no ports are kept for emergency calls: such a call may go to a daemon that is draining instead.
 """
 
@@ -45,7 +47,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import structs
@@ -72,6 +74,7 @@ from media.engines.daemon_counts import Counts, counts_of, first_stream, integer
 from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, nowhere, place_in
 from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said
 from media.engines.pieces import Piece, pieces_of
+from media.line import Line, is_rtp
 from media.negotiation import Leg
 from media.sdes import Crypto, Policy
 from media.sdp import MediaDescription
@@ -92,6 +95,11 @@ _KNOWN: Final = "endpoint-learning-off"
 _STRICT: Final = ("port-latching", "strict-source", _KNOWN)
 
 
+_NOTHING: Final = MediaDescription(
+    "video", 0, 1, "RTP/AVP", ["96"], "", False, "inactive", [], 0, False, False, [], []
+)
+
+
 class _Play:
     """What a leg is played. place: the piece that is heard; timer: when it ends."""
 
@@ -102,6 +110,57 @@ class _Play:
         self.place = 0
         self.repeat = repeat
         self.timer: asyncio.TimerHandle | None = None
+
+
+class _FurtherStream(Line):
+    """Another m= line of a leg at the leg's daemon. joined: the daemon was told of one that it goes to.
+
+    carried: the last description of it; planted, hushed: as those of the leg's sound.
+    """
+
+    __slots__ = ("carried", "hushed", "joined", "leg", "planted")
+
+    def __init__(self, leg: "_Stream") -> None:
+        super().__init__(0, leg.random)
+        self.leg = leg
+        self.carried = _NOTHING
+        self.planted: Crypto | None = None
+        self.hushed = ""
+        self.joined = False
+
+    @property
+    def name(self) -> str:
+        """The party that the line is to the daemon."""
+        return f"{self.leg.name}+{self.place}"
+
+    @property
+    def shadow(self) -> str:
+        """The party that the line is joined to while it is alone."""
+        return f"~{self.name}"
+
+    @property
+    def tag(self) -> int:
+        """Of its a=crypto lines: those of two lines that are joined differ, as their legs' do."""
+        return self.leg.tag
+
+    @property
+    def address(self) -> str:
+        """The address that its party is told."""
+        return self.leg.address
+
+    @property
+    def nat(self) -> bool:
+        """True behind a NAT."""
+        return self.leg.nat
+
+    @property
+    def mate(self) -> "_FurtherStream | None":
+        """The line that it goes to, as both legs have agreed; None when it goes nowhere."""
+        peer = self.leg.peer
+        mate = peer.lines.get(self.other) if peer is not None else None
+        if not isinstance(mate, _FurtherStream):
+            return None
+        return mate if _is_carried(self.remote) and _is_carried(mate.remote) else None
 
 
 class _Stream(Leg):
@@ -135,6 +194,19 @@ class _Stream(Leg):
         """The party that the leg is joined to while it is alone."""
         return f"~{self.name}"
 
+    def new_line(self) -> Line:
+        """See Leg."""
+        return _FurtherStream(self)
+
+    def further(self) -> list[_FurtherStream]:
+        """Return the lines of the leg beside its sound that have a port."""
+        return [line for line in self.lines.values() if isinstance(line, _FurtherStream) and line.port]
+
+    @property
+    def ports(self) -> list[int]:
+        """What its party is told to send to, line by line."""
+        return [self.port, *(line.port for line in self.lines.values())]
+
     @property
     def speaks(self) -> bool:
         """True when packets are to be expected from the leg."""
@@ -144,15 +216,22 @@ class _Stream(Leg):
         return peer is None or (peer.remote is not None and peer.remote.effective_direction == "sendrecv")
 
 
-class _Call:
-    """The legs of one call. daemon: that has its streams, None before the first and once it is lost."""
+_Party: TypeAlias = _Stream | _FurtherStream
 
-    __slots__ = ("asked_at", "daemon", "injects", "legs", "name", "policies", "reserving")
+
+class _Call:
+    """The legs of one call. daemon: that has its streams, None before the first and once it is lost.
+
+    parties: legs and further lines, by the names that the daemon knows them by.
+    """
+
+    __slots__ = ("asked_at", "daemon", "injects", "legs", "name", "parties", "policies", "reserving")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.daemon: Daemon | None = None
         self.legs: dict[str, _Stream] = {}
+        self.parties: dict[str, _Party] = {}
         self.policies: dict[str, Policy] = {}
         self.reserving = False
         self.injects = False  # digits are put into its streams, which makes the daemon transcode them
@@ -256,7 +335,7 @@ class RtpengineEngine:
         legs = [stream for call in self._calls.values() for stream in call.legs.values()]
         return {
             "media_calls": len(self._calls),
-            "media_ports": sum(stream.port != 0 for stream in legs),
+            "media_ports": sum(port != 0 for stream in legs for port in stream.ports),
             "media_playing": sum(stream.play is not None for stream in legs),
         }
 
@@ -285,6 +364,11 @@ class RtpengineEngine:
             call.legs[kept.name] = _restored(kept, tag)
         for kept in snapshot.legs:
             call.legs[kept.name].peer = call.legs.get(kept.peer)
+        for stream in call.legs.values():
+            call.parties[stream.name] = stream
+            for line in stream.further():
+                call.parties[line.name] = line
+                line.joined, line.carried = True, line.remote or _NOTHING
         daemon = self.pool.daemons.get(snapshot.engine)
         self._calls[call.name] = call
         if daemon is None or not daemon.up:
@@ -327,7 +411,10 @@ class RtpengineEngine:
         destination.simple = destination.simple or simple
         self._advertise(known, destination, advertise)
         await self._place(known, source, destination)
-        return negotiation.offer(source, destination, sdp, nat=nat)
+        negotiation.hear_offer(source, destination, sdp, nat=nat)
+        if source.lines:
+            await self._place_further(known, source, destination)
+        return negotiation.tell_offer(source, destination)
 
     async def answer(
         self, call: str, leg: str, to: str, sdp: bytes, *, nat: bool = False, advertise: str = ""
@@ -337,11 +424,11 @@ class RtpengineEngine:
         _, destination = self._known(call, to)
         self._advertise(known, destination, advertise)
         body = negotiation.answer(source, destination, sdp, nat=nat)
-        ports = source.port, destination.port
+        port, told = source.port, destination.ports
         await self._join(known, destination, source)
-        if source.port != ports[0]:  # the daemon has forgotten the call meanwhile, and begun anew
+        if source.port != port:  # the daemon has forgotten the call meanwhile, and begun anew
             self.events(StreamLost(call, leg, "the daemon has begun anew"))
-        same = destination.port == ports[1]
+        same = destination.ports == told
         return body if same else negotiation.answer(source, destination, sdp, nat=nat)
 
     async def publish(
@@ -547,7 +634,7 @@ class RtpengineEngine:
         self._session += 1
         stream = _Stream(leg, address, self._session, len(call.legs) + 1)
         stream.policy = call.policies.pop(leg, "off")
-        call.legs[leg] = stream
+        call.legs[leg] = call.parties[leg] = stream
         return stream
 
     def _advertise(self, call: _Call, stream: _Stream, advertise: str) -> None:
@@ -556,8 +643,8 @@ class RtpengineEngine:
         said = advertise not in ("", "0.0.0.0", "::") and (":" in advertise) == ipv6  # noqa: S104 - compared
         stream.address = advertise if said else self._addresses(call).get(ipv6, stream.address)
 
-    async def _place(self, call: _Call, *streams: _Stream) -> None:
-        """Have a port for each of these legs.
+    async def _place(self, call: _Call, *streams: _Party) -> None:
+        """Have a port for each of these parties.
 
         Raises MediaRefused (480) when none is left, MediaUnavailable.
         """
@@ -568,6 +655,26 @@ class RtpengineEngine:
         else:
             for one in missing:
                 await self._exchange(call, one.name, _nowhere(one), one.shadow, _nowhere(one))
+
+    async def _place_further(self, call: _Call, source: _Stream, destination: _Stream) -> None:
+        """Have a port for each line of an offer beside its sound, and for the one that it goes to.
+
+        What the daemon doesn't take is refused, and the call goes on; with its last port the call is lost.
+        """
+        for line in source.lines.values():
+            mate = destination.lines.get(line.other)
+            if line.said is None or not isinstance(line, _FurtherStream):
+                continue
+            if isinstance(mate, _FurtherStream) and mate.said is not None:
+                call.parties[line.name], call.parties[mate.name] = line, mate
+                line.carried = mate.carried = line.said
+                try:
+                    await self._place(call, line, mate)
+                except (MediaRefused, MediaUnavailable) as error:
+                    if call.daemon is None:
+                        raise
+                    _log.warning("call=%s m=%s not carried: %s", call.name, line.said.kind[:40], error)
+                    line.said = mate.said = None
 
     async def _exchange(
         self, call: _Call, one: str, one_said: dict[str, Said], other: str, other_said: dict[str, Said]
@@ -584,8 +691,8 @@ class RtpengineEngine:
                 _, port = place_in(reply)
             except NgRefused as error:
                 raise MediaUnavailable(str(error)) from None
-            if tag in call.legs:
-                call.legs[tag].port = port
+            if tag in call.parties:
+                call.parties[tag].port = port
 
     # -- who hears whom --------------------------------------------------------------------------------
 
@@ -604,14 +711,41 @@ class RtpengineEngine:
             if stream is not None:
                 stream.peer = None
                 await self._settle(call, stream)
+                await self._settle_further(call, stream)
+        await self._settle_further(call, one, other)
 
     async def _part(self, call: _Call, stream: _Stream) -> None:
         """Let a leg be alone, and its former peer too."""
         former, stream.peer = stream.peer, None
         await self._settle(call, stream)
+        await self._settle_further(call, stream)
         if former is not None:
             former.peer = None
             await self._settle(call, former)
+            await self._settle_further(call, former)
+
+    async def _settle_further(self, call: _Call, *streams: _Stream) -> None:
+        """Let the daemon carry the lines beside the sound, as their legs have agreed, and no others."""
+        done: set[_FurtherStream] = set()
+        for line in [line for stream in streams for line in stream.further()]:
+            mate = line.mate
+            try:
+                if mate is None:
+                    await self._settle_nowhere(call, line)
+                elif line not in done:
+                    done |= {line, mate}
+                    line.joined = mate.joined = True
+                    await self._settle_joined(call, *_in_order(line, mate))
+                    await self._hear(call, line, "" if line.receives else mate.name)
+                    await self._hear(call, mate, "" if mate.receives else line.name)
+            except MediaRefused as refused:
+                _log.warning("call=%s leg=%s not carried: %s", call.name, line.name, refused.reason)
+
+    async def _settle_nowhere(self, call: _Call, line: _FurtherStream) -> None:
+        if line.joined:
+            line.joined, line.planted = False, None
+            await self._hear(call, line, "")
+            await self._exchange(call, line.name, _nowhere(line), line.shadow, _nowhere(line))
 
     async def _settle(self, call: _Call, stream: _Stream) -> None:
         """Let the daemon carry what the leg and its peer, or its shadow, have agreed."""
@@ -629,17 +763,19 @@ class RtpengineEngine:
                 await self._hush(call, one)
                 await self._attend(call, one)
 
-    async def _settle_joined(self, call: _Call, one: _Stream, other: _Stream) -> None:
+    async def _settle_joined(self, call: _Call, one: _Party, other: _Party) -> None:
         if one.remote is None or other.remote is None:
             return
         await self._plant(call, one)
         await self._plant(call, other)
         # RFC 4568 section 6.1: of one suite, the other would be sent what this one's key encrypts.
         beside = other.planted if _same_suite(one, other) else None
-        said = {**self._described(call, one, one.remote, beside), **_converting(one, other)}
+        said = self._described(call, one, one.remote, beside)
+        if isinstance(one, _Stream) and isinstance(other, _Stream):
+            said |= _converting(one, other)
         await self._exchange(call, one.name, said, other.name, self._described(call, other, other.remote))
 
-    async def _plant(self, call: _Call, stream: _Stream) -> None:
+    async def _plant(self, call: _Call, stream: _Party) -> None:
         """Let the daemon encrypt with our key what the leg hears from here on (RFC 4568 section 6.1)."""
         security = stream.security if stream.remote is not None and stream.remote.port else None
         if stream.remote is None or security is None:
@@ -681,7 +817,7 @@ class RtpengineEngine:
         return _description(stream.remote, host, number, "sendrecv")
 
     def _described(
-        self, call: _Call, stream: _Stream, remote: MediaDescription, beside: Crypto | None = None
+        self, call: _Call, stream: _Party, remote: MediaDescription, beside: Crypto | None = None
     ) -> dict[str, Said]:
         """Return what the daemon is told of a leg: where it is, what it speaks, how its address is learnt.
 
@@ -710,13 +846,17 @@ class RtpengineEngine:
         if stream.echoes:
             audible = stream.name
         wanted = audible if stream.play is not None or not stream.receives else ""
-        if wanted == stream.hushed:
+        await self._hear(call, stream, wanted)
+
+    async def _hear(self, call: _Call, stream: _Party, hushed: str) -> None:
+        """Let a party hear all but this one."""
+        if hushed == stream.hushed:
             return
-        before, stream.hushed = stream.hushed, wanted
+        before, stream.hushed = stream.hushed, hushed
         if before:
             await self._ask(call, "unblock media", {"from-tag": before})
-        if wanted:
-            await self._ask(call, "block media", {"from-tag": wanted})
+        if hushed:
+            await self._ask(call, "block media", {"from-tag": hushed})
 
     async def _attend(self, call: _Call, stream: _Stream) -> None:
         """Let the daemon find keys in the sound of a leg that has no events for them."""
@@ -828,6 +968,8 @@ class RtpengineEngine:
         for stream in call.legs.values():
             had, stream.port, stream.hushed, stream.attended = stream.port, 0, "", False
             stream.planted = None
+            for line in stream.further():
+                line.port, line.hushed, line.planted, line.joined = 0, "", None, False
             if stream.play is not None:
                 self._finish(call, stream, stream.play)
             if had:
@@ -891,20 +1033,29 @@ class RtpengineEngine:
 # --- what a daemon is told --------------------------------------------------------------------------
 
 
-def _nowhere(stream: _Stream) -> dict[str, Said]:
+def _is_carried(remote: MediaDescription | None) -> bool:
+    """Say whether a line was agreed on."""
+    return remote is not None and remote.port != 0
+
+
+def _nowhere(stream: _Party) -> dict[str, Said]:
     """Return what is said of a party that has no address yet."""
-    return {
-        "sdp": nowhere(":" in stream.address),
+    said: dict[str, Said] = {
         "ICE": "remove",
         "DTLS": "off",
-        "generate RTCP": "on",
         "flags": list(_STRICT),
         "replace": ["zero-address"],
         "rtcp-mux": ["accept", "offer"],  # RFC 5761: each leg as it has agreed with us
     }
+    if isinstance(stream, _Stream):
+        said["sdp"] = nowhere(":" in stream.address)
+        said["generate RTCP"] = "on"
+    else:  # reports and feedback (RFC 4585) of what we don't look into are its parties' own
+        said["sdp"] = _description(stream.carried, *_anywhere(stream), "sendrecv")
+    return said
 
 
-def _anywhere(stream: _Stream) -> tuple[str, int]:
+def _anywhere(stream: _Party) -> tuple[str, int]:
     """Return the address of a party that has none."""
     return "::" if ":" in stream.address else "0.0.0.0", 9  # noqa: S104 - told, never bound
 
@@ -913,21 +1064,21 @@ def _toward(said: dict[str, Said]) -> dict[str, Said]:
     """Return what is said of the party that a message of the other one is for: its address, its profile."""
     body = said["sdp"]
     assert isinstance(body, bytes)
-    _, _, profile = body.partition(b"\r\nm=audio ")
+    _, _, line = body.partition(b"\r\nm=")
     return {
         "address family": "IP6" if b"c=IN IP6" in body else "IP4",
-        "transport-protocol": profile.split(b" ", 2)[1],
+        "transport-protocol": line.split(b" ", 3)[2],
     }
 
 
-def _in_order(one: _Stream, other: _Stream) -> tuple[_Stream, _Stream]:
-    """Return two legs that are joined, the one first whose offer leaves the keys of both as they are."""
+def _in_order(one: _Party, other: _Party) -> tuple[_Party, _Party]:
+    """Return two parties that are joined, the one first whose offer leaves the keys of both as they are."""
     if other.security is None or (one.security is not None and one.tag < other.tag):
         return one, other
     return other, one
 
 
-def _same_suite(one: _Stream, other: _Stream) -> bool:
+def _same_suite(one: _Party, other: _Party) -> bool:
     """Say whether both have keys, and of one suite."""
     if one.security is None or other.security is None:
         return False
@@ -950,17 +1101,24 @@ def _description(
 ) -> bytes:
     """Return a leg's own words for the daemon: its address, codecs and keys, and nothing else of it."""
     family = "IP6" if ":" in host else "IP4"
+    unknown: list[str] = []
+    if media.kind != "audio" and is_rtp(media):  # it would write an rtpmap without a name
+        named = {str(codec.payload_type) for codec in media.codecs}
+        unknown = [number for number in media.formats if number not in named]
     kept = ("a=rtpmap:", "a=fmtp:", "a=ptime:")
     # Keys in the plain profile (RFC 8643) are in force once both have agreed: the daemon is told so.
-    profile = ("RTP/SAVP" if keys else "RTP/AVP") + ("F" if media.protocol.endswith("F") else "")
+    # Feedback (RFC 4585) is left out of what goes on in a profile without it, so only the sound's has none.
+    feedback = "F" if media.kind != "audio" or media.protocol.endswith("F") else ""
+    profile = ("RTP/SAVP" if keys else "RTP/AVP") + feedback if is_rtp(media) else media.protocol
     lines = [
         "v=0",
         f"o=- 1 1 IN {family} {host}",
         "s=-",
         f"c=IN {family} {host}",
         "t=0 0",
-        f"m=audio {port} {profile} {' '.join(media.formats)}",
+        f"m={media.kind} {port} {profile} {' '.join(media.formats)}",
         *(line for line in media.lines if line.startswith(kept)),
+        *(f"a=rtpmap:{number} unknown/90000" for number in unknown),
         *(sdes.build(key) for key in keys),
         *(["a=rtcp-mux"] if mux else []),
         f"a={direction}",

@@ -469,6 +469,144 @@ async def test_phone_with_keys_hears_what_is_played_itself_and_then_another(
     assert is_tone(await keys.hear(alice, 20), 600)
 
 
+def with_line(phone: Phone, section: str, *crypto: bytes) -> bytes:
+    """What a phone says of its sound, and of another m= line."""
+    return phone.sdp("8") + section.encode() + b"".join(key + b"\r\n" for key in crypto)
+
+
+def place(body: bytes, kind: str) -> tuple[str, int]:
+    """Where a body says to send this kind of media to."""
+    media = next(media for media in sdp.parse(body).media if media.kind == kind)
+    return media.host, media.port
+
+
+def video(phone: Phone, profile: str = "RTP/AVPF", direction: str = "sendrecv") -> str:
+    """The m= line of a phone's video."""
+    return f"m=video {phone.port} {profile} 97\r\na=rtpmap:97 H264/90000\r\na={direction}\r\n"
+
+
+# A report of one block, and the wish for a whole picture behind it.
+WHOLE_PICTURE = bytes.fromhex("81ce0002") + bytes(8)
+PLI = bytes.fromhex("81c90007") + bytes(28) + WHOLE_PICTURE
+
+
+async def test_video_passes_beside_the_sound_with_its_feedback(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 3264 section 5, RFC 4585 section 6.3.1
+    alice, bob, camera, screen = (phones() for _ in range(4))
+    offered = await wire.engine.offer("c", "a", "b", with_line(alice, video(camera)))
+    answered = await wire.engine.answer("c", "b", "a", with_line(bob, video(screen)))
+    camera.send(place(answered, "video"), b"\x67 a picture", 97)
+    (seen,) = await screen.hear()
+    assert (seen.payload_type, seen.payload) == (97, b"\x67 a picture")
+    host, port = place(offered, "video")
+    screen.rtcp.sendto(PLI, (host, port + 1))
+    assert WHOLE_PICTURE in await camera.receive_rtcp()
+    alice.send(target(answered))
+    (heard,) = await bob.hear()
+    assert heard.payload_type == 8
+    assert wire.engine.inventory()["media_ports"] == 4
+
+
+async def test_video_that_a_phone_gives_up_is_sent_nowhere_and_comes_back(
+    wire: Wire, phones: Callable[..., Phone]
+):
+    # RFC 3264 section 8.2
+    alice, bob, camera, screen = (phones() for _ in range(4))
+    await wire.engine.offer("c", "a", "b", with_line(alice, video(camera)))
+    first = await wire.engine.answer("c", "b", "a", with_line(bob, video(screen)))
+    none = "m=video 0 RTP/AVPF 97\r\n"
+    await wire.engine.offer("c", "a", "b", with_line(alice, none))
+    await wire.engine.answer("c", "b", "a", with_line(bob, none))
+    camera.send(place(first, "video"), b"a picture", 97)
+    await asyncio.sleep(0.2)
+    assert screen.heard_nothing()
+    await wire.engine.offer("c", "a", "b", with_line(alice, video(camera)))
+    again = await wire.engine.answer("c", "b", "a", with_line(bob, video(screen)))
+    assert place(again, "video") == place(first, "video")
+    camera.send(place(again, "video"), b"another", 97)
+    (seen,) = await screen.hear()
+    assert seen.payload == b"another"
+
+
+async def test_door_station_shows_its_picture_and_is_shown_none(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 3264 section 5.1
+    alice, bob, camera, screen = (phones() for _ in range(4))
+    body = with_line(alice, video(camera, direction="sendonly"))
+    offered = await wire.engine.offer("c", "a", "b", body)
+    answered = await wire.engine.answer("c", "b", "a", with_line(bob, video(screen)))
+    camera.send(place(answered, "video"), b"the door", 97)
+    screen.send(place(offered, "video"), b"the kitchen", 97)
+    (seen,) = await screen.hear()
+    assert seen.payload == b"the door"
+    await asyncio.sleep(0.2)
+    assert camera.heard_nothing()
+
+
+async def test_video_of_a_phone_with_keys_has_keys_of_its_own(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 4568 section 5.1.2
+    alice, bob, camera, screen = (phones() for _ in range(4))
+    wire.engine.secure("c", "a", "required")
+    mine = sdes.new_key(1, "AES_CM_128_HMAC_SHA1_80", os.urandom)
+    key = sdes.build(mine).encode()
+    body = secured(alice.sdp("8")) + video(camera, "RTP/SAVPF").encode() + key + b"\r\n"
+    offered = await wire.engine.offer("c", "a", "b", body)
+    answered = await wire.engine.answer("c", "b", "a", with_line(bob, video(screen)))
+    sound, picture = (sdes.lines_of(media)[0] for media in sdp.parse(answered).media)
+    assert sound.key != picture.key
+    packet = rtp.build(rtp.Packet(97, 1, 1, 77, b"a picture", True))
+    camera.rtp.sendto(Sender(mine).protect(packet), place(answered, "video"))
+    (seen,) = await screen.hear()
+    assert seen.payload == b"a picture"
+    screen.send(place(offered, "video"), b"mine", 97)
+    ((data, _),) = await camera.receive()
+    assert rtp.parse(Receiver(picture).unprotect(data)).payload == b"mine"
+
+
+async def test_text_and_what_has_no_name_pass_as_they_are(wire: Wire, phones: Callable[..., Phone]):
+    # RFC 4103 section 5, RFC 3264 section 5.1
+    alice, bob, writer, reader = (phones() for _ in range(4))
+
+    def text(phone: Phone) -> str:
+        return (
+            f"m=text {phone.port} RTP/AVP 98 99 96\r\na=rtpmap:98 red/1000\r\na=fmtp:98 99/99/99\r\n"
+            "a=rtpmap:99 t140/1000\r\n"
+        )
+
+    await wire.engine.offer("c", "a", "b", with_line(alice, text(writer)))
+    answered = await wire.engine.answer("c", "b", "a", with_line(bob, text(reader)))
+    for number in (98, 99, 96):
+        writer.send(place(answered, "text"), b"h\xc3\xa9", number)
+    seen = await reader.hear(3)
+    assert [(packet.payload_type, packet.payload) for packet in seen] == [
+        (number, b"h\xc3\xa9") for number in (98, 99, 96)
+    ]
+
+
+async def test_sound_becomes_a_fax_and_sound_again(wire: Wire, phones: Callable[..., Phone]):
+    # ITU-T T.38 annex D, RFC 3264 section 8.3.3
+    alice, bob = phones(), phones()
+    _, from_bob = await joined(wire.engine, alice, bob)
+
+    def fax(phone: Phone) -> bytes:
+        head, _, _ = phone.sdp("8", version=2).partition(b"m=")
+        return head + f"m=image {phone.port} udptl t38\r\na=T38FaxVersion:0\r\n".encode()
+
+    offered = await wire.engine.offer("c", "b", "a", fax(bob))
+    answered = await wire.engine.answer("c", "a", "b", fax(alice))
+    assert wire.engine.codec("c", "a") == "T38"
+    bob.rtp.sendto(b"\x00\x01 a page", place(answered, "image"))
+    ((data, _),) = await alice.receive()
+    assert data == b"\x00\x01 a page"
+    alice.rtp.sendto(b"\x00\x01 got it", place(offered, "image"))
+    ((data, _),) = await bob.receive()
+    assert data == b"\x00\x01 got it"
+    await wire.engine.offer("c", "b", "a", bob.sdp("8 101", version=3))
+    await wire.engine.answer("c", "a", "b", alice.sdp("8 101", version=3))
+    bob.send(from_bob)
+    (heard,) = await alice.hear()
+    assert heard.payload_type == 8
+
+
 async def test_leg_that_requires_srtp_is_refused_without_keys(wire: Wire, phones: Callable[..., Phone]):
     # RFC 4568 section 5.1.2
     wire.engine.secure("c", "a", "required")

@@ -15,7 +15,7 @@ class FakeDaemon:
     """One daemon. asked: the commands and what they said, in order; calls: ports by call and party.
 
     mute: it doesn't answer; gone: nothing listens there; lose: how many of its next answers are lost;
-    ports: that it has left. packets: that have come from each party.
+    ports: that it has left. packets: that have come from each party. strange: what it refuses to read.
     """
 
     def __init__(self, host: str = "192.0.2.8", ports: int = 1000) -> None:
@@ -25,6 +25,7 @@ class FakeDaemon:
         self.calls: dict[str, dict[str, int]] = {}
         self.packets: Counter[str] = Counter()
         self.refusals: dict[str, str] = {}
+        self.strange = b"m=strange"
         self.mute = self.gone = False
         self.lose = 0
         self._next = 30000
@@ -71,6 +72,9 @@ class FakeDaemon:
     def _exchange(self, command: str, call: str, request: Reply) -> dict[str, Value]:
         if text(request.get("address family", b"IP4")) != "IP4":
             return {"result": b"error", "error-reason": b"Ran out of ports"}
+        body = request["sdp"]
+        if isinstance(body, bytes) and self.strange in body:
+            return {"result": b"error", "error-reason": b"Failed to parse SDP"}
         parties = self.calls.setdefault(call, {})
         tag = text(request["to-tag" if command == "offer" else "from-tag"])
         if tag not in parties:
@@ -80,11 +84,11 @@ class FakeDaemon:
             self.ports -= 1
             self._next += 2
             parties[tag] = self._next
-        body = (
+        said = (
             f"v=0\r\no=- 1 1 IN IP4 {self.host}\r\ns=-\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n"
             f"m=audio {parties[tag]} RTP/AVP 8\r\n"
         )
-        return {"result": b"ok", "sdp": body.encode()}
+        return {"result": b"ok", "sdp": said.encode()}
 
     def _party(self, tag: str, port: int) -> dict[str, Value]:
         stream: dict[str, Value] = {

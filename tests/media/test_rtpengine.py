@@ -187,6 +187,42 @@ def test_leg_that_gets_another_port_gets_other_keys():
     in_virtual_time(_Town(FakeDaemon()), scenario)
 
 
+VIDEO = b"m=video 6000 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\n"
+
+
+def test_video_is_a_party_of_its_own_with_a_port_of_its_own():
+    # RFC 3264 section 5
+    async def scenario(town: _Town):
+        told = await town.engine.offer("c", "a", "b", sdp(4000) + VIDEO)
+        await town.engine.answer("c", "b", "a", sdp(5000) + VIDEO)
+        (daemon,) = town.daemons
+        assert set(daemon.calls["c"]) == {"a", "b", "a+1", "b+1"}
+        assert f"m=video {daemon.calls['c']['b+1']} ".encode() in told
+        assert town.engine.inventory()["media_ports"] == 4
+        kept = msgspec.msgpack.encode(town.engine.snapshot("c"))
+        another = town.another_engine()
+        await another.start()
+        another.restore(msgspec.msgpack.decode(kept, type=CallMediaSnapshot))
+        assert another.inventory()["media_ports"] == 4
+        another.close()
+
+    in_virtual_time(_Town(FakeDaemon()), scenario)
+
+
+def test_line_that_the_daemon_does_not_take_is_refused_alone():
+    # RFC 3264 section 6
+    async def scenario(town: _Town):
+        (daemon,) = town.daemons
+        daemon.strange = b"m=video"
+        told = await town.engine.offer("c", "a", "b", sdp(4000) + VIDEO)
+        assert b"m=video 0 " in told
+        answered = await town.engine.answer("c", "b", "a", sdp(5000) + VIDEO.replace(b"6000", b"0"))
+        assert b"m=video 0 " in answered
+        assert town.engine.codec("c", "a") == "PCMA"
+
+    in_virtual_time(_Town(FakeDaemon()), scenario)
+
+
 def test_leg_that_holds_hears_nothing_and_its_peer_goes_on():
     async def scenario(town: _Town):
         # RFC 3264 section 8.4
