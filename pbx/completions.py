@@ -46,7 +46,7 @@ CODE = "callback_on_busy"
 
 _NO_FAILURE = {
     "fr": "Aucun de vos appels internes n'a échoué.",
-    "en": "None of your calls inside has failed.",
+    "en": "None of your internal calls has failed.",
 }
 _MANY = {
     "fr": "Trop de rappels sont déjà demandés.",

@@ -29,6 +29,7 @@ What differs from the engines that have a media process:
 - a digit is told when its key is released (the daemon's `dtmf-log-dest` names our socket for it);
 - digits to a leg with a peer go out as RFC 4733 events while that peer sends sound; to a leg without one,
   or whose peer is mute, as the tones of the keys;
+- who is alone can be recorded, and ends to be when it is joined to somebody;
 - an echo needs no media process but goes out of the daemon and in again, a port pair more;
 - what is played is sent to the daemon in pieces of 7 s, with a gap of some 20 ms between two of them;
 - silence is found by asking, every `POLL_SECONDS`; `packets_sent` is what came from the peer, `lost` and
@@ -47,7 +48,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 from msgspec import structs
@@ -67,9 +68,12 @@ from media.engine import (
     MediaUnavailable,
     Multicast,
     PlayFinished,
+    RecordEnd,
+    RecordFinished,
     Source,
     StreamLost,
 )
+from media.engines import wire
 from media.engines.daemon_counts import Counts, counts_of, first_stream, integer, text
 from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, nowhere, place_in
 from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said
@@ -80,6 +84,9 @@ from media.sdes import Crypto, Policy
 from media.sdp import MediaDescription
 from media.snapshot import CallMediaSnapshot, LegSnapshot
 from media.speech import Piper
+
+if TYPE_CHECKING:
+    from media.engines.daemon_recordings import Ear, Recordings
 
 _log = logging.getLogger(__name__)
 
@@ -170,16 +177,20 @@ class _Stream(Leg):
     in the leg's sound. packets: that came from it
     by the last look; heard_at: loop time of the look that found more, or of its first agreement.
     tag: of its a=crypto lines between the daemon and us; planted: the key of ours that the daemon has for it.
+    ear: where the daemon sends what it says, None for nowhere; recording: its number, 0 for none.
     """
 
     __slots__ = (
-        "attended", "echoes", "heard_at", "hushed", "packets", "peer", "planted", "play", "silent", "tag",
+        "attended", "ear", "echoes", "heard_at", "hushed", "packets", "peer", "planted", "play", "recording",
+        "silent", "tag",
     )  # fmt: skip
 
     def __init__(self, name: str, address: str, session: int, tag: int) -> None:
         super().__init__(name, address, 0, session)
         self.tag = tag
         self.planted: Crypto | None = None
+        self.ear: Ear | None = None
+        self.recording = 0
         self.peer: _Stream | None = None
         self.play: _Play | None = None
         self.echoes = False
@@ -258,7 +269,7 @@ class RtpengineEngine:
     """
 
     carries = True
-    records = False
+    records = True
 
     def __init__(
         self,
@@ -277,6 +288,9 @@ class RtpengineEngine:
         from media.engines.sounds import Sounds  # with numpy: for a node that has rtpengine
 
         self._sounds = Sounds(prompts, Piper(voices) if voices else None, music)
+        self._recordings: Recordings | None = None  # from the first one on
+        self._recorded: dict[int, tuple[str, str]] = {}  # call and leg of those that go on
+        self._recording = 0
         self._digits = digits
         self._digits_socket: socket.socket | None = None
         self._hosts = frozenset(host for host, _ in daemons)
@@ -304,10 +318,14 @@ class RtpengineEngine:
     def close(self) -> None:
         """Let go of the sockets. What the daemons carry goes on without us."""
         self.pool.close()
+        if self._recordings is not None:
+            self._recordings.close()
+            self._recordings = None
         self._worker.shutdown(wait=False, cancel_futures=True)
         for call in self._calls.values():
             for stream in call.legs.values():
                 _cancel(stream.play)
+                _close_ear(stream)
         if self._digits_socket is not None:
             asyncio.get_running_loop().remove_reader(self._digits_socket.fileno())
             self._digits_socket.close()
@@ -503,11 +521,44 @@ class RtpengineEngine:
         silence_seconds: float = 0.0,
         keys: str = "",
     ) -> None:
-        """Raise MediaRefused (488): a daemon records for itself, where we can't read it."""
-        raise MediaRefused(NOT_HERE, "rtpengine records nothing for us")
+        """See MediaEngine. Raises MediaRefused (488) for a leg that is joined to another, too."""
+        known, stream = self._known(call, leg)
+        daemon = self._require_daemon(known)
+        if stream.remote is None or stream.voice is None:
+            raise MediaMisuse(f"leg {leg} has agreed to no sound")
+        if stream.peer is not None:
+            raise MediaRefused(NOT_HERE, "with rtpengine, who is joined to another isn't recorded")
+        from media.engines.daemon_recordings import Ear, Recordings
+
+        if self._recordings is None:
+            self._recordings = Recordings(self._record_ended)
+        await self.stop_recording(call, leg)
+        if stream.ear is None:
+            stream.ear = Ear(_facing(daemon, stream.address))
+            await self._settle(known, stream)
+        self._recording += 1
+        stream.recording = self._recording
+        self._recorded[stream.recording] = (call, leg)
+        said = wire.Record(stream.recording, stream.recording, path, seconds, silence_seconds, keys)
+        codecs = {codec.payload_type: codec for codec in stream.remote.codecs}
+        self._recordings.begin(stream.ear, said, codecs, stream.voice)
 
     async def stop_recording(self, call: str, leg: str) -> None:
-        """Do nothing: nothing is recorded."""
+        """See MediaEngine."""
+        known = self._calls.get(call)
+        if known is not None and leg in known.legs:
+            self._end_recording(known.legs[leg], "stopped")
+
+    def _end_recording(self, stream: _Stream, why: RecordEnd) -> None:
+        """End what is recorded of a leg, if anything; it is told when the disk has it."""
+        if self._recordings is not None and stream.recording:
+            self._recordings.end(stream.recording, why)
+            stream.recording = 0
+
+    def _record_ended(self, number: int, why: RecordEnd, seconds: float) -> None:
+        call, leg = self._recorded.pop(number, ("", ""))
+        if call in self._calls:
+            self.events(RecordFinished(call, leg, why, seconds))
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
@@ -585,6 +636,9 @@ class RtpengineEngine:
         for stream in known.legs.values():
             _cancel(stream.play)
             stream.play = stream.peer = None
+            self._recorded.pop(stream.recording, None)  # without a word
+            self._end_recording(stream, "lost")
+            _close_ear(stream)
         daemon, known.daemon = known.daemon, None
         if daemon is not None:
             daemon.calls.discard(call)
@@ -752,12 +806,17 @@ class RtpengineEngine:
         peer = stream.peer
         if stream.remote is None or (peer is not None and peer.remote is None):
             return
+        deaf = [each for each in (stream, peer) if each is not None and (peer is not None or each.echoes)]
+        for each in deaf:
+            self._end_recording(each, "stopped")
         if peer is None or stream.echoes or peer.echoes:
             await self._settle_alone(call, stream)
             if peer is not None:
                 await self._settle_alone(call, peer)
         else:
             await self._settle_joined(call, *_in_order(stream, peer))
+        for each in deaf:  # nothing comes there any more
+            _close_ear(each)
         for one in (stream, peer):
             if one is not None:
                 await self._hush(call, one)
@@ -799,6 +858,8 @@ class RtpengineEngine:
         shadow["sdp"] = _description(stream.remote, *_anywhere(stream), "sendrecv")
         if stream.echoes:
             shadow["sdp"] = await self._mirror(call, stream)
+        elif stream.ear is not None:
+            shadow["sdp"] = _description(stream.remote, *stream.ear.place, "sendrecv")
         await self._exchange(
             call, stream.name, self._described(call, stream, stream.remote), stream.shadow, shadow
         )
@@ -968,6 +1029,8 @@ class RtpengineEngine:
         for stream in call.legs.values():
             had, stream.port, stream.hushed, stream.attended = stream.port, 0, "", False
             stream.planted = None
+            self._end_recording(stream, "lost")
+            _close_ear(stream)
             for line in stream.further():
                 line.port, line.hushed, line.planted, line.joined = 0, "", None, False
             if stream.play is not None:
@@ -1027,7 +1090,10 @@ class RtpengineEngine:
         call = self._calls.get(notice.callid)
         if call is None or notice.source_tag not in call.legs or not 0 <= notice.event < len(dtmf.DIGITS):
             return
-        self.events(DigitReceived(notice.callid, notice.source_tag, dtmf.DIGITS[notice.event]))
+        digit, stream = dtmf.DIGITS[notice.event], call.legs[notice.source_tag]
+        self.events(DigitReceived(notice.callid, notice.source_tag, digit))
+        if stream.recording and self._recordings is not None:
+            self._recordings.pressed(stream.recording, digit)
 
 
 # --- what a daemon is told --------------------------------------------------------------------------
@@ -1181,6 +1247,21 @@ def _restored(kept: LegSnapshot, tag: int) -> _Stream:
     stream.restore(kept)
     stream.port, stream.echoes = kept.port, kept.echoes
     return stream
+
+
+def _facing(daemon: Daemon, address: str) -> str:
+    """Return the daemon's address that ours is chosen by: of its ng socket, unless that is a loopback's."""
+    host = daemon.address[0]
+    known = (":" in host) in daemon.addresses
+    return (
+        host if known and host not in ("127.0.0.1", "::1") else daemon.addresses.get(":" in address, address)
+    )
+
+
+def _close_ear(stream: _Stream) -> None:
+    if stream.ear is not None:
+        stream.ear.socket.close()
+        stream.ear = None
 
 
 def _cancel(play: _Play | None) -> None:

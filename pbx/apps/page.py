@@ -205,6 +205,7 @@ async def _speak(attendant: Attendant, service: Service, ringing: set[Leg], *, o
                 ringing.discard(leg)
                 if await _listens(call, leg, body):
                     listening.add(leg)
+                    call.keep()
                     if len(listening) == 1 and not others:
                         await call.engine.play(call.id, call.caller.name, SPEAK)
             case Failed(leg, _, _):

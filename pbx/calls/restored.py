@@ -25,6 +25,7 @@ from pbx.calls.bridge import talk
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.happenings import PortLost
+from pbx.calls.intervals import PAGE
 from pbx.calls.leg import LOST, Leg
 from pbx.calls.transfer import holding_channel
 from pbx.devices import Device
@@ -184,12 +185,24 @@ def _media(exchange: Exchange, kept: OngoingCall, live: list[Leg]) -> bool:
 
 
 def _app(call: Call, live: list[Leg]) -> App:
+    target = call.decision.target
     if call.caller in live:
+        if len(live) > 1 and isinstance(target, ToService) and target.type == PAGE:
+            return _page_again
         if len(live) == 1 and isinstance(call.decision.target, ToService):
             return call.exchange.router.app_of(call.decision)  # a menu begins anew
         if len(live) == 2:
             return partial(_talk, other=live[1])
     return _over
+
+
+async def _page_again(call: Call) -> None:
+    """Whoever listened is no party of a conversation: its telephone is hung up, and asked anew to listen."""
+    for leg in call.legs:
+        if leg is not call.caller:
+            leg.hang_up("released")
+            await call.engine.leave(call.id, leg.name)
+    await call.exchange.router.app_of(call.decision)(call)
 
 
 async def _talk(call: Call, other: Leg) -> None:

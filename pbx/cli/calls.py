@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
-from pbx.cli.printing import clean, print_json, print_table
+from pbx.cli.printing import clean, print_json, print_table, shown_time
 from pbx.cli.reading import configured, database, fail, misused, now
 
 if TYPE_CHECKING:
@@ -133,14 +133,7 @@ def _ended_calls(settings: Configuration, wanted: Wanted, limit: int) -> list[Ca
 def _row(record: CallRecord) -> tuple[str, ...]:
     seconds = f"{record.ended - record.answered:.0f}" if record.answered is not None else ""
     caller = f"{record.from_} {record.from_name}".strip()
-    return record.id, _time(record.started), caller, record.dialled, record.to, seconds, record.cause
-
-
-def _time(seconds: float | None) -> str:
-    """`2026-12-25 10:00:00`, or "-" for what didn't happen."""
-    from pbx.records import rfc3339
-
-    return (rfc3339(seconds) or "-").partition(".")[0].replace("T", " ")
+    return record.id, shown_time(record.started), caller, record.dialled, record.to, seconds, record.cause
 
 
 def _print_call(record: CallRecord, children: list[CallRecord]) -> None:
@@ -150,9 +143,9 @@ def _print_call(record: CallRecord, children: list[CallRecord]) -> None:
         "from": f"{record.from_} {record.from_name}".strip() or "-",
         "dialled": record.dialled,
         "to": record.to or "-",
-        "started": _time(record.started),
-        "answered": _time(record.answered),
-        "ended": _time(record.ended),
+        "started": shown_time(record.started),
+        "answered": shown_time(record.answered),
+        "ended": shown_time(record.ended),
         "cause": record.cause,
         "plan": record.plan_version,
     }
@@ -179,9 +172,9 @@ def _print_call(record: CallRecord, children: list[CallRecord]) -> None:
                 leg.codec or "-",
                 leg.media or "-",
                 f"{leg.quality.mos:.1f}" if leg.quality is not None else "-",
-                _time(leg.started),
-                _time(leg.answered),
-                _time(leg.ended),
+                shown_time(leg.started),
+                shown_time(leg.answered),
+                shown_time(leg.ended),
                 leg.cause,
             )
             for leg in record.legs
@@ -205,7 +198,7 @@ def _interval(record: CallRecord, one: Interval) -> tuple[str, ...]:
         case _:
             what = f"{who}: {one.kind} {one.where}".strip()
     seconds = f"{one.ended - one.started:.0f}" if one.ended is not None else ""
-    return _time(one.started), _time(one.ended), seconds, what
+    return shown_time(one.started), shown_time(one.ended), seconds, what
 
 
 def _why(settings: Configuration, record: CallRecord) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
 from pbx.cli.plans import author_or_user
-from pbx.cli.printing import clean, print_json, print_table
+from pbx.cli.printing import clean, print_json, print_table, shown_time
 from pbx.cli.reading import configured, fail, misused, why_silent
 from pbx.cli.users import user
 
@@ -188,10 +188,8 @@ def _print(devices: list[DeviceStatus], as_json: bool) -> None:
 
 
 def _row(one: DeviceStatus) -> tuple[str, ...]:
-    from pbx.records import rfc3339
-
     used = one.user if one.user != one.owner else ""
-    until = (rfc3339(one.until) or "") if one.until else ""
+    until = shown_time(one.until) if one.until else ""
     told = "; ".join(_in_words(said) for said in one.addresses)
     if one.network and not any(said.network == one.network and said.confirmed for said in one.addresses):
         told = "; ".join(part for part in (told, f"wanted for {one.network}") if part)

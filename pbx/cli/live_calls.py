@@ -8,7 +8,7 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption
 from pbx.cli.calls import call
-from pbx.cli.printing import clean, print_json, print_table
+from pbx.cli.printing import clean, print_json, print_table, shown_time
 from pbx.cli.reading import configured, fail, why_silent
 
 if TYPE_CHECKING:
@@ -236,8 +236,6 @@ def _asked(configuration: Path | None, question: CallQuestion) -> CallsNow:
 
 
 def _print(answer: CallsNow, as_json: bool) -> None:
-    from pbx.records import rfc3339
-
     if as_json:
         done = answer.done
         print_json(
@@ -254,10 +252,7 @@ def _print(answer: CallsNow, as_json: bool) -> None:
     if not answer.calls:
         typer.echo("no call in progress")
         return
-    rows = [
-        (one.id, (rfc3339(one.started) or "").partition(".")[0].replace("T", " "), one.dialled, _parties(one))
-        for one in answer.calls
-    ]
+    rows = [(one.id, shown_time(one.started), one.dialled, _parties(one)) for one in answer.calls]
     print_table(("id", "started", "dialled", "parties"), rows)
 
 

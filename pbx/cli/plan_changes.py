@@ -11,7 +11,7 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption
 from pbx.cli.plans import author_or_user, findings_of, has_error, plan, refuse
-from pbx.cli.printing import clean, print_findings, print_json, print_table, printable_findings
+from pbx.cli.printing import clean, print_findings, print_json, print_table, printable_findings, shown_time
 from pbx.cli.reading import complain, configured, fail, misused, now, people_of, why_silent
 
 if TYPE_CHECKING:
@@ -194,9 +194,7 @@ def _one_before(kept: PlanHistory) -> str:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
-    from pbx.records import rfc3339
-
-    at = (rfc3339(entry.at) or "").partition(".")[0].replace("T", " ")
+    at = shown_time(entry.at)
     return at, entry.version, entry.previous or "-", entry.author, entry.reason
 
 

@@ -291,7 +291,7 @@ def _facts(asked: Plan, number: str, caller: str, at_site: str | None) -> Facts:
         fail(f'{asked.path} has no site "{at_site[:60]}"; {did_you_mean(at_site, asked.sites)}')
     if caller not in asked.people and not caller.startswith(("+", "00")):
         hint = did_you_mean(caller, asked.people)
-        fail(f'nobody has extension "{caller[:60]}" in {asked.path}; {hint}, or +33… for an outside caller')
+        fail(f'nobody has extension "{caller[:60]}" in {asked.path}; {hint} (+33… is an outside caller)')
     if caller in asked.people:
         return Facts(number, caller=caller, site=at_site)
     called = asked.country.international_form(number)

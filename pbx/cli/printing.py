@@ -67,6 +67,13 @@ def clean(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
+def shown_time(seconds: float | None) -> str:
+    """Return Unix seconds as tables show them, in UTC: `2026-12-25 10:00:00`; "-" for what didn't happen."""
+    from pbx.records import rfc3339
+
+    return (rfc3339(seconds) or "-").partition(".")[0].replace("T", " ")
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under their columns, as wide as the terminal."""
     from rich import box

@@ -10,7 +10,7 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
 from pbx.cli.plans import author_or_user
-from pbx.cli.printing import clean, print_json, print_table
+from pbx.cli.printing import clean, print_json, print_table, shown_time
 from pbx.cli.reading import configured, fail, misused, planned, read_instant, settings_in_force, why_silent
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_settings(
     configuration: ConfigurationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what people have set, who set it and when. It works without a running node."""
+    """List what people have set, who set it and when, in UTC. It works without a running node."""
     people = settings_in_force(configured(configuration)).people
     _print_people([one for one in people if extension in ("", one.extension)], as_json)
 
@@ -206,24 +206,22 @@ def _print_people(people: list[PersonSettings], as_json: bool) -> None:
 
 
 def _rows(kept: PersonSettings) -> Iterable[tuple[str, ...]]:
-    from pbx.records import rfc3339
-
     if kept.do_not_disturb is not None:
-        at = rfc3339(kept.do_not_disturb.at) or ""
+        at = shown_time(kept.do_not_disturb.at)
         yield kept.extension, _DO_NOT_DISTURB, "", "", kept.do_not_disturb.by, at
     for name, switch in _switched(kept):
         state = "on" if switch.on else "off"
-        yield kept.extension, name, state, "", switch.set_by.by, rfc3339(switch.set_by.at) or ""
+        yield kept.extension, name, state, "", switch.set_by.by, shown_time(switch.set_by.at)
     if kept.ring is not None:
         way = kept.ring.way.replace("_", "-")
-        yield kept.extension, _RING, way, "", kept.ring.set_by.by, rfc3339(kept.ring.set_by.at) or ""
+        yield kept.extension, _RING, way, "", kept.ring.set_by.by, shown_time(kept.ring.set_by.at)
     for pause in kept.pauses:
         what = f"pause {pause.reason}".strip()
-        yield kept.extension, what, "", pause.service, pause.set_by.by, rfc3339(pause.set_by.at) or ""
+        yield kept.extension, what, "", pause.service, pause.set_by.by, shown_time(pause.set_by.at)
     for one in kept.forwards:
         what = one.when.replace("_", "-") + (f" after {one.seconds} s" if one.seconds else "")
         only = ", ".join((*one.callers, *one.hours))
-        yield kept.extension, what, one.to or "none", only, one.set_by.by, rfc3339(one.set_by.at) or ""
+        yield kept.extension, what, one.to or "none", only, one.set_by.by, shown_time(one.set_by.at)
 
 
 def _switched(kept: PersonSettings) -> Iterable[tuple[str, Switch]]:
@@ -312,7 +310,7 @@ def _print_overrides(configuration: Path | None, overrides: list[OverrideRecord]
             f"{datetime.fromtimestamp(one.until, zone):%Y-%m-%d %H:%M %Z}",
             one.to,
             one.set_by.by,
-            rfc3339(one.set_by.at) or "",
+            shown_time(one.set_by.at),
         )
         for one in overrides
     ]

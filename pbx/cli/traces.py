@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
-from pbx.cli.printing import clean, print_json, print_table
+from pbx.cli.printing import clean, print_json, print_table, shown_time
 from pbx.cli.reading import configured, fail
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ application.add_typer(traces, name="trace")
 
 @traces.command("list")
 def list_traces(configuration: ConfigurationOption = None, as_json: JsonOption = False) -> None:
-    """List the reported calls, newest first. It works without a running node."""
+    """List the reported calls, newest first, in UTC. It works without a running node."""
     found = _traces(configuration)
     if as_json:
         print_json([_printable(one) for one in found])
@@ -31,7 +31,7 @@ def list_traces(configuration: ConfigurationOption = None, as_json: JsonOption =
         typer.echo("no call was reported")
     else:
         rows = [
-            (one.call, _instant(one.started), one.by, one.number or "unknown", _hidden(one), one.device)
+            (one.call, shown_time(one.started), one.by, one.number or "unknown", _hidden(one), one.device)
             for one in found
         ]
         print_table(("call", "began", "reported by", "caller", "", "came by"), rows)
@@ -73,18 +73,14 @@ def _hidden(trace: TraceRecord) -> str:
     return "hidden" if trace.hidden else ""
 
 
-def _instant(seconds: float) -> str:
+def _printable(trace: TraceRecord) -> dict[str, Any]:
     from pbx.records import rfc3339
 
-    return rfc3339(seconds) or ""
-
-
-def _printable(trace: TraceRecord) -> dict[str, Any]:
     return {
         "call": trace.call,
         "reported_by": trace.by,
-        "reported": _instant(trace.at),
-        "began": _instant(trace.started),
+        "reported": rfc3339(trace.at),
+        "began": rfc3339(trace.started),
         "direction": trace.direction,
         "caller": trace.number,
         "caller_name": trace.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
-from pbx.cli.printing import clean, print_json, print_table
+from pbx.cli.printing import clean, print_json, print_table, shown_time
 from pbx.cli.reading import configured, fail, why_silent
 
 if TYPE_CHECKING:
@@ -98,9 +98,16 @@ def _messages(settings: Configuration) -> dict[str, tuple[Message, ...]]:
 
 
 def _row(mailbox: str, message: Message) -> tuple[str, ...]:
-    shown = _printable(mailbox, message)
     state = "heard" if message.heard else "new"
-    return (mailbox, message.id, shown["at"], message.number, message.name, f"{message.seconds:.0f}", state)
+    return (
+        mailbox,
+        message.id,
+        shown_time(message.at),
+        message.number,
+        message.name,
+        f"{message.seconds:.0f}",
+        state,
+    )
 
 
 def _printable(mailbox: str, message: Message) -> dict[str, Any]:

@@ -433,17 +433,17 @@ async def recorded(engine: MediaEngine) -> RecordFinished:
 
 
 async def test_what_a_leg_says_is_recorded_until_it_is_stopped(
-    own_engine: MediaEngine, phones: Phones, tmp_path: Path
+    engine: MediaEngine, phones: Phones, tmp_path: Path
 ):
-    await own_engine.publish("c", "a", phones().sdp("8"))
+    await engine.publish("c", "a", phones().sdp("8"))
     path = tmp_path / "said.wav"
-    await own_engine.record("c", "a", str(path), seconds=60)
-    end = await recorded(own_engine)
+    await engine.record("c", "a", str(path), seconds=60)
+    end = await recorded(engine)
     assert (end.call, end.leg, end.why) == ("c", "a", "stopped")
     assert wav.read(path.read_bytes()) is not None
-    await own_engine.stop_recording("c", "a")
-    await own_engine.delete("c")
-    assert held(own_engine) == 0
+    await engine.stop_recording("c", "a")
+    await engine.delete("c")
+    assert held(engine) == 0
 
 
 async def test_a_recording_ends_with_its_leg_and_leaves_a_file(
@@ -478,9 +478,9 @@ async def test_an_engine_records_or_says_that_it_does_not(
     await engine.delete("c")
 
 
-async def test_recording_a_leg_that_nobody_knows_is_our_own_mistake(own_engine: MediaEngine, tmp_path: Path):
+async def test_recording_a_leg_that_nobody_knows_is_our_own_mistake(engine: MediaEngine, tmp_path: Path):
     with pytest.raises(MediaMisuse):
-        await own_engine.record("c", "a", str(tmp_path / "said.wav"), seconds=60)
+        await engine.record("c", "a", str(tmp_path / "said.wav"), seconds=60)
 
 
 # Kept ports, lost ports, legs that move

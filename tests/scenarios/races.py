@@ -48,6 +48,7 @@ CLOCK_SECONDS = 0.001
 EXIT_SECONDS = 330.0  # a hotline's last step rings somebody's telephones, and then a trunk
 LEAVING_SECONDS = 80.0
 TRIES = 4
+CALL_BACK_SECONDS = 2_800.0  # pbx.completions: who asked to be called back waits for 45 minutes at most
 SILENCE_SECONDS = 10.0
 MEDIA_BACK_SECONDS = 0.2
 CLEAN, LOSSY = Link(), Link(loss=0.08)
@@ -365,6 +366,7 @@ class Track:
                 case "park":
                     await api.park(who, PLACE, call)
                 case "hang-up":
+                    self.called_for_help = [one for one in self.called_for_help if one[0].number != who]
                     await api.hang_up(who, call)
                 case "digits":
                     await api.send_digits(who, "12", call)
@@ -429,11 +431,12 @@ class Track:
 
     async def _leave(self) -> None:
         """Everybody hangs up, as often as somebody rings again; the dead are waited for."""
-        for _ in range(TRIES):
+        waits = [CALL_BACK_SECONDS] if any(act.to == "*37" for act in self.race.acts) else []
+        for seconds in (*waits, *[LEAVING_SECONDS] * TRIES):
             for racer in self.everybody:
                 for talk in racer.open if not racer.dead else ():
                     racer.leave(talk)
-            await self.world.sleep(LEAVING_SECONDS)
+            await self.world.sleep(seconds)
             self._look()
         for racer in self.everybody:
             for talk in racer.open if not racer.dead else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.scenarios.hearing import streams
 from tests.scenarios.offers import party
 from tests.scenarios.test_attended_transfers import replaces
 from tests.scenarios.test_menus import records
@@ -134,6 +135,29 @@ async def test_a_telephone_that_sends_a_caller_to_its_page_leaves_the_page(world
     await world.sleep(1)
     for phone in (bruno, office):
         phone.overlook()
+
+
+@scenario()
+async def test_whoever_listens_when_the_process_is_killed_listens_again_and_speaks_with_nobody(
+    world: World,
+) -> None:
+    town, (alice, one, other), invites = await paging(world)
+    await listens(one, invites[0])
+    await listens(other, invites[1])
+    await world.sleep(1)
+    await town.restart()
+    for phone in (one, other):
+        phone.reply(await phone.expect("BYE"), 200)
+        await listens(phone, await phone.expect("INVITE"))
+    asked = await alice.expect("OPTIONS", within_seconds=15)
+    alice.reply(asked, 200)
+    rooms = [stream.leg.room for stream in streams(town.engine)]
+    assert [(room.speaks, room.hears) for room in rooms if room is not None] == [
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+    await town.hang_up(alice, one, other)
 
 
 @scenario()
