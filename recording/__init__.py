@@ -1,1 +1,1 @@
-"""Call recording with proof and retention. Not built yet: see the table in README.md."""
+"""Call recording with proof and retention (docs/decisions/005). No call is recorded yet: see README.md."""

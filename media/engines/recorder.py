@@ -25,16 +25,16 @@ import numpy as np
 from media import wav
 from media.engine import RecordEnd
 from media.engines import wire
+from media.engines.players import WIDE_RATE, NotVoice, is_comfort_noise, player_of
 from media.g711 import CodecError, Samples
 from media.jitter_buffer import FRAME_MS, Player
 from media.resampling import Resampler
 from media.rtp import Packet
 from media.sdp import Codec
-from media.voice import decoder_of, natural_rate
+from media.voice import natural_rate
 
 _log = logging.getLogger(__name__)
 
-WIDE_RATE: Final = 16_000
 _FRAMES_A_WRITE: Final = 1000 // FRAME_MS
 _NO_PLAYER: Final = -1
 
@@ -147,18 +147,16 @@ class _Recording:
     def _change(self, number: int) -> bool:
         """Be ready for another of the leg's codecs; False for what is left out."""
         codec = self._codecs.get(number)
-        if codec is None or codec.is_event:
-            return False
-        if codec.is_auxiliary:
-            return codec.name.upper() == "CN"
+        if codec is not None and is_comfort_noise(codec):
+            return True
         try:
-            decoder = decoder_of(codec, WIDE_RATE)
-        except CodecError:
+            self._player = player_of(self._codecs, number)
+        except NotVoice:
             return False
-        noise = (one.payload_type for one in self._codecs.values() if one.name.upper() == "CN")
-        self._player = Player(decoder, noise_type=next(noise, -1))
         self._number = number
-        self._resampler = Resampler(decoder.rate, self._rate) if decoder.rate != self._rate else None
+        self._resampler = (
+            Resampler(self._player.rate, self._rate) if self._player.rate != self._rate else None
+        )
         return True
 
     def tick(self, now: float) -> RecordEnd | None:

@@ -20,18 +20,18 @@ from typing import Final
 
 from media import loudness
 from media.engines import wire
+from media.engines.players import WIDE_RATE, NotVoice, is_comfort_noise, player_of
 from media.engines.stream import Hearing, Stream
 from media.engines.stream import Player as Played
-from media.g711 import CodecError, Samples
+from media.g711 import Samples
 from media.jitter_buffer import Player
 from media.mixer import Mixer, Party
 from media.resampling import Resampler
 from media.rtp import BY_THE_CLOCK, Frame, Packet
 from media.sdp import Codec
-from media.voice import VoiceEncoder, decoder_of, encoder_of, natural_rate
+from media.voice import VoiceEncoder, encoder_of, natural_rate
 
 NARROW_RATE: Final = 8000
-WIDE_RATE: Final = 16000
 _GATE_TICKS: Final = 20  # of near silence before a leg is left out, and as many before it sleeps
 _SPEAKER_EACH_TICKS: Final = 4  # as often as the mixer measures
 IN_ROOM: Final = Played(0, 0, iter(()))  # what keeps a leg's peer from being heard
@@ -141,20 +141,16 @@ class Seat:
                 self.stream.hear(self.hearing)
 
     def _change(self, number: int) -> bool:
-        """Be ready for another of the leg's codecs; False for what isn't voice and is left out."""
+        """Be ready for another of the leg's codecs; False for what is left out."""
         codec = self._codecs.get(number)
-        if codec is None or codec.is_event:
-            return False
-        if codec.is_auxiliary:
-            return codec.name.upper() == "CN"
+        if codec is not None and is_comfort_noise(codec):
+            return True
         try:
-            decoder = decoder_of(codec, WIDE_RATE)
-        except CodecError:
+            self._player = player_of(self._codecs, number, noise_seed=self.stream.port)
+        except NotVoice:
             return False
-        noise = (one.payload_type for one in self._codecs.values() if one.name.upper() == "CN")
-        self._player = Player(decoder, noise_type=next(noise, -1), noise_seed=self.stream.port)
         self._number = number
-        self._resampler = self._resampler_for(decoder.rate)
+        self._resampler = self._resampler_for(self._player.rate)
         return True
 
     def _player_rate(self) -> int:
