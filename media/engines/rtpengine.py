@@ -606,7 +606,9 @@ class RtpengineEngine:
         known, stream = self._known(call, leg)
         stream.port = 0
         # RFC 3711 section 9.1: another daemon would begin with the numbers that the key was used for already.
-        stream.security, stream.told_keys = None, ()
+        for line in (stream, *stream.lines.values()):
+            if line.told_keys:
+                line.security, line.told_keys = None, tuple(sdes.offered_security(stream.policy, line.random))
         self._advertise(known, stream, "")
         await self._place(known, stream)
 

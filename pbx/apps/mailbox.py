@@ -36,6 +36,11 @@ _BEEP: Final = Tone((Segment(200), Segment(300, (1000,))))
 _KEYS: Final = "1235780"
 
 _NOTHING = {"fr": "Vous n'avez pas de message.", "en": "You have no messages."}
+_TO_SETTINGS = {"fr": "Pour vos annonces, tapez 0.", "en": "For your greetings, press 0."}
+_NO_MAILBOX = {
+    "fr": "Vous n'avez pas de messagerie. Demandez-la au service informatique.",
+    "en": "You have no mailbox. Ask your IT service for one.",
+}
 _COUNT = {
     "fr": "Nouveaux messages : {new}. Messages déjà écoutés : {old}.",
     "en": "New messages: {new}. Messages heard before: {old}.",
@@ -89,6 +94,11 @@ async def listen(call: Call, argument: str) -> None:
     except SettingRefused as error:
         await refuse(attendant, error)
         return
+    waiting = store.waiting(extension)
+    if not call.plan.voicemail_of(extension).on and not waiting.new + waiting.old:
+        none = SettingRefused("mailbox", _NO_MAILBOX, f"the plan gives {extension} no mailbox")
+        await refuse(attendant, none)
+        return
     await listen_to(attendant, store, extension, calls_back=True)
 
 
@@ -138,8 +148,8 @@ class _Listener:
                 place = max(place - 1, 0)
             elif key == "3":
                 place += 1
-        await self.attendant.say(_NOTHING if not messages else _LAST)
-        if await self.attendant.gather(1) == "0":
+        key = await self.attendant.say(_LAST if messages else _TO_SETTINGS, until="0")
+        if (key or await self.attendant.gather(1)) == "0":
             await self._settings()
 
     async def _message(self, message: Message) -> str:

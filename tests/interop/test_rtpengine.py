@@ -452,6 +452,28 @@ async def test_two_phones_with_keys_hear_each_other_and_each_has_its_own(
             await wire.engine.answer("c", "b", "a", his)
 
 
+async def test_phone_that_changes_its_suite_is_heard_by_the_next_one_too(
+    wire: Wire, phones: Callable[..., Phone]
+):
+    # RFC 4568 section 7.1.4
+    alice, bob, carol = phones(1000), phones(600), phones(800)
+    for leg in ("a", "b", "d"):
+        wire.engine.secure("c", leg, "required")
+    said = secured(alice.sdp("8"))
+    offered = await wire.engine.offer("c", "a", "b", said)
+    await wire.engine.answer("c", "b", "a", secured(bob.sdp("8"), offered=offered))
+    said = secured(alice.sdp("8", version=2), "AEAD_AES_256_GCM")
+    offered = await wire.engine.offer("c", "a", "d", said)
+    hers = secured(carol.sdp("8"), offered=offered)
+    answered = await wire.engine.answer("c", "d", "a", hers)
+    keys, carols = Keys(answered, said), Keys(taken(offered, hers), hers)
+    assert keys.told.suite == "AEAD_AES_256_GCM"
+    await asyncio.gather(keys.speak(alice, target(answered)), carols.speak(carol, target(offered)))
+    assert is_tone(await carols.hear(carol, 20), 1000)
+    assert is_tone(await keys.hear(alice, 20), 800)
+    assert bob.heard_nothing()
+
+
 async def test_phone_with_keys_hears_what_is_played_itself_and_then_another(
     wire: Wire, phones: Callable[..., Phone]
 ):

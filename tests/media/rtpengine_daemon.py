@@ -14,7 +14,7 @@ from pathlib import Path
 from media.engines.ng import encode
 from media.engines.rtpengine import RtpengineEngine
 
-START_ATTEMPTS = 100
+START_ATTEMPTS = 600  # of 50 ms: a busy machine takes several seconds to load it
 
 
 @dataclass

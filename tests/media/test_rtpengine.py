@@ -25,6 +25,7 @@ from media.engine import (
 from media.engines import rtpengine
 from media.engines.daemon_counts import Counts, counts_of
 from media.engines.rtpengine import RtpengineEngine
+from media.sdes import Policy
 from media.snapshot import CallMediaSnapshot
 from tests.media.fake_rtpengine import FakeDaemon, FakeNetwork, audio_of
 from tests.media.phone import target
@@ -174,15 +175,19 @@ def test_daemon_is_given_our_key_for_a_leg_before_the_leg_is_joined():
     in_virtual_time(_Town(FakeDaemon()), scenario)
 
 
-def test_leg_that_gets_another_port_gets_other_keys():
+@pytest.mark.parametrize("policy", ["required", "preferred"])
+def test_leg_that_gets_another_port_gets_other_keys(policy: Policy):
     # RFC 3711 section 9.1
     async def scenario(town: _Town):
-        town.engine.secure("c", "b", "required")
-        first = await town.engine.offer("c", "a", "b", sdp(4000))
+        town.engine.secure("c", "b", policy)
+        first = crypto({"sdp": await town.engine.offer("c", "a", "b", sdp(4000))})
+        profile = b"RTP/SAVP" if policy == "required" else b"RTP/AVP"
+        said = sdp(5000).replace(b"RTP/AVP", profile)
+        await town.engine.answer("c", "b", "a", said + f"a=crypto:{first[0]}\r\n".encode())
         await town.engine.renew("c", "b")
-        again = await town.engine.offer("c", "a", "b", sdp(4000))
-        assert len(crypto({"sdp": again})) == 4
-        assert not set(crypto({"sdp": first})) & set(crypto({"sdp": again}))
+        again = crypto({"sdp": await town.engine.offer("c", "a", "b", sdp(4000))})
+        assert len(again) == 4
+        assert not set(first) & set(again)
 
     in_virtual_time(_Town(FakeDaemon()), scenario)
 

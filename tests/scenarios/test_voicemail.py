@@ -433,6 +433,27 @@ async def test_a_disk_that_takes_nothing_is_told_to_the_caller(world: World, tmp
 
 
 @scenario()
+async def test_who_has_no_message_is_told_of_the_greetings(world: World, tmp_path: Path) -> None:
+    town, (office,) = await town_with(world, tmp_path, "2010")
+    await dial(town, office, "*98")
+    await finish(town, 2)
+    assert played(town)[-2:] == ["Vous n'avez pas de message.", "Pour vos annonces, tapez 0."]
+    await press(town, "0")
+    assert played(town)[-1].startswith("Pour l'annonce quand vous êtes en ligne, tapez 1.")
+    await leaves(town, office)
+
+
+@scenario()
+async def test_who_has_no_mailbox_is_told_so(world: World, tmp_path: Path) -> None:
+    town, (alice,) = await town_with(world, tmp_path, "1001")
+    await dial(town, alice, "*98")
+    await finish(town, 2)
+    assert played(town)[-1] == "Vous n'avez pas de messagerie. Demandez-la au service informatique."
+    alice.reply(await alice.expect("BYE"), 200)
+    await town.world.sleep(0.1)
+
+
+@scenario()
 async def test_a_disk_that_fills_up_while_one_listens_ends_nothing(world: World, tmp_path: Path) -> None:
     town, (_, office) = await with_message(world, tmp_path)
     await dial(town, office, "*98")
