@@ -28,6 +28,7 @@ ALICE_HZ, OFFICE_HZ, GUARD_HZ, OTHER_GUARD_HZ = 440, 640, 850, 1020
 ALWAYS_OPEN = {"    schedule: bureau\n": "", "    when_closed: {to: repondeur-mairie}\n": ""}
 SCHOOL_GATE = "10.54.4.254"  # of the machine: the school's network is behind it
 BY_THE_GATE = {'"239.54.4.1:5004"}': f'"239.54.4.1:5004", interface: "{SCHOOL_GATE}", ttl: 2}}'}
+BACK_SOON = {"  parc:  ": '  parc-court: {number: "710..711", type: park, return_seconds: 2}\n  parc:  '}
 ROOM_SECONDS = 8.0
 
 
@@ -45,7 +46,8 @@ class Phones:
 async def open_pbx(standing_town: Town, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Beffroi]:
     """Beffroi with a switchboard that is open whenever the tests run."""
     folder = tmp_path_factory.mktemp("services")
-    async with beffroi.running(standing_town.hub, folder, replaced=ALWAYS_OPEN | BY_THE_GATE) as made:
+    replaced = ALWAYS_OPEN | BY_THE_GATE | BACK_SOON
+    async with beffroi.running(standing_town.hub, folder, replaced=replaced) as made:
         yield made
 
 
@@ -124,6 +126,19 @@ async def test_a_caller_sent_to_a_place_hears_music_and_is_taken_elsewhere(phone
     await phones.guard.answered()
     await hear_each_other(phones.office, phones.guard)
     await end(phones.guard, phones.office)
+
+
+async def test_a_caller_whom_nobody_takes_comes_back_to_who_parked_it(phones: Phones) -> None:
+    await phones.office.dial("1001")
+    await phones.alice.rung()
+    await phones.alice.answer()
+    await phones.office.answered()
+    await phones.alice.transfer("710")
+    await phones.alice.closed()
+    await phones.alice.rung()
+    await phones.alice.answer()
+    await hear_each_other(phones.office, phones.alice)
+    await end(phones.alice, phones.office)
 
 
 async def test_three_in_a_room_hear_each_other_and_not_themselves(phones: Phones) -> None:
