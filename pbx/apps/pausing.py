@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dialplan.plan import Plan
+from dialplan.plan import Members, Plan, Service
 from pbx.apps.confirmation import confirm
+from pbx.apps.group import members_of
 from pbx.apps.spoken import spoken_number
 from pbx.calls.call import Call
-from pbx.settings import SettingRefused
+from pbx.settings import PAUSED_FROM, SettingRefused
 
 _PAUSED = {
     "fr": "Vous êtes en pause.",
@@ -34,6 +35,10 @@ _NO_SERVICE = {
     "fr": "Ce numéro n'est pas celui d'une file ou d'un groupe.",
     "en": "This is not the number of a queue or a group.",
 }
+_NOT_ANSWERED = {
+    "fr": "Vous ne répondez pas au {service}.",
+    "en": "You do not answer {service}.",
+}
 
 
 async def pause(call: Call, argument: str) -> None:
@@ -52,7 +57,12 @@ async def pause_service(call: Call, argument: str) -> None:
     def act(extension: str) -> Mapping[str, str]:
         number, _, reason = argument.partition("*")
         plan = call.exchange.plan
-        call.exchange.settings.pause(extension, extension, _service_of(plan, number), reason)
+        service = _service_of(plan, number)
+        members = service.settings["agents" if service.type == "queue" else "members"]
+        if isinstance(members, Members) and extension not in members_of(plan, members):
+            why = f"{extension} is no member of {service.name}"
+            raise SettingRefused("member", _naming(plan, _NOT_ANSWERED, number), why)
+        call.exchange.settings.pause(extension, extension, service.name, reason)
         return _with_reason(plan, _naming(plan, _PAUSED_FROM, number), reason)
 
     await confirm(call, act)
@@ -62,18 +72,19 @@ async def resume(call: Call, argument: str) -> None:
     """All calls again. argument: the number of one service, "" for all."""
 
     def act(extension: str) -> Mapping[str, str]:
-        plan, service = call.exchange.plan, _service_of(call.exchange.plan, argument) if argument else ""
+        plan = call.exchange.plan
+        service = _service_of(plan, argument).name if argument else ""
         call.exchange.queues.resume(extension, extension, service)
         return _naming(plan, _RESUMED_FROM, argument) if argument else _RESUMED
 
     await confirm(call, act)
 
 
-def _service_of(plan: Plan, number: str) -> str:
+def _service_of(plan: Plan, number: str) -> Service:
     service = plan.tables.services.get(number)
-    if service is None:
-        raise SettingRefused("service", _NO_SERVICE, f"no service has the number {number[:20]}")
-    return service.name
+    if service is None or service.type not in PAUSED_FROM:
+        raise SettingRefused("service", _NO_SERVICE, f"no queue or group has the number {number[:20]}")
+    return service
 
 
 def _naming(plan: Plan, texts: Mapping[str, str], number: str) -> Mapping[str, str]:

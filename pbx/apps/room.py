@@ -63,7 +63,7 @@ _SAY_NAME = {
 _WAIT = {"fr": "Vous attendez un animateur.", "en": "You are waiting for a moderator."}
 _NO_MODERATOR = {"fr": "Aucun animateur n'est venu.", "en": "No moderator has come."}
 _SILENT = {"fr": "Cette salle n'a pas de son pour l'instant.", "en": "This room has no sound at present."}
-_MUTED = {"fr": "Vous êtes muet.", "en": "You are muted."}
+_MUTED = {"fr": "Votre micro est coupé.", "en": "You are muted."}
 _HEARD = {"fr": "On vous entend.", "en": "You are heard."}
 _SILENCED = {"fr": "Un animateur a coupé votre micro.", "en": "A moderator has muted you."}
 _IS_LOCKED = {"fr": "La salle est verrouillée.", "en": "The room is locked."}
@@ -79,11 +79,15 @@ _HELP_MODERATORS = {
     "en": "Star 3: call somebody. Star 5: mute all, or let them speak again. "
     "Star 7: lock or open. Star 8: go through the parties. Star 9: end it for all.",
 }
+_FOR_MODERATORS = {
+    "fr": "Cette touche est réservée aux animateurs.",
+    "en": "This key is for moderators only.",
+}
 _NUMBER = {"fr": "Tapez le numéro à appeler, puis dièse.", "en": "Enter the number to call, then hash."}
 _NOT_CALLED = {"fr": "Ce numéro ne peut pas être appelé.", "en": "This number can't be called."}
 _CALLING = {"fr": "On l'appelle.", "en": "It is being called."}
 _DOES_NOT_COME = {"fr": "Le {number} ne vient pas.", "en": "{number} isn't coming."}
-_ALL_MUTED = {"fr": "Tous les autres sont muets.", "en": "All others are muted."}
+_ALL_MUTED = {"fr": "Les autres micros sont coupés.", "en": "All others are muted."}
 _ALL_HEARD = {"fr": "Tous peuvent parler.", "en": "All may speak."}
 _ONE = {
     "fr": "{who}. Pour couper ou rouvrir son micro, tapez 1. Pour l'exclure, 9. Suivant, dièse.",
@@ -321,6 +325,8 @@ async def _speak(attendant: Attendant, here: Room, party: Party) -> None:
             await _ANYBODY[code](attendant, here, party)
         elif code in _MODERATORS and party.moderates:
             await _MODERATORS[code](attendant, here, party)
+        elif code in _MODERATORS:
+            await attendant.say(_FOR_MODERATORS)
     await _refused(attendant, _OVER if here.over else _EXPELLED, "room over" if here.over else "expelled")
 
 

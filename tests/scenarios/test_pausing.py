@@ -72,11 +72,16 @@ async def test_a_pause_of_one_group_is_of_no_other(world: World) -> None:
 @scenario()
 async def test_nobody_pauses_from_what_is_no_queue_and_no_group(world: World) -> None:
     town, (one,) = await town_with(world, "2201")
-    assert await dial(town, one, "*49*8301") == ["tone", "Ce service n'existe pas."]
-    assert await dial(town, one, "*49*2222") == [
-        "tone",
-        "Ce numéro n'est pas celui d'une file ou d'un groupe.",
-    ]
+    refused = ["tone", "Ce numéro n'est pas celui d'une file ou d'un groupe."]
+    assert await dial(town, one, "*49*8301") == refused
+    assert await dial(town, one, "*49*2222") == refused
+
+
+@scenario()
+async def test_nobody_pauses_from_what_they_do_not_answer(world: World) -> None:
+    town, (one,) = await town_with(world, "2201")
+    assert await dial(town, one, "*49*9") == ["tone", "Vous ne répondez pas au 9."]
+    assert town.exchange.settings.of("2201").pauses == ()
 
 
 @scenario()

@@ -82,13 +82,24 @@ async def test_one_mutes_oneself_and_speaks_again(world: World) -> None:
     room = town.engine.room_of(call, "a")
     assert room is not None
     assert not room.speaks
-    assert said(town) == "Vous êtes muet."
+    assert said(town) == "Votre micro est coupé."
     town.engine.finish(call, "a")
     keys(town, call, "6*6")
     await world.sleep(0.1)
     room = town.engine.room_of(call, "a")
     assert room is not None
     assert room.speaks
+    await leaves(alice)
+
+
+@scenario()
+async def test_who_presses_a_moderators_key_is_told_whose_it_is(world: World) -> None:
+    town = await start(world)
+    (alice,) = await town.phones("1001")
+    call = await inside(town, alice)
+    keys(town, call, "*9")
+    await world.sleep(0.1)
+    assert said(town) == "Cette touche est réservée aux animateurs."
     await leaves(alice)
 
 
