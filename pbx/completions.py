@@ -28,10 +28,10 @@ from dialplan.decision import Decision, ToFeature
 from pbx.apps.completing import call_back
 from pbx.calls.summons import begin
 from pbx.events import CompletionChanged, DeviceReachable, Event, LegLeft, SettingsChanged, Subscription
+from pbx.people.settings import SettingRefused
 from pbx.recent_calls import NO_ANSWER
 from pbx.records import CompletionRecord, Personal
 from pbx.services.availability import availability_of
-from pbx.settings import SettingRefused
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from media.engines.daemons import DaemonStatus
-from pbx.call_view import CallView, Done
+from pbx.api.views import CallView, Done
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
 from pbx.queues.figures import AgentFigures, QueueFigures
@@ -111,7 +111,7 @@ class SetDoNotDisturb(msgspec.Struct, frozen=True, tag=True):
 
 
 class SetSwitch(msgspec.Struct, frozen=True, tag=True):
-    """Ask to switch one of pbx.settings.SWITCHES on or off for a person."""
+    """Ask to switch one of pbx.people.settings.SWITCHES on or off for a person."""
 
     extension: str
     what: str
@@ -130,7 +130,7 @@ class SetRing(msgspec.Struct, frozen=True, tag=True):
 class ClearSettings(msgspec.Struct, frozen=True, tag=True):
     """Ask to forget what a person has set.
 
-    when: their forwards of this kind alone, one of pbx.settings.SWITCHES, or `ring`, "" for all.
+    when: their forwards of this kind alone, one of pbx.people.settings.SWITCHES, or `ring`, "" for all.
     """
 
     extension: str
@@ -170,7 +170,7 @@ class UseDevice(msgspec.Struct, frozen=True, tag=True):
 
 
 class SayAddress(msgspec.Struct, frozen=True, tag=True):
-    """Ask to keep where a device is; as pbx.addresses.Addresses.say."""
+    """Ask to keep where a device is; as pbx.people.addresses.Addresses.say."""
 
     device: str
     address: dict[str, str]
@@ -202,7 +202,7 @@ class ListCalls(msgspec.Struct, frozen=True, tag=True):
 
 
 class Originate(msgspec.Struct, frozen=True, tag=True):
-    """Ask to ring a person's telephones, and then a number, as in pbx.call_api, like all that follow."""
+    """Ask to ring a person's telephones, and then a number, as in pbx.api.calls, like all that follow."""
 
     extension: str
     number: str

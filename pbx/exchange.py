@@ -26,7 +26,7 @@ from media.engine import (
     SpeakerChanged,
     StreamLost,
 )
-from pbx.addresses import Addresses
+from pbx.apps.web_service import Asker, Web
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
@@ -37,12 +37,10 @@ from pbx.calls.restored import restore
 from pbx.calls.router import Router
 from pbx.calls.srtp import secure_caller
 from pbx.completions import Completions
-from pbx.conditions import KeptCallbacks, NodeConditions
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
 from pbx.defence.limit import Limit
 from pbx.defence.spending import KeptSpending, Spending
-from pbx.devices import Devices
 from pbx.events import (
     BudgetSpent,
     CallEnded,
@@ -58,26 +56,28 @@ from pbx.events import (
 )
 from pbx.guard import Guard
 from pbx.keep_alive import KEEP_ALIVE_SECONDS
-from pbx.messages import Messages
 from pbx.ongoing import OngoingCall
 from pbx.own_apps import Program
-from pbx.people import Directory
-from pbx.pin_attempts import PinAttempts
-from pbx.pins import Pins
+from pbx.people.addresses import Addresses
+from pbx.people.devices import Devices
+from pbx.people.directory import Directory
+from pbx.people.pin_attempts import PinAttempts
+from pbx.people.pins import Pins
+from pbx.people.seats import Seats
+from pbx.people.settings import NodeSettings
+from pbx.plans.conditions import KeptCallbacks, NodeConditions
+from pbx.plans.rota import Rotas
 from pbx.queues.dispatch import Queues
 from pbx.recent_calls import RecentCalls
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
 from pbx.rooms import Room
-from pbx.rota import Rotas
-from pbx.seats import Seats
 from pbx.services.subscriptions import Subscriptions
-from pbx.settings import NodeSettings
 from pbx.tasks import Tasks
+from pbx.texts.messages import Messages
 from pbx.trunks import Trunks
 from pbx.turns import Turns
-from pbx.voicemail import Voicemail
-from pbx.web import Asker, Web
+from pbx.voicemail.mailboxes import Voicemail
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.grammar import quote

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dialplan.decision import Facts, ToTrunks
 from dialplan.routing import route
-from pbx.devices import Device
+from pbx.people.devices import Device
 from sip.core.digest import BOTH, Authenticator, Credentials, Verdict, algorithms_for
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow

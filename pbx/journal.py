@@ -42,6 +42,8 @@ from typing import Any
 import msgspec
 
 from pbx.events import Events, JournalFailed, JournalWorks
+from pbx.node.reserve import FILE_NAME as RESERVE_NAME
+from pbx.node.reserve import MOST_FRAME_BYTES, Reserve, read_reserve
 from pbx.ongoing import Ongoing, OngoingCall, read_ongoing
 from pbx.records import (
     Binding,
@@ -54,8 +56,6 @@ from pbx.records import (
     TextOverRecord,
     TextRecord,
 )
-from pbx.reserve import FILE_NAME as RESERVE_NAME
-from pbx.reserve import MOST_FRAME_BYTES, Reserve, read_reserve
 
 log = logging.getLogger(__name__)
 

@@ -209,7 +209,7 @@ class OverrideRecord(Struct, array_like=True, frozen=True, gc=False, tag="overri
 
 
 class PinRecord(Struct, array_like=True, frozen=True, gc=False, tag="pin"):
-    """The PIN of a person, as a hash (pbx.pins); an empty one for none."""
+    """The PIN of a person, as a hash (pbx.people.pins); an empty one for none."""
 
     extension: str
     salt: bytes
@@ -227,7 +227,7 @@ class PinRecord(Struct, array_like=True, frozen=True, gc=False, tag="pin"):
 
 
 class TriesRecord(Struct, array_like=True, frozen=True, gc=False, tag="tries"):
-    """When wrong PINs were entered lately, as counted under one name (pbx.pins); none: all is forgiven."""
+    """When wrong PINs were entered lately, by what they count under (people.pins); none: all is forgiven."""
 
     name: str
     wrong_at: tuple[float, ...]
@@ -243,7 +243,7 @@ class TriesRecord(Struct, array_like=True, frozen=True, gc=False, tag="tries"):
 
 
 class SeatRecord(Struct, array_like=True, frozen=True, gc=False, tag="seat"):
-    """A device is used by a person until an instant, 0 for no end (pbx.seats); extension "": by its own."""
+    """A person uses a device until an instant, 0 for no end (people.seats); extension "": its own does."""
 
     device: str
     extension: str
@@ -261,7 +261,7 @@ class SeatRecord(Struct, array_like=True, frozen=True, gc=False, tag="seat"):
 
 
 class AddressRecord(Struct, array_like=True, frozen=True, gc=False, tag="address"):
-    """Where a device is while it calls from one network outside of every site (pbx.addresses).
+    """Where a device is while it calls from one network outside of every site (pbx.people.addresses).
 
     address: by the keys of a site's `address:`; empty for forgotten. confirmed: None while nobody has said
     that it is right.

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pbx.devices import Device
 from pbx.events import DeviceReachable, DeviceUnreachable
 from pbx.keep_alive import KEEP_ALIVE_SECONDS, KeepAlive
+from pbx.people.devices import Device
 from pbx.records import Binding as BindingRecord
 from pbx.records import BindingsRecord
 from sip.core.errors import ParseError, RemoteProtocolError

@@ -20,35 +20,35 @@ from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
 from media.engines.rtpengine import RtpengineEngine
 from pbx import control, media_daemons
-from pbx.call_answers import answer_about_calls
-from pbx.call_api import CallApi
-from pbx.conditions import KeptCallbacks
+from pbx.api.answers import answer_about_calls
+from pbx.api.calls import CallApi
 from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
 from pbx.defence.bans import KeptBans
 from pbx.defence.spending import KeptSpending
-from pbx.device_answers import answer_about_devices
-from pbx.devices import with_directory
 from pbx.events import Events, MediaProcessBack, MediaProcessLost
 from pbx.exchange import Exchange
-from pbx.external import external_of, follow
 from pbx.journal import Journal, recover
 from pbx.kept import Kept, KeptError, read_kept, write_kept
-from pbx.mail import Spool
 from pbx.media_process import media_addresses
+from pbx.node.external import external_of, follow
+from pbx.node.reserve import RESERVE_BYTES
+from pbx.node.sockets import Sockets
+from pbx.node.transports import Transports
 from pbx.own_apps import Program, folder_of, load_apps
-from pbx.people import Directory, DirectoryError, read_directory
-from pbx.plan_history import HistoryError, PlanHistory, owner_of, version_of
-from pbx.plan_in_force import PlanInForce
+from pbx.people.device_answers import answer_about_devices
+from pbx.people.devices import with_directory
+from pbx.people.directory import Directory, DirectoryError, read_directory
+from pbx.people.settings_answers import answer_about_settings
+from pbx.plans.conditions import KeptCallbacks
+from pbx.plans.history import HistoryError, PlanHistory, owner_of, version_of
+from pbx.plans.in_force import PlanInForce
+from pbx.plans.rota import Rotas
 from pbx.queues.answers import answer_about_queues
-from pbx.reserve import RESERVE_BYTES
-from pbx.rota import Rotas
 from pbx.self_test import SelfTest
-from pbx.settings_answers import answer_about_settings
-from pbx.sockets import Sockets
 from pbx.tasks import Tasks
-from pbx.transports import Transports
-from pbx.voicemail import Voicemail, VoicemailError
+from pbx.voicemail.mail import Spool
+from pbx.voicemail.mailboxes import Voicemail, VoicemailError
 from sip.net.addresses import is_address
 
 log = logging.getLogger(__name__)

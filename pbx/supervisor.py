@@ -32,9 +32,9 @@ from dialplan.finding import PlanError
 from media.engines.inheritance import Inheritance
 from pbx import control
 from pbx.configuration import Configuration, Listen
-from pbx.logs import start_logging
-from pbx.plan_in_force import PlanInForce
-from pbx.sockets import Sockets
+from pbx.node.logs import start_logging
+from pbx.node.sockets import Sockets
+from pbx.plans.in_force import PlanInForce
 from sip.net.addresses import family_of
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ deletes a
 - it folds closed segments of bindings into a snapshot;
 - it exports the people of the database for signalling when they changed.
 
-A thread beside that sends letters (`pbx.postman`), where mail is configured.
+A thread beside that sends letters (`pbx.voicemail.postman`), where mail is configured.
 
 A database that is locked, away or broken is tried again, less and less often; calls wait in the journal
 meanwhile. A `kill -9` at any moment loses nothing and imports nothing twice.
@@ -44,7 +44,7 @@ from pbx.journal import (
     sync_directory,
     sync_segments,
 )
-from pbx.people import DirectoryError, read_directory
+from pbx.people.directory import DirectoryError, read_directory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import insert_calls
 from pbx.store.database import Database, DatabaseUnavailableError, open_database
@@ -263,8 +263,8 @@ class Worker:
 
 def _send_mail(configuration: Configuration, mail: Mail) -> None:
     """Send letters for ever, in a thread that ends with the process."""
-    from pbx.mail import Spool
-    from pbx.postman import Postman
+    from pbx.voicemail.mail import Spool
+    from pbx.voicemail.postman import Postman
 
     postman = Postman(Spool(configuration.mail_dir), mail, configuration.domain, time.time)  # noqa: TID251
     asyncio.run(postman.run())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pbx.apps.confirmation import refuse, refuses_transferred, who_dialled
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
-from pbx.pins import MOST_DIGITS, Verdict
-from pbx.settings import SettingRefused
+from pbx.people.pins import MOST_DIGITS, Verdict
+from pbx.people.settings import SettingRefused
 
 ATTEMPTS = 3
 _KEYS_SECONDS = 10.0
@@ -34,7 +34,7 @@ _SET = {"fr": "Votre code PIN est enregistré.", "en": "Your PIN is set."}
 
 
 async def check_pin(attendant: Attendant, extension: str, *names: str) -> None:
-    """Let the caller enter a person's PIN, a few times. names: what a wrong one counts under (pbx.pins).
+    """Let the caller enter a person's PIN, a few times. names: what wrong ones count under (people.pins).
 
     Raises SettingRefused, with what to tell, where the right one didn't come.
     """

@@ -28,7 +28,7 @@ _SET = {
 
 
 async def switch(call: Call, argument: str, *, what: str, on: bool) -> None:
-    """Switch one of `pbx.settings.SWITCHES` on or off for who dials."""
+    """Switch one of `pbx.people.settings.SWITCHES` on or off for who dials."""
 
     def act(extension: str) -> Mapping[str, str]:
         call.exchange.settings.switch(extension, what, on, extension)

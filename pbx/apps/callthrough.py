@@ -25,7 +25,7 @@ from pbx.calls.call import Call
 from pbx.calls.calling_out import call_out
 from pbx.calls.happenings import LegEnded, TimeUp
 from pbx.calls.reasons import said
-from pbx.settings import SettingRefused
+from pbx.people.settings import SettingRefused
 from sip.core.reason import Reason
 
 MOST_NUMBERS = 5  # of one call

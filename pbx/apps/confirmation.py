@@ -8,7 +8,7 @@ from typing import Final
 from media.tones import Segment, Tone
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
-from pbx.settings import SettingRefused
+from pbx.people.settings import SettingRefused
 
 REFUSED: Final = Tone((Segment(100, (440,)), Segment(100)) * 6)
 """Six short beeps, which say in any language that nothing was set."""

@@ -1,4 +1,4 @@
-"""Codes of a hot desk: log in on the telephone that one sits at, and out again (pbx.seats)."""
+"""Codes of a hot desk: log in on the telephone that one sits at, and out again (pbx.people.seats)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pbx.apps.confirmation import confirm, refuse, refuses_transferred, who_dial
 from pbx.apps.spoken import spoken_number
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
-from pbx.settings import SettingRefused
+from pbx.people.settings import SettingRefused
 
 _YOURS = {
     "fr": "Ce poste est maintenant le vôtre, {name}, numéro {number}.",

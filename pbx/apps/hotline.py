@@ -1,9 +1,9 @@
 """A hotline: steps, one after the other, until somebody has the call.
 
-A step rings some members at once, or whoever is on call by the rota (`pbx.rota`), or sends the call on. With
-`confirm`, whoever answers must press a key. Every attempt is a call of its own, with its record, and a line
-of the log. A step that raises an alarm is told to whoever listens (`AlarmRaised`), and the call goes on. A
-step that finds nobody costs no time.
+A step rings some members at once, or whoever is on call by the rota (`pbx.plans.rota`), or sends the call
+on. With `confirm`, whoever answers must press a key. Every attempt is a call of its own, with its record, and
+a line of the log. A step that raises an alarm is told to whoever listens (`AlarmRaised`), and the call goes
+on. A step that finds nobody costs no time.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pbx.apps.announce import announce
 from pbx.apps.dial import ring
 from pbx.apps.page import BY_ITSELF, NO_RIGHT
 from pbx.calls.call import Call
-from pbx.devices import is_near
+from pbx.people.devices import is_near
 from sip.core.errors import RemoteProtocolError
 
 _NOT_NEAR = {

@@ -22,8 +22,8 @@ from pbx.apps.confirmation import refuse, refuses_transferred, who_dialled
 from pbx.apps.spoken import spoken_number, spoken_since
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
-from pbx.settings import SettingRefused
-from pbx.voicemail import SHORTEST_SECONDS, Message, Voicemail, VoicemailError
+from pbx.people.settings import SettingRefused
+from pbx.voicemail.mailboxes import SHORTEST_SECONDS, Message, Voicemail, VoicemailError
 from sip.core.errors import RemoteProtocolError
 
 if TYPE_CHECKING:

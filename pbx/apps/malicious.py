@@ -22,8 +22,8 @@ from pbx.calls.call import Call
 from pbx.calls.leg import Leg
 from pbx.calls.transferee import Transferee
 from pbx.events import MaliciousCallTraced
+from pbx.people.settings import SettingRefused
 from pbx.records import TraceRecord
-from pbx.settings import SettingRefused
 from sip.core.flow import host_port
 
 if TYPE_CHECKING:

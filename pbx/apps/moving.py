@@ -18,7 +18,7 @@ from pbx.apps.announce import announce
 from pbx.apps.confirmation import who_dialled
 from pbx.calls.call import Call
 from pbx.calls.transfer import take
-from pbx.settings import SettingRefused
+from pbx.people.settings import SettingRefused
 from sip.core.reason import Reason
 
 if TYPE_CHECKING:

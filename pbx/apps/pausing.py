@@ -9,7 +9,7 @@ from pbx.apps.confirmation import confirm
 from pbx.apps.group import members_of
 from pbx.apps.spoken import spoken_number
 from pbx.calls.call import Call
-from pbx.settings import PAUSED_FROM, SettingRefused
+from pbx.people.settings import PAUSED_FROM, SettingRefused
 
 _PAUSED = {
     "fr": "Vous êtes en pause.",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pbx.apps.confirmation import refuse, refuses_transferred, who_dialled
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
-from pbx.settings import SettingRefused
+from pbx.people.settings import SettingRefused
 
 _AT_SITE = {
     "fr": "En cas d'urgence, les secours viennent ici : {place}.",

@@ -14,7 +14,7 @@ from pbx.apps.spoken import spoken_number
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.calls.reasons import said
-from pbx.settings import SettingRefused
+from pbx.people.settings import SettingRefused
 
 KEY = "1"
 _NOTHING_DIALLED = {

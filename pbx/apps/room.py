@@ -37,7 +37,7 @@ from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import LegEnded
 from pbx.calls.intervals import turn
 from pbx.rooms import COMES_IN, Named, Party, Room
-from pbx.voicemail import VoicemailError
+from pbx.voicemail.mailboxes import VoicemailError
 from sip.core.errors import RemoteProtocolError
 
 MOST_PARTIES = 300

@@ -16,7 +16,7 @@ from dialplan.plan import Plan
 from pbx.apps.confirmation import confirm
 from pbx.apps.spoken import spoken_number, spoken_until
 from pbx.calls.call import Call
-from pbx.settings import SettingRefused
+from pbx.people.settings import SettingRefused
 
 _NO_SERVICE = {
     "fr": "Ce numéro n'est pas celui d'un service.",

@@ -5,7 +5,7 @@
     # during the greeting: to the beep        * during the greeting: listen to the messages, with a PIN
 
 What was said is on the disk before the caller's BYE is answered, and whoever hangs up has left it. Less than
-two seconds is nothing. Every file is the store's (`pbx.voicemail`).
+two seconds is nothing. Every file is the store's (`pbx.voicemail.mailboxes`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pbx.apps.group import members_of
 from pbx.apps.mailbox import listen_to
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
-from pbx.settings import SettingRefused
-from pbx.voicemail import (
+from pbx.people.settings import SettingRefused
+from pbx.voicemail.mailboxes import (
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
     MailboxFull,

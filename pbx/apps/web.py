@@ -18,10 +18,10 @@ from dialplan.plan import Destination, Plan, SecretRef, Service
 from media.engine import Music
 from media.speech import Speech
 from pbx.apps.menu import GOODBYE, NOBODY
+from pbx.apps.web_service import Answer, NoAnswer, Question
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.calls.happenings import TimeUp
-from pbx.web import Answer, NoAnswer, Question
 
 if TYPE_CHECKING:
     from asyncio import Future

@@ -296,7 +296,7 @@ class Broker:
     def _holds(self, leg: Leg) -> bool:
         return leg.name in self._call.held or _HELD.search(leg.remote_sdp) is not None
 
-    # What is asked for from outside of the call (pbx.call_api)
+    # What is asked for from outside of the call (pbx.api.calls)
 
     async def hold(self, leg: Leg, *, on: bool) -> None:
         """Let a leg's party hold, or resume, without its telephone. Raises NotPossibleNow."""

@@ -159,7 +159,7 @@ class Referred:
 
 @dataclass(frozen=True, slots=True)
 class TransferAsked:
-    """The same from outside of the call (pbx.call_api). leg: who transfers.
+    """The same from outside of the call (pbx.api.calls). leg: who transfers.
 
     second: its leg in the call that the other party is to go into; None to call `number` for it.
     """
@@ -172,7 +172,7 @@ class TransferAsked:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Something else is asked for from outside of the call (pbx.call_api): `work` is done in the call's turn.
+    """Something is asked for from outside of the call (pbx.api.calls): `work` is done in the call's turn.
 
     work: is given whoever carries the call now. done: what came of it.
     """

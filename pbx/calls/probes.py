@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from media.engine import MediaUnavailable
 from pbx.calls.leg import Leg
 from pbx.calls.restored import way_to, ways_of
-from pbx.devices import Device
+from pbx.people.devices import Device
 from pbx.tasks import Tasks
 from sip.core.flow import Flow
 from sip.core.message import Response

@@ -28,8 +28,8 @@ from pbx.calls.happenings import PortLost
 from pbx.calls.intervals import PAGE
 from pbx.calls.leg import LOST, Leg
 from pbx.calls.transfer import holding_channel
-from pbx.devices import Device
 from pbx.ongoing import OngoingCall, OngoingLeg
+from pbx.people.devices import Device
 from sip.core.errors import LocalProtocolError, ParseError
 from sip.core.flow import Flow
 from sip.core.name_addr import NameAddr

@@ -31,7 +31,6 @@ from dialplan.routing import (
     route_to_mobile,
     to_mailbox,
 )
-from pbx.addresses import confirmed_here
 from pbx.apps.announce import NOT_BUILT, NOT_IMPLEMENTED, announce
 from pbx.apps.dial import RING_SECONDS, dial, ring_first
 from pbx.apps.feature_codes import CODES
@@ -47,9 +46,10 @@ from pbx.calls.leg import Leg, Told
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
-from pbx.devices import Device
 from pbx.events import LegStarted
 from pbx.nat import is_behind_nat
+from pbx.people.addresses import confirmed_here
+from pbx.people.devices import Device
 from pbx.records import PICK_UP
 from pbx.trunks.diversions import diversions_said
 from pbx.trunks.recognition import naming_lines

@@ -45,7 +45,7 @@ from pbx.calls.leg import Leg
 from pbx.calls.reasons import shown
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transferee import Transferee
-from pbx.devices import is_near
+from pbx.people.devices import is_near
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.reason import Reason
 from sip.core.replaces import Replaces, Stage

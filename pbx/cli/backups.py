@@ -27,8 +27,8 @@ def create(
 
     The node may run meanwhile. The archive is as secret as the data directory: its mode is 0600.
     """
-    from pbx.backup import BackupError
-    from pbx.backup import create as create_backup
+    from pbx.node.backup import BackupError
+    from pbx.node.backup import create as create_backup
 
     settings = configured(configuration)
     if not os.path.isdir(settings.data_dir):
@@ -71,8 +71,8 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Restore an archive: DIR/beffroi.yaml, the plan and the data directory that it names."""
-    from pbx.backup import BackupError
-    from pbx.backup import restore as restore_backup
+    from pbx.node.backup import BackupError
+    from pbx.node.backup import restore as restore_backup
 
     if not os.path.isfile(archive):
         fail(f"{archive}: there is no such archive")

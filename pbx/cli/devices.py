@@ -153,7 +153,7 @@ def _generated(extension: str) -> str:
     """Six digits that nobody would guess first."""
     import secrets
 
-    from pbx.pins import is_simple
+    from pbx.people.pins import is_simple
 
     while True:
         digits = "".join(secrets.choice("0123456789") for _ in range(6))

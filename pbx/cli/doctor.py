@@ -28,7 +28,7 @@ def doctor(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     The exit status is 1 when there is an error.
     """
     from dialplan.finding import PlanError
-    from pbx.doctor import Examination, all_findings, examine
+    from pbx.node.doctor import Examination, all_findings, examine
 
     try:
         settings = read_configuration(configuration)

@@ -16,7 +16,7 @@ from pbx.cli.printing import clean
 from pbx.cli.reading import fail, now
 
 if TYPE_CHECKING:
-    from pbx.installation import Answers
+    from pbx.node.installation import Answers
 
 _QUESTIONS = {
     "organization": "Organisation",
@@ -52,7 +52,7 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: defaults for what isn't given.")] = False,
 ) -> None:
     """Write a configuration and a plan after a few questions. Nothing is ever overwritten."""
-    from pbx.installation import InstallationError, write
+    from pbx.node.installation import InstallationError, write
 
     given = {
         "organization": organization,
@@ -90,7 +90,7 @@ def _refuse_if_there(directory: Path) -> None:
 
 def _answered(given: dict[str, str | None], *, ask: bool) -> Answers:
     """The answers: from the options, else asked, else the defaults."""
-    from pbx.installation import Answers, InstallationError
+    from pbx.node.installation import Answers, InstallationError
 
     answers = Answers()
     for name, text in given.items():
@@ -115,7 +115,7 @@ def _answered(given: dict[str, str | None], *, ask: bool) -> Answers:
 
 def _with(answers: Answers, name: str, text: str) -> Answers:
     """The answers with one more. Raises InstallationError when a check has something against it."""
-    from pbx.installation import InstallationError, objections, read_answer
+    from pbx.node.installation import InstallationError, objections, read_answer
 
     changed = replace(answers, **{name: read_answer(name, text, answers.country)})
     against = objections(changed, now())
@@ -147,7 +147,7 @@ def _people(users: list[str], answers: Answers, *, ask: bool) -> list[tuple[str,
 def _take(people: list[tuple[str, str]], text: str, answers: Answers) -> str:
     """Add one user; returns what is wrong instead, "" when nothing is."""
     from dialplan.ranges import parse_range
-    from pbx.installation import ECHO_NUMBER
+    from pbx.node.installation import ECHO_NUMBER
 
     found = _USER.fullmatch(text.strip())
     if found is None or not text.isprintable() or len(text) > 200:
@@ -165,7 +165,7 @@ def _add(configuration: Path, people: list[tuple[str, str]]) -> None:
     """Store the first users and print their passwords, once."""
     from pbx.cli.users import add_people, print_credentials
     from pbx.configuration import load_configuration
-    from pbx.people import Person, generate_password
+    from pbx.people.directory import Person, generate_password
 
     settings = load_configuration(configuration)
     entries = [(Person(extension, name, "national"), generate_password()) for extension, name in people]
@@ -176,7 +176,7 @@ def _add(configuration: Path, people: list[tuple[str, str]]) -> None:
 
 
 def _print_next_steps(answers: Answers, configuration: Path, plan: Path, *, with_people: bool) -> None:
-    from pbx.installation import ECHO_NUMBER
+    from pbx.node.installation import ECHO_NUMBER
 
     typer.echo("\nNext")
     file = shlex.quote(str(configuration))

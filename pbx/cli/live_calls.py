@@ -14,7 +14,7 @@ from pbx.cli.reading import configured, fail, why_silent
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pbx.call_view import CallView, PartyView
+    from pbx.api.views import CallView, PartyView
     from pbx.control import CallQuestion, CallsNow
 
 WhoArgument = Annotated[

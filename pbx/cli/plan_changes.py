@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dialplan.finding import Finding
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
-    from pbx.plan_history import Entry, PlanHistory
+    from pbx.plans.history import Entry, PlanHistory
 
 NOT_RUNNING = "is in force when a node starts; none runs now"
 TITLES = {
@@ -81,7 +81,7 @@ def diff(
     """
     if len(plans) > 2:
         misused("[OLD] NEW", f"{len(plans)} plans can't be compared, only two")
-    from pbx.plan_history import PlanHistory
+    from pbx.plans.history import PlanHistory
 
     if len(plans) == 2 and configuration is None and all(Path(name).is_file() for name in plans):
         old, new = (_read(_text_of_file(Path(name)), name) for name in plans)
@@ -126,7 +126,7 @@ def apply(
 @plan.command()
 def history(configuration: ConfigurationOption = None, as_json: JsonOption = False) -> None:
     """List the plans that were put in force, the newest first. Times are in UTC."""
-    from pbx.plan_history import HistoryError, PlanHistory
+    from pbx.plans.history import HistoryError, PlanHistory
     from pbx.records import rfc3339
 
     settings = configured(configuration)
@@ -173,7 +173,7 @@ def rollback(
 
     It is entered in the history in its turn: nothing is taken out of there.
     """
-    from pbx.plan_history import HistoryError, PlanHistory
+    from pbx.plans.history import HistoryError, PlanHistory
 
     settings = configured(configuration)
     kept = PlanHistory(settings.data_dir, settings.plan)
@@ -203,7 +203,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 def _put_in_force(settings: Configuration, text: str, name: str, asked: _Asked) -> None:
     """Check, show, ask, keep and replace, tell the node. name: what the text is called in findings."""
-    from pbx.plan_history import HistoryError, PlanHistory
+    from pbx.plans.history import HistoryError, PlanHistory
 
     if asked.as_json and not asked.yes:
         misused("--json", "nobody can be asked; add --yes")
@@ -233,7 +233,7 @@ def _checked(settings: Configuration, text: str, name: str, *, as_json: bool) ->
     """The plan of a text with the people of the database, and its findings; an error ends the command."""
     from dialplan.finding import PlanError
     from dialplan.loading import parse_plan
-    from pbx.devices import with_directory
+    from pbx.people.devices import with_directory
 
     try:
         directory, findings = people_of(settings)
@@ -318,7 +318,7 @@ def _print_done(
 def _in_force(settings: Configuration, kept: PlanHistory) -> _InForce:
     """The plan of the running node; without one, the last that was put in force, or that of the file."""
     from pbx.control import Counters, NotRunningError, Status, ask
-    from pbx.plan_history import HistoryError
+    from pbx.plans.history import HistoryError
 
     in_file = kept.version_in_file()
     try:
@@ -354,7 +354,7 @@ def _text_of_file(file: Path) -> str:
 
 def _text_of(name: str, kept: PlanHistory) -> str:
     """The text of a file, or of a version."""
-    from pbx.plan_history import HistoryError
+    from pbx.plans.history import HistoryError
 
     if Path(name).exists() or not _VERSION.fullmatch(name):
         return _text_of_file(Path(name))
@@ -383,7 +383,7 @@ def _read(text: str, name: str) -> Plan:
 
 def _joined(read: Plan, settings: Configuration) -> Plan:
     """A plan with the people of the database. Raises PlanError where they can't be read."""
-    from pbx.devices import with_directory
+    from pbx.people.devices import with_directory
 
     directory, _ = people_of(settings)
     return with_directory(read, directory)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dialplan.decision import Decision, Facts
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
-    from pbx.people import Directory
+    from pbx.people.directory import Directory
     from pbx.records import CallRecord
 
 NOT_RECORDED: tuple[str, ...] = (
@@ -64,8 +64,8 @@ def walked_again(settings: Configuration, record: CallRecord) -> PastCall:
     from dialplan.finding import PlanError
     from dialplan.loading import parse_plan
     from dialplan.routing import route_thoroughly
-    from pbx.devices import with_directory
-    from pbx.plan_history import HistoryError, PlanHistory
+    from pbx.people.devices import with_directory
+    from pbx.plans.history import HistoryError, PlanHistory
 
     try:
         kept = PlanHistory(settings.data_dir, settings.plan)
@@ -88,7 +88,7 @@ def walked_again(settings: Configuration, record: CallRecord) -> PastCall:
 def _facts(record: CallRecord, directory: Directory) -> tuple[Facts, tuple[str, ...]]:
     """What was known of the call, and what isn't known now."""
     from dialplan.decision import Facts
-    from pbx.people import PeopleError, extension_of
+    from pbx.people.directory import PeopleError, extension_of
 
     device, address = "", None
     unknown = NOT_RECORDED

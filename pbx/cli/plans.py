@@ -171,7 +171,7 @@ def author_or_user(author: str | None = None) -> str:
     """Who changes the plan: as given, or the user who typed the command, also behind sudo."""
     import os
 
-    from pbx.plan_history import user_name
+    from pbx.plans.history import user_name
 
     return author or os.environ.get("SUDO_USER") or user_name(os.getuid())
 
@@ -204,7 +204,7 @@ def findings_of(read: Plan, file: Path | None = None) -> list[Finding]:
     import os
 
     from dialplan.checking import check as checked
-    from pbx.doctor import unset_secrets
+    from pbx.node.doctor import unset_secrets
     from pbx.own_apps import check_apps, folder_of
 
     plan_file = file or Path(read.path)
@@ -317,7 +317,7 @@ def _with_settings(asked: Plan, configuration: Path | None, conditions: Conditio
     """The conditions with what people and operators have set by hand on this node."""
     from dataclasses import replace
 
-    from pbx.settings import forwards_in_force, override_of
+    from pbx.people.settings import forwards_in_force, override_of
 
     kept = settings_in_force(configured(configuration))
     return replace(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
     from pbx.control import NotRunningError, SettingsInForce
-    from pbx.people import Directory
+    from pbx.people.directory import Directory
     from pbx.store.database import Database
 
 
@@ -144,7 +144,7 @@ def plan_to_check(file: Path | None, configuration: Path | None) -> tuple[Plan, 
     without a configuration. Raises PlanError.
     """
     from dialplan.loading import load_plan
-    from pbx.devices import with_directory
+    from pbx.people.devices import with_directory
 
     if file is not None and configuration is None:
         return load_plan(file), []
@@ -173,8 +173,8 @@ def people_of(settings: Configuration) -> tuple[Directory, list[Finding]]:
     Raises PlanError when neither can be read.
     """
     from dialplan.finding import Finding, PlanError
-    from pbx.doctor import is_missing
-    from pbx.people import Directory, DirectoryError, read_directory
+    from pbx.node.doctor import is_missing
+    from pbx.people.directory import Directory, DirectoryError, read_directory
 
     if settings.sqlite_file is not None and is_missing(settings.sqlite_file):
         return Directory(), []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dialplan.plan import Person as PlanPerson
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
-    from pbx.people import Device, Person
+    from pbx.people.directory import Device, Person
     from pbx.store.database import Database
 
 _MENDS = {
@@ -51,7 +51,7 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add a person, with a first device whose generated password is printed once."""
-    from pbx.people import Person, generate_password
+    from pbx.people.directory import Person, generate_password
 
     settings = configured(configuration)
     plan = planned(settings)
@@ -111,7 +111,7 @@ def password(
     as_json: JsonOption = False,
 ) -> None:
     """Give a device a new password, which is printed once; the former one is no longer taken."""
-    from pbx.people import generate_password
+    from pbx.people.directory import generate_password
 
     settings = configured(configuration)
     generated = generate_password()
@@ -130,7 +130,7 @@ def add_people(settings: Configuration, people: list[tuple[Person, str]]) -> Non
     """Add each person with a first device of this password, all or none; export the directory."""
     from msgspec.structs import replace
 
-    from pbx.people import PeopleError, device_credentials
+    from pbx.people.directory import PeopleError, device_credentials
     from pbx.store.people import add_person
 
     with database(settings) as opened:
@@ -159,7 +159,7 @@ def print_credentials(settings: Configuration, sign_in: str, password: str) -> N
 def _server(settings: Configuration) -> str:
     """The address that a telephone registers with, its port where that isn't SIP's own."""
     from pbx.configuration import Listen
-    from pbx.installation import SIP_PORT
+    from pbx.node.installation import SIP_PORT
     from sip.net.addresses import local_address_toward
 
     listens = (*settings.sip.udp, *settings.sip.tcp)
@@ -173,7 +173,7 @@ def _server(settings: Configuration) -> str:
 
 def _write(opened: Database, settings: Configuration, work: Any) -> None:
     """Change people in one transaction, then export them."""
-    from pbx.people import DirectoryError, PeopleError
+    from pbx.people.directory import DirectoryError, PeopleError
     from pbx.store.people import export_directory
 
     try:
@@ -190,7 +190,7 @@ def _write(opened: Database, settings: Configuration, work: Any) -> None:
 
 def _change_password(connection: Any, settings: Configuration, sign_in: str, password: str) -> None:
     """Replace a device's credentials, and nothing else of it. Raises PeopleError."""
-    from pbx.people import PeopleError, device_credentials
+    from pbx.people.directory import PeopleError, device_credentials
     from pbx.store.people import add_device, list_people, remove_device
 
     devices: list[Device] = [
@@ -210,8 +210,8 @@ def _check_with_plan(plan: Plan, person: Person) -> None:
     """Refuse somebody whom the plan can't take: an unknown class or site, a number that is taken."""
     from dialplan.checking import check
     from dialplan.document import did_you_mean
-    from pbx.devices import with_directory
-    from pbx.people import Directory, PeopleError, checked
+    from pbx.people.devices import with_directory
+    from pbx.people.directory import Directory, PeopleError, checked
 
     if not all(text.isprintable() for text in (person.name, *person.groups)):
         fail(_MENDS["name" if not person.name.isprintable() else "groups"])

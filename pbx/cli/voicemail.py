@@ -13,7 +13,7 @@ from pbx.cli.reading import configured, fail, why_silent
 
 if TYPE_CHECKING:
     from pbx.configuration import Configuration
-    from pbx.voicemail import Message
+    from pbx.voicemail.mailboxes import Message
 
 voicemail = typer.Typer(help="Messages that callers left.", no_args_is_help=True)
 application.add_typer(voicemail, name="voicemail")
@@ -57,7 +57,7 @@ def export(
     import os
     import shutil
 
-    from pbx.voicemail import folder_of
+    from pbx.voicemail.mailboxes import folder_of
 
     settings = configured(configuration)
     if all(one.id != message for one in _messages(settings).get(mailbox, ())):
@@ -89,7 +89,7 @@ def delete(
 
 
 def _messages(settings: Configuration) -> dict[str, tuple[Message, ...]]:
-    from pbx.voicemail import VoicemailError, read_messages
+    from pbx.voicemail.mailboxes import VoicemailError, read_messages
 
     try:
         return read_messages(settings.voicemail_dir)

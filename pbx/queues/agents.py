@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dialplan.plan import Plan, Service
-from pbx.settings import NO_ANSWER, SettingRefused
+from pbx.people.settings import NO_ANSWER, SettingRefused
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange

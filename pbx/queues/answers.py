@@ -15,8 +15,8 @@ from pbx.control import (
     ResumeAgent,
     WaitingCaller,
 )
+from pbx.people.settings import SettingRefused
 from pbx.queues.figures import AgentFigures, QueueFigures
-from pbx.settings import SettingRefused
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange

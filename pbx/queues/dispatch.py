@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import Members, Plan, Service
 from pbx.events import DeviceReachable, SettingsChanged, Subscription
+from pbx.people.settings import SettingRefused
 from pbx.queues.agents import Agents
 from pbx.queues.call_backs import CONVERSATION, CallBacks
 from pbx.queues.estimate import HandlingTimes
 from pbx.queues.figures import Figures
 from pbx.queues.place import Place, level_of, match, turn_of
-from pbx.settings import SettingRefused
 
 if TYPE_CHECKING:
     from pbx.calls.call import Call

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pbx.devices import is_near
 from pbx.events import SettingsChanged
+from pbx.people.devices import is_near
 from pbx.services.addressee import addressee
 from pbx.services.availability import availability_of
 from pbx.services.lamp_lists import LampList, people_of

@@ -1,6 +1,6 @@
 """Waiting messages, for the lamp of one's own telephone (the `message-summary` event, RFC 3842).
 
-What waits is what `pbx.voicemail` holds, from the first subscription after a start.
+What waits is what `pbx.voicemail.mailboxes` holds, from the first subscription after a start.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sip.core.message_summary import Mailbox, summary
 
 if TYPE_CHECKING:
     from pbx.exchange import Exchange
-    from pbx.voicemail import Voicemail
+    from pbx.voicemail.mailboxes import Voicemail
 
 
 class MailboxLamp:

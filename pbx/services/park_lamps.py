@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pbx.devices import is_near
 from pbx.events import ParkingChanged, Subscription
+from pbx.people.devices import is_near
 from sip.core import dialog_info
 from sip.core.dialog_info import CONFIRMED, DialogInfo, WatchedDialog
 from sip.core.uri import SipUri

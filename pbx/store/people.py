@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
-from pbx.people import (
+from pbx.people.directory import (
     Device,
     Directory,
     DirectoryError,

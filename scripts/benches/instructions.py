@@ -27,7 +27,7 @@ from dialplan.loading import parse_plan
 from media.engines.passthrough import PassthroughEngine
 from pbx.exchange import Exchange
 from pbx.journal import Journal
-from pbx.people import Directory
+from pbx.people.directory import Directory
 from pbx.signalling import tune_collector
 from sip.core.digest import authorization
 from sip.core.flow import Flow

@@ -25,7 +25,7 @@ from dialplan.loading import parse_plan
 from media.engines.passthrough import PassthroughEngine
 from pbx.exchange import Exchange
 from pbx.ongoing import OngoingCall
-from pbx.people import Directory
+from pbx.people.directory import Directory
 from pbx.records import Record, SubscriptionRecord
 from sip.core.digest import authorization
 from sip.core.flow import Flow

@@ -12,10 +12,10 @@ import pytest
 from media.engines import native
 from media.sdes import SUITES
 from pbx.configuration import Listen
-from pbx.doctor import examine, holder_of
 from pbx.journal import Journal
-from pbx.mail import Letter, Spool
 from pbx.media_process import plane_of
+from pbx.node.doctor import examine, holder_of
+from pbx.voicemail.mail import Letter, Spool
 from tests.cli.conftest import Town, run_command
 from tests.pbx.sample_records import call
 
@@ -263,13 +263,13 @@ def test_an_external_address_that_is_not_found_is_an_error(town: Town, monkeypat
     def unknown(*_: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr("pbx.doctor.socket.getaddrinfo", unknown)
+    monkeypatch.setattr("pbx.node.doctor.socket.getaddrinfo", unknown)
     assert outside(town, "10.54.0.1", "nobody.invalid")["external_address"] == "error"
 
 
 def test_an_external_name_that_leads_back_to_us_is_a_warning(town: Town, monkeypatch: pytest.MonkeyPatch):
     inner = [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.168.1.5", 0))]
-    monkeypatch.setattr("pbx.doctor.socket.getaddrinfo", lambda *_: inner)
+    monkeypatch.setattr("pbx.node.doctor.socket.getaddrinfo", lambda *_: inner)
     assert outside(town, "10.54.0.1", "pbx.valmont.example")["external_address"] == "warning"
 
 

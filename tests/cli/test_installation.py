@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialplan.loading import parse_plan
-from pbx.installation import Answers, InstallationError, plan_text, read_answer, site_word
+from pbx.node.installation import Answers, InstallationError, plan_text, read_answer, site_word
 from tests.cli.conftest import free_port, run_command, serving
 
 

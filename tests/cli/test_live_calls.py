@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pbx.call_view import CallView, Done, PartyView
+from pbx.api.views import CallView, Done, PartyView
 from pbx.cli.live_calls import _print
 from pbx.control import CallsNow
 from tests.cli.conftest import Town

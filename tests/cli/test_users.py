@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pbx.people import Person, digest_hashes, read_directory
+from pbx.people.directory import Person, digest_hashes, read_directory
 from tests.cli.conftest import Town
 
 

@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 
 from media import wav
-from pbx.mail import Spool
-from pbx.voicemail import KeptMailbox, Message, folder_of
+from pbx.voicemail.mail import Spool
+from pbx.voicemail.mailboxes import KeptMailbox, Message, folder_of
 from tests.cli.conftest import Town
 from tests.cli.test_signalling_restart import Party, kill_signalling, speak
-from tests.pbx.smtp_server import SmtpServer
+from tests.pbx.voicemail.smtp_server import SmtpServer
 
 AT = 1_764_000_000.0
 

@@ -31,6 +31,7 @@ def test_it_loads_and_has_no_error():
     plan = shown()
     assert [str(found) for found in check(plan) if found.severity == "error"] == []
     steps = plan.services["garde"].settings["steps"]
+    assert isinstance(steps, tuple)
     assert isinstance(steps[0], RotaStep)
 
 

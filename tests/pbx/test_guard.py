@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pbx.people import Directory, Person, device_credentials
+from pbx.people.directory import Directory, Person, device_credentials
 from tests.scenarios.town import DOMAIN, TownPhone, start
 from tests.sim.wire import Message
 from tests.sim.world import World, scenario

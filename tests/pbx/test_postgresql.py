@@ -16,7 +16,7 @@ import pytest
 
 from pbx.configuration import parse_configuration
 from pbx.journal import CALLS, Journal, segments
-from pbx.people import PeopleError, Person, device_credentials, read_directory
+from pbx.people.directory import PeopleError, Person, device_credentials, read_directory
 from pbx.records import CallRecord
 from pbx.store.calls import list_calls
 from pbx.store.database import Database, DatabaseUnavailableError, open_database

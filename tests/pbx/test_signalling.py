@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from pbx.transports import nearest
+from pbx.node.transports import nearest
 from sip.core.identifiers import Identifiers
 from sip.core.message import Request
 from sip.core.stack import ServerTransaction

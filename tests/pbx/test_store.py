@@ -18,7 +18,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from media.engine import LegQuality
-from pbx.people import (
+from pbx.people.directory import (
     Directory,
     DirectoryError,
     PeopleError,
@@ -449,7 +449,7 @@ def test_exports_at_the_same_time_end_with_the_newest_people(database, tmp_path)
 
 def test_the_journal_and_the_directory_never_import_sqlalchemy():
     script = (
-        "import sys, pbx.journal, pbx.people, pbx.records, pbx.configuration, pbx.backup;"
+        "import sys, pbx.journal, pbx.people.directory, pbx.records, pbx.configuration, pbx.node.backup;"
         "sys.exit('sqlalchemy' in sys.modules or 'alembic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

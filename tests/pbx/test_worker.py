@@ -19,7 +19,7 @@ import pytest
 import pbx.worker
 from pbx.configuration import parse_configuration
 from pbx.journal import BINDINGS, CALLS, FRAME, HEADER_BYTES, Journal, recover, segments
-from pbx.people import Person, device_credentials, read_directory
+from pbx.people.directory import Person, device_credentials, read_directory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import count_calls, list_calls
 from pbx.store.database import Result, SqliteDatabase, Work

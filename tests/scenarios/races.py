@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 
 from media.engine import Source
 from media.engines.fake import FakeEngine
-from pbx.call_api import CallApi, CallNotFound, NotPossibleNow
+from pbx.api.calls import CallApi, CallNotFound, NotPossibleNow
 from pbx.records import CallRecord
 from tests.scenarios.hearing import Hearing, streams
 from tests.scenarios.racer import Racer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pbx.addresses import network_of
 from pbx.control import ForgetAddress, ListDevices, SayAddress
-from pbx.device_answers import answer_about_devices
 from pbx.events import AddressChanged, AddressWanted, EmergencyCallMade, Event
-from pbx.settings import SettingRefused
+from pbx.people.addresses import network_of
+from pbx.people.device_answers import answer_about_devices
+from pbx.people.settings import SettingRefused
 from tests.scenarios.test_help import LOCATING, TOLD
 from tests.scenarios.test_hot_desk import enter
 from tests.scenarios.town import BEFFROI, DOMAIN, PLAN_TEXT, SECRETS, Town, TownPhone, start

@@ -1,4 +1,4 @@
-"""The call API (pbx.call_api): what pages and commands ask of calls; the telephones know nothing of it."""
+"""The call API (pbx.api.calls): what pages and commands ask of calls; the telephones know nothing of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from media import tones
 from media.engine import Music
-from pbx.call_answers import answer_about_calls
-from pbx.call_api import CallApi, CallNotFound, NotPossibleNow
+from pbx.api.answers import answer_about_calls
+from pbx.api.calls import CallApi, CallNotFound, NotPossibleNow
 from pbx.calls.broker import SILENCE
 from pbx.control import InCall, ListCalls, Retrieve
 from tests.scenarios.offers import assert_speak, connected, operator_party, party

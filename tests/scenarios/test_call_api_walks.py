@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from pbx.call_api import CallApi, CallNotFound, NotPossibleNow
-from pbx.call_view import Done
+from pbx.api.calls import CallApi, CallNotFound, NotPossibleNow
+from pbx.api.views import Done
 from tests.scenarios.offers import party
 from tests.scenarios.party import Party
 from tests.scenarios.town import start

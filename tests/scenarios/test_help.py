@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from dialplan.decision import NORMAL, Location
-from pbx.conditions import KeptCallback, KeptCallbacks, NodeConditions
 from pbx.events import CallPreempted, EmergencyCallMade, EmergencyTestFailed
+from pbx.plans.conditions import KeptCallback, KeptCallbacks, NodeConditions
 from pbx.self_test import Failure, SelfTest
 from pbx.trunks.location import location_part
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, reason_of, start

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pbx.events import AlarmRaised
-from pbx.rota import Rotas
+from pbx.plans.rota import Rotas
 from tests.scenarios.hearing import pairs, streams
 from tests.scenarios.test_menus import records
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, TownPhone, start

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from pbx.web import Answer, NoAnswer, Question
+from pbx.apps.web_service import Answer, NoAnswer, Question
 from tests.scenarios.offers import party
 from tests.scenarios.test_menus import PROMPT, records
 from tests.scenarios.town import PLAN_TEXT, Town, TownPhone, start
@@ -209,7 +209,7 @@ class Files:
         self._after_seconds = after_seconds
 
     async def ask(self, url: str, method: str, secret: str, question: Question, seconds: float) -> Answer:
-        """See pbx.web.Asker."""
+        """See pbx.apps.web_service.Asker."""
         self.asked.append((url, method, secret, question))
         try:
             async with asyncio.timeout(seconds):

@@ -139,7 +139,7 @@ async def test_a_message_that_has_gone_round_too_often_is_refused(world: World) 
 
 @scenario()
 async def test_messages_under_way_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbx.boxes.MAX_DELIVERIES", 1)
+    monkeypatch.setattr("pbx.texts.boxes.MAX_DELIVERIES", 1)
     town = await start(world)
     alice, bruno, _ = await town.phones("1001", "1002", "2010")
     write(alice, "1002")

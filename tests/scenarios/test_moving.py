@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pbx.call_api import CallApi
+from pbx.api.calls import CallApi
 from tests.scenarios.offers import assert_speak, connected, operator_party, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.test_callthrough import MOBILE, PIN, PLAN, PUBLIC, enter

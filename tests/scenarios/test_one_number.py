@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pbx.people import Directory, Person, device_credentials
-from pbx.settings import SettingRefused
+from pbx.people.directory import Directory, Person, device_credentials
+from pbx.people.settings import SettingRefused
 from tests.scenarios.test_hotlines import press
 from tests.scenarios.test_settings import dial
 from tests.scenarios.town import DOMAIN, PLAN_TEXT, SECRETS, Town, TownPhone, reason_of, start, tell

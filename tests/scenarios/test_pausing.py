@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbx.settings import NO_ANSWER
+from pbx.people.settings import NO_ANSWER
 from tests.scenarios.test_groups import plan_with
 from tests.scenarios.test_settings import dial
 from tests.scenarios.town import Town, TownPhone, start

@@ -5,7 +5,7 @@ standard of the sample plan (9) has the agents 1001 and 1002; `etat-civil` (8700
 
 from __future__ import annotations
 
-from pbx.settings import NO_ANSWER
+from pbx.people.settings import NO_ANSWER
 from tests.scenarios.offers import assert_speak, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.test_queues import PLAN, greet, opened, rings

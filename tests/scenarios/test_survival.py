@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbx.people import Directory
+from pbx.people.directory import Directory
 from pbx.tasks import Tasks
 from tests.scenarios.town import APP, PLAN_TEXT, reason_of, start
 from tests.sim.ladder import assert_golden

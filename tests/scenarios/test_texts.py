@@ -215,7 +215,7 @@ async def test_what_can_not_wait_is_refused(world: World, kind: str, body: bytes
 @scenario()
 async def test_what_waits_is_bounded(world: World, bound: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(f"pbx.boxes.{bound}", 2)
+        patch.setattr(f"pbx.texts.boxes.{bound}", 2)
         town = await start(world)
         (alice,) = await town.phones("1001")
         for _ in range(2):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from media import wav
-from pbx import mail
 from pbx.events import MailboxChanged
-from pbx.mail import Letter, Spool
-from pbx.voicemail import Message
+from pbx.voicemail import mail
+from pbx.voicemail.mail import Letter, Spool
+from pbx.voicemail.mailboxes import Message
 from sip.core.message_summary import Mailbox
 from tests.scenarios.offers import connected, party
 from tests.scenarios.test_settings import played
@@ -328,7 +328,7 @@ async def test_an_engine_that_records_nothing_lets_the_call_end_as_before(
 
 @scenario()
 async def test_a_full_mailbox_says_so(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbx.voicemail.MOST_MESSAGES", 1)
+    monkeypatch.setattr("pbx.voicemail.mailboxes.MOST_MESSAGES", 1)
     town, (alice, office) = await town_with(world, tmp_path, "1001", "2010")
     await leave(town, alice, office)
     await in_vain(town, alice, office)

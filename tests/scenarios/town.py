@@ -20,12 +20,10 @@ from typing import Any, TypeVar
 from dialplan.loading import parse_plan
 from dialplan.plan import Plan
 from media.engines.fake import FakeEngine
-from pbx import mail, voicemail
-from pbx.devices import with_directory
 from pbx.exchange import Exchange
-from pbx.mail import Spool
 from pbx.ongoing import OngoingCall
-from pbx.people import Directory, Person, device_credentials
+from pbx.people.devices import with_directory
+from pbx.people.directory import Directory, Person, device_credentials
 from pbx.records import (
     BindingsRecord,
     CallRecord,
@@ -36,7 +34,10 @@ from pbx.records import (
     TextOverRecord,
     TextRecord,
 )
-from pbx.voicemail import Voicemail
+from pbx.voicemail import mail
+from pbx.voicemail import mailboxes as voicemail
+from pbx.voicemail.mail import Spool
+from pbx.voicemail.mailboxes import Voicemail
 from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from sip.net.resolver import Kind, Records

@@ -9,7 +9,7 @@ import pytest
 
 from media.engines.fake import FakeEngine
 from pbx.exchange import Exchange
-from pbx.people import Directory
+from pbx.people.directory import Directory
 from pbx.records import CallRecord, Record
 from sip.core.errors import LocalProtocolError
 from sip.core.flow import Flow

@@ -1,0 +1,1 @@
+"""What pages, commands and own programs ask of calls."""

@@ -1,0 +1,1 @@
+"""The plan in force, those before it, and what a decision has to know besides."""

@@ -1,0 +1,1 @@
+"""Short texts between people (SIP MESSAGE), and those that wait for somebody."""

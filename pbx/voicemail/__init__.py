@@ -1,0 +1,1 @@
+"""Voice messages on the disk, and the letters that bring them."""
