@@ -493,7 +493,7 @@ async def _notify(leg: Leg, event: str) -> bool:
         return False
     headers = f"Event: {event}\r\nSubscription-State: active\r\n"
     if isinstance(session, OutgoingSession) and not leg.confirmed:
-        session.has_fork(session.ringing_tag)  # 12.1.2: the early dialog that rings
+        session.has_fork(session.ringing_tag)  # RFC 3261 section 12.1.2: the early dialog that rings
     try:
         session.send_request("NOTIFY", reply, driver.now, headers=headers)
     except LocalProtocolError:
