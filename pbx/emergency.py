@@ -21,7 +21,7 @@ PREEMPTION = Reason("Q.850", 8, "Preemption")  # RFC 3326: Q.850's own word for 
 PREEMPTED = "preempted"  # the cause in the record
 
 _NOTICE = {
-    "fr": "Appel d'urgence au {number} ({what}) de {who}, {where}.",
+    "fr": "Appel d'urgence au {number} ({what}) : {who}, {where}.",
     "en": "Emergency call to {number} ({what}) from {who}, {where}.",
 }
 _ASSUMED = {"fr": "lieu supposé", "en": "place assumed"}

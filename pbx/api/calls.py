@@ -72,7 +72,7 @@ LONGEST_RECORDING_SECONDS = 14_400.0
 # Makers whose telephones answer and hold when a NOTIFY asks them to.
 _TAKES_EVENTS = re.compile(r"yealink|snom|poly", re.IGNORECASE)
 _DECLINED = Reason("SIP", 603, "Decline")
-_PASSIVE = {"called": "is called", "held": "is held"}
+_PASSIVE = {"called": "is called", "held": "is held", "confers": "is in a conference"}
 _REFUSED = {
     403: "that isn't allowed",
     404: "there is no such number",
@@ -239,7 +239,7 @@ class CallApi:
         async def pass_on(place: Broker | Attendant) -> None:
             if not isinstance(place, Attendant):
                 raise NotPossibleNow("it speaks with somebody")
-            if any(leg.call in room.parties for room in self._exchange.rooms.values()):
+            if _in_room(leg.call):
                 raise NotPossibleNow("who is in a conference leaves it before")
             raise NotPossibleNow(await place.pass_on(decision))
 
@@ -519,6 +519,10 @@ def _talks(leg: Leg) -> bool:
     return leg.confirmed and other is not None
 
 
+def _in_room(call: Call) -> bool:
+    return any(call in room.parties for room in call.exchange.rooms.values())
+
+
 def _state(leg: Leg) -> str:
     """See PartyView."""
     match leg.stage:
@@ -528,7 +532,7 @@ def _state(leg: Leg) -> str:
             return "calls"
     other = leg.call.other_party(leg)
     if other is None:
-        return "waits"
+        return "confers" if _in_room(leg.call) else "waits"
     if _holds(leg):
         return "holds"
     return "held" if _holds(other) else "talks"

@@ -9,7 +9,7 @@ class PartyView(Struct, frozen=True):
     """One party of a call. leg: as in the call record. number: its extension, else its number outside.
 
     state: `calls` (nobody has answered it), `called`, `rings`, `talks`, `holds`, `held` (its peer holds),
-    `waits` (for a service, or alone). muted: nobody hears it, by our doing.
+    `confers` (in a room), `waits` (for a service, or alone). muted: nobody hears it, by our doing.
     """
 
     leg: str

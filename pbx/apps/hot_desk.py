@@ -16,7 +16,7 @@ _YOURS = {
     "en": "This telephone is yours now, {name}, number {number}.",
 }
 _ITS_OWN = {
-    "fr": "Ce poste est de nouveau celui de {name}.",
+    "fr": "Ce poste est de nouveau à {name}.",
     "en": "This telephone is {name}'s again.",
 }
 _NOBODY = {"fr": "Ce numéro n'appartient à personne.", "en": "Nobody has this number."}

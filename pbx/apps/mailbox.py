@@ -45,8 +45,8 @@ _COUNT = {
     "fr": "Nouveaux messages : {new}. Messages déjà écoutés : {old}.",
     "en": "New messages: {new}. Messages heard before: {old}.",
 }
-_NEW = {"fr": "Nouveau message, {when}, de {who}.", "en": "New message, {when}, from {who}."}
-_OLD = {"fr": "Message, {when}, de {who}.", "en": "Message, {when}, from {who}."}
+_NEW = {"fr": "Nouveau message, {when} : {who}.", "en": "New message, {when}, from {who}."}
+_OLD = {"fr": "Message, {when} : {who}.", "en": "Message, {when}, from {who}."}
 _UNKNOWN = {"fr": "un numéro masqué", "en": "a hidden number"}
 _LAST = {"fr": "Il n'y a plus de message.", "en": "There are no more messages."}
 _DELETED = {"fr": "Supprimé. Pour annuler, tapez 7.", "en": "Deleted. To undo, press 7."}

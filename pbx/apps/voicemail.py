@@ -47,7 +47,7 @@ _PERSON: Final[Mapping[str, Mapping[str, str]]] = {
     "busy": {"fr": "{name} n'est pas disponible.", "en": "{name} isn't available."},
     "no-answer": {"fr": "{name} ne répond pas.", "en": "{name} doesn't answer."},
     "unreachable": {"fr": "{name} n'est pas joignable.", "en": "{name} can't be reached."},
-    "any": {"fr": "Vous êtes sur la messagerie de {name}.", "en": "This is the mailbox of {name}."},
+    "any": {"fr": "Vous êtes sur la messagerie : {name}.", "en": "This is the mailbox of {name}."},
 }
 _SERVICE: Final[Mapping[str, Mapping[str, str]]] = {
     "closed": {"fr": "Nous sommes fermés.", "en": "We are closed."},

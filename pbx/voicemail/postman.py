@@ -33,7 +33,7 @@ GIVE_UP_SECONDS: Final = 5 * 86_400.0
 _MOST_SECRET_BYTES: Final = 4096
 
 _SUBJECT: Final = {
-    "fr": "Message vocal de {who}",
+    "fr": "Message vocal : {who}",
     "en": "Voice message from {who}",
 }
 _TEXT: Final = {

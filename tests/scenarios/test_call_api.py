@@ -460,7 +460,7 @@ async def test_a_call_with_a_service_is_not_held(world: World) -> None:
     alice = await party(town, "1001")
     alice.dial("8301")
     await world.sleep(1)
-    with pytest.raises(NotPossibleNow, match="not while 1001 waits"):
+    with pytest.raises(NotPossibleNow, match="not while 1001 is in a conference"):
         await CallApi(town.exchange).hold("1001")
     await end(town, alice)
 
@@ -536,7 +536,7 @@ async def test_two_calls_of_somebody_become_one_of_three(world: World) -> None:
     rooms = {room_of(town, call.id) for call in api.calls()}
     assert len(rooms) == 1
     assert "" not in rooms
-    assert set(states(api).values()) == {"waits"}
+    assert set(states(api).values()) == {"confers"}
     alice.leave(alice.talking[0])
     await world.sleep(1)
     assert [len(phone.talking) for phone in (alice, bruno, chloe)] == [0, 1, 1]

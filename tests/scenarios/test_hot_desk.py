@@ -104,7 +104,7 @@ async def test_a_telephone_that_is_used_by_another_does_not_ring_for_its_own_per
 async def test_logging_out_gives_the_telephone_back(world: World) -> None:
     town, (desk_phone, colleague) = await desk(world, "2020", "2010")
     await log_in(town, desk_phone)
-    assert await enter(town, desk_phone, "#20#") == ["Ce poste est de nouveau celui de Urbanisme."]
+    assert await enter(town, desk_phone, "#20#") == ["Ce poste est de nouveau à Urbanisme."]
     await colleague.call("2020")
     desk_phone.reply(await desk_phone.expect("INVITE"), 486)
     await desk_phone.expect("ACK")

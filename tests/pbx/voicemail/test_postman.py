@@ -50,7 +50,7 @@ async def test_a_letter_has_the_sound_and_says_who_and_when(tmp_path: Path) -> N
     (letter,) = server.letters
     assert server.recipients == ["office@valmont.example"]
     assert letter["From"] == "beffroi@valmont.example"
-    assert letter["Subject"] == "Message vocal de Jeanne (+33699999999)"
+    assert letter["Subject"] == "Message vocal : Jeanne (+33699999999)"
     assert letter["Message-ID"] == "<voicemail.0a1b.2010@valmont.example>"
     assert letter["Auto-Submitted"] == "auto-generated"
     body = letter.get_body()
