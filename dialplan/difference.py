@@ -283,14 +283,21 @@ def _of_calls_in(before: Plan, after: Plan, now: datetime) -> Iterator[Change]:
 
 
 def _outside_callers(plans: tuple[Plan, Plan]) -> Iterator[tuple[str | None, str]]:
-    """Callers that the plans may not let in. Where neither has such rules, anybody stands for all."""
+    """Callers whom the plans, or people in them, may not let in. Without such rules, one stands for all."""
     yield "+33699999999", "callers from outside"
-    if any(plan.screening is not None for plan in plans):
+    if any(plan.screening is not None or _somebody_refuses(plan) for plan in plans):
         yield None, "callers without a number"
     for beginning in dict.fromkeys(
         beginning for plan in plans if plan.screening is not None for beginning in plan.screening.rejected
     ):
         yield beginning.ljust(12, "2"), f"callers whose number begins {beginning}"
+
+
+def _somebody_refuses(plan: Plan) -> bool:
+    """Whether anybody takes no calls without a number."""
+    return any(
+        person.forwards is not None and person.forwards.rejects_anonymous for person in plan.people.values()
+    )
 
 
 # Words

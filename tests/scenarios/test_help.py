@@ -219,7 +219,7 @@ async def test_those_whom_the_plan_names_are_told_who_calls_from_where(world: Wo
     for phone in (alice, app, bruno):
         message = await phone.expect("MESSAGE")
         assert message.body.decode() == (
-            "Appel d'urgence au 18 (Sapeurs-pompiers) de 2201 Garde 1, "
+            "Appel d'urgence au 18 (Sapeurs-pompiers) : 2201 Garde 1, "
             "Centre de secours, 12 rue du Feu, 54999 Valmont."
         )
         phone.reply(message, 200)
