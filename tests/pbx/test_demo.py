@@ -72,7 +72,8 @@ def demo(*words: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def running_demo(*words: str) -> Iterator[subprocess.Popen[str]]:
     """`beffroi demo` while it runs, on a free port."""
-    command = [BEFFROI, "demo", *words, "--port", str(unused_port())]
+    # As in a terminal: what a shell starts in the background ignores Ctrl-C, and so does all that it starts.
+    command = ["env", "--default-signal=INT", BEFFROI, "demo", *words, "--port", str(unused_port())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
