@@ -923,6 +923,7 @@ plane_stream *plane_add(plane *plane, uint32_t number, int rtp, int rtcp, const 
     made->rtp = rtp;
     made->rtcp = rtcp;
     made->clock_rate = 8000;
+    made->by_leg = made->to_leg = TAPE_NO_TRACK;
     strncpy(made->cname, cname, CNAME_BYTES - 1);
     event.data.u64 = (uint64_t)(uintptr_t)made | 1;
     if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, rtcp, &event)) {
@@ -995,6 +996,7 @@ void plane_release(plane_stream *stream)
 {
     pthread_mutex_lock(&stream->plane->lock);
     stream->claimed = 0;
+    stream->by_leg = stream->to_leg = TAPE_NO_TRACK;
     stream->generation++;
     stream->record->alive = 0;
     forget_keys(stream);

@@ -250,7 +250,7 @@ def test_the_calls_of_a_flood_are_made_before_it_and_while_it_lasts():
 
 
 def test_the_memory_of_the_long_run_is_unknown_when_the_program_was_started_anew_on_the_way():
-    one = measurement(pbx_that_bears(most=5000, most_for_long=500))
+    one = measurement(pbx_that_bears(most=5000, most_for_long=250))
     one.long_run()
     assert value(one, "soak_failures") == 14
     assert value(one, "soak_memory_growth") is None

@@ -30,11 +30,14 @@ def test_test_ends_with_the_full_run_and_the_index(ready: Tree) -> None:
 
 
 def test_test_runs_the_other_versions_before_and_without_real_peers(ready: Tree) -> None:
-    ready.command(ready.root / ".venv/python3.12/bin/pytest", FAKE_TOOL)
+    for tool in ("pytest", "beffroi"):
+        ready.command(ready.root / ".venv/python3.12/bin" / tool, FAKE_TOOL)
     assert ready.run("scripts/test").returncode == 0
-    first, last = [line for line in ready.done() if line.startswith("pytest ")]
+    done = ready.done()
+    first, last = [line for line in done if line.startswith("pytest ")]
     assert "-m not peer" in first and "-p no:cacheprovider" in first
     assert "--cache-clear" in last
+    assert "beffroi demo --call" in done
 
 
 def test_test_with_arguments_is_pytest_with_these(ready: Tree) -> None:
