@@ -58,7 +58,7 @@ async def _run(attendant: Attendant, service: Service) -> str:
         raise gone.ended from None
     except (MediaRefused, MediaUnavailable):
         raise
-    except Exception:
+    except Exception:  # a person wrote it: whatever it raises is logged, and the caller is sent on
         if timer.expired():
             return f"it took longer than {seconds} s"
         log.exception("call=%s service=%s", call.id, service.name)
