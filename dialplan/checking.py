@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from dialplan.checks.codes import check_codes
 from dialplan.checks.duties import check_duties
 from dialplan.checks.mobiles import check_mobiles
 from dialplan.checks.owned import check_nested_networks, check_owned
@@ -33,7 +34,6 @@ from dialplan.plan import (
     Destination,
     Expectation,
     ExtensionRange,
-    Feature,
     Members,
     NameKey,
     Overflow,
@@ -78,7 +78,7 @@ def check(plan: Plan, now: datetime = _SOME_WEEK) -> list[Finding]:
         *_check_networks(plan),
         *_check_emergency_likeness(plan),
         *_check_caller_ids(plan),
-        *_check_features(plan),
+        *check_codes(plan),
         *_check_destinations(plan),
         *_check_groups(plan),
         *_check_closed(plan),
@@ -297,62 +297,6 @@ def _check_caller_ids(plan: Plan) -> Iterator[Finding]:
 
 
 # Features, destinations, groups
-
-
-def _check_features(plan: Plan) -> Iterator[Finding]:
-    for index, feature in enumerate(plan.features):
-        for other in plan.features[:index]:
-            if _collide(feature, other):
-                message = f"feature {feature.name} ({feature}) can't be told from {other.name} ({other})"
-                yield _finding(plan, "features_collide", "error", feature, message, f"see line {other.line}")
-        holder = plan.tables.holder_of(feature.before)
-        if not feature.argument and (holder or feature.before in plan.people):
-            message = f"feature {feature.name} ({feature}) has the number of {holder or 'a user'}"
-            yield _finding(plan, "features_collide", "error", feature, message, "begin codes with * or #")
-        if not feature.argument and feature.before in plan.tables.emergency:
-            message = f"feature {feature.name} can never be used: {feature} is an emergency number"
-            yield _finding(plan, "is_emergency_number", "error", feature, message, "begin codes with * or #")
-
-
-def _collide(one: Feature, other: Feature) -> bool:
-    """Whether some keys call both. An argument is made of digits, so * and # tell codes apart.
-
-    Both are read side by side, key by key: `D` stands for a digit that an argument must have, `d` for those
-    that may follow it.
-    """
-    keys = (_keys(one), _keys(other))
-    seen: set[tuple[int, int]] = set()
-    waiting = [(0, 0)]
-    while waiting:
-        at = waiting.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        here = [text[place : place + 1] for text, place in zip(keys, at, strict=True)]
-        if here == ["", ""]:
-            return True
-        first, second = at
-        if here[0] == "d":
-            waiting.append((first + 1, second))
-        if here[1] == "d":
-            waiting.append((first, second + 1))
-        if _same_key(here[0], here[1]):
-            waiting.append((first + (here[0] != "d"), second + (here[1] != "d")))
-    return False
-
-
-def _keys(feature: Feature) -> str:
-    arguments = "*".join(["Dd"] * (1 + len(feature.further))) if feature.argument else ""
-    return f"{feature.before}{arguments}{feature.after}"
-
-
-def _same_key(one: str, other: str) -> bool:
-    """Whether one press of a key can be both."""
-    if not one or not other:
-        return False
-    return (
-        one == other or (one in "Dd" and other in "Dd0123456789") or (other in "Dd" and one in "0123456789")
-    )
 
 
 def _check_destinations(plan: Plan) -> Iterator[Finding]:

@@ -42,6 +42,22 @@ JAMAIS = 'schedules:\n  jamais: {open: ["mon 08:00-09:00"]}\n'
         ),
         (
             "warning",
+            'features:\n  forward_always: "*21"\n',
+            (
+                "19:19: forward_always does nothing without the number that is dialled with it; "
+                'write "*21*{number}"'
+            ),
+        ),
+        (
+            "warning",
+            'features:\n  intercom: "*80"\n',
+            (
+                "19:13: intercom does nothing without the extension that is dialled with it; "
+                'write "*80*{extension}"'
+            ),
+        ),
+        (
+            "warning",
             'services:\n  s: {number: "300", type: hotline, steps: [{ring: ["201"]}]}\n',
             (
                 "19:3: hotline s has no last destination: after its last step nobody is called; "
