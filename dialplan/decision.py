@@ -294,6 +294,12 @@ NOT_ALLOWED = _reject(
     "class", 403, "Vous n'êtes pas autorisé à appeler ce numéro.", "You are not allowed to call this number."
 )
 UNKNOWN = _reject("unknown", 404, "Ce numéro n'existe pas.", "This number does not exist.")
+NO_CODE = _reject(
+    "unknown",
+    404,
+    "Ce code n'existe pas, ou il lui manque des chiffres.",
+    "This code does not exist, or some of its digits are missing.",
+)
 CLOSED = _reject("closed", 480, "Ce service est fermé.", "This service is closed.")
 LOOP = _reject("loop", 480, "Ce service n'est pas joignable.", "This service cannot be reached.")
 NO_CALLER_ID = _reject(

@@ -20,6 +20,7 @@ from dialplan.decision import (
     CLOSED,
     DO_NOT_DISTURB,
     LOOP,
+    NO_CODE,
     NO_FORWARD,
     NORMAL,
     NOT_ALLOWED,
@@ -237,6 +238,8 @@ def _from_inside(way: Way, dialled: str) -> Decision:
         return way.decide(ToFeature("alarm", alarm.name))
     for feature in _feature(way, dialled):
         return way.decide(feature)
+    if dialled[:1] in ("*", "#"):
+        return way.decide(NO_CODE)
     for held in tables.extensions.find(dialled):
         way.step(held.line, f"range {held.numbers}", f"nobody has {dialled}")
         return way.decide(UNKNOWN)

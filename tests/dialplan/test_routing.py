@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialplan.decision import (
+    NO_CODE,
     Facts,
     Reject,
     ToFeature,
@@ -92,9 +93,10 @@ def test_a_feature_code_is_read_with_its_argument(dialled, feature):
     assert target(dialled) == feature
 
 
-@pytest.mark.parametrize("dialled", ["*21*", "**", "*99", "#", "*21*abc", "**+33612345678"])
-def test_keys_that_are_no_code_are_unknown(dialled):
-    assert reason(target(dialled)) == "unknown"
+@pytest.mark.parametrize("dialled", ["*21", "*21*", "**", "*99", "#", "*21*abc", "**+33612345678"])
+def test_caller_whose_keys_are_no_code_is_told_that_there_is_none_or_some_are_missing(dialled):
+    assert target(dialled) == NO_CODE
+    assert NO_CODE.reason == "unknown"
 
 
 # Outside
