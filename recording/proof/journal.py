@@ -54,14 +54,26 @@ class Entry(NamedTuple):
     digest: str
 
 
+class Place(NamedTuple):
+    """Behind an entry: the next one's offset in the file, its number, and the digest that it names."""
+
+    offset: int
+    number: int
+    digest: str
+
+
+START: Final = Place(0, 0, FIRST)
+
+
 class Journal:
     """The journal's file, written by one process. head: the hash of its last entry; entries: how many.
 
-    key: what signs entries.
+    key: what signs entries; path: of the file.
     """
 
     def __init__(self, path: Path, key: Ed25519PrivateKey) -> None:
         """Go on behind what there is. Raises JournalDamage where that can't be trusted, or OSError."""
+        self.path = path
         self.head, self.entries = FIRST, 0
         self.key = key
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -98,6 +110,11 @@ class Journal:
         self._end += len(line) + 1
         return entry
 
+    @property
+    def end(self) -> int:
+        """How long the file is, in bytes of whole entries."""
+        return self._end
+
     def close(self) -> None:
         """Write nothing more."""
         os.close(self._descriptor)
@@ -111,16 +128,27 @@ class Journal:
 
 def entries(path: Path, key: Ed25519PublicKey) -> Iterator[Entry]:
     """Yield the entries in order, each checked. Raises JournalDamage, or OSError."""
-    previous, number = FIRST, 0
+    return (entry for entry, _ in entries_since(path, key, START))
+
+
+def entries_since(
+    path: Path, key: Ed25519PublicKey, place: Place, end: int | None = None
+) -> Iterator[tuple[Entry, Place]]:
+    """Yield the entries from a place on, each checked, and the place behind each.
+
+    end: where to stop, in bytes; None at the file's end. Raises JournalDamage, or OSError.
+    """
+    offset, number, previous = place
     with path.open("rb") as file:
-        while line := file.readline(MOST_LINE_BYTES):
+        file.seek(offset)
+        while (end is None or offset < end) and (line := file.readline(MOST_LINE_BYTES)):
             if not line.endswith(b"\n"):
                 raise JournalDamage(path, number + 1, "is no whole entry")
             entry, before = _read(path, line[:-1], number, key)
             if before != previous:
                 raise JournalDamage(path, number + 1, "doesn't follow the entry before")
-            yield entry
-            previous, number = entry.digest, number + 1
+            offset, number, previous = offset + len(line), number + 1, entry.digest
+            yield entry, Place(offset, number, previous)
 
 
 def _read(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tuple[Entry, str]:
