@@ -29,6 +29,7 @@ IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Engine: TypeAlias = Literal["auto", "python", "passthrough", "native", "rtpengine"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 Encryption: TypeAlias = Literal["starttls", "tls", "none"]
+WhenFull: TypeAlias = Literal["stop", "oldest_first"]
 
 ENGINES: dict[str, Engine] = {
     "auto": "auto",
@@ -45,6 +46,7 @@ LOG_LEVELS: dict[str, LogLevel] = {
 }
 ENCRYPTIONS: dict[str, Encryption] = {"starttls": "starttls", "tls": "tls", "none": "none"}
 MAIL_PORTS: dict[Encryption, int] = {"starttls": 587, "tls": 465, "none": 25}
+WHEN_FULL: dict[str, WhenFull] = {"stop": "stop", "oldest_first": "oldest_first"}
 PRIVATE_NETWORKS = (
     "127.0.0.0/8",
     "10.0.0.0/8",
@@ -72,6 +74,8 @@ _MEDIA_KEYS = (
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_URL = re.compile(rf"https?://({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?(/[!-~]*)?")
+_BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9._=-]{1,200}){0,8})/?")
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
@@ -145,11 +149,47 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Timestamp:
+    """The authority that stamps the journal of recordings (RFC 3161). ca_file: whom we trust for it, PEM."""
+
+    url: str
+    ca_file: Path
+    every_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A place in an S3-compatible store. endpoint: its URL, "" for Amazon's own of the region.
+
+    secret_env, secret_file: where the secret key is; "" and None: where the store's own tools look.
+    """
+
+    name: str
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_env: str = ""
+    secret_file: Path | None = None
+
+    def __str__(self) -> str:
+        return f"s3://{self.name}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
 class Recordings:
-    """Where recordings go and the public key that they are encrypted for."""
+    """Where recordings go and the public key that they are encrypted for.
+
+    when_full: whether the oldest that nobody holds go when the disk is full, or recording stops.
+    warn_days: how long before the disk is full somebody is told. copy_to: where each is copied as well.
+    """
 
     directory: Path
     key_file: Path
+    when_full: WhenFull = "stop"
+    warn_days: int = 14
+    timestamp: Timestamp | None = None
+    copy_to: Path | Bucket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -577,11 +617,62 @@ def _ports(node: Node) -> tuple[int, int]:
 
 
 def _recordings(keys: Mapping[str, Node], data_dir: Path) -> Recordings:
-    section = _section(keys, "recordings", ("dir", "key_file"))
+    known = ("dir", "key_file", "when_full", "warn_days", "timestamp", "copy_to", "s3")
+    section = _section(keys, "recordings", known)
     return Recordings(
         directory=_path(section, "dir", data_dir, "recordings"),
         key_file=_path(section, "key_file", data_dir, "recording.pub"),
+        when_full=_choice(section, "when_full", WHEN_FULL),
+        warn_days=section["warn_days"].integer(1, 365) if "warn_days" in section else 14,
+        timestamp=_timestamp(section["timestamp"], data_dir) if "timestamp" in section else None,
+        copy_to=_copy_to(section, data_dir),
     )
+
+
+def _timestamp(node: Node, data_dir: Path) -> Timestamp:
+    section = node.mapping(("url", "ca_file", "every_minutes"), required=("url", "ca_file"))
+    return Timestamp(
+        url=_url(section["url"], "such as https://tsa.valmont.example/tsr") if "url" in section else "",
+        ca_file=_path(section, "ca_file", data_dir, ""),
+        every_seconds=60.0
+        * (section["every_minutes"].integer(1, 1440) if "every_minutes" in section else 60),
+    )
+
+
+def _copy_to(section: Mapping[str, Node], data_dir: Path) -> Path | Bucket | None:
+    """None where recordings aren't copied."""
+    text = section["copy_to"].text() if "copy_to" in section else ""
+    if not text.startswith("s3:"):
+        if "s3" in section:
+            hint = "write `copy_to: s3://BUCKET/PREFIX`, or leave `s3:` out"
+            section["s3"].error("idle_key", "nothing is copied to a store of that kind", hint)
+        return _path(section, "copy_to", data_dir, "") if "copy_to" in section else None
+    found = _BUCKET.fullmatch(text)
+    if found is None or {".", ".."} & set(found[2].split("/")):
+        section["copy_to"].error("wrong_bucket", "this names no bucket", "such as s3://recordings/valmont")
+        return None
+    keys = _section(section, "s3", ("endpoint", "region", "access_key", "secret_key"))
+    secret = _secret(keys["secret_key"]) if "secret_key" in keys else {}
+    if ("access_key" in keys) != ("secret_key" in keys):
+        keys["access_key" if "access_key" in keys else "secret_key"].error(
+            "missing_key", "`access_key` and `secret_key` go together"
+        )
+    return Bucket(
+        name=found[1],
+        prefix=found[2].strip("/"),
+        endpoint=_url(keys["endpoint"], "such as https://s3.valmont.example") if "endpoint" in keys else "",
+        region=keys["region"].text() if "region" in keys else "us-east-1",
+        access_key=keys["access_key"].text() if "access_key" in keys else "",
+        secret_env=secret["env"].text() if "env" in secret else "",
+        secret_file=_path(secret, "file", data_dir, "") if "file" in secret else None,
+    )
+
+
+def _url(node: Node, hint: str) -> str:
+    text = node.text()
+    if not _URL.fullmatch(text) or not _parsed(_scheme, text):
+        node.error("wrong_url", "this is no address of a web service", hint)
+    return text
 
 
 def _log(keys: Mapping[str, Node]) -> Log:
@@ -596,7 +687,7 @@ def _secret(node: Node) -> Mapping[str, Node]:
     """Where a secret is: `{env: NAME}` or `{file: PATH}`."""
     fields = node.mapping(("env", "file")) if node.is_mapping else {}
     if len(fields) != 1:  # the value isn't repeated: it may be the secret itself
-        node.error("wrong_secret", "this says no place of the password", "write {env: SMTP_PASSWORD}")
+        node.error("wrong_secret", "this says no place of a secret", "write {env: NAME} or {file: PATH}")
     return fields
 
 
@@ -642,10 +733,9 @@ def _defence(keys: Mapping[str, Node]) -> Settings:
 
 def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
     """What is written but does nothing in this version; said once, so that nobody counts on it."""
-    written: list[tuple[str, Node]] = [(name, keys[name]) for name in ("web", "recordings") if name in keys]
-    for name, node in written:
-        message = f"`{name}:` is read and does nothing yet in this version"
-        yield Finding("not_yet", "note", file, node.line, node.column, message)
+    if "web" in keys:
+        message = "`web:` is read and does nothing yet in this version"
+        yield Finding("not_yet", "note", file, keys["web"].line, keys["web"].column, message)
     media = keys["media"].value if "media" in keys and keys["media"].is_mapping else {}
     assert isinstance(media, dict)
     elsewhere = "engine" in media and media["engine"].value == "rtpengine"

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from dialplan.finding import PlanError
 from pbx.configuration import (
     PRIVATE_NETWORKS,
+    Bucket,
     Listen,
     Media,
+    Timestamp,
     find_configuration,
     load_configuration,
     parse_configuration,
@@ -46,7 +48,7 @@ def test_music_and_voices_are_files_beside_the_configuration():
 
 def test_the_example_says_which_of_its_keys_do_nothing_yet():
     notes = load_configuration(EXAMPLE).notes
-    assert [note.message.split("`")[1] for note in notes] == ["web:", "recordings:"]
+    assert [note.message.split("`")[1] for note in notes] == ["web:"]
     assert all(note.severity == "note" and note.line for note in notes)
 
 
@@ -157,6 +159,16 @@ def test_every_mistake_is_told_at_once_with_its_place_and_a_mend():
         "mail: {host: smtp.example.org, from: a@b.example, username: a}",
         "mail: {host: smtp.example.org, from: a@b.example, username: a, password: hushhush}",
         "mail: {host: smtp.example.org, from: a@b.example, username: a, password: {}}",
+        "recordings: {when_full: panic}",
+        "recordings: {warn_days: 0}",
+        "recordings: {timestamp: {url: 'https://tsa.example'}}",
+        "recordings: {timestamp: {url: 'ftp://tsa.example', ca_file: tsa.pem}}",
+        "recordings: {timestamp: {url: 'https://tsa.example:x', ca_file: tsa.pem}}",
+        "recordings: {copy_to: 's3:/bucket'}",
+        "recordings: {copy_to: 's3://bucket/../other'}",
+        "recordings: {copy_to: /mnt/nas, s3: {region: eu-west-3}}",
+        "recordings: {copy_to: 's3://bucket', s3: {access_key: town}}",
+        "recordings: {copy_to: 's3://bucket', s3: {access_key: town, secret_key: hushhush}}",
     ],
 )
 def test_what_cannot_be_is_an_error_with_its_line(text):
@@ -167,6 +179,37 @@ def test_what_cannot_be_is_an_error_with_its_line(text):
 def test_the_port_of_mail_follows_its_encryption(tls, port):
     mail = parse_configuration(f"mail: {{host: smtp.example.org, from: a@b.example, tls: {tls}}}", HERE).mail
     assert (mail.port, mail.encryption) == (port, tls)
+
+
+def test_recordings_are_stamped_by_an_authority_and_copied_to_a_folder():
+    text = """
+recordings:
+  when_full: oldest_first
+  timestamp: {url: "https://tsa.example/tsr", ca_file: tsa.pem, every_minutes: 15}
+  copy_to: /mnt/nas
+"""
+    recordings = parse_configuration(text, HERE).recordings
+    assert (recordings.when_full, recordings.warn_days) == ("oldest_first", 14)
+    assert recordings.timestamp == Timestamp("https://tsa.example/tsr", HERE.parent / "data/tsa.pem", 900.0)
+    assert recordings.copy_to == Path("/mnt/nas")
+
+
+def test_recordings_are_copied_to_a_bucket_whose_secret_key_is_elsewhere():
+    text = """
+recordings:
+  copy_to: s3://calls/valmont/fire
+  s3: {endpoint: "http://[::1]:9000", region: eu-west-3, access_key: town, secret_key: {file: s3.secret}}
+"""
+    copied = parse_configuration(text, HERE).recordings.copy_to
+    assert str(copied) == "s3://calls/valmont/fire"
+    assert copied == Bucket(
+        "calls",
+        "valmont/fire",
+        "http://[::1]:9000",
+        "eu-west-3",
+        "town",
+        secret_file=HERE.parent / "data" / "s3.secret",
+    )
 
 
 def test_the_password_of_mail_is_elsewhere():
