@@ -5,11 +5,14 @@ and is signed by the node (Ed25519):
 
 ```
 {"at": …, "by": …, "number": …, "previous": …, "recording": …, "what": …, …}<TAB>signature (hex)
-hash = SHA-256 of a line, without its end
+hash = SHA-256 of the hash of the entry before and of SHA-256 of a line without its end (32 bytes each)
 ```
 So that no entry can be changed, left out or put between without it being seen. What may be missing is the
 end: whoever knows a later head (an authority that stamped it, an export) shows that. What a process that died
 left of a line is cut off at the next start; it had been told to nobody.
+
+The hash is made in two steps so that an `excerpt` may go out: it holds what is about one recording, and of
+every entry between nothing but the inner hash, which tells nobody anything.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ class JournalDamage(Exception):
 class Entry(NamedTuple):
     """One thing that was done. at: Unix seconds; by: who did it; about: what else is said of it.
 
-    recording: "" where it is about none. digest: the hash of its line.
+    recording: "" where it is about none. digest: its hash.
     """
 
     number: int
@@ -105,7 +108,7 @@ class Journal:
         except OSError:
             os.ftruncate(self._descriptor, self._end)
             raise
-        entry = Entry(self.entries, at, what, recording, by, about, hashlib.sha256(line).hexdigest())
+        entry = Entry(self.entries, at, what, recording, by, about, follow(self.head, line))
         self.head, self.entries = entry.digest, self.entries + 1
         self._end += len(line) + 1
         return entry
@@ -126,6 +129,16 @@ class Journal:
         os.fdatasync(self._descriptor)
 
 
+def follow(previous: str, line: bytes) -> str:
+    """Return the hash of the entry of a line, which follows the one with that hash."""
+    return follow_inner(previous, hashlib.sha256(line).digest())
+
+
+def follow_inner(previous: str, inner: bytes) -> str:
+    """Return the hash of an entry of which only the inner hash is known. previous: the one before it."""
+    return hashlib.sha256(bytes.fromhex(previous) + inner).hexdigest()
+
+
 def entries(path: Path, key: Ed25519PublicKey) -> Iterator[Entry]:
     """Yield the entries in order, each checked. Raises JournalDamage, or OSError."""
     return (entry for entry, _ in entries_since(path, key, START))
@@ -144,15 +157,18 @@ def entries_since(
         while (end is None or offset < end) and (line := file.readline(MOST_LINE_BYTES)):
             if not line.endswith(b"\n"):
                 raise JournalDamage(path, number + 1, "is no whole entry")
-            entry, before = _read(path, line[:-1], number, key)
+            entry, before = read_line(path, line[:-1], number, key)
             if before != previous:
                 raise JournalDamage(path, number + 1, "doesn't follow the entry before")
             offset, number, previous = offset + len(line), number + 1, entry.digest
             yield entry, Place(offset, number, previous)
 
 
-def _read(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tuple[Entry, str]:
-    """Return the entry of a line, and the hash of the one that it follows."""
+def read_line(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tuple[Entry, str]:
+    """Return the entry of a line, and the hash of the one that it follows.
+
+    number: which entry it must be. Raises JournalDamage.
+    """
     text, _, signature = line.partition(b"\t")
     try:
         key.verify(bytes.fromhex(signature.decode("ascii")), text)
@@ -164,7 +180,7 @@ def _read(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tuple[
         raise JournalDamage(path, number + 1, "doesn't follow the entry before")
     at, what, recording, by = (fields.pop(name) for name in ("at", "what", "recording", "by"))
     before = fields.pop("previous")
-    return Entry(number, at, what, recording, by, fields, hashlib.sha256(line).hexdigest()), before
+    return Entry(number, at, what, recording, by, fields, follow(before, line)), before
 
 
 def _cut_unfinished(path: Path, descriptor: int) -> int:
