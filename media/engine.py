@@ -23,7 +23,6 @@ offer and answer waits until it leaves.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -87,8 +86,7 @@ class Multicast(msgspec.Struct, frozen=True):
     interface: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DigitReceived:
+class DigitReceived(msgspec.Struct, frozen=True):
     """A leg pressed a key: one of 0123456789*#ABCD."""
 
     call: str
@@ -96,16 +94,14 @@ class DigitReceived:
     digit: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlayFinished:
+class PlayFinished(msgspec.Struct, frozen=True):
     """What `play` began ended by itself, or couldn't be played (the log says why). Not sent after `stop`."""
 
     call: str
     leg: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordFinished:
+class RecordFinished(msgspec.Struct, frozen=True):
     """What `record` began is over, and its file whole and on the disk, but where why is `lost`.
 
     seconds: of sound in the file, 0.0 where that isn't known.
@@ -117,8 +113,7 @@ class RecordFinished:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class MediaSilent:
+class MediaSilent(msgspec.Struct, frozen=True):
     """Nothing has come from a leg for this long, while it isn't on hold. Sent once, until MediaHeard."""
 
     call: str
@@ -126,16 +121,14 @@ class MediaSilent:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class MediaHeard:
+class MediaHeard(msgspec.Struct, frozen=True):
     """Packets come again from a leg that was silent."""
 
     call: str
     leg: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamLost:
+class StreamLost(msgspec.Struct, frozen=True):
     """A leg's port can't be had again after a restart: it hears nothing until `renew`, and its answer."""
 
     call: str
@@ -143,8 +136,7 @@ class StreamLost:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpeakerChanged:
+class SpeakerChanged(msgspec.Struct, frozen=True):
     """Another party of a room is the loudest now. call, leg: "" when nobody speaks any more."""
 
     room: str
@@ -152,8 +144,7 @@ class SpeakerChanged:
     leg: str
 
 
-@dataclass(frozen=True, slots=True)
-class OneWayAudio:
+class OneWayAudio(msgspec.Struct, frozen=True):
     """Nothing comes from a leg while the one that it is joined to is heard, and both should speak.
 
     Sent once, `seconds` after it was heard last, until it is heard. A leg that may be silent by right
@@ -165,8 +156,7 @@ class OneWayAudio:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class EngineLost:
+class EngineLost(msgspec.Struct, frozen=True):
     """The media process is gone. Its streams are silent until the engine is connected again."""
 
     reason: str
@@ -185,8 +175,7 @@ MediaEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LegMedia:
+class LegMedia(msgspec.Struct, frozen=True):
     """What one leg's stream has done so far.
 
     local, remote: host and port ("" and 0 when nothing is sent); codec: as `MediaEngine.codec` says.
@@ -230,8 +219,7 @@ class LegQuality(msgspec.Struct, frozen=True, array_like=True):
     round_trip_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class CallMedia:
+class CallMedia(msgspec.Struct, frozen=True):
     """What the streams of one call have done, by leg. Empty for a call that the engine doesn't know."""
 
     legs: dict[str, LegMedia]

@@ -17,23 +17,22 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+import msgspec
 
 log = logging.getLogger(__name__)
 
 FEED_EVENTS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """Something happened. at: Unix seconds."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class CallStarted(Event):
+class CallStarted(Event, frozen=True):
     """A call begins, and the plan has decided. from_number: empty where the caller is anonymous."""
 
     call: str
@@ -42,8 +41,7 @@ class CallStarted(Event):
     dialled: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallEnded(Event):
+class CallEnded(Event, frozen=True):
     """A call is over and its record written, whose `direction`, `to` and `cause` these are."""
 
     call: str
@@ -53,8 +51,7 @@ class CallEnded(Event):
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegChanged(Event):
+class LegChanged(Event, frozen=True):
     """What the changes of a leg have in common. device: its sign-in, or the trunk's name."""
 
     call: str
@@ -62,30 +59,25 @@ class LegChanged(Event):
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegStarted(LegChanged):
+class LegStarted(LegChanged, frozen=True):
     """A party calls (leg `a`), or is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallRinging(LegChanged):
+class CallRinging(LegChanged, frozen=True):
     """A party's telephone rings; for leg `a`: it was told that one does."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallAnswered(LegChanged):
+class CallAnswered(LegChanged, frozen=True):
     """A party answered; for leg `a`: it was answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegLeft(LegChanged):
+class LegLeft(LegChanged, frozen=True):
     """A party left the call, or never came into it. cause: as in the call record."""
 
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegSilent(Event):
+class LegSilent(Event, frozen=True):
     """No sound has come from a party for `seconds`, while it isn't on hold."""
 
     call: str
@@ -93,16 +85,14 @@ class LegSilent(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class LegHeard(Event):
+class LegHeard(Event, frozen=True):
     """Sound comes again from a party that was silent."""
 
     call: str
     leg: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegNotHeard(Event):
+class LegNotHeard(Event, frozen=True):
     """No sound has come from a party for `seconds`, while the party it talks with is heard."""
 
     call: str
@@ -110,8 +100,7 @@ class LegNotHeard(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class RoomSpeakerChanged(Event):
+class RoomSpeakerChanged(Event, frozen=True):
     """Another party of a room is the loudest now. call, leg: empty when nobody speaks any more."""
 
     room: str
@@ -119,8 +108,7 @@ class RoomSpeakerChanged(Event):
     leg: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegDeaf(Event):
+class LegDeaf(Event, frozen=True):
     """A party hears nothing until it has agreed to another port: its own is taken after a restart."""
 
     call: str
@@ -128,34 +116,29 @@ class LegDeaf(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class MediaPortsExhausted(Event):
+class MediaPortsExhausted(Event, frozen=True):
     """No port is left for a call's sound: it is refused, but for an emergency call, which goes without us."""
 
     call: str
 
 
-@dataclass(frozen=True, slots=True)
-class MediaProcessLost(Event):
+class MediaProcessLost(Event, frozen=True):
     """The media process is gone: no call is heard until MediaProcessBack."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class MediaProcessBack(Event):
+class MediaProcessBack(Event, frozen=True):
     """Another media process carries the streams of the one that was lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceReachable(Event):
+class DeviceReachable(Event, frozen=True):
     """A device can be reached from now on: it registered, or answers again. device: its sign-in."""
 
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceUnreachable(Event):
+class DeviceUnreachable(Event, frozen=True):
     """A device can't be reached any more. reason: `signed out`, `expired`, `silent`, `disconnected` or
     `removed`."""
 
@@ -163,8 +146,7 @@ class DeviceUnreachable(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrunkChanged(Event):
+class TrunkChanged(Event, frozen=True):
     """A trunk is in another state: `up`, `unknown`, `unregistered`, `down` or `refusing`."""
 
     trunk: str
@@ -172,8 +154,7 @@ class TrunkChanged(Event):
     before: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddressBanned(Event):
+class AddressBanned(Event, frozen=True):
     """A source (an address, or an IPv6 /64) is banned. until: Unix seconds."""
 
     source: str
@@ -181,8 +162,7 @@ class AddressBanned(Event):
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetSpent(Event):
+class BudgetSpent(Event, frozen=True):
     """A budget refused a call, or cut one off. user: the extension that pays. why: in words."""
 
     call: str
@@ -190,8 +170,7 @@ class BudgetSpent(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class EmergencyCallMade(Event):
+class EmergencyCallMade(Event, frozen=True):
     """Somebody calls for help. number: the one called; site: where the device is; source: how that is known
     (`assumed` is a guess). notified: the extensions that are told."""
 
@@ -204,8 +183,7 @@ class EmergencyCallMade(Event):
     notified: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CallPreempted(Event):
+class CallPreempted(Event, frozen=True):
     """An ordinary call was ended, for its channel of a trunk was the last for the emergency call `by`."""
 
     call: str
@@ -213,8 +191,7 @@ class CallPreempted(Event):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmRaised(Event):
+class AlarmRaised(Event, frozen=True):
     """Somebody's call has reached a step of a hotline that raises an alarm of the plan."""
 
     alarm: str
@@ -222,8 +199,7 @@ class AlarmRaised(Event):
     service: str
 
 
-@dataclass(frozen=True, slots=True)
-class EmergencyTestFailed(Event):
+class EmergencyTestFailed(Event, frozen=True):
     """The daily test call of a site over a trunk didn't reach the simulated answering point."""
 
     site: str
@@ -232,8 +208,7 @@ class EmergencyTestFailed(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsChanged(Event):
+class SettingsChanged(Event, frozen=True):
     """A person's forwards, do not disturb or the like were set or cleared. by: an extension, or who typed a
     command."""
 
@@ -241,8 +216,7 @@ class SettingsChanged(Event):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxChanged(Event):
+class MailboxChanged(Event, frozen=True):
     """A message was left, heard or deleted. mailbox: an extension, or as the plan names it.
 
     new, old: how many wait now.
@@ -253,8 +227,7 @@ class MailboxChanged(Event):
     old: int
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideChanged(Event):
+class OverrideChanged(Event, frozen=True):
     """A service or a schedule was opened or closed by hand, or set back.
 
     kind: `service` or `schedule`; state: `open`, `closed` or `as planned`; until: Unix seconds; to: where its
@@ -269,8 +242,7 @@ class OverrideChanged(Event):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class PinRefused(Event):
+class PinRefused(Event, frozen=True):
     """A wrong PIN was entered for a person. names: what it counts under. locked: it was the last."""
 
     extension: str
@@ -278,8 +250,7 @@ class PinRefused(Event):
     locked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HotDeskChanged(Event):
+class HotDeskChanged(Event, frozen=True):
     """A device is used by this person from now on. by: an extension, who typed a command, or `plan`."""
 
     device: str
@@ -287,8 +258,7 @@ class HotDeskChanged(Event):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddressWanted(Event):
+class AddressWanted(Event, frozen=True):
     """A device calls from a network outside of every site, and nobody has said where that is.
 
     An emergency call from there tells an assumed place until somebody does.
@@ -299,8 +269,7 @@ class AddressWanted(Event):
     network: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddressChanged(Event):
+class AddressChanged(Event, frozen=True):
     """Where a device is was said, confirmed or forgotten. state: `said`, `confirmed` or `forgotten`."""
 
     device: str
@@ -309,8 +278,7 @@ class AddressChanged(Event):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextStored(Event):
+class TextStored(Event, frozen=True):
     """A short text is written down and waits for its person. text: its number, never what it says."""
 
     text: int
@@ -318,8 +286,7 @@ class TextStored(Event):
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelivered(Event):
+class TextDelivered(Event, frozen=True):
     """A device of its person took a text, so many seconds after it was written."""
 
     text: int
@@ -328,8 +295,7 @@ class TextDelivered(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class TextFailed(Event):
+class TextFailed(Event, frozen=True):
     """A text that was kept will never be delivered. why: `expired`, `refused`, or in words."""
 
     text: int
@@ -338,16 +304,14 @@ class TextFailed(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class ParkingChanged(Event):
+class ParkingChanged(Event, frozen=True):
     """Somebody waits at a parking place, or not any more. call: "" where nobody does."""
 
     place: str
     call: str
 
 
-@dataclass(frozen=True, slots=True)
-class MaliciousCallTraced(Event):
+class MaliciousCallTraced(Event, frozen=True):
     """Somebody reported a call as malicious. by: their extension. hidden: they weren't shown the number."""
 
     call: str
@@ -356,8 +320,7 @@ class MaliciousCallTraced(Event):
     hidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionChanged(Event):
+class CompletionChanged(Event, frozen=True):
     """Somebody waits to be called back, or doesn't any more (pbx.completions). asker, wanted: extensions.
 
     state: `waiting`, `ringing`, `completed`, `expired`, `cancelled`, or why it came to nothing.
@@ -368,15 +331,13 @@ class CompletionChanged(Event):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalFailed(Event):
+class JournalFailed(Event, frozen=True):
     """Records can't be written to the disk: they wait in the reserve until JournalWorks, and calls go on."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalWorks(Event):
+class JournalWorks(Event, frozen=True):
     """Everything that waited is written. lost_records: how many there was no room for, since the start."""
 
     lost_records: int

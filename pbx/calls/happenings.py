@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from asyncio import Future
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from sip.core.reason import ANSWERED_ELSEWHERE, Reason
 
@@ -48,8 +49,7 @@ class Progress(Protocol):
         """It was given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed:
+class Progressed(msgspec.Struct, frozen=True):
     """A device rings (180) or is being reached (181 to 199); body is early media's answer, often empty."""
 
     leg: Leg
@@ -57,16 +57,14 @@ class Progressed:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """A device answered. body: its answer."""
 
     leg: Leg
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(msgspec.Struct, frozen=True):
     """The caller's ACK of our offer. body: its answer; empty from a caller that breaks RFC 3261 section
     13.2.2.4."""
 
@@ -74,8 +72,7 @@ class Acknowledged:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """A device didn't take the call."""
 
     leg: Leg
@@ -83,8 +80,7 @@ class Failed:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class PickedUp:
+class PickedUp(msgspec.Struct, frozen=True):
     """Somebody takes the call at another telephone than the one that rings (RFC 3891 section 3).
 
     leg: the one that rings; taker: whose INVITE waits for our answer to `offer`.
@@ -95,31 +91,27 @@ class PickedUp:
     offer: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(msgspec.Struct, frozen=True):
     """A party in the call wants to change its media; an empty body asks for our offer."""
 
     leg: Leg
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OfferWithdrawn:
+class OfferWithdrawn(msgspec.Struct, frozen=True):
     """A party took its offer back before our answer."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class OfferAnswered:
+class OfferAnswered(msgspec.Struct, frozen=True):
     """A party accepted our re-INVITE."""
 
     leg: Leg
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OfferRefused:
+class OfferRefused(msgspec.Struct, frozen=True):
     """A party refused our re-INVITE; what was agreed before holds.
 
     retry_seconds: when the same may be offered again (RFC 3261 sections 14.1 and 14.2), None for never.
@@ -130,8 +122,7 @@ class OfferRefused:
     retry_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Digit:
+class Digit(msgspec.Struct, frozen=True):
     """A party pressed a key. in_sound: by RFC 4733, so that its peer hears it as well; else by INFO."""
 
     leg: Leg
@@ -139,8 +130,7 @@ class Digit:
     in_sound: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(msgspec.Struct, frozen=True):
     """A party says that it is somebody else now (RFC 4916, RFC 3325); number and name may be empty."""
 
     leg: Leg
@@ -148,8 +138,7 @@ class Identified:
     number: str
 
 
-@dataclass(frozen=True, slots=True)
-class Referred:
+class Referred(msgspec.Struct, frozen=True):
     """A party asks that the other one be connected with somebody else (RFC 3515)."""
 
     leg: Leg
@@ -157,8 +146,7 @@ class Referred:
     progress: ReferSubscription
 
 
-@dataclass(frozen=True, slots=True)
-class TransferAsked:
+class TransferAsked(msgspec.Struct, frozen=True):
     """The same from outside of the call (pbx.api.calls). leg: who transfers.
 
     second: its leg in the call that the other party is to go into; None to call `number` for it.
@@ -170,8 +158,7 @@ class TransferAsked:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """Something is asked for from outside of the call (pbx.api.calls): `work` is done in the call's turn.
 
     work: is given whoever carries the call now. done: what came of it.
@@ -208,22 +195,19 @@ class Asked:
             self.done.set_result(result)
 
 
-@dataclass(frozen=True, slots=True)
-class TransferRings:
+class TransferRings(msgspec.Struct, frozen=True):
     """Where a party is being transferred to, a telephone rings."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class TransferAnswered:
+class TransferAnswered(msgspec.Struct, frozen=True):
     """Somebody has taken a party that was being transferred: it has left this call."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class TransferFailed:
+class TransferFailed(msgspec.Struct, frozen=True):
     """Nobody took a party that was being transferred. cause: why, in words."""
 
     leg: Leg
@@ -231,15 +215,13 @@ class TransferFailed:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(msgspec.Struct, frozen=True):
     """What was being played to a party is over."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """What was being recorded of a party is over, and in its file. seconds: of sound, 0.0 where the media
     process can't say."""
 
@@ -248,20 +230,17 @@ class Recorded:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class PortLost:
+class PortLost(msgspec.Struct, frozen=True):
     """The port for a party's sound can't be had again after a restart."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class TimeUp:
+class TimeUp(msgspec.Struct, frozen=True):
     """The deadline that the app gave has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
+class Woken(msgspec.Struct, frozen=True):
     """Something outside of the call has changed that its app waits for."""
 
 
