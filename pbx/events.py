@@ -382,6 +382,40 @@ class JournalWorks(Event):
     lost_records: int
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingFailed(Event):
+    """What is said in a call doesn't reach its recording, until RecordingWorks. why: in words."""
+
+    recording: str
+    call: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingWorks(Event):
+    """A recording has all that it was given, but `lost_packets`."""
+
+    recording: str
+    call: str
+    lost_packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingTrouble(Event):
+    """Something about recordings isn't well, until RecordingTroubleOver. what: `disk`, `clock`, `copies`,
+    `stamps`, `purge`, `keys`, `repair` or `journal`; why: in words."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingTroubleOver(Event):
+    """That is well again."""
+
+    what: str
+
+
 LEG_CHANGES = (LegStarted, CallRinging, CallAnswered, LegLeft)
 _ALL: tuple[type[Event], ...] = (
     CallStarted,
@@ -418,6 +452,10 @@ _ALL: tuple[type[Event], ...] = (
     TextFailed,
     JournalFailed,
     JournalWorks,
+    RecordingFailed,
+    RecordingWorks,
+    RecordingTrouble,
+    RecordingTroubleOver,
 )
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in _ALL}
 """Every kind by its name."""
