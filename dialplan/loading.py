@@ -162,7 +162,9 @@ def _read_plan(
             fields, "services", lambda name, node: read_service(name, node, references, language)
         ),
         alarms=_named(fields, "alarms", lambda name, node: read_alarm(name, node, references, language)),
-        recordings=_named(fields, "recording", lambda name, node: read_recording(name, node, references, language)),
+        recordings=_named(
+            fields, "recording", lambda name, node: read_recording(name, node, references, language)
+        ),
         features=read_features(fields["features"]) if "features" in fields else (),
         people=MappingProxyType(people),
         tests=tuple(read_test(node, references, zone) for node in _listed(fields, "tests")),

@@ -99,8 +99,8 @@ class Tables:
     number_codes: those that only say whether the number that follows them sees the caller's.
     routes: by right or beginning of a number, with their place in the plan; route_lengths: of the beginnings.
     srtp: by extension, where the class says it. direct_sites: whose telephones send each other their sound.
-    recorded: whose calls are recorded, by extension, and why. records_parties: whether calls of some people or
-    trunks are, records: or of any service.
+    recorded: whose calls are recorded, by extension, and why. records_parties: whether calls of some people
+    or trunks are, records: or of any service.
     """
 
     emergency: Mapping[str, EmergencyNumber]
