@@ -62,6 +62,7 @@ CREATE TABLE said (
     by TEXT NOT NULL, about TEXT NOT NULL
 );
 CREATE INDEX said_at ON said (at);
+CREATE INDEX said_what ON said (what, at);
 CREATE INDEX said_of ON said (recording) WHERE recording != '';
 """
 _COLUMNS: Final = (
@@ -297,6 +298,10 @@ class Catalogue:
     def said(self, since: float, until: float) -> list[Said]:
         """Return what the journal says of a period besides begins and ends, in order."""
         return self._said("at >= ? AND at < ?", (since, until))
+
+    def searches(self, mark: str) -> list[Said]:
+        """Return what the journal says of searches for a number. mark: what it calls that number."""
+        return self._said("what IN ('searched', 'about') AND instr(about, ?)", (json.dumps(mark),))
 
     # Entries of the journal
 

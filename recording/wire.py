@@ -61,7 +61,8 @@ Start: TypeAlias = Literal["answer", "ringing"]
 class Policy(msgspec.Struct, array_like=True, frozen=True):
     """Why and how long calls are recorded, and who may listen: as the plan says.
 
-    listeners: extensions; nobody where there are none.
+    listeners: extensions; nobody where there are none. register: where it stands in the register of
+    processing; least_days: none is erased on somebody's request before.
     """
 
     name: str
@@ -71,6 +72,8 @@ class Policy(msgspec.Struct, array_like=True, frozen=True):
     export: Export = "two_persons"
     on_failure: OnFailure = "connect_and_alarm"
     start: Start = "answer"
+    register: str = ""
+    least_days: int = 0
 
 
 class Facts(msgspec.Struct, array_like=True, frozen=True):
