@@ -263,6 +263,7 @@ class Decision(NamedTuple):
     diversions: who sent the call on, first to last, for Diversion (RFC 5806) and History-Info (RFC 7044).
     original_caller: who called, where a call that was sent on shows a number of ours instead.
     emergency: for an emergency call. callback: the device that rings too, after an emergency call.
+    recorded_lines: the services that it came through whose calls are recorded, in this order.
     """
 
     target: Target
@@ -276,6 +277,7 @@ class Decision(NamedTuple):
     original_caller: str | None = None
     emergency: EmergencyCall | None = None
     callback: Callback | None = None
+    recorded_lines: tuple[str, ...] = ()
 
     @property
     def schedules(self) -> list[str]:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from dialplan.country import EmergencyNumber
 from dialplan.decision import Decision, EmergencyCall, Facts, Location, Step, ToTrunks
 from dialplan.plan import Members, Plan
+from dialplan.recorded import recording_steps
 from dialplan.tables import Caller, Place
 
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
@@ -89,6 +90,8 @@ def emergency_call(
     )
     who = caller.person.name if caller is not None else None
     target = ToTrunks(emergency.number, trunks, True)
+    if plan.tables.records_parties:
+        trace += recording_steps(plan, facts, target)
     return Decision(target, dialled, site, caller_id, who, tuple(trace), emergency=call)
 
 

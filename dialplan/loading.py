@@ -154,7 +154,7 @@ def _read_plan(
         else country.emergency,
         ranges=read_ranges(numbers, references),
         classes=_named(fields, "classes", read_class),
-        trunks=_named(fields, "trunks", read_trunk),
+        trunks=_named(fields, "trunks", lambda name, node: read_trunk(name, node, references)),
         budgets=tuple(read_budget(node, references) for node in _listed(fields, "budgets")),
         routes=tuple(read_route(node, references) for node in _listed(fields, "routes")),
         schedules=_named(fields, "schedules", lambda name, node: read_schedule(name, node, zone.key)),
@@ -162,12 +162,14 @@ def _read_plan(
             fields, "services", lambda name, node: read_service(name, node, references, language)
         ),
         alarms=_named(fields, "alarms", lambda name, node: read_alarm(name, node, references, language)),
-        recordings=_named(fields, "recording", lambda name, node: read_recording(name, node, references)),
+        recordings=_named(
+            fields, "recording", lambda name, node: read_recording(name, node, references, language)
+        ),
         features=read_features(fields["features"]) if "features" in fields else (),
         people=MappingProxyType(people),
         tests=tuple(read_test(node, references, zone) for node in _listed(fields, "tests")),
         rates=tuple(read_rate(node, references) for node in _listed(fields, "rates")),
-        groups=_named(fields, "groups", read_group),
+        groups=_named(fields, "groups", lambda name, node: read_group(name, node, references)),
         screening=read_screening(fields["callers"], references) if "callers" in fields else None,
         emergency_notified=read_members(numbers["emergency_notified"], references)
         if "emergency_notified" in numbers

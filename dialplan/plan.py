@@ -255,6 +255,7 @@ class Trunk:
     supervise_misses: int = 3
     options: frozenset[str] = frozenset()
     srtp: Srtp = ""
+    record: str | None = None
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -334,6 +335,7 @@ class Person:
     caller_id: what their calls outside show, E.164 or `anonymous`; "" for the usual.
     turns: how their telephones ring; empty where all devices ring together, and the mobile doesn't.
     language: what they are spoken to in, "" for the plan's. voicemail: None for what the plan says of all.
+    record: the policy by which all of their calls are recorded, None where the plan says nothing of it.
     """
 
     extension: str
@@ -350,6 +352,7 @@ class Person:
     language: str = ""
     turns: tuple[RingTurn, ...] = ()
     voicemail: Voicemail | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,12 +416,16 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What the plan says of a group of people; who is in it, people say. caller_id: E.164, "" for none."""
+    """What the plan says of a group of people; who is in it, people say. caller_id: E.164, "" for none.
+
+    record: the policy by which the calls of its people are recorded, where they have none of their own.
+    """
 
     name: str
     caller_id: str
     line: int
     column: int
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,7 +494,12 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class RecordingPolicy:
-    """Why, from when and how long calls are recorded, and who may listen."""
+    """Why, from when and how long calls are recorded, and who may listen.
+
+    announce: what whoever speaks is told once the call is answered, by language; empty for nothing.
+    beep_seconds: how often they hear a short tone, 0 for never. may_stop: whether whoever of ours speaks may
+    stop it by a code. alarm: what is raised when a recording fails, "" for nothing.
+    """
 
     name: str
     legal_basis: str
@@ -499,6 +511,10 @@ class RecordingPolicy:
     line: int
     column: int
     export_written: bool = True  # False where `export` is the default
+    announce: Mapping[str, str] = field(default_factory=dict)
+    beep_seconds: int = 0
+    may_stop: bool = False
+    alarm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from dialplan.emergency import emergency_call, place_of
 from dialplan.forwarding import forward_for
 from dialplan.outside import by_trunks, own_numbers, read_outside
 from dialplan.plan import Destination, ExtensionRange, Plan, Screening, Service
+from dialplan.recorded import recorded_as
 from dialplan.ringing import turns_of
 from dialplan.tables import INTERNAL_ONLY, Caller, coded
 from dialplan.way import Way, because, by_hand
@@ -472,6 +473,9 @@ def _to_service(way: Way, service: Service, number: str = "") -> Decision:
     if service.name in way.via or len(way.via) >= _MAX_REDIRECTIONS:
         way.step(service.line, rule, "not followed: the plan goes in a circle")
         return way.decide(LOOP)
+    if service.record is not None:
+        way.recorded_lines += (service.name,)
+        way.step(service.line, f"recording {service.record}", recorded_as(way.plan, service.record))
     if not way.through:
         for to in _closed(way, service):
             if to.kind == "inside" and not to.value:

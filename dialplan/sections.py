@@ -54,6 +54,7 @@ from dialplan.values import (
     read_name,
     read_network,
     read_range,
+    read_record,
     read_srtp,
     read_texts,
 )
@@ -130,6 +131,8 @@ FEATURE_NAMES = (
     "pause_service",
     "resume",
     "resume_service",
+    "record_stop",
+    "record_again",
 )
 
 
@@ -202,10 +205,11 @@ def read_rate(node: Node, references: References) -> Rate:
     )
 
 
-def read_group(name: str, node: Node) -> Group:
-    fields = node.mapping({"caller_id"})
+def read_group(name: str, node: Node, references: References) -> Group:
+    fields = node.mapping({"caller_id", "record"})
     caller_id = (read_e164(fields["caller_id"]) or "") if "caller_id" in fields else ""
-    return Group(read_name(name, node), caller_id, node.line, node.column)
+    record = read_record(fields, references, f"group {name}")
+    return Group(read_name(name, node), caller_id, node.line, node.column, record)
 
 
 def read_screening(node: Node, references: References) -> Screening:
@@ -408,11 +412,23 @@ def read_alarm(name: str, node: Node, references: References, language: str) -> 
     )
 
 
-def read_recording(name: str, node: Node, references: References) -> RecordingPolicy:
+def read_recording(name: str, node: Node, references: References, language: str) -> RecordingPolicy:
     fields = node.mapping(
-        {"legal_basis", "keep", "start", "on_failure", "listeners", "export"},
+        {
+            "legal_basis",
+            "keep",
+            "start",
+            "on_failure",
+            "listeners",
+            "export",
+            "announce",
+            "beep_seconds",
+            "stop",
+            "alarm",
+        },
         required=("legal_basis", "keep"),
     )
+    stop = fields["stop"].choice(("never", "allowed"), "rule for stopping") if "stop" in fields else "never"
     return RecordingPolicy(
         name=read_name(name, node),
         legal_basis=fields["legal_basis"].text() if "legal_basis" in fields else "",
@@ -428,6 +444,10 @@ def read_recording(name: str, node: Node, references: References) -> RecordingPo
         line=node.line,
         column=node.column,
         export_written="export" in fields,
+        announce=read_texts(fields["announce"], language) if "announce" in fields else MappingProxyType({}),
+        beep_seconds=fields["beep_seconds"].integer(5, 3600) if "beep_seconds" in fields else 0,
+        may_stop=stop == "allowed",
+        alarm=references.name("alarm", fields["alarm"], f"recording {name}") if "alarm" in fields else "",
     )
 
 
@@ -486,6 +506,7 @@ def read_person(node: Node, references: References) -> Person:
             "language",
             "ring",
             "voicemail",
+            "record",
         },
         required=("extension", "name"),
     )
@@ -510,6 +531,7 @@ def read_person(node: Node, references: References) -> Person:
         language=fields["language"].choice(LANGUAGES, "language") if "language" in fields else "",
         turns=_read_turns(fields["ring"], extension) if "ring" in fields else (),
         voicemail=read_voicemail(fields["voicemail"], of_all=False) if "voicemail" in fields else None,
+        record=read_record(fields, references, by),
     )
 
 

@@ -35,6 +35,7 @@ from dialplan.values import (
     read_members,
     read_name,
     read_range,
+    read_record,
     read_secret,
     read_texts,
 )
@@ -442,7 +443,7 @@ def read_service(name: str, node: Node, references: References, language: str) -
         type=kind,
         schedule=references.name("schedule", fields["schedule"]) if "schedule" in fields else None,
         when_closed=read_destination(fields["when_closed"], references) if "when_closed" in fields else None,
-        record=references.name("recording", fields["record"]) if "record" in fields else None,
+        record=read_record(fields, references, f"service {name}"),
         settings=MappingProxyType(settings),
         line=node.line,
         column=node.column,

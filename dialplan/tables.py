@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from dialplan.decision import Step
 from dialplan.ranges import NumberRange, RangeMap, RangeSet
+from dialplan.recorded import Recorded, recorded_people
 
 if TYPE_CHECKING:
     from dialplan.country import EmergencyNumber
@@ -98,6 +99,8 @@ class Tables:
     number_codes: those that only say whether the number that follows them sees the caller's.
     routes: by right or beginning of a number, with their place in the plan; route_lengths: of the beginnings.
     srtp: by extension, where the class says it. direct_sites: whose telephones send each other their sound.
+    recorded: whose calls are recorded, by extension, and why. records_parties: whether calls of some people
+    or trunks are, records: or of any service.
     """
 
     emergency: Mapping[str, EmergencyNumber]
@@ -122,6 +125,9 @@ class Tables:
     rates: Mapping[str, tuple[Rate, ...]]
     srtp: Mapping[str, Srtp]
     direct_sites: frozenset[str]
+    recorded: Mapping[str, Recorded]
+    records_parties: bool
+    records: bool
 
     def routes_for(self, right: str, number: str) -> tuple[Route, ...]:
         """The routes of the plan for an outside number, in its order."""
@@ -189,6 +195,8 @@ def emergency_forms(number: str, plan: Plan) -> tuple[str, ...]:
 def compile_tables(plan: Plan) -> Tables:
     """The tables of a plan. Where two parts claim one number, the first wins: loading told of it."""
     extensions: RangeMap[ExtensionRange] = RangeMap((item.numbers, item) for item in plan.ranges)
+    recorded = recorded_people(plan)
+    records_parties = bool(recorded) or any(trunk.record is not None for trunk in plan.trunks.values())
     return Tables(
         emergency={
             form: emergency
@@ -225,6 +233,9 @@ def compile_tables(plan: Plan) -> Tables:
         rates=_by_beginning((rate.to, rate) for rate in plan.rates),
         srtp=_srtp(plan),
         direct_sites=frozenset(site.name for site in plan.sites.values() if site.direct_media),
+        recorded=recorded,
+        records_parties=records_parties,
+        records=records_parties or any(service.record is not None for service in plan.services.values()),
     )
 
 

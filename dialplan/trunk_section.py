@@ -9,7 +9,15 @@ from dialplan.document import Node, shortened
 from dialplan.number_formats import FORMATS, READINGS
 from dialplan.plan import Server, Trunk
 from dialplan.ranges import NumberRange
-from dialplan.values import read_name, read_network, read_range, read_secret, read_srtp
+from dialplan.values import (
+    References,
+    read_name,
+    read_network,
+    read_range,
+    read_record,
+    read_secret,
+    read_srtp,
+)
 
 TRANSPORTS = ("auto", "udp", "tcp", "tls")
 CALLER_ID_IN = ("asserted", "remote_party_id", "from")
@@ -55,6 +63,7 @@ _KEYS = {
     "supervise_misses",
     "options",
     "srtp",
+    "record",
 }
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
@@ -65,7 +74,7 @@ _SERVER = re.compile(
 _USER = re.compile(r"[A-Za-z0-9._~*'()&=$,;?/+!%@-]{1,128}")
 
 
-def read_trunk(name: str, node: Node) -> Trunk:
+def read_trunk(name: str, node: Node, references: References) -> Trunk:
     """One trunk. What is wrong is collected; what stands for it is a trunk that works as far as it can."""
     fields = node.mapping(_KEYS, required=("host",))
     host = fields["host"].text() if "host" in fields else ""
@@ -110,6 +119,7 @@ def read_trunk(name: str, node: Node) -> Trunk:
         supervise_misses=fields["supervise_misses"].integer(1, 20) if "supervise_misses" in fields else 3,
         options=_read_options(fields["options"]) if "options" in fields else frozenset(),
         srtp=read_srtp(fields["srtp"]) if "srtp" in fields else "",
+        record=read_record(fields, references, f"trunk {name}"),
     )
 
 

@@ -155,6 +155,11 @@ def read_srtp(node: Node) -> Srtp:
     return next(rule for rule in SRTP if rule == text)
 
 
+def read_record(fields: Mapping[str, Node], references: References, by: str) -> str | None:
+    """The policy by which something is recorded (`record:`), None where nothing is said of it."""
+    return references.name("recording", fields["record"], by) if "record" in fields else None
+
+
 def one_or_several(fields: Mapping[str, Node], key: str) -> list[Node]:
     """The nodes of a key that holds one value or a list of them; none where it isn't written."""
     if key not in fields:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dialplan.decision import Callback, Decision, Diversion, Facts, Origin, Override, Step, Target, ToTrunks
 from dialplan.plan import Plan
+from dialplan.recorded import recording_steps
 from dialplan.schedule import Opening, opening
 from dialplan.tables import Caller
 
@@ -18,7 +19,8 @@ class Way:
 
     caller: whose rights and numbers count: who calls, or who sent the call on; None for nobody of ours.
     caller_id: what is shown so far; original: what the caller showed at first.
-    public: the number of ours that was called from outside, "" for none. via: the services passed through.
+    public: the number of ours that was called from outside, "" for none. via: the services passed through;
+    recorded_lines: those whose calls are recorded, with the one that answers.
     through: no schedule, forward or do-not-disturb stops it: a call back after an emergency call.
     thorough: rules that don't match leave a step as well.
     """
@@ -39,6 +41,7 @@ class Way:
     via: tuple[str, ...] = ()
     diversions: tuple[Diversion, ...] = ()
     callback: Callback | None = None
+    recorded_lines: tuple[str, ...] = ()
 
     @property
     def through(self) -> bool:
@@ -60,6 +63,8 @@ class Way:
         """The decision, with all that was noted."""
         # Outside, a call that came from there or was sent on shows a number of ours, which needs no hiding.
         replaced = isinstance(target, ToTrunks) and (bool(self.diversions) or self.facts.trunk is not None)
+        if self.plan.tables.records_parties:
+            self.trace += recording_steps(self.plan, self.facts, target)
         return Decision(
             target,
             self.dialled,
@@ -72,6 +77,7 @@ class Way:
             self.original if replaced else None,
             None,
             self.callback,
+            self.recorded_lines,
         )
 
 

@@ -228,6 +228,13 @@ def _codec(number: int, key: str) -> Codec:
     return Codec(number, _NAMES.get(key, name), int(clock_rate), int(channels), key)
 
 
+@lru_cache(maxsize=256)
+def named(key: str) -> str:
+    """Return a codec's key with its name as we write it: "PCMA/8000/1" for "pcma/8000/1"."""
+    name, _, rest = key.partition("/")
+    return f"{_NAMES.get(key, name)}/{rest}"
+
+
 def fmtp_of(media: MediaDescription | None, codec: Codec) -> str:
     """Return what a party said of a codec of its own, "" when it said nothing."""
     prefix = f"a=fmtp:{codec.payload_type} "

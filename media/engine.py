@@ -23,7 +23,7 @@ offer and answer waits until it leaves.
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -31,6 +31,10 @@ from media.sdes import Policy
 from media.snapshot import CallMediaSnapshot
 from media.speech import Speech
 from media.tones import Tone
+
+NO_TRACK: Final = 255
+MOST_SLOTS: Final = 2
+"""Recordings that one leg may be on the tape for: a recorded person who is called on a recorded line."""
 
 
 class MediaRefused(Exception):
@@ -236,7 +240,7 @@ class MediaEngine(Protocol):
     A leg is on IPv4 or IPv6 for its whole life: as its own first SDP is, or where it is offered
     something first, as `advertise` is, else as the offerer. An `advertise` of the other kind is ignored.
     All raise MediaUnavailable when the engine is gone, except `secure`, `delete`, `stop`, `stop_recording`,
-    `leave`, `codec`, `quality`, `snapshot` and `restore`.
+    `leave`, `tape`, `codec`, `leg_codecs`, `quality`, `snapshot` and `restore`.
     """
 
     events: Callable[[MediaEvent], None]
@@ -244,6 +248,8 @@ class MediaEngine(Protocol):
     """Whether the sound passes through it, so that each leg holds and moves without the other's help."""
     records: bool
     """Whether it can `record`."""
+    tapes: bool
+    """Whether it can `tape`. Where it can't, no call can be recorded."""
 
     def secure(self, call: str, leg: str, policy: Policy) -> None:
         """Say what of SRTP the leg is told and taken; before its first offer or answer, `off` without.
@@ -347,6 +353,24 @@ class MediaEngine(Protocol):
         """End what `record` began; RecordFinished follows. Nothing being recorded is no error."""
         ...
 
+    async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
+        """Put on the recorder's tape what `leg` says, and what we say to it ourselves, from now on.
+
+        slot: of the recording, 1 to 65535 (`media.engines.tape`); by_leg: the track of what the leg sends, in
+        clear and as received; to_leg: of what it is sent by us in place of a peer (prompts, music, tones, a
+        room's sound), as sent. `NO_TRACK` for neither. A leg is on the tape for MOST_SLOTS recordings at
+        once: each `slot` is begun, changed, and ended by NO_TRACK for both; slot 0 with NO_TRACK ends all.
+        It begins with whatever the leg sends, before its first answer too, and goes on when either process
+        has died, in a room, after `renew`, and in the other call after `move`. It ends with the leg. What is
+        said while the engine is gone holds as soon as it is back.
+        Two telephones that send to each other (`pbx.calls.direct`) send nothing here: their call's engine
+        has `tapes` False. So a call that is to be recorded has no `direct_site`, and one that is to be from
+        now on is brought back first, as the broker does when a party changes anything.
+        Raises MediaRefused (488) where the engine can't, MediaMisuse for an unknown leg or a slot too many.
+        To end what isn't taped is no error.
+        """
+        ...
+
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """Send digits to `leg`: RFC 4733 events, or the keys' tones where events weren't negotiated.
 
@@ -412,6 +436,13 @@ class MediaEngine(Protocol):
 
     def codec(self, call: str, leg: str) -> str:
         """Return the name of what the leg is sent ("PCMA"; "T38" for a fax), "" before an answer."""
+        ...
+
+    def leg_codecs(self, call: str, leg: str) -> dict[str, str]:
+        """Return what each payload type means that `leg` may send with, or is sent: {"8": "PCMA/8000/1"}.
+
+        Each answer may add some; none changes its meaning (RFC 3264 section 8.3.2). {} for an unknown leg.
+        """
         ...
 
     def quality(self, call: str, leg: str) -> LegQuality | None:

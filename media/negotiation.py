@@ -22,19 +22,22 @@ already been told. What is common to two parties, and what we add, is in `media.
 fmtp lines that name other payload types (RED) are passed as they are.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from secrets import token_bytes
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import structs
 
 from media import agreement, sdp
-from media.engine import MediaMisuse, MediaRefused
+from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused
 from media.line import NOT_ACCEPTABLE, SECURE_PROFILES, Line, is_carried, is_rtp
 from media.sdes import Policy, Random
 from media.sdp import Codec, MediaDescription, SdpError, SessionDescription
 from media.snapshot import LegSnapshot, RoomSnapshot
 
+_NO_TAPES: Final[Mapping[int, tuple[int, int]]] = MappingProxyType({})
 MOST_FURTHER_LINES: Final = 3  # that one session may have carried beside its sound: each takes two ports
 
 _ANSWERING: Final = {
@@ -63,13 +66,13 @@ class Leg(Line):
     refused form; told_shape, told_place: as in what it was last offered; offer_shape, offer_place: as in what
     it last offered itself. lines: the others by place.
     policy: what it is told and taken of SRTP; simple: it is offered G.711 and nothing else; room: what it
-    does in one, None for none.
+    does in one, None for none; tapes: its two tracks of each recording, by slot.
     """
 
     __slots__ = (
         "address", "codec", "event_type", "lines", "name", "nat", "offer", "offer_nat", "offer_place",
-        "offer_shape", "policy", "room", "sent", "session", "settled", "shape", "simple", "told_place",
-        "told_shape", "version", "voice",
+        "offer_shape", "policy", "room", "sent", "session", "settled", "shape", "simple", "tapes",
+        "told_place", "told_shape", "version", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +100,7 @@ class Leg(Line):
         self.policy: Policy = "off"
         self.simple = False
         self.room: RoomSnapshot | None = None
+        self.tapes: Mapping[int, tuple[int, int]] = _NO_TAPES
 
     def new_line(self) -> Line:
         """Return another line of this leg's session, still without a port."""
@@ -113,6 +117,7 @@ class Leg(Line):
             self.place, self.nat, self.remote, self.voice, self.codec, dict(self.numbers), peer, echoes,
             self.policy, self.room, self.simple, self.profile, self.told_keys, self.security, self.mux,
             [line.snapshot_line() for line in self.lines.values() if line.remote is not None],
+            dict(self.tapes),
         )  # fmt: skip
 
     def restore(self, kept: LegSnapshot) -> None:
@@ -127,6 +132,7 @@ class Leg(Line):
         self.policy, self.room, self.simple = kept.policy, kept.room, kept.simple
         self.profile, self.told_keys = kept.profile, kept.told_keys
         self.security, self.mux = kept.security, kept.mux
+        self.tapes = kept.tapes or _NO_TAPES
         for each in kept.lines:
             line = self.lines[each.place] = self.new_line()
             line.restore_line(each)
@@ -156,6 +162,22 @@ class Leg(Line):
         if to is self or to.room is None or to.room.room != self.room.room:
             raise MediaMisuse(f"leg {to.name} is not in room {self.room.room}")
         self.room = structs.replace(self.room, whisper_call=to_call, whisper_to=to.name)
+
+    def tape(self, slot: int, by_leg: int, to_leg: int) -> None:
+        """Be on the tape as these tracks; see `MediaEngine.tape`. Raises MediaMisuse for a slot too many."""
+        tapes = dict(self.tapes)
+        if by_leg == to_leg == NO_TRACK:
+            tapes = {kept: tracks for kept, tracks in tapes.items() if slot not in (kept, 0)}
+        elif slot not in tapes and len(tapes) == MOST_SLOTS:
+            raise MediaMisuse(f"leg {self.name} is on the tape for {MOST_SLOTS} recordings already")
+        else:
+            tapes[slot] = by_leg, to_leg
+        self.tapes = tapes or _NO_TAPES
+
+    @property
+    def codecs_by_number(self) -> dict[str, str]:
+        """What each payload type number of its sound means: its codec as in a=rtpmap, with channels."""
+        return {str(number): agreement.named(key) for number, key in self.numbers.items()}
 
     @property
     def offered(self) -> MediaDescription:

@@ -71,6 +71,7 @@ class LegSnapshot(msgspec.Struct, frozen=True, array_like=True):
     security: Security | None = None
     mux: bool = False
     lines: list[LineSnapshot] = []
+    tapes: dict[int, tuple[int, int]] = {}
 
 
 class CallMediaSnapshot(msgspec.Struct, frozen=True, array_like=True):

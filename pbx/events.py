@@ -343,6 +343,36 @@ class JournalWorks(Event, frozen=True):
     lost_records: int
 
 
+class RecordingFailed(Event, frozen=True):
+    """What is said in a call doesn't reach its recording, until RecordingWorks. why: in words."""
+
+    recording: str
+    call: str
+    why: str
+
+
+class RecordingWorks(Event, frozen=True):
+    """A recording has all that it was given, but `lost_packets`."""
+
+    recording: str
+    call: str
+    lost_packets: int
+
+
+class RecordingTrouble(Event, frozen=True):
+    """Something about recordings isn't well, until RecordingTroubleOver. what: `disk`, `clock`, `copies`,
+    `stamps`, `purge`, `keys`, `repair` or `journal`; why: in words."""
+
+    what: str
+    why: str
+
+
+class RecordingTroubleOver(Event, frozen=True):
+    """That is well again."""
+
+    what: str
+
+
 LEG_CHANGES = (LegStarted, CallRinging, CallAnswered, LegLeft)
 _ALL: tuple[type[Event], ...] = (
     CallStarted,
@@ -379,6 +409,10 @@ _ALL: tuple[type[Event], ...] = (
     TextFailed,
     JournalFailed,
     JournalWorks,
+    RecordingFailed,
+    RecordingWorks,
+    RecordingTrouble,
+    RecordingTroubleOver,
 )
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in _ALL}
 """Every kind by its name."""

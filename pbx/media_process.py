@@ -8,6 +8,7 @@ import threading
 
 from media.engines import native, relay
 from media.engines.inheritance import Inheritance
+from media.engines.reel import Reel
 from pbx.configuration import Configuration, Media
 from sip.net.addresses import local_address_toward
 
@@ -16,10 +17,12 @@ log = logging.getLogger(__name__)
 UNROUTED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
-def run_media(configuration: Configuration, listening: socket.socket, inheritance: Inheritance) -> None:
+def run_media(
+    configuration: Configuration, listening: socket.socket, inheritance: Inheritance, reel: Reel
+) -> None:
     """Relay for the signalling process that is connected to `listening`; never returns.
 
-    inheritance: the sockets and records of the media processes before this one.
+    inheritance: the sockets and records of the media processes before this one. reel: of the recorder's tape.
     """
     media = configuration.media
     plane = plane_of(media)
@@ -40,6 +43,7 @@ def run_media(configuration: Configuration, listening: socket.socket, inheritanc
         inheritance=inheritance,
         plane=plane,
         threads=media.threads,
+        reel=reel,
     )
 
 

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from dialplan.finding import PlanError
 from media.engines.inheritance import Inheritance
+from media.engines.reel import Reel
 from pbx import control
 from pbx.configuration import Configuration, Listen
 from pbx.node.logs import start_logging
@@ -82,6 +83,7 @@ class Supervisor:
         raise_descriptor_limit()
         self._media_listening = heard(data_dir / "media.sock")
         self._inheritance = Inheritance()
+        self._reel = Reel()  # of the recorder's tape
         self._worker_end, self._worker_wake = os.pipe()
         self._sockets = Sockets(
             udp=[bound(listen, socket.SOCK_DGRAM) for listen in configuration.sip.udp],
@@ -224,6 +226,7 @@ class Supervisor:
 
     def _be_signalling(self) -> None:
         self._inheritance.renounce()
+        self._reel.renounce()
         from pbx.signalling import run_signalling
 
         run_signalling(self._configuration, self._plan, self._sockets)
@@ -231,10 +234,11 @@ class Supervisor:
     def _be_media(self) -> None:
         from pbx.media_process import run_media
 
-        run_media(self._configuration, self._media_listening, self._inheritance)
+        run_media(self._configuration, self._media_listening, self._inheritance, self._reel)
 
     def _be_worker(self) -> None:
         self._inheritance.renounce()
+        self._reel.renounce()
         os.nice(WORKER_NICENESS)  # before it imports: signalling and media start beside it
         from pbx.worker import run_worker
 

@@ -337,11 +337,15 @@ class Accounted(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class AboutNumber(msgspec.Struct, frozen=True, tag=True):
-    """The recordings about a number, the newest first; stays: why one may not be erased now."""
+    """The recordings about a number, the newest first.
+
+    stays: why one may not be erased now; searched: who has searched for this number.
+    """
 
     number: str
     found: list[Found]
     stays: dict[str, str]
+    searched: list[Said]
 
 
 class Erased(msgspec.Struct, frozen=True, tag=True):

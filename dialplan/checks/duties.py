@@ -17,12 +17,24 @@ def check_duties(plan: Plan) -> Iterator[Finding]:
 
 
 def _recordings(plan: Plan) -> Iterator[Finding]:
-    used = {service.record for service in plan.services.values()}
+    used = {
+        part.record
+        for parts in (plan.services, plan.trunks, plan.groups, plan.people)
+        for part in parts.values()
+    }
+    stops = {feature.name for feature in plan.features} & {"record_stop"}
     for policy in plan.recordings.values():
         if policy.name not in used:
             yield finding_at(
                 plan, "unused_recording", "note", policy, f"nothing is recorded as {policy.name}"
             )
+        if policy.listeners is None:
+            message = f"nobody may listen to what is recorded as {policy.name}"
+            yield finding_at(plan, "no_listeners", "note", policy, message, "add `listeners:`")
+        if policy.may_stop and not stops:
+            message = f"recordings of {policy.name} may be stopped, and no code does it"
+            hint = 'add `record_stop: "*38"` to `features:`'
+            yield finding_at(plan, "recording_without_code", "warning", policy, message, hint)
         if policy.export != "two_persons" or policy.listeners is None:
             continue
         listeners = people_of(plan, policy.listeners)
@@ -45,7 +57,8 @@ def _alarms(plan: Plan) -> Iterator[Finding]:
             yield finding_at(
                 plan, "too_few_called", severity, alarm, message, "call more people, or need fewer"
             )
-        if not (alarm.dial or alarm.webhook or alarm.mqtt or _is_a_step(plan, alarm.name)):
+        of_recordings = any(policy.alarm == alarm.name for policy in plan.recordings.values())
+        if not (alarm.dial or alarm.webhook or alarm.mqtt or of_recordings or _is_a_step(plan, alarm.name)):
             message = f"nothing raises alarm {alarm.name}"
             hint = "add `triggers: [{dial: …}]`, or a step of a hotline"
             yield finding_at(plan, "alarm_without_trigger", "warning", alarm, message, hint)

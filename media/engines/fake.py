@@ -5,6 +5,7 @@ What it is asked is kept in `asked`, in order; what it tells is decided by the t
 golden ladder with SDP in it is the same in each run.
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from media import dtmf, negotiation, wav
 from media.codecs import SAMPLE_RATE
 from media.engine import (
+    NO_TRACK,
     CallMedia,
     DigitReceived,
     EngineLost,
@@ -47,6 +49,17 @@ class Asked(NamedTuple):
     detail: str = ""
 
 
+class Taping(NamedTuple):
+    """A leg is on the tape from now on, or no longer. at: seconds of the loop; both NO_TRACK when it ends."""
+
+    at: float
+    call: str
+    leg: str
+    slot: int
+    by_leg: int
+    to_leg: int
+
+
 class FakeEngine:
     """A `media.engine.MediaEngine` without packets.
 
@@ -56,6 +69,7 @@ class FakeEngine:
 
     carries = True
     records = True
+    tapes = True
 
     def __init__(
         self,
@@ -73,6 +87,7 @@ class FakeEngine:
         self.echoing: set[tuple[str, str]] = set()
         self.speaking: set[tuple[str, str]] = set()
         self.recording: dict[tuple[str, str], Path] = {}
+        self.tapings: list[Taping] = []
         self.recorded_seconds = 5.0  # of silence in each recording
         self._address = address
         self._free = list(range(last_port - last_port % 2, first_port - 1, -2))
@@ -271,6 +286,23 @@ class FakeEngine:
         if (call, leg) in self.recording:
             self.finish_recording(call, leg, "stopped")
 
+    async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
+        """See MediaEngine. What becomes of it is in `tapings`."""
+        ends = by_leg == to_leg == NO_TRACK
+        if not ends and not self.tapes:
+            raise MediaRefused(488, "this engine has no tape")
+        known = self._calls.get(call, {}).get(leg) if ends else self._known(call, leg)
+        if known is None:
+            return
+        ended = [kept for kept in known.tapes if slot in (kept, 0)] if ends else [slot]
+        known.tape(slot, by_leg, to_leg)
+        self._note_tapings(call, leg, ended, by_leg, to_leg)
+
+    def taped(self, call: str, leg: str) -> dict[int, tuple[int, int]]:
+        """Return a leg's tracks on the tape by slot, as they are now; {} for none."""
+        known = self._calls.get(call, {}).get(leg)
+        return dict(known.tapes) if known is not None else {}
+
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
         self._note("dtmf", call, leg, dtmf.digits_only(digits))
@@ -316,6 +348,7 @@ class FakeEngine:
         for name, leg in self._calls.pop(call, {}).items():
             self._silence(call, name)
             self._end_recording(call, name)
+            self._note_tapings(call, name, list(leg.tapes), NO_TRACK, NO_TRACK)
             self._joined.pop((call, name), None)
             self._give_back(leg)
 
@@ -341,6 +374,7 @@ class FakeEngine:
                 self._joined.pop((owner, peer), None)
         legs = self._calls.setdefault(to_call, {})
         if to_leg in legs:
+            self._note_tapings(to_call, to_leg, list(legs[to_leg].tapes), NO_TRACK, NO_TRACK)
             self._give_back(legs[to_leg])
         del self._calls[call][leg]
         stream.name = to_leg
@@ -351,6 +385,11 @@ class FakeEngine:
         """See MediaEngine."""
         stream = self._calls.get(call, {}).get(leg)
         return stream.codec if stream is not None else ""
+
+    def leg_codecs(self, call: str, leg: str) -> dict[str, str]:
+        """See MediaEngine."""
+        known = self._calls.get(call, {}).get(leg)
+        return known.codecs_by_number if known is not None else {}
 
     def quality(self, call: str, leg: str) -> LegQuality | None:
         """See MediaEngine."""
@@ -392,6 +431,11 @@ class FakeEngine:
         if self._lost:
             raise MediaUnavailable("the media process is gone")
         self.asked.append(Asked(verb, call, leg, detail))
+
+    def _note_tapings(self, call: str, leg: str, slots: list[int], by_leg: int, to_leg: int) -> None:
+        for slot in slots:
+            now = asyncio.get_running_loop().time()
+            self.tapings.append(Taping(now, call, leg, slot, by_leg, to_leg))
 
     def _leg(self, call: str, name: str) -> Leg:
         legs = self._calls.get(call, {})

@@ -9,6 +9,7 @@ What the loop is to hear comes through a ring of the C code. So do the packets o
 code was compiled without OpenSSL: pylibsrtp opens and seals them here.
 """
 
+import errno
 import logging
 import mmap
 import os
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from media import dtmf
 from media.engines import wire
 from media.engines.inheritance import RECORD_BYTES, STREAMS, Inheritance, KeyState, fingerprint
+from media.engines.reel import Reel, Writer
 from media.engines.stream import Heard, Hearing, Player, Range, Stream, Watch
 from media.rtp import Frame
 from media.sdes import Crypto, Security, Suite
@@ -99,6 +101,7 @@ class NativePlane:
             raise OSError(ffi.errno, os.strerror(ffi.errno))
         self.reports = reports
         self.heard = heard
+        self.tapes: Writer | None = None
         self.packet: Any = ffi.new("plane_packet *")
         self.counts: Any = ffi.new("plane_counts_t *")
         self.suites = suites()
@@ -110,9 +113,11 @@ class NativePlane:
         self._sockets: list[socket.socket] = []
         watch(lib.plane_events_fd(self.plane), self._told)
 
-    def tape(self, memory: mmap.mmap) -> None:
-        """Put the packets of legs that are recorded into this memory too (`media.engines.tape`)."""
-        self._tape = ffi.from_buffer("uint8_t[]", memory)  # held: the plane writes to it
+    def tape(self, reel: Reel) -> None:
+        """See Plane."""
+        if lib.tape_memory() > len(reel.memory):
+            raise OSError(errno.ENOMEM, "the tape's memory is too small for this C code")
+        self._tape = ffi.from_buffer("uint8_t[]", reel.memory)  # held: the plane writes to it
         lib.plane_tape(self.plane, self._tape)
 
     def start(self) -> None:
@@ -255,12 +260,9 @@ class NativeStream(Stream):
         self._keys = self._kept_keys
         return int(lib.PLANE_SEALED)
 
-    def record(self, recording: int, by_leg: int, to_leg: int) -> None:
-        """Put on the tape, as tracks of a recording, what the leg says and what we say to it ourselves.
-
-        `tape.NO_TRACK` for neither. A leg that comes later begins with none.
-        """
-        lib.plane_record(self.made, recording, by_leg, to_leg)
+    def tape(self, slot: int, by_leg: int, to_leg: int) -> None:
+        """See Stream."""
+        lib.plane_record(self.made, slot, by_leg, to_leg)
 
     def open(self, data: bytes, heard: Any) -> None:
         """Decrypt a packet of the leg, and let it go on from there."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from media.engine import CallMedia, LegQuality, MediaEvent, MediaRefused, Multicast, Source
+from media.engine import NO_TRACK, CallMedia, LegQuality, MediaEvent, MediaRefused, Multicast, Source
 from media.sdes import Policy
 from media.sdp import STATIC_ENCODINGS
 from media.simpler import simpler_offer
@@ -27,6 +27,7 @@ class PassthroughEngine:
 
     carries = False
     records = False
+    tapes = False
 
     def __init__(self, events: Callable[[MediaEvent], None] | None = None) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
@@ -101,6 +102,11 @@ class PassthroughEngine:
     async def stop_recording(self, call: str, leg: str) -> None:
         """Do nothing: nothing is recorded."""
 
+    async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
+        """Raise MediaRefused (488), unless it is to end: no packet is seen."""
+        if not by_leg == to_leg == NO_TRACK:
+            _refuse()
+
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """Raise MediaRefused (488)."""
         _refuse()
@@ -150,6 +156,10 @@ class PassthroughEngine:
         if named is not None:
             return named[1].decode()
         return STATIC_ENCODINGS.get(payload_type.decode(), "").partition("/")[0]
+
+    def leg_codecs(self, call: str, leg: str) -> dict[str, str]:
+        """Return nothing: no packet is seen."""
+        return {}
 
     def quality(self, call: str, leg: str) -> LegQuality | None:
         """Return None: no packet is seen."""

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from media import agreement, dtmf, negotiation, sdp
 from media.engine import (
+    NO_TRACK,
     CallMedia,
     DigitReceived,
     EngineLost,
@@ -134,6 +135,7 @@ class PythonEngine:
 
     carries = True
     records = True
+    tapes = True
 
     def __init__(
         self,
@@ -343,6 +345,17 @@ class PythonEngine:
         if stream is not None and stream.recording and self._connected:
             self._send(wire.StopRecord(stream.number))
 
+    async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
+        """See MediaEngine."""
+        ends = by_leg == to_leg == NO_TRACK
+        stream = self._calls.get(call, {}).get(leg)
+        if stream is None and not ends:
+            raise MediaMisuse(f"call {call} has no media for leg {leg}")
+        if stream is not None:
+            stream.tape(slot, by_leg, to_leg)
+            if self._connected:
+                self._send(wire.Tape(stream.number, slot, by_leg, to_leg))
+
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
         self._send(wire.Digits(self._known(call, leg).number, dtmf.digits_only(digits)))
@@ -444,6 +457,7 @@ class PythonEngine:
         self._say(stream)
         if stream.peer is not None:
             self._say(stream.peer, latch=False)
+        self._say_tapes(stream)
         if stream.echoes:
             self._send(wire.Echo(number))
         if stream.room is not None:
@@ -473,6 +487,11 @@ class PythonEngine:
         """See MediaEngine."""
         stream = self._calls.get(call, {}).get(leg)
         return stream.codec if stream is not None else ""
+
+    def leg_codecs(self, call: str, leg: str) -> dict[str, str]:
+        """See MediaEngine."""
+        stream = self._calls.get(call, {}).get(leg)
+        return stream.codecs_by_number if stream is not None else {}
 
     def quality(self, call: str, leg: str) -> LegQuality | None:
         """See MediaEngine."""
@@ -619,11 +638,17 @@ class PythonEngine:
             whisper = hearer.number if hearer is not None else stream.number
         self._send(wire.Join(stream.number, room.room, room.speaks, room.hears, whisper))
 
+    def _say_tapes(self, stream: _Stream) -> None:
+        """Tell which recordings the leg is on the tape for."""
+        for slot, tracks in stream.tapes.items():
+            self._send(wire.Tape(stream.number, slot, *tracks))
+
     def _say_again(self, stream: _Stream) -> None:
         """Tell a media process that comes back, or is met for the first time, what the stream does."""
         self._send(replace(stream.route, again=True) if stream.route is not None else _blank(stream.number))
         for line in stream.further():
             self._send(replace(_line_route(stream, line), again=True))
+        self._say_tapes(stream)
         if stream.echoes:
             self._send(wire.Echo(stream.number))
         if stream.spread is not None:

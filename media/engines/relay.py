@@ -37,6 +37,7 @@ from media.engine import Source
 from media.engines import native, wire
 from media.engines.inheritance import Inheritance, Pair
 from media.engines.meters import Meters
+from media.engines.reel import Reel
 from media.engines.stream import Plane, Player, PythonPlane, Range, Stream
 from media.rtp import BY_THE_CLOCK, Frame
 
@@ -67,6 +68,7 @@ class Relay:
     prompts: folder of spoken prompts; silence_seconds: after how long a leg is reported silent.
     voices: files of piper's voices, by language; music: a WAV, None for the melody of our own.
     plane: what moves packets, `auto` for C where it was compiled; threads: of C.
+    reel: of the recorder's tape, None where nothing is recorded.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Relay:
         inheritance: Inheritance | None = None,
         plane: PlaneName = "auto",
         threads: int = native.THREADS,
+        reel: Reel | None = None,
     ) -> None:
         self._control: socket.socket | None = None
         self._listening = listening
@@ -118,6 +121,7 @@ class Relay:
         self._woken.setblocking(False)
         self._watch(self._woken.fileno(), self._start_prepared)
         self._plane = self._open_plane(plane, threads)
+        self._wind(reel)
         self._players: dict[int, Stream] = {}
         self._key_turn = 0
         self._keyed: dict[int, str] = {}  # ports whose leg hears a key: those that wait for its end
@@ -137,6 +141,15 @@ class Relay:
             except (native.NotBuilt, OSError) as error:
                 _log.warning("packets are moved by Python: %s", error)
         return PythonPlane(self._watch, self._reports, self._inheritance, self._heard)
+
+    def _wind(self, reel: Reel | None) -> None:
+        """Let the plane have the recorder's tape."""
+        if reel is None:
+            return
+        try:
+            self._plane.tape(reel)
+        except OSError as error:
+            _log.error("nothing can be recorded: %s", error.strerror)
 
     def _watch(self, descriptor: int, readable: Callable[[float], None]) -> None:
         """Call `readable` with the time whenever the descriptor is."""
@@ -160,6 +173,8 @@ class Relay:
                     self._each_second(now)
                 if self._reports and self._hearers is not None:
                     self._hearers.told()
+                if self._plane.tapes is not None and now >= self._plane.tapes.due_at:
+                    self._plane.tapes.flush(now)
                 if self._reports or self._unsent:
                     self._report()
         finally:
@@ -211,6 +226,8 @@ class Relay:
         until = self._next_second_at
         if self._next_packet_at < until and self._speaks():
             until = self._next_packet_at
+        if self._plane.tapes is not None:
+            until = min(until, self._plane.tapes.due_at)
         return max(0.0, until - _now())
 
     def _close(self) -> None:
@@ -453,6 +470,8 @@ class Relay:
             case wire.StopRecord(port):
                 if self._hearers is not None:
                     self._hearers.stop_recording(self._stream(port))
+            case wire.Tape(port, slot, by_leg, to_leg):
+                self._stream(port).tape(slot, by_leg, to_leg)
             case wire.Digits(port, digits):
                 self._send_digits(self._stream(port), digits, now)
             case wire.Join(port):
@@ -709,6 +728,7 @@ def main(
     inheritance: Inheritance | None = None,
     plane: PlaneName = "auto",
     threads: int = native.THREADS,
+    reel: Reel | None = None,
 ) -> None:
     """Be the media process; the arguments are those of `Relay`. Returns when `Relay.run` does.
 
@@ -727,6 +747,7 @@ def main(
         inheritance=inheritance,
         plane=plane,
         threads=threads,
+        reel=reel,
     )
     try:
         relay.run()

@@ -55,6 +55,7 @@ from msgspec import structs
 
 from media import dtmf, negotiation, sdes, sdp, tones
 from media.engine import (
+    NO_TRACK,
     CallMedia,
     DigitReceived,
     EngineLost,
@@ -270,6 +271,7 @@ class RtpengineEngine:
 
     carries = True
     records = True
+    tapes = False
 
     def __init__(
         self,
@@ -560,6 +562,11 @@ class RtpengineEngine:
         if call in self._calls:
             self.events(RecordFinished(call, leg, why, seconds))
 
+    async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
+        """Raise MediaRefused (488), unless it is to end: packets are the daemons'."""
+        if not by_leg == to_leg == NO_TRACK:
+            raise MediaRefused(NOT_HERE, "with rtpengine, no call can be recorded")
+
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
         known, stream = self._known(call, leg)
@@ -651,6 +658,11 @@ class RtpengineEngine:
         """See MediaEngine."""
         known = self._calls.get(call)
         return known.legs[leg].codec if known is not None and leg in known.legs else ""
+
+    def leg_codecs(self, call: str, leg: str) -> dict[str, str]:
+        """See MediaEngine."""
+        known = self._calls.get(call)
+        return known.legs[leg].codecs_by_number if known is not None and leg in known.legs else {}
 
     # -- legs and their ports ------------------------------------------------------------------------
 

@@ -31,8 +31,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from media import dtmf, loudness, rtcp, rtp
+from media.engine import MOST_SLOTS, NO_TRACK
 from media.engines import wire
 from media.engines.inheritance import Inheritance, KeyState, NoRecord, StreamRecord
+from media.engines.reel import Reel, Writer
 from media.rtp import Frame, read_header
 from media.sdes import Security
 
@@ -146,6 +148,10 @@ class Stream(ABC):
         """Give the leg's packets to the loop from here on, beside its peer or in its place, or no longer."""
 
     @abstractmethod
+    def tape(self, slot: int, by_leg: int, to_leg: int) -> None:
+        """Be on the tape, or no longer; see `MediaEngine.tape`. A leg that comes later isn't."""
+
+    @abstractmethod
     def echo(self, on: bool) -> None:
         """Send the leg's sound back to it, or no longer."""
 
@@ -180,10 +186,19 @@ Heard = Callable[[Stream, bytes, float], None]
 
 
 class Plane(Protocol):
-    """What opens streams, and moves their packets."""
+    """What opens streams, and moves their packets.
+
+    tapes: what Python puts on the tape with, None where C does so itself, or nothing is recorded.
+    """
+
+    tapes: Writer | None
 
     def open(self, number: int, ports: Range, pair: tuple[socket.socket, socket.socket]) -> Stream:
         """Return the stream of two bound sockets, which are the plane's from here on. Raises OSError."""
+        ...
+
+    def tape(self, reel: Reel) -> None:
+        """Put the packets of legs that are recorded on this tape, too. Raises OSError."""
         ...
 
     def start(self) -> None:
@@ -210,6 +225,7 @@ class PythonPlane:
         self.inheritance = inheritance
         self.buffer = bytearray(MAX_DATAGRAM_BYTES)
         self.view = memoryview(self.buffer)
+        self.tapes: Writer | None = None
         self._watch = watch
         self._sockets: list[socket.socket] = []
 
@@ -220,6 +236,10 @@ class PythonPlane:
         for descriptor, readable in zip(pair, (stream.receive, stream.receive_rtcp), strict=True):
             self._watch(descriptor.fileno(), readable)
         return stream
+
+    def tape(self, reel: Reel) -> None:
+        """See Plane."""
+        self.tapes = Writer(reel)
 
     def start(self) -> None:
         """See Plane: the loop does all."""
@@ -238,7 +258,8 @@ class PythonStream(Stream):
         "destination", "detector", "echoes", "event_types", "heard_at", "hearing", "incoming", "invalid",
         "kept_keys", "keys", "latch_until", "limited", "mux", "outgoing", "payload_types", "receive_into",
         "recorded", "recorded_source", "recorded_turn", "report_to", "reported", "rtcp_destination",
-        "rtcp_socket", "second_ends", "send_to", "silence_told", "source", "third_party", "watched_since",
+        "rtcp_socket", "second_ends", "send_to", "silence_told", "source", "taped", "third_party",
+        "watched_since",
     )  # fmt: skip
 
     def __init__(
@@ -263,6 +284,7 @@ class PythonStream(Stream):
         super()._forget_leg()
         self.echoes = False
         self.hearing = Hearing.NOTHING
+        self.taped: tuple[tuple[int, int, int], ...] = ()  # slot, track of what it says, of what it is told
         self.datagrams = False
         self.mux = False
         self.keys: LegKeys | None = None  # None: the leg speaks in clear
@@ -413,6 +435,8 @@ class PythonStream(Stream):
             self._record(now)
         if number in self.event_types:
             self._hear_event(header, length)
+        if self.taped:
+            self._tape(bytes(self._plane.view[:length]), now, by_leg=True)
         if self._is_for_peer(length, now) and peer_number != wire.NOT_RELAYED:
             peer = self if self.echoes else self.peer
             if peer is not None and peer.player is None:
@@ -543,6 +567,25 @@ class PythonStream(Stream):
         """See Stream."""
         self.hearing = hearing
 
+    def tape(self, slot: int, by_leg: int, to_leg: int) -> None:
+        """See Stream."""
+        if self._plane.tapes is None:
+            return
+        if by_leg == to_leg == NO_TRACK:
+            self.taped = tuple(kept for kept in self.taped if slot not in (kept[0], 0))
+            return
+        others = tuple(kept for kept in self.taped if kept[0] != slot)
+        if len(others) < MOST_SLOTS:
+            self.taped = (*others, (slot, by_leg, to_leg))
+
+    def _tape(self, packet: bytes, now: float, *, by_leg: bool) -> None:
+        """Put a packet by the leg, or to it, on the tape, once for each of its recordings."""
+        assert self._plane.tapes is not None
+        for slot, by, to in self.taped:
+            track = by if by_leg else to
+            if track != NO_TRACK:
+                self._plane.tapes.put(slot, track, packet, now)
+
     def echo(self, on: bool) -> None:
         """See Stream."""
         self.echoes = on
@@ -552,6 +595,9 @@ class PythonStream(Stream):
         if self.destination is None or self.datagrams:
             return
         if packet := self.outgoing.speak(frame, payload_type, now, self.clock_rate):
+            # What is converted for the leg is its peer's, and on the peer's track as it was received.
+            if self.taped and self.player is not None:
+                self._tape(packet, now, by_leg=False)
             self._send(packet, now)
 
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:

@@ -146,6 +146,15 @@ class StopRecord(msgspec.Struct, tag="stop-record", array_like=True):
     port: int
 
 
+class Tape(msgspec.Struct, tag="tape", array_like=True):
+    """Put a leg on the recorder's tape, or take it off; see `MediaEngine.tape`."""
+
+    port: int
+    slot: int
+    by_leg: int
+    to_leg: int
+
+
 class Digits(msgspec.Struct, tag="digits", array_like=True):
     """Send digits to a stream."""
 
@@ -297,7 +306,20 @@ class Statistics(msgspec.Struct, tag="statistics", array_like=True):
 
 
 Command = (
-    Route | Close | Grow | Play | Stop | Echo | Record | StopRecord | Digits | Join | Leave | Spread | Query
+    Route
+    | Close
+    | Grow
+    | Play
+    | Stop
+    | Echo
+    | Record
+    | StopRecord
+    | Tape
+    | Digits
+    | Join
+    | Leave
+    | Spread
+    | Query
 )
 Report = (
     Ports | Digit | Finished | Recorded | Silent | Heard | Lost | Speaker | OneWay | Measured | Statistics

@@ -54,6 +54,9 @@ enum {
     SHORTEST_REPORT = 8,
     WE_SPEAK = -1,          /* the source of what a leg hears, beside SSRCs */
     ANOTHER_PROCESS = -2,
+    MOST_TAPINGS = 2, /* as in media/engine.py */
+    TAPED_BY_LEG = 1,
+    TAPED_TO_LEG = 2,
 };
 static const double LATCH_SECONDS = 10.0;
 static const double REPORT_SECONDS = 0.5; /* a leg's reports are not heard more often */
@@ -101,6 +104,12 @@ typedef struct {
     uint32_t timestamp;
 } key_event;
 
+/* What a leg is on the tape for: a recording, the tracks of what it says and of what it is told by us;
+ * untaped: packets that the tape had no room for. Free when it has no track. */
+typedef struct {
+    uint32_t recording, by_leg, to_leg, untaped;
+} taping;
+
 struct plane_stream {
     plane *plane;
     record *record;
@@ -125,8 +134,8 @@ struct plane_stream {
     key_event key;
     double second_ends;
     uint32_t budget; /* packets that may still come in this second */
-    uint32_t recording, by_leg, to_leg; /* tracks, TAPE_NO_TRACK for none */
-    uint32_t untaped;                   /* packets that the tape had no room for */
+    int taped; /* TAPED_BY_LEG, TAPED_TO_LEG: whether any of these has such a track */
+    taping tapings[MOST_TAPINGS];
     char cname[CNAME_BYTES];
 };
 
@@ -427,15 +436,48 @@ static void give(plane_stream *stream, uint32_t kind, const uint8_t *data, uint3
         stream->plane->untold = 1;
 }
 
-/* Put a packet of a recorded stream on the tape; one that finds no room is counted, and the next one says so. */
-static void tape_packet(plane_stream *stream, uint32_t track, const uint8_t *data, uint32_t length, double now)
+/* Put a packet by a recorded leg, or to it, on the tape, once for each of its recordings; one that finds no room
+ * is counted, and the next one says so. */
+static void tape_packet(plane_stream *stream, int direction, const uint8_t *data, uint32_t length, double now)
 {
-    plane_heard_t packet = {.number = stream->recording, .generation = stream->untaped, .length = length,
-                            .kind = track, .at = now, .data = data};
-    if (ring_put(&stream->plane->tape, &packet) < 0)
-        stream->untaped++;
-    else
-        stream->untaped = 0;
+    for (int i = 0; i < MOST_TAPINGS; i++) {
+        taping *taping = &stream->tapings[i];
+        uint32_t track = direction == TAPED_BY_LEG ? taping->by_leg : taping->to_leg;
+        plane_heard_t packet = {.number = taping->recording, .generation = taping->untaped, .length = length,
+                                .kind = track, .at = now, .data = data};
+        if (track == TAPE_NO_TRACK)
+            continue;
+        if (ring_put(&stream->plane->tape, &packet) < 0)
+            taping->untaped++;
+        else
+            taping->untaped = 0;
+    }
+}
+
+static void tape_nothing(plane_stream *stream)
+{
+    stream->taped = 0;
+    for (int i = 0; i < MOST_TAPINGS; i++)
+        stream->tapings[i] = (taping){.by_leg = TAPE_NO_TRACK, .to_leg = TAPE_NO_TRACK};
+}
+
+static int is_free(const taping *taping)
+{
+    return taping->by_leg == TAPE_NO_TRACK && taping->to_leg == TAPE_NO_TRACK;
+}
+
+/* What a leg is on the tape for as this recording, else a free place; NULL when there is neither. */
+static taping *taping_of(plane_stream *stream, uint32_t recording)
+{
+    taping *found = NULL;
+    for (int i = 0; i < MOST_TAPINGS; i++) {
+        taping *taping = &stream->tapings[i];
+        if (is_free(taping))
+            found = taping;
+        else if (taping->recording == recording)
+            return taping;
+    }
+    return found;
 }
 
 /* Count a packet that was encrypted. RFC 3711 section 3.3.1: its index is its source's, also for who is killed
@@ -628,8 +670,8 @@ static plane_stream *relay(plane_stream *stream, uint8_t *data, uint32_t *length
         count_secured(record, data, *length, index, arrival);
     if (stream->events[number])
         hear_event(stream->plane, stream, data, *length);
-    if (stream->by_leg != TAPE_NO_TRACK)
-        tape_packet(stream, stream->by_leg, data, *length, now);
+    if (stream->taped & TAPED_BY_LEG)
+        tape_packet(stream, TAPED_BY_LEG, data, *length, now);
     if (!is_for_peer(stream, data, *length, now) || payload_type == PLANE_NOT_RELAYED ||
         !(peer = listener(stream)) || peer->datagrams)
         return NULL;
@@ -923,7 +965,7 @@ plane_stream *plane_add(plane *plane, uint32_t number, int rtp, int rtcp, const 
     made->rtp = rtp;
     made->rtcp = rtcp;
     made->clock_rate = 8000;
-    made->by_leg = made->to_leg = TAPE_NO_TRACK;
+    tape_nothing(made);
     strncpy(made->cname, cname, CNAME_BYTES - 1);
     event.data.u64 = (uint64_t)(uintptr_t)made | 1;
     if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, rtcp, &event)) {
@@ -983,7 +1025,7 @@ uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t se
     stream->destination.length = stream->rtcp_destination.length = 0;
     stream->latch_until = stream->watched_since = stream->reports_from = -1.0;
     stream->told_ssrc = -1;
-    stream->by_leg = stream->to_leg = TAPE_NO_TRACK;
+    tape_nothing(stream);
     stream->key.heard = 0;
     stream->second_ends = -1.0;
     memset(stream->payload_types, PLANE_NO_TYPE, sizeof stream->payload_types);
@@ -996,7 +1038,7 @@ void plane_release(plane_stream *stream)
 {
     pthread_mutex_lock(&stream->plane->lock);
     stream->claimed = 0;
-    stream->by_leg = stream->to_leg = TAPE_NO_TRACK;
+    tape_nothing(stream);
     stream->generation++;
     stream->record->alive = 0;
     forget_keys(stream);
@@ -1111,13 +1153,17 @@ void plane_tape(plane *plane, uint8_t *memory)
 
 void plane_record(plane_stream *stream, uint32_t recording, uint32_t by_leg, uint32_t to_leg)
 {
+    taping *place;
     pthread_mutex_lock(&stream->plane->lock);
-    if (stream->plane->tape.counts) {
-        stream->recording = recording;
-        stream->by_leg = by_leg;
-        stream->to_leg = to_leg;
-        stream->untaped = 0;
-    }
+    place = taping_of(stream, recording);
+    if (!recording && by_leg == TAPE_NO_TRACK && to_leg == TAPE_NO_TRACK)
+        tape_nothing(stream);
+    else if (place && stream->claimed && stream->plane->tape.counts)
+        *place = (taping){recording, by_leg, to_leg, is_free(place) ? 0 : place->untaped};
+    stream->taped = 0;
+    for (int i = 0; i < MOST_TAPINGS; i++)
+        stream->taped |= (stream->tapings[i].by_leg != TAPE_NO_TRACK ? TAPED_BY_LEG : 0) |
+                         (stream->tapings[i].to_leg != TAPE_NO_TRACK ? TAPED_TO_LEG : 0);
     pthread_mutex_unlock(&stream->plane->lock);
 }
 
@@ -1166,8 +1212,9 @@ uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t leng
         memcpy(packet->data + HEADER_BYTES, payload, length);
         packet->length = HEADER_BYTES + length;
         to_plain(&stream->destination, &packet->to);
-        if (stream->to_leg != TAPE_NO_TRACK)
-            tape_packet(stream, stream->to_leg, packet->data, packet->length, now);
+        /* What is converted for the leg is its peer's, and on the peer's track as it was received. */
+        if (stream->taped & TAPED_TO_LEG && stream->plays)
+            tape_packet(stream, TAPED_TO_LEG, packet->data, packet->length, now);
         if (!seal(stream, packet->data, &packet->length, now))
             packet->length = 0;
     }

@@ -149,8 +149,9 @@ void plane_echo(plane_stream *stream, int on);
 /* Where packets of streams that are recorded go as well: memory of `tape_memory` bytes, all zeros at first, that
  * a recorder's process reads. */
 void plane_tape(plane *plane, uint8_t *memory);
-/* Put the leg's packets on the tape as this track of a recording, and what we say to it ourselves as that one;
- * TAPE_NO_TRACK for neither. */
+/* Put the leg's packets on the tape as this track of a recording, and what we play to it ourselves as that one;
+ * TAPE_NO_TRACK for neither. A leg may be there for two recordings at once: a third has no place. Recording 0
+ * with no track ends them all. */
 void plane_record(plane_stream *stream, uint32_t recording, uint32_t by_leg, uint32_t to_leg);
 /* While it is on, the leg hears only what `plane_speak` says. */
 void plane_play(plane_stream *stream, int on);

@@ -39,6 +39,24 @@ class Track(NamedTuple):
     codecs: Mapping[str, str]
 
 
+class About(NamedTuple):
+    """What a recording is about: the first statement of each. call: of the call record; line: the service.
+
+    user: whom it is recorded for; caller, called: numbers; continues: the recording that it goes on from,
+    after a recorder died. "" where there is none.
+    """
+
+    policy: str
+    call: str
+    line: str
+    user: str
+    caller: str
+    called: str
+    direction: str
+    site: str
+    continues: str
+
+
 class Part(NamedTuple):
     """What the call does from here on: "ringing", "talk", "hold", "parked", "transferred", "conference".
 
@@ -78,9 +96,9 @@ class Ended(NamedTuple):
     bytes: int
 
 
-Statement: TypeAlias = Track | Part | Silent | Missed | Clock | Ended
+Statement: TypeAlias = About | Track | Part | Silent | Missed | Clock | Ended
 _STATEMENTS: Final[Mapping[str, type[Statement]]] = {
-    kind.__name__.lower(): kind for kind in (Track, Part, Silent, Missed, Clock, Ended)
+    kind.__name__.lower(): kind for kind in (About, Track, Part, Silent, Missed, Clock, Ended)
 }
 
 

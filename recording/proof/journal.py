@@ -22,6 +22,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -69,27 +70,34 @@ START: Final = Place(0, 0, FIRST)
 
 
 class Journal:
-    """The journal's file, written by one process. head: the hash of its last entry; entries: how many.
+    """The journal's file, written by one process, in any of its threads.
 
-    key: what signs entries; path: of the file.
+    head: the hash of its last entry; entries: how many. key: what signs entries; path: of the file.
     """
 
     def __init__(self, path: Path, key: Ed25519PrivateKey) -> None:
-        """Go on behind what there is. Raises JournalDamage where that can't be trusted, or OSError."""
+        """Go on behind the last entry. Raises JournalDamage where that can't be trusted, or OSError.
+
+        What is before it is left to whoever reads it: `entries`. It takes a minute for a million.
+        """
         self.path = path
-        self.head, self.entries = FIRST, 0
         self.key = key
+        self._lock = Lock()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._end = _cut_unfinished(path, self._descriptor)
-            for entry in entries(path, key.public_key()):
-                self.head, self.entries = entry.digest, entry.number + 1
+            last = _last(path, self._descriptor, self._end, key.public_key())
+            self.head, self.entries = (last.digest, last.number + 1) if last is not None else (FIRST, 0)
         except BaseException:
             self.close()
             raise
 
     def append(self, at: float, what: str, recording: str, by: str, **about: Value) -> Entry:
         """Add an entry; it outlives a power cut when this returns. Raises OSError: then nothing was added."""
+        with self._lock:
+            return self._append(at, what, recording, by, about)
+
+    def _append(self, at: float, what: str, recording: str, by: str, about: Mapping[str, Value]) -> Entry:
         fields = {
             **about,
             "at": at,
@@ -181,6 +189,19 @@ def read_line(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tu
     at, what, recording, by = (fields.pop(name) for name in ("at", "what", "recording", "by"))
     before = fields.pop("previous")
     return Entry(number, at, what, recording, by, fields, follow(before, line)), before
+
+
+def _last(path: Path, descriptor: int, end: int, key: Ed25519PublicKey) -> Entry | None:
+    """Return the last entry, checked by its signature; None where there is none. end: of the file."""
+    tail = os.pread(descriptor, min(end, MOST_LINE_BYTES), max(0, end - MOST_LINE_BYTES))[:-1]
+    if not tail:
+        return None
+    line = tail[tail.rfind(b"\n") + 1 :]
+    try:
+        number = int(json.loads(line.partition(b"\t")[0])["number"])
+    except (ValueError, TypeError, KeyError):
+        raise JournalDamage(path, 0, "ends with what is no entry") from None
+    return read_line(path, line, number, key)[0]
 
 
 def _cut_unfinished(path: Path, descriptor: int) -> int:

@@ -3,18 +3,27 @@
 The journal says which recordings there must be, and the hash that each file must end with. So a file that was
 changed, exchanged, cut at its end or taken away is found, and the place of the first byte that can't be
 trusted is told. A purged recording must be gone.
+
+Where an authority has stamped the journal's head now and then (`stamp`), each stamp must be of the entry that
+it says. So a journal that ends before its last stamp was cut, and one that was written anew has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509 import Certificate
 
 from recording.proof.journal import Entry, JournalDamage, entries
 from recording.proof.sealed_file import Damage, read_header, segments
+from recording.proof.stamp import FOLDER as STAMPS
+from recording.proof.stamp import MOST_BYTES as MOST_STAMP_BYTES
+from recording.proof.stamp import SUFFIX as STAMP_SUFFIX
+from recording.proof.stamp import StampError, read_stamp
 
 SUFFIX: Final = ".sealed"
 
@@ -29,13 +38,68 @@ class Finding(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What was looked at. whole: recordings that are as they were written; running: that aren't ended yet."""
+    """What was looked at. whole: recordings that are as they were written; running: that aren't ended yet.
+
+    stamps: of the journal that hold; stamped_at: when the last of them was made, Unix seconds, 0.0 for never.
+    """
 
     whole: int
     running: int
     purged: int
     bytes: int
     findings: list[Finding]
+    stamps: int = 0
+    stamped_at: float = 0.0
+
+
+class _Stamps:
+    """The stamps beside a journal. whole: how many hold; last: when the last of these was made."""
+
+    def __init__(self, journal: Path, authorities: Sequence[Certificate]) -> None:
+        self._journal = journal
+        self._authorities = authorities
+        self._files = {path.stem: path for path in (journal.parent / STAMPS).glob(f"*{STAMP_SUFFIX}")}
+        self._digests: dict[str, str] = {}  # of the entries that have a stamp, by number
+        self._said: dict[str, str] = {}  # what the journal says of the file of each stamp
+        self.whole = 0
+        self.last = 0.0
+
+    def noting(self, said: Iterable[Entry]) -> Iterator[Entry]:
+        """Pass the journal's entries on, and keep what is needed of them."""
+        for entry in said:
+            if str(entry.number) in self._files:
+                self._digests[str(entry.number)] = entry.digest
+            if entry.what == "stamped":
+                self._said[str(entry.about["entry"])] = str(entry.about["file"])
+            yield entry
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong with the stamps, and with the journal by what they say."""
+        found = [
+            Finding("", self._journal.parent / STAMPS / f"{number}{STAMP_SUFFIX}", -1, "is gone")
+            for number in self._said.keys() - self._files.keys()
+        ]
+        for number, path in sorted(self._files.items()):
+            what = self._look_at(number, path)
+            if what:
+                found.append(Finding("", path, -1, what))
+        return found
+
+    def _look_at(self, number: str, path: Path) -> str:
+        """Return what is wrong with one, "" for nothing."""
+        if number not in self._digests:
+            return "stamps an entry that the journal doesn't have: its end was cut off"
+        with path.open("rb") as file:
+            response = file.read(MOST_STAMP_BYTES)
+        if self._said.get(number) not in (None, hashlib.sha256(response).hexdigest()):
+            return "isn't the stamp that the journal knows"
+        try:
+            stamp = read_stamp(response, bytes.fromhex(self._digests[number]), self._authorities)
+        except StampError as error:
+            return str(error)
+        self.whole += 1
+        self.last = max(self.last, stamp.at)
+        return ""
 
 
 class _Known(NamedTuple):
@@ -45,10 +109,18 @@ class _Known(NamedTuple):
     purged: bool
 
 
-def verify(directory: Path, journal: Path, key: Ed25519PublicKey) -> Verified:
-    """Look at all recordings under a directory. Raises OSError where something can't be read."""
+def verify(
+    directory: Path, journal: Path, key: Ed25519PublicKey, authorities: Sequence[Certificate] = ()
+) -> Verified:
+    """Look at all recordings under a directory, and at the journal with the stamps beside it.
+
+    authorities: who is trusted for these; none to see only that each is whole and of its entry.
+    Raises OSError where something can't be read.
+    """
     findings: list[Finding] = []
-    known = _known(_trusted(journal, key, findings))
+    stamps = _Stamps(journal, authorities)
+    known = _known(stamps.noting(_trusted(journal, key, findings)))
+    findings += stamps.findings()
     whole = running = purged = size = 0
     for path in sorted(directory.rglob(f"*{SUFFIX}")):
         recording = path.name.removesuffix(SUFFIX)
@@ -69,7 +141,7 @@ def verify(directory: Path, journal: Path, key: Ed25519PublicKey) -> Verified:
         purged += said.purged
         if not said.purged:
             findings.append(Finding(recording, directory, -1, "is gone, and wasn't purged"))
-    return Verified(whole, running, purged, size, findings)
+    return Verified(whole, running, purged, size, findings, stamps.whole, stamps.last)
 
 
 def verify_file(path: Path, head: str) -> list[Finding]:

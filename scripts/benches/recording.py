@@ -6,7 +6,6 @@ and writes: that is weighed, its thread included. Then all of it is verified, an
 """
 
 import json
-import mmap
 import os
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from benches.signalling import Bench, Peer
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
+    from media.engines.reel import Reel
     from recording.keys import KeyStore
     from recording.writer import Closed
 
@@ -81,22 +81,23 @@ def _recorded(
     files: Path, store: "KeyStore", public: "X25519PublicKey", telephones_core: int
 ) -> tuple[float, list["Closed"]]:
     """Record the telephones; return the CPU seconds that took, and what was closed."""
-    from media.engines.tape import Tape, make_memory
+    from media.engines.reel import Reel
+    from media.engines.tape import Tape
     from recording.capture import Capture
     from recording.proof.entries import Clock
     from recording.writer import Closed, Writer
 
-    memory = make_memory()
+    reel = Reel()
     telephones = os.fork()
     if not telephones:
         try:
             os.sched_setaffinity(0, {telephones_core})
-            _speak(memory)
+            _speak(reel)
         finally:
             os._exit(0)  # what isn't on the tape is missed below
     began = time.process_time()
     offset_us = time.time_ns() // 1000 - time.monotonic_ns() // 1000
-    tape = Tape(memory)
+    tape = Tape(reel)
     writer = Writer(files, store, public, time.monotonic, lambda: None)
     captures: dict[str, Capture] = {}
     for call in range(CALLS):
@@ -154,7 +155,7 @@ def _packets() -> int:
     return int(SECONDS / PACKET_SECONDS)
 
 
-def _speak(memory: mmap.mmap) -> None:
+def _speak(reel: "Reel") -> None:
     """Be the telephones, and the plane that hears them and puts what they say on the tape."""
     from media.engines import wire
     from media.engines.native import NativePlane, ffi, lib
@@ -162,7 +163,7 @@ def _speak(memory: mmap.mmap) -> None:
     from media.engines.tape import NO_TRACK
 
     plane = NativePlane(lambda descriptor, told: None, [], None, lambda stream, data, at: None)
-    plane.tape(memory)
+    plane.tape(reel)
     ports = Range("127.0.0.1", (2, 4 * CALLS + 2))
     legs = []
     for leg in range(2 * CALLS):
@@ -174,7 +175,7 @@ def _speak(memory: mmap.mmap) -> None:
             port, 0, "127.0.0.1", 9000, 9001, False, False, False, {8: 8}, (), "PCMA", 8, 8000, -1
         )
         stream.route(route, None, 0.0)
-        stream.record(leg // 2, leg % 2, NO_TRACK)
+        stream.tape(leg // 2, leg % 2, NO_TRACK)
         legs.append(stream.made)
     source = ffi.new("plane_address *", {"port": 9000, "family": 4, "host": [127, 0, 0, 1]})
     packet = ffi.new("plane_packet *")

@@ -36,6 +36,9 @@ class Listener(Stream):
     def claim(self, *, again: bool) -> None:
         """Nothing to be begun."""
 
+    def tape(self, slot: int, by_leg: int, to_leg: int) -> None:
+        """Nothing is recorded here."""
+
     def echo(self, on: bool) -> None:
         """Nothing is relayed here."""
 

@@ -1,6 +1,5 @@
 """The tape that a recorder reads: what recorded legs say and hear, in clear, together by recording."""
 
-import mmap
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,8 @@ import pytest
 from media import rtp
 from media.engines import native, wire
 from media.engines.native import NativePlane, NativeStream
-from media.engines.tape import NO_TRACK, Tape, Taped, make_memory
+from media.engines.reel import Reel
+from media.engines.tape import NO_TRACK, Tape, Taped
 from media.sdes import SUITES, Suite
 from tests.media.line import Line
 from tests.media.test_secured_legs import Talk, security
@@ -24,17 +24,18 @@ class Taping(Talk):
     def __init__(self, prompts: Path) -> None:
         super().__init__(prompts, "native")
         assert isinstance(self.media._plane, NativePlane)
-        self.memory = make_memory()
-        self.media._plane.tape(self.memory)
-        self.tape = Tape(self.memory)
+        self.reel = Reel()
+        self.media._plane.tape(self.reel)
+        self.tape = Tape(self.reel)
 
     def record(self, line: Line, recording: int, by_leg: int, to_leg: int = NO_TRACK) -> None:
         assert isinstance(line.stream, NativeStream)
-        line.stream.record(recording, by_leg, to_leg)
+        line.stream.tape(recording, by_leg, to_leg)
 
     def end(self) -> None:
         self.tape.close()
         super().end()
+        self.reel.renounce()
 
 
 @pytest.fixture
@@ -129,9 +130,9 @@ def test_packets_that_find_no_room_are_counted_and_the_next_says_how_many(talk: 
     size = native.lib.tape_memory()
     # Written: as if another process had filled it and nobody had read.
     written = struct.Struct("=Q")
-    written.pack_into(talk.memory, 0, (size - 192) - 64)
+    written.pack_into(talk.reel.memory, 0, (size - 192) - 64)
     talk.a.say(10.0, packets=3)
-    written.pack_into(talk.memory, 64, (size - 192) - 64)  # now all of that is read
+    written.pack_into(talk.reel.memory, 64, (size - 192) - 64)  # now all of that is read
     talk.a.say(11.0)
     (taped,) = talk.tape.read(0)
     assert (taped.packets, taped.missed) == (1, 3)
@@ -142,7 +143,7 @@ def test_next_recorder_goes_on_where_the_one_before_has_died(talk: Taping):
     talk.join(10.0)
     talk.record(talk.a, 1, 0)
     talk.a.say(10.0, packets=2)
-    another = Tape(talk.memory)
+    another = Tape(talk.reel)
     (taped,) = another.read(0)
     another.close()
     assert taped.packets == 2
@@ -162,15 +163,9 @@ def test_more_than_one_reading_holds_comes_with_the_next(talk: Taping, monkeypat
     assert counts == [2, 2, 1]
 
 
-def test_without_the_native_engine_there_is_no_tape(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(native, "lib", None)
-    with pytest.raises(native.NotBuilt, match="needs the native engine"):
-        make_memory()
-
-
-def test_memory_of_a_tape_is_zeros_which_nobody_has_used(talk: Taping):
-    memory = make_memory()
-    assert isinstance(memory, mmap.mmap)
-    fresh = Tape(memory)
+def test_reel_that_nobody_has_used_has_nothing():
+    reel = Reel()
+    fresh = Tape(reel)
     assert fresh.read(0) == []
     fresh.close()
+    reel.renounce()

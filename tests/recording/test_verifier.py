@@ -1,5 +1,6 @@
 """Verifying finds what was changed, exchanged, cut or taken away, and says where."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 
 from recording.proof.journal import Journal
 from recording.proof.sealed_file import SealedFile, segments
+from recording.proof.stamp import FOLDER as STAMPS
 from recording.proof.verifier import Verified, verify, verify_file
 from tests.recording.sealed import NODE, ended, plains, sealed
+from tests.recording.time_authority import TimeAuthority
 
 
 class Town(NamedTuple):
@@ -115,3 +118,67 @@ def test_one_recording_is_verified_against_its_head(town: Town):
     assert verify_file(file.path, file.head.hex()) == []
     (finding,) = verify_file(file.path, "00" * 32)
     assert finding.what == "ends otherwise than the journal says"
+
+
+def stamped(town: Town, authority: TimeAuthority) -> Path:
+    """Have the journal's head stamped, and tell the journal so; returns the stamp's file."""
+    number, head = town.journal.entries - 1, town.journal.head
+    response = authority.stamp(bytes.fromhex(head))
+    (town.directory / STAMPS).mkdir(exist_ok=True)
+    path = town.directory / STAMPS / f"{number}.tsr"
+    path.write_bytes(response)
+    file = hashlib.sha256(response).hexdigest()
+    town.journal.append(4.0, "stamped", "", "node", entry=number, head=head, file=file)
+    return path
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> TimeAuthority:
+    return TimeAuthority(tmp_path / "authority")
+
+
+def test_stamps_of_the_journal_are_held_against_it(town: Town, authority: TimeAuthority):
+    # RFC 3161 section 2.2
+    stamped(town, authority)
+    stamped(town, authority)
+    verified = verify(town.directory, town.directory / "journal", NODE.public_key(), [authority.root])
+    assert (verified.findings, verified.stamps) == ([], 2)
+    assert verified.stamped_at > 1.7e9
+
+
+def test_journal_that_was_cut_behind_a_stamp_is_found(town: Town, authority: TimeAuthority):
+    stamped(town, authority)
+    path = town.directory / "journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-2]))
+    cut = "stamps an entry that the journal doesn't have: its end was cut off"
+    assert ("", -1, cut) in town.found()
+
+
+def test_journal_that_the_node_wrote_anew_is_not_what_was_stamped(town: Town, authority: TimeAuthority):
+    stamped(town, authority)
+    path = town.directory / "journal"
+    path.unlink()
+    with closing(Journal(path, NODE)) as again:
+        for file in town.files[:3]:
+            ended(again, file)
+        again.append(3.5, "begun", "r3", "node")
+    assert town.found() == [("", -1, "is the stamp of something else")]
+
+
+def test_stamp_that_is_gone_or_exchanged_is_found(town: Town, authority: TimeAuthority):
+    path = stamped(town, authority)
+    path.write_bytes(authority.stamp(hashlib.sha256(b"another").digest()))
+    assert town.found() == [("", -1, "isn't the stamp that the journal knows")]
+    path.unlink()
+    assert town.found() == [("", -1, "is gone")]
+
+
+def test_stamp_of_an_authority_that_is_not_trusted_is_found(
+    town: Town, authority: TimeAuthority, tmp_path: Path
+):
+    stamped(town, authority)
+    other = TimeAuthority(tmp_path / "other")
+    verified = verify(town.directory, town.directory / "journal", NODE.public_key(), [other.root])
+    assert "nobody trusted vouches" in verified.findings[0].what
+    assert verified.stamps == 0

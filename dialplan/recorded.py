@@ -1,0 +1,66 @@
+"""Whose calls the plan has recorded, and by which of its lines.
+
+    service   all calls that come to it, also those that it sends on while it is closed
+    user      all calls of this person, else of the first of their groups that says so
+    trunk     all calls over it
+
+Where several say so, each has its recording. What becomes of one when its call is held, transferred or
+parked is the application's matter (`pbx.recordings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from dialplan.decision import Facts, Step, Target, ToPerson, ToTrunks
+
+if TYPE_CHECKING:
+    from dialplan.plan import Plan
+
+
+class Recorded(NamedTuple):
+    """A policy that somebody's calls are recorded by. because: what of the plan says so, at `line`."""
+
+    policy: str
+    because: str
+    line: int
+
+
+def recorded_people(plan: Plan) -> Mapping[str, Recorded]:
+    """Whose calls are recorded, by extension."""
+    by_group = {group.name: group for group in plan.groups.values() if group.record is not None}
+    recorded: dict[str, Recorded] = {}
+    for person in plan.people.values():
+        if person.record is not None:
+            recorded[person.extension] = Recorded(person.record, f"user {person.extension}", person.line)
+            continue
+        for name in person.groups if by_group else ():
+            if name in by_group:
+                group = by_group[name]
+                recorded[person.extension] = Recorded(group.record or "", f"group {name}", group.line)
+                break
+    return recorded
+
+
+def recorded_as(plan: Plan, policy: str) -> str:
+    """From when and how long a policy records, in words."""
+    rules = plan.recordings[policy]
+    since = "from the first ring" if rules.start == "ringing" else "from the answer"
+    return f"recorded {since}, kept {rules.keep_days} days"
+
+
+def recording_steps(plan: Plan, facts: Facts, target: Target) -> Iterator[Step]:
+    """A step for each person and trunk of a call whose calls are recorded; services leave their own."""
+    called = target.extension if isinstance(target, ToPerson) else ""
+    for extension in (facts.caller or "", called):
+        one = plan.tables.recorded.get(extension)
+        if one is not None:
+            words = f"{extension}, by {one.because}: {recorded_as(plan, one.policy)}"
+            yield Step(one.line, f"recording {one.policy}", words)
+    trunks = target.trunks if isinstance(target, ToTrunks) else ()
+    for name in dict.fromkeys((facts.trunk or "", *trunks)):
+        trunk = plan.trunks.get(name)
+        if trunk is not None and trunk.record is not None:
+            words = f"by trunk {name}: {recorded_as(plan, trunk.record)}"
+            yield Step(trunk.line, f"recording {trunk.record}", words)
