@@ -135,12 +135,12 @@ class Catalogue:
         rows = self._read("SELECT byte, number, digest FROM place", ())
         return Place(*rows[0]) if rows else START
 
-    def forget_all(self) -> None:
-        """Be empty again, to read the journal anew. Numbers that signalling has told go too."""
+    def begin_again(self) -> None:
+        """Be as before the journal was read, but for the numbers, which it doesn't hold."""
         with self._lock:
-            tables = ("place", "recordings", "numbers", "holds", "policies", "said")
-            for table in tables:
+            for table in ("place", "holds", "policies", "said"):
                 self._write(f"DELETE FROM {table}", ())  # noqa: S608 ours
+            self._write("UPDATE recordings SET ended = NULL, state = 'going'", ())
             self._commit()
 
     def read_on(self, said: Iterable[tuple[Entry, Place]]) -> int:

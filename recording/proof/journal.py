@@ -122,9 +122,10 @@ class Journal:
         return entry
 
     @property
-    def end(self) -> int:
-        """How long the file is, in bytes of whole entries."""
-        return self._end
+    def place(self) -> Place:
+        """Behind the last entry."""
+        with self._lock:
+            return Place(self._end, self.entries, self.head)
 
     def close(self) -> None:
         """Write nothing more."""

@@ -144,15 +144,16 @@ def read_header(path: Path) -> Header:
         return _read_header(path, file)[0]
 
 
-def segments(path: Path) -> Iterator[Segment]:
+def segments(path: Path, end: int | None = None) -> Iterator[Segment]:
     """Yield the segments in order, each checked against the one before.
 
+    end: where to stop, in bytes, for a file that is still written (`whole_end`); None at its end.
     Raises Damage where the chain breaks or the file ends within a segment, and OSError.
     """
     with path.open("rb") as file:
         _, written = _read_header(path, file)
         expected, offset, number = hashlib.sha256(written).digest(), len(written), 0
-        while head := file.read(_HEAD.size):
+        while (end is None or offset < end) and (head := file.read(_HEAD.size)):
             segment = _read_segment(path, file, head, offset, number)
             if head[-HASH_BYTES:] != expected:
                 raise Damage(path, offset, number, "doesn't belong behind the one before")

@@ -1,0 +1,777 @@
+"""The recordings that there are: who may do what with them, and what becomes of them.
+
+```
+                 ┌── rights: the plan's listeners hear, the machine's administrator keeps house
+request ─> Archive ── journal: what was done, what was refused, and why somebody wanted it
+                 └── catalogue, key store, files
+```
+Nothing is done that isn't in the journal, and nothing without a reason. A person is somebody's extension: who
+is a listener of a recording's policy may find, hear and export it. An account that administers the machine
+may hold, release, purge and account for recordings without being a listener, and hears none. Whoever may not
+is refused, and that is journalled as well.
+
+Methods may be called in any thread; they wait for disks. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from typing import Final, NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from recording import requests, subject
+from recording.catalogue import PURGING, Catalogue, CatalogueUnusable, Unknown, tombstone
+from recording.clock import ClockWatch
+from recording.keys import KeyStore, NoKey
+from recording.proof.journal import START, Entry, Journal, JournalDamage, Value, entries_since
+from recording.purge import NODE, Cause, Copies, NoCopies, Purge, path_of
+from recording.requests import Asking, Found, PolicyTold, Query, Said, Tombstone
+from recording.retention import DAY_SECONDS, ClockSeen, Fate, Hold, Kept, Verdict, fates, oldest_first
+from recording.wire import Facts, Policy
+
+log = logging.getLogger(__name__)
+
+MOST_REASON: Final = 500  # characters
+MOST_HELD_AT_ONCE: Final = 10_000
+LONGEST_HOLD_SECONDS: Final = 10 * 366 * DAY_SECONDS
+MOST_FORESEEN: Final = 100_000
+_AT_ONCE: Final = 200
+_PERSON: Final = re.compile(r"[0-9A-Za-z*#._-]{0,32}")
+_TELEPHONE_NUMBER: Final = re.compile(r"(?:\+|\b00)[0-9](?:[ .-]?[0-9]){7,}|\b0[1-9](?:[ .-]?[0-9]{2}){4}\b")
+
+
+class Who(NamedTuple):
+    """Who asks. person: an extension, "" for none; account: of the machine; why: the reason."""
+
+    person: str
+    account: str
+    why: str
+
+    @property
+    def name(self) -> str:
+        """What the journal calls them."""
+        return self.person or self.account
+
+
+class Denied(Exception):
+    """What was asked isn't done; the text says why and what to do."""
+
+
+class Archive:
+    """See the module."""
+
+    def __init__(
+        self,
+        directory: Path,
+        keys: KeyStore,
+        journal: Journal,
+        catalogue: Catalogue,
+        clock: ClockWatch,
+        look: Callable[[], ClockSeen],
+        copies: Copies | None = None,
+        administrators: Collection[str] = ("root",),
+    ) -> None:
+        """directory: of the files. look: at the machine's clocks. administrators: accounts of the machine."""
+        self._directory = directory
+        self._keys = keys
+        self._journal = journal
+        self._catalogue = catalogue
+        self._clock = clock
+        self._look = look
+        self._administrators = frozenset(administrators)
+        self._purge = Purge(directory, keys, journal, copies or NoCopies(), self._now)
+        self._begun: deque[tuple[str, float, dict[str, str]]] = deque()
+        self._lock = RLock()
+
+    # What the recorder's process tells
+
+    def start(self) -> None:
+        """Take over what the journal says, and finish what was begun before the process died.
+
+        To be called when files are repaired and before a recording begins. Raises OSError, JournalDamage or
+        CatalogueUnusable: then nobody can be answered, and calls are recorded all the same.
+        """
+        with self._lock:
+            self.catch_up()
+            for found in self._catalogue.in_state("going"):
+                if not path_of(self._directory, found.recording).exists():
+                    self._journal.append(self._now(), "missing", found.recording, NODE)
+            self.catch_up()
+            for found in self._catalogue.unmeasured():
+                self._measure(found)
+            self.finish_purges()
+
+    def use(self, policies: Iterable[Policy]) -> None:
+        """These are all policies from now on; what changes is journalled. Raises OSError."""
+        with self._lock:
+            self.catch_up()
+            known = self._catalogue.policies()
+            told = {policy.name: _told(policy) for policy in policies}
+            gone = {name: PolicyTold(name=name) for name in known if name not in told}
+            for name, policy in {**told, **gone}.items():
+                before = known.get(name)
+                if before == policy or (before is not None and before.keep_days is policy.keep_days is None):
+                    continue
+                self._append("policy", "", NODE, **_policy_fields(policy))
+            self.catch_up()
+
+    def begun(self, recording: str, began_us: int, facts: Facts) -> None:
+        """A recording begins. Returns at once: it is entered in the catalogue before anybody asks."""
+        self._begun.append((recording, began_us / 1e6, msgspec.structs.asdict(facts)))
+
+    def catch_up(self) -> None:
+        """Enter in the catalogue what was told and journalled since the last time.
+
+        Raises OSError, JournalDamage or CatalogueUnusable.
+        """
+        with self._lock:
+            while self._begun:
+                self._catalogue.begun(*self._begun[0])
+                self._begun.popleft()
+            journal, read, written = self._journal, self._catalogue.place, self._journal.place
+            if read == written:
+                return
+            key = journal.key.public_key()
+            try:
+                if read.offset >= written.offset:
+                    raise JournalDamage(journal.path, read.number, "isn't the one that was read")
+                self._catalogue.read_on(entries_since(journal.path, key, read, written.offset))
+            except JournalDamage as damage:
+                log.warning("the catalogue of recordings is made again: %s", damage)
+                self._catalogue.begin_again()
+                self._catalogue.read_on(entries_since(journal.path, key, START, written.offset))
+
+    # Requests
+
+    def answer(self, request: requests.Request, account: str) -> requests.Answer:
+        """Return the answer to a request that an account of the machine makes."""
+        who = Who(request.person, account, request.why.strip())
+        recording = getattr(request, "recording", "")
+        try:
+            self.catch_up()
+            self._check(who)
+            return self._answered(request, who)
+        except Denied as denied:
+            return self._refused(request, who, recording, str(denied))
+        except Unknown as unknown:
+            return self._refused(request, who, "", f"there is no recording {unknown.args[0]!r}")
+        except OSError as error:
+            return requests.Refused(f"{error.strerror or error}: nothing is done that can't be journalled")
+        except (CatalogueUnusable, JournalDamage) as error:
+            return requests.Refused(f"{error}; `beffroi doctor` says more")
+
+    def _answered(self, request: requests.Request, who: Who) -> requests.Answer:
+        match request:
+            case requests.Search():
+                return self.search(who, request.query)
+            case requests.Show():
+                return self.show(who, request.recording)
+            case requests.Open():
+                return self.open(who, request.recording, request.purpose)
+            case requests.Last():
+                return self.last(who, request.line, request.user)
+            case requests.Hold():
+                return self.hold(who, request.recordings, request.query, request.until)
+            case requests.Release():
+                return self.release(who, request.recordings, request.holds)
+            case requests.ListHolds():
+                return self.holds(who)
+            case requests.Purge():
+                return self.purge(who, request.recording)
+            case requests.PurgeDue():
+                self._administrator(who, "purge")
+                return requests.Purged(self.purge_due())
+            case requests.Foresee():
+                return self.foresee(who, request.until)
+            case requests.Account():
+                return self.account(who, request.since, request.until)
+            case requests.FindNumber():
+                return self.find_number(who, request.number)
+            case requests.EraseNumber():
+                return self.erase_number(who, request)
+            case requests.VouchForClock():
+                return self.vouch_for_clock(who)
+
+    # Finding and opening
+
+    def search(self, who: Who, query: Query) -> requests.Page:
+        """Return recordings that `who` may hear. Raises Denied."""
+        policies = self._heard_by(who)
+        self._reason(who)
+        try:
+            found, following = self._catalogue.search(query, policies)
+        except ValueError as error:
+            raise Denied(f"{error}; begin again without it") from None
+        asked = {name: str(said) for name, said in _asked(query).items() if name != "number"}
+        about: dict[str, Value] = {"asked": asked, "found": len(found)}
+        if query.number:
+            about["number"] = self._mark(query.number)
+        self._say("searched", "", who, **about)
+        return requests.Page(self._completed(found), following)
+
+    def show(self, who: Who, recording: str) -> requests.Shown:
+        """Return what is known of a recording. Raises Denied or Unknown."""
+        found = self._hearable(who, recording)
+        self._reason(who)
+        self._say("shown", recording, who)
+        (complete,) = self._completed([found])
+        holds = self._catalogue.holds(self._now(), recording)
+        return requests.Shown(complete, holds, self._catalogue.history(recording))
+
+    def open(self, who: Who, recording: str, purpose: requests.Purpose) -> requests.Opened:
+        """Return what it takes to hear or export a recording, but the private key. Raises Denied, Unknown."""
+        return self._open(who, self._hearable(who, recording), purpose)
+
+    def last(self, who: Who, line: str, user: str) -> requests.Opened:
+        """As `open` for listening, of the newest recording of a line or a user. Raises Denied."""
+        policies = self._heard_by(who)
+        if not line and not user:
+            raise Denied("say the last of which line or which user")
+        try:
+            found = self._catalogue.newest(policies, line, user)
+        except Unknown:
+            raise Denied(f"there is no recording of {line or user} that {who.person} may hear") from None
+        return self._open(who, found, "listen")
+
+    def _open(self, who: Who, found: Found, purpose: requests.Purpose) -> requests.Opened:
+        self._reason(who)
+        policy = self._policy(found)
+        if purpose == "export":
+            self._may_export(who, found, policy)
+        path = path_of(self._directory, found.recording)
+        if not path.exists():
+            raise Denied(f"the file of {found.recording} isn't there; `beffroi recording verify` says more")
+        try:
+            key = self._keys.get(found.recording)
+        except NoKey:
+            raise Denied(f"the key of {found.recording} isn't in the key store any more") from None
+        self._say("exported" if purpose == "export" else "listened", found.recording, who)
+        (complete,) = self._completed([found])
+        return requests.Opened(complete, str(path), key, policy)
+
+    def _may_export(self, who: Who, found: Found, policy: PolicyTold) -> None:
+        """Raises Denied where the plan lets nobody export such a recording, or nobody alone."""
+        if policy.export == "never":
+            raise Denied(f"recordings of {found.policy} are never exported: the plan says so")
+        if policy.export == "two_persons":
+            raise Denied(f"recordings of {found.policy} are exported by two persons, not by {who.name} alone")
+
+    # Holds
+
+    def hold(
+        self, who: Who, recordings: Sequence[str], query: Query | None, until: float
+    ) -> requests.HoldList:
+        """Have recordings stay until an instant. Raises Denied, or Unknown for what isn't there."""
+        self._reason(who)
+        now = self._now()
+        if not now < until <= now + LONGEST_HOLD_SECONDS:
+            raise Denied("a hold ends later than now, and within ten years")
+        if not recordings and query is None:
+            raise Denied("say which recordings are to be held")
+        policies = self._kept_by(who)
+        wanted = [self._catalogue.get(name) for name in recordings]
+        for found in wanted:
+            if found.policy not in policies:
+                raise Denied(f"{who.name} is no listener of {found.policy}, and holds none of its recordings")
+        if query is not None:
+            wanted += self._all_like(query, policies)
+        refused: dict[str, str] = {}
+        made: list[int] = []
+        with self._lock:
+            self.catch_up()
+            for found in wanted:
+                if self._state(found.recording) in (PURGING, "gone"):
+                    refused[found.recording] = "it is being purged"
+                else:
+                    entry = self._append(
+                        "held", found.recording, who.name, until=until, why=who.why, account=who.account
+                    )
+                    made.append(entry.number)
+            self.catch_up()
+        return requests.HoldList(
+            [hold for hold in self._catalogue.holds(now) if hold.number in made], refused
+        )
+
+    def release(self, who: Who, recordings: Sequence[str], numbers: Sequence[int]) -> requests.HoldList:
+        """End holds of recordings, and those of these numbers; a person ends their own. Raises Denied."""
+        self._reason(who)
+        self._kept_by(who)
+        if not recordings and not numbers:
+            raise Denied("say which holds are to end")
+        with self._lock:
+            self.catch_up()
+            there = self._catalogue.holds(self._now())
+            ending = [hold for hold in there if hold.recording in recordings or hold.number in numbers]
+            refused = dict.fromkeys(recordings, "it is under no hold")
+            for hold in ending:
+                refused.pop(hold.recording, None)
+                if who.person and hold.by != who.person:
+                    raise Denied(f"hold {hold.number} is of {hold.by}: they end it, or the administrator")
+            for hold in ending:
+                self._say("released", hold.recording, who, hold=hold.number)
+            self.catch_up()
+        return requests.HoldList(ending, refused)
+
+    def holds(self, who: Who) -> requests.HoldList:
+        """Return the holds that last. Raises Denied."""
+        policies = self._kept_by(who)
+        there = self._catalogue.holds(self._now())
+        return requests.HoldList([hold for hold in there if self._policy_of(hold.recording) in policies])
+
+    # Purging
+
+    def purge(self, who: Who, recording: str) -> requests.Purged:
+        """Erase a recording before its time is over. Raises Denied or Unknown."""
+        self._administrator(who, "purge")
+        self._reason(who)
+        self._catalogue.get(recording)
+        return requests.Purged([self._erase(recording, "early", who)])
+
+    def purge_due(self) -> list[Tombstone]:
+        """Purge all whose time is over; returns what is left of them. Raises Denied while the clock is in
+        doubt, OSError where a disk is in the way: what was begun is finished the next time."""
+        self.catch_up()
+        self._trust_the_clock()
+        self.finish_purges()
+        gone: list[Tombstone] = []
+        who = Who("", NODE, "its time is over")
+        for policy in self._catalogue.policies().values():
+            while some := self._due(policy):
+                gone += [self._erase(kept.recording, "due", who) for kept in some]
+        if gone:
+            self._catalogue.wipe()
+        return gone
+
+    def make_room(self, need_bytes: int) -> list[Tombstone]:
+        """Purge what is due, then the oldest, until so many bytes are free; never what is held.
+
+        For a node that is configured so. Raises Denied or OSError as `purge_due`.
+        """
+        gone = self.purge_due()
+        freed = sum(stone.bytes for stone in gone)
+        who = Who("", NODE, "the disk is full")
+        while freed < need_bytes:
+            oldest = self._catalogue.oldest(self._now(), _AT_ONCE)
+            some = oldest_first(self._fates(oldest, self._now()), need_bytes - freed)
+            if not some:
+                break
+            for kept in some:
+                stone = self._erase(kept.recording, "room", who)
+                freed += stone.bytes
+                gone.append(stone)
+        return gone
+
+    def finish_purges(self) -> None:
+        """Finish purges that a death or a disk interrupted. Raises OSError."""
+        with self._lock:
+            for found in self._catalogue.in_state(PURGING):
+                begun = [said for said in self._catalogue.history(found.recording) if said.what == "purging"]
+                self._purge.finish(found.recording, begun[-1].by, begun[-1].about)
+                self.catch_up()
+
+    def foresee(self, who: Who, until: float) -> requests.Foreseen:
+        """Return what goes until an instant, and what is held then; nothing is done. Raises Denied."""
+        self._administrator(who, "see what goes")
+        going: list[Fate] = []
+        told: list[requests.PolicyForeseen] = []
+        totals = self._catalogue.totals()
+        policies = self._catalogue.policies()
+        for name in sorted({*policies, *totals}):
+            policy = policies.get(name, PolicyTold(name=name))
+            some: list[Fate] = []
+            if policy.keep_days is not None:
+                instant = until - policy.keep_days * DAY_SECONDS
+                ended = self._catalogue.ended_before(name, instant, MOST_FORESEEN)
+                some = self._fates(ended, until)
+            due = [fate for fate in some if fate.verdict is Verdict.DUE]
+            going += due
+            told.append(
+                requests.PolicyForeseen(
+                    policy=name,
+                    keep_days=policy.keep_days,
+                    due=len(due),
+                    due_bytes=sum(fate.kept.bytes for fate in due),
+                    first=due[0].over if due else None,
+                    last=due[-1].over if due else None,
+                    held=sum(fate.verdict is Verdict.HELD for fate in some),
+                    unknown=totals[name][0] if policy.keep_days is None and name in totals else 0,
+                )
+            )
+        listed = [_without_numbers(self._catalogue.get(fate.kept.recording)) for fate in going[:_AT_ONCE]]
+        holds = self._catalogue.holds(self._now())
+        return requests.Foreseen(until, told, self._completed(listed), holds, self._clock.doubt)
+
+    # Accounting
+
+    def account(self, who: Who, since: float, until: float) -> requests.Accounted:
+        """Return the account of a period. Raises Denied."""
+        self._administrator(who, "have the account")
+        if not since < until:
+            raise Denied("a period ends after it begins")
+        now = self._now()
+        self._say("reported", "", who, since=since, until=until)
+        said = self._catalogue.said(since, until)
+        stones = [tombstone(entry) for entry in said if entry.what == "purged"]
+        used = [entry for entry in said if entry.what in _USES]
+        events = [entry for entry in said if entry.what in _EVENTS]
+        holds = self._catalogue.holds(now)
+        return requests.Accounted(
+            since=since,
+            until=until,
+            made=now,
+            node=subject.public_text(self._journal.key.public_key()),
+            policies=self._policy_accounts(stones, since, until, now),
+            used=used,
+            holds=holds,
+            tombstones=stones,
+            events=events,
+            clock=self._clock.doubt,
+            entries=self._journal.entries,
+            head=self._journal.head,
+        )
+
+    def _policy_accounts(
+        self, stones: list[Tombstone], since: float, until: float, now: float
+    ) -> list[requests.PolicyAccount]:
+        totals, policies = self._catalogue.totals(), self._catalogue.policies()
+        begun = self._catalogue.begun_between(since, until)
+        held: dict[str, set[str]] = {}
+        for hold in self._catalogue.holds(now):
+            held.setdefault(self._policy_of(hold.recording), set()).add(hold.recording)
+        accounts = []
+        for name in sorted({*policies, *totals, *(stone.policy for stone in stones)}):
+            policy = policies.get(name, PolicyTold(name=name))
+            count, size, oldest, ended = totals.get(name, (0, 0, None, None))
+            gone = [stone for stone in stones if stone.policy == name]
+            over = (
+                None if ended is None or policy.keep_days is None else ended + policy.keep_days * DAY_SECONDS
+            )
+            accounts.append(
+                requests.PolicyAccount(
+                    policy=policy,
+                    kept=count,
+                    kept_bytes=size,
+                    oldest=oldest,
+                    next_purge=over,
+                    held=len(held.get(name, ())),
+                    begun=begun.get(name, 0) + sum(since <= stone.kept_from < until for stone in gone),
+                    purged=len(gone),
+                    purged_bytes=sum(stone.bytes for stone in gone),
+                )
+            )
+        return accounts
+
+    # What somebody asks about their number
+
+    def find_number(self, who: Who, number: str) -> requests.AboutNumber:
+        """Return the recordings about a number. Raises Denied."""
+        self._administrator(who, "look for what is kept about somebody")
+        self._reason(who)
+        mark = self._mark(number)
+        found = self._catalogue.about(number)
+        searched = self._catalogue.searches(mark)
+        self._say("about", "", who, number=mark, found=len(found))
+        return requests.AboutNumber(number, self._completed(found), self._stays(found), searched)
+
+    def erase_number(self, who: Who, asked: requests.EraseNumber) -> requests.Erased:
+        """Erase what there is about a number, where that is allowed. Raises Denied."""
+        self._administrator(who, "erase what is kept about somebody")
+        self._reason(who)
+        self._trust_the_clock()
+        found = self._catalogue.about(asked.number)
+        stays = self._stays(found)
+        erased: list[str] = []
+        for one in found:
+            if one.recording not in stays:
+                try:
+                    self._erase(one.recording, "erasure", who)
+                    erased.append(one.recording)
+                except Denied as denied:  # a hold that somebody has just made
+                    stays[one.recording] = str(denied)
+        self._catalogue.wipe()
+        return requests.Erased(erased, stays, self._receipt(who, asked, erased, stays))
+
+    def _receipt(
+        self, who: Who, asked: requests.EraseNumber, erased: list[str], stays: dict[str, str]
+    ) -> str:
+        salt = subject.make_salt()
+        calls: dict[str, Value] = {"calls_found": asked.calls_found, "calls_erased": asked.calls_erased}
+        entry = self._say(
+            "erasure",
+            "",
+            who,
+            number_hash=subject.hashed(salt, asked.number),
+            erased=len(erased),
+            stay=len(stays),
+            **calls,
+        )
+        fields = {
+            "number": asked.number,
+            "salt": salt.hex(),
+            "at": shown(entry.at),
+            "by": who.name,
+            "erased": erased,
+            "stay": stays,
+            **calls,
+            "entry": entry.number,
+            "digest": entry.digest,
+        }
+        return subject.sign(fields, self._journal.key)
+
+    def _stays(self, found: Sequence[Found]) -> dict[str, str]:
+        """Return which of these may not be erased now, and why."""
+        now, policies, stays = self._now(), self._catalogue.policies(), {}
+        for one in found:
+            holds = self._catalogue.holds(now, one.recording)
+            least = policies.get(one.policy, PolicyTold(name=one.policy)).least_days
+            if one.ended is None:
+                stays[one.recording] = "it still goes on"
+            elif holds:
+                stays[one.recording] = f"it is held until {shown(max(hold.until for hold in holds))}"
+            elif now < one.ended + least * DAY_SECONDS:
+                stays[one.recording] = f"it must be kept until {shown(one.ended + least * DAY_SECONDS)}"
+        return stays
+
+    # The clock
+
+    def vouch_for_clock(self, who: Who) -> requests.ClockTrusted:
+        """Trust the clock as it is now. Raises Denied."""
+        self._administrator(who, "vouch for the clock")
+        self._reason(who)
+        seen = self._look()
+        self._say("vouched", "", who, doubt=self._clock.doubt, synchronised=seen.synchronised)
+        return requests.ClockTrusted(self._clock.vouch(seen))
+
+    def doubted(self, why: str) -> None:
+        """Journal that the clock is in doubt, "" that it isn't any more. Raises OSError."""
+        self._append("clock", "", NODE, doubt=why)
+
+    # Rights
+
+    def _check(self, who: Who) -> None:
+        if not _PERSON.fullmatch(who.person):
+            raise Denied("a person is an extension, such as 2201")
+        if len(who.why) > MOST_REASON or not (who.why.isprintable() or not who.why):
+            raise Denied(f"a reason is one line of at most {MOST_REASON} characters")
+        if _TELEPHONE_NUMBER.search(who.why):
+            raise Denied("the journal never forgets: write a reason without a telephone number")
+        if who.account not in self._administrators:
+            raise Denied(f"{who.account} may ask nothing here; be one of {', '.join(self._administrators)}")
+
+    def _reason(self, who: Who) -> None:
+        if not who.why:
+            raise Denied("say why: it is journalled with what you do")
+
+    def _administrator(self, who: Who, what: str) -> None:
+        if who.person:
+            raise Denied(f"{who.person} may not {what}: the administrator does, without naming a person")
+
+    def _heard_by(self, who: Who) -> list[str]:
+        """The policies whose recordings somebody may hear: one at least."""
+        if not who.person:
+            raise Denied("say who listens: a listener of the plan, by their extension")
+        policies = [one.name for one in self._catalogue.policies().values() if who.person in one.listeners]
+        if not policies:
+            raise Denied(f"{who.person} is a listener of no recordings; the plan's `listeners:` says who is")
+        return policies
+
+    def _kept_by(self, who: Who) -> Collection[str]:
+        """The policies whose recordings somebody may hold."""
+        if who.person:
+            return self._heard_by(who)
+        return {*self._catalogue.policies(), *self._catalogue.totals()}
+
+    def _hearable(self, who: Who, recording: str) -> Found:
+        policies = self._heard_by(who)
+        found = self._catalogue.get(recording)
+        if found.policy not in policies:
+            raise Denied(
+                f"{who.person} is no listener of {found.policy}; the plan's `listeners:` says who is"
+            )
+        if found.state == PURGING:
+            raise Denied(f"{recording} is being purged")
+        return found
+
+    def _refused(self, request: Asking, who: Who, recording: str, why: str) -> requests.Answer:
+        person = who.person if _PERSON.fullmatch(who.person) else "?"
+        reason = "?" if _TELEPHONE_NUMBER.search(who.why) else who.why[:MOST_REASON]
+        safe = Who(person, who.account, reason)
+        known = recording if recording and self._state(recording) != "gone" else ""
+        try:
+            self._say("refused", known, safe, asked=type(request).__name__, refusal=why)
+        except OSError as error:
+            log.error("recording=%s a refusal isn't journalled: %s", known, error.strerror)
+        return requests.Refused(why)
+
+    # Parts of the above
+
+    def _erase(self, recording: str, cause: Cause, who: Who) -> Tombstone:
+        """Purge one recording that has ended and is under no hold. Raises Denied, OSError or Unknown."""
+        with self._lock:
+            self.catch_up()
+            self._trust_the_clock()
+            found, now = self._catalogue.get(recording), self._now()
+            holds = self._catalogue.holds(now, recording)
+            if holds:
+                last = max(holds, key=lambda hold: hold.until)
+                raise Denied(f"{recording} is held until {shown(last.until)} by {last.by}: {last.why}")
+            if found.ended is None:
+                raise Denied(f"{recording} still goes on")
+            about = self._purge.begin(found, self._policy(found), cause, who.name, who.why, who.account)
+            self.catch_up()
+            self._purge.finish(recording, who.name, about)
+            history = self._history_of_purge(recording)
+            return tombstone(history)
+
+    def _history_of_purge(self, recording: str) -> Said:
+        self.catch_up()
+        return [said for said in self._catalogue.history(recording) if said.what == "purged"][-1]
+
+    def _due(self, policy: PolicyTold) -> list[Kept]:
+        """Some of a policy's recordings whose time is over."""
+        if policy.keep_days is None:
+            return []
+        now = self._now()
+        ended = self._catalogue.due(policy.name, now - policy.keep_days * DAY_SECONDS, now, _AT_ONCE)
+        return [fate.kept for fate in self._fates(ended, now) if fate.verdict is Verdict.DUE]
+
+    def _fates(self, found: Sequence[Found], at: float) -> list[Fate]:
+        """What becomes of these at an instant; holds are those that there are now."""
+        holds = [
+            Hold(one.recording, one.by, one.why, one.until) for one in self._catalogue.holds(self._now())
+        ]
+        days = {one.name: one.keep_days for one in self._catalogue.policies().values()}
+        keep = {name: kept for name, kept in days.items() if kept is not None}
+        kept = [
+            Kept(one.recording, one.policy, one.begun, one.ended, one.bytes)
+            for one in found
+            if one.ended is not None
+        ]
+        return fates(kept, keep, holds, at)
+
+    def _all_like(self, query: Query, policies: Collection[str]) -> list[Found]:
+        """All recordings that a query finds. Raises Denied where they are too many."""
+        found: list[Found] = []
+        after = ""
+        while True:
+            page = msgspec.structs.replace(query, after=after, limit=requests.MOST_FOUND)
+            some, after = self._catalogue.search(page, sorted(policies))
+            found += some
+            if len(found) > MOST_HELD_AT_ONCE:
+                raise Denied(f"more than {MOST_HELD_AT_ONCE} recordings are like this: hold fewer at once")
+            if not after:
+                return found
+
+    def _completed(self, found: Sequence[Found]) -> list[Found]:
+        """These with when their time is over and until when they are held."""
+        policies, now = self._catalogue.policies(), self._now()
+        until: dict[str, float] = {}
+        for hold in self._catalogue.holds(now):
+            until[hold.recording] = max(hold.until, until.get(hold.recording, 0.0))
+        return [
+            msgspec.structs.replace(
+                one, over=_over(one, policies.get(one.policy)), held_until=until.get(one.recording, 0.0)
+            )
+            for one in found
+        ]
+
+    def _measure(self, found: Found) -> None:
+        path = path_of(self._directory, found.recording)
+        if path.exists():
+            self._catalogue.measured(found.recording, path.stat().st_size)
+
+    def _trust_the_clock(self) -> None:
+        if self._clock.doubt:
+            raise Denied(
+                f"nothing is purged while {self._clock.doubt}: look at the clock, and then "
+                "`beffroi recording vouch-for-clock`"
+            )
+
+    def _policy(self, found: Found) -> PolicyTold:
+        return self._catalogue.policies().get(found.policy, PolicyTold(name=found.policy))
+
+    def _policy_of(self, recording: str) -> str:
+        try:
+            return self._catalogue.get(recording).policy
+        except Unknown:
+            return ""
+
+    def _state(self, recording: str) -> str:
+        try:
+            return self._catalogue.get(recording).state
+        except Unknown:
+            return "gone"
+
+    def _mark(self, number: str) -> str:
+        """What the journal calls a number: nobody without the node's private key can tell which it is."""
+        secret = self._journal.key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return hmac.new(secret, b"searched number " + number.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def _say(self, what: str, recording: str, who: Who, **about: Value) -> Entry:
+        return self._append(what, recording, who.name, why=who.why, account=who.account, **about)
+
+    def _append(self, what: str, recording: str, by: str, **about: Value) -> Entry:
+        return self._journal.append(self._now(), what, recording, by, **about)
+
+    def _now(self) -> float:
+        return self._look().wall
+
+
+_USES: Final = frozenset({"searched", "shown", "listened", "exported", "refused", "about", "reported"})
+_EVENTS: Final = frozenset(
+    {"held", "released", "policy", "vouched", "clock", "erasure", "repaired", "damaged", "missing"}
+)
+
+
+def shown(instant: float) -> str:
+    """Return Unix seconds as they are written in answers: UTC, RFC 3339."""
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _over(found: Found, policy: PolicyTold | None) -> float | None:
+    if found.ended is None or policy is None or policy.keep_days is None:
+        return None
+    return found.ended + policy.keep_days * DAY_SECONDS
+
+
+def _without_numbers(found: Found) -> Found:
+    return msgspec.structs.replace(found, caller="", called="")
+
+
+def _told(policy: Policy) -> PolicyTold:
+    return PolicyTold(
+        name=policy.name,
+        legal_basis=policy.legal_basis,
+        register=policy.register,
+        keep_days=policy.keep_days,
+        least_days=policy.least_days,
+        listeners=sorted(policy.listeners),
+        export=policy.export,
+    )
+
+
+def _policy_fields(policy: PolicyTold) -> dict[str, Value]:
+    return {
+        "policy": policy.name,
+        "legal_basis": policy.legal_basis,
+        "register": policy.register,
+        "keep_days": policy.keep_days,
+        "least_days": policy.least_days,
+        "listeners": policy.listeners,
+        "export": policy.export,
+    }
+
+
+def _asked(query: Query) -> dict[str, object]:
+    """What a query asks."""
+    return {name: said for name, said in msgspec.structs.asdict(query).items() if said not in ("", None)}
