@@ -12,6 +12,8 @@ from tests.tools.places import ROOT, files_of_the_tree
 _FENCE = re.compile(
     r"^```(?P<language>\w*)[ \t]*(?P<name>[^\n]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL
 )
+_HEADING = re.compile(r"^(#+ .+)$", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|\s+)# .*$", re.MULTILINE)
 # What ends one command of a shell line, or stands around it.
 _SHELL = {"|", "||", "&&", ";", "&", ">", ">>", "<", "2>&1"}
 
@@ -43,6 +45,25 @@ def prose(text: str) -> str:
 def blocks(text: str) -> list[Block]:
     """The blocks of code of a page, in order."""
     return [Block(found["language"], found["name"].strip(), found["body"]) for found in _FENCE.finditer(text)]
+
+
+def sections(text: str) -> list[tuple[str, str]]:
+    """The parts of a page, in order: a heading (none before the first one), and what follows."""
+    marked = list(_FENCE.finditer(text))
+    starts = [
+        heading
+        for heading in _HEADING.finditer(text)
+        if not any(block.start() <= heading.start() < block.end() for block in marked)
+    ]
+    ends = [heading.start() for heading in starts[1:]] + [len(text)]
+    before = text[: starts[0].start()] if starts else text
+    parts = [(heading[1], text[heading.end() : end]) for heading, end in zip(starts, ends, strict=False)]
+    return [("", before), *parts]
+
+
+def without_comments(block: Block) -> str:
+    """The body of a block without its comments, which are in the language of the page."""
+    return _COMMENT.sub("", block.body)
 
 
 def commands(text: str) -> list[list[str]]:

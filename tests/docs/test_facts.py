@@ -145,16 +145,3 @@ def test_the_plan_test_of_a_page_holds_in_the_sample_plan(page: Path, tmp_path: 
     after = town.run("plan", "test", "--json")
     assert after.status == 0
     assert len(after.json) == len(before) + 1
-
-
-def test_the_two_languages_of_a_page_say_as_much() -> None:
-    for english, french in (
-        AGENTS,
-        EMERGENCY_LINES,
-        (Path("docs/users/operators.md"), Path("docs/utilisateurs/standard.md")),
-    ):
-        ours, theirs = text_of(english), text_of(french)
-        for mark in (r"^#+ ", r"^\| ", r"^- ", r"^\d\. "):
-            assert len(re.findall(mark, ours, re.MULTILINE)) == len(re.findall(mark, theirs, re.MULTILINE))
-        assert f"../{french.parent.name}/{french.name}" in ours
-        assert f"../{english.parent.name}/{english.name}" in theirs

@@ -80,12 +80,6 @@ def test_the_examples_are_trunks(page: Path) -> None:
         assert len(parse_plan(HEAD + block, "plan.yaml").trunks) == 1
 
 
-def test_the_two_languages_say_as_much() -> None:
-    ours, theirs = (text_of(page) for page in PAGES)
-    for mark in (r"^#+ ", r"^\| ", r"^```"):
-        assert len(re.findall(mark, ours, re.MULTILINE)) == len(re.findall(mark, theirs, re.MULTILINE))
-
-
 def test_a_busy_callee_is_busy_whatever_the_reason_says() -> None:
     assert step_after(486, Reason("Q.850", 34)) is Step.END
     assert step_after(603, Reason("Q.850", 41)) is Step.END
