@@ -638,17 +638,17 @@ class PythonEngine:
             whisper = hearer.number if hearer is not None else stream.number
         self._send(wire.Join(stream.number, room.room, room.speaks, room.hears, whisper))
 
-    def _say_tapes(self, stream: _Stream) -> None:
+    def _say_tapes(self, stream: _Stream, *, again: bool = False) -> None:
         """Tell which recordings the leg is on the tape for."""
-        for slot, tracks in stream.tapes.items():
-            self._send(wire.Tape(stream.number, slot, *tracks))
+        for slot, (by_leg, to_leg) in stream.tapes.items():
+            self._send(wire.Tape(stream.number, slot, by_leg, to_leg, again))
 
     def _say_again(self, stream: _Stream) -> None:
         """Tell a media process that comes back, or is met for the first time, what the stream does."""
+        self._say_tapes(stream, again=True)
         self._send(replace(stream.route, again=True) if stream.route is not None else _blank(stream.number))
         for line in stream.further():
             self._send(replace(_line_route(stream, line), again=True))
-        self._say_tapes(stream)
         if stream.echoes:
             self._send(wire.Echo(stream.number))
         if stream.spread is not None:

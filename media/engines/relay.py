@@ -470,8 +470,8 @@ class Relay:
             case wire.StopRecord(port):
                 if self._hearers is not None:
                     self._hearers.stop_recording(self._stream(port))
-            case wire.Tape(port, slot, by_leg, to_leg):
-                self._stream(port).tape(slot, by_leg, to_leg)
+            case wire.Tape(port, slot, by_leg, to_leg, again):
+                self._stream(port, again=again).tape(slot, by_leg, to_leg)
             case wire.Digits(port, digits):
                 self._send_digits(self._stream(port), digits, now)
             case wire.Join(port):

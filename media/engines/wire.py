@@ -147,12 +147,16 @@ class StopRecord(msgspec.Struct, tag="stop-record", array_like=True):
 
 
 class Tape(msgspec.Struct, tag="tape", array_like=True):
-    """Put a leg on the recorder's tape, or take it off; see `MediaEngine.tape`."""
+    """Put a leg on the recorder's tape, or take it off; see `MediaEngine.tape`.
+
+    again: as in `Route`, before which it is said then: what waited in the port is on the tape.
+    """
 
     port: int
     slot: int
     by_leg: int
     to_leg: int
+    again: bool = False
 
 
 class Digits(msgspec.Struct, tag="digits", array_like=True):

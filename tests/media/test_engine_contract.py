@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from media import sdp, tones, wav
-from media.engine import MediaEngine, MediaEvent, MediaMisuse, MediaRefused, RecordFinished
+from media.engine import NO_TRACK, MediaEngine, MediaEvent, MediaMisuse, MediaRefused, RecordFinished
 from media.engines.fake import FakeEngine
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
@@ -565,3 +565,60 @@ async def test_passthrough_moves_nothing():
     assert not await engine.move("c", "a", "d", "a")
     with pytest.raises(MediaRefused):
         await engine.renew("c", "a")
+
+
+# -- the recorder's tape -------------------------------------------------------------------------------
+
+
+async def test_leg_is_on_the_tape_for_two_recordings_and_a_third_is_our_own_mistake(
+    own_engine: MediaEngine, phones: Phones
+):
+    assert own_engine.tapes
+    await call_up(own_engine, phones(), phones())
+    await own_engine.tape("c", "a", 3, 0, 1)
+    await own_engine.tape("c", "a", 4, 2, NO_TRACK)
+    await own_engine.tape("c", "a", 4, 5, NO_TRACK)
+    with pytest.raises(MediaMisuse):
+        await own_engine.tape("c", "a", 9, 0, 1)
+    assert own_engine.snapshot("c").legs[0].tapes == {3: (0, 1), 4: (5, NO_TRACK)}
+    await own_engine.tape("c", "a", 3, NO_TRACK, NO_TRACK)
+    await own_engine.tape("c", "a", 9, 0, 1)
+    assert own_engine.snapshot("c").legs[0].tapes == {4: (5, NO_TRACK), 9: (0, 1)}
+    await own_engine.tape("c", "a", 0, NO_TRACK, NO_TRACK)
+    assert own_engine.snapshot("c").legs[0].tapes == {}
+
+
+async def test_to_tape_an_unknown_leg_is_our_own_mistake_and_to_end_it_is_none(engine: MediaEngine):
+    with pytest.raises((MediaMisuse, MediaRefused)):
+        await engine.tape("c", "nobody", 1, 0, 1)
+    await engine.tape("c", "nobody", 1, NO_TRACK, NO_TRACK)
+
+
+async def test_taping_follows_a_leg_into_another_call_and_is_in_its_snapshot(
+    own_engine: MediaEngine, phones: Phones
+):
+    await call_up(own_engine, phones(), phones())
+    await own_engine.tape("c", "a", 3, 0, 1)
+    assert await own_engine.move("c", "a", "other", "guest")
+    (leg,) = own_engine.snapshot("other").legs
+    assert (leg.name, leg.tapes) == ("guest", {3: (0, 1)})
+
+
+async def test_restored_leg_is_on_the_tape_as_before(own_engine: MediaEngine, phones: Phones):
+    await call_up(own_engine, phones(), phones())
+    await own_engine.tape("c", "b", 3, 0, 1)
+    kept = msgspec.msgpack.encode(own_engine.snapshot("c"))
+    await own_engine.delete("c")
+    own_engine.restore(msgspec.msgpack.decode(kept, type=CallMediaSnapshot))
+    assert {leg.name: leg.tapes for leg in own_engine.snapshot("c").legs} == {"a": {}, "b": {3: (0, 1)}}
+
+
+async def test_codecs_of_a_leg_are_told_by_its_own_numbers(engine: MediaEngine, phones: Phones):
+    # RFC 3264 section 8.3.2: none of them changes its meaning later
+    assert engine.leg_codecs("c", "a") == {}
+    alice = phones().sdp("9 97 101", rtpmaps=("97 opus/48000/2", "101 telephone-event/8000"))
+    await engine.offer("c", "a", "b", alice)
+    await engine.answer("c", "b", "a", phones().sdp("8"))
+    told = engine.leg_codecs("c", "a")
+    assert told == {"9": "G722/8000/1", "97": "opus/48000/2", "101": "telephone-event/8000/1"}
+    assert engine.leg_codecs("c", "b")["8"] == "PCMA/8000/1"
