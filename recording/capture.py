@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recording.proof.entries import (
     NO_TRACK,
+    About,
     Clock,
     Ended,
     Missed,
@@ -44,56 +45,70 @@ class Plain(NamedTuple):
 
 
 class _Party:
-    """A track's party. heard_at: when its last packet came, or its track began."""
+    """A track's party. heard_at: when its last packet came, or its track began; is_heard: it has had one."""
 
-    __slots__ = ("heard_at", "is_silent")
+    __slots__ = ("heard_at", "is_heard", "is_silent", "said")
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, said: Track, now: int) -> None:
+        self.said = said
         self.heard_at = now
-        self.is_silent = False
+        self.is_heard = self.is_silent = False
 
 
 class Capture:
     """See the module. packets, and bytes of their entries: that were given so far, of all tracks."""
 
-    __slots__ = ("_begun", "_entries", "_packets", "_parties", "bytes", "packets")
+    __slots__ = ("_begun", "_entries", "_packets", "_part", "_parties", "bytes", "packets")
 
-    def __init__(self, clock: Clock, now: int) -> None:
+    def __init__(self, about: About, clock: Clock, now: int) -> None:
         """clock: what the times stand on."""
         self.packets = 0
         self.bytes = 0
-        self._parties: list[_Party] = []
+        self._parties: dict[int, _Party] = {}
+        self._part: Part | None = None
         self._entries: list[bytes] = []
         self._packets = 0  # in this segment
         self._begun = now
+        self._state(NO_TRACK, about, now)
         self._state(NO_TRACK, clock, now)
 
-    def track(self, party: str, leg: str, codecs: Mapping[str, str], now: int) -> int:
-        """A party's sound begins, or changes its codecs: returns the track of its packets from now on.
+    @property
+    def tracks(self) -> dict[int, int]:
+        """When each track had its last packet, 0 before the first."""
+        return {track: one.heard_at if one.is_heard else 0 for track, one in self._parties.items()}
 
-        Raises ValueError for more than MOST_TRACKS.
-        """
-        if len(self._parties) == MOST_TRACKS:
-            raise ValueError(f"more than {MOST_TRACKS} tracks")
-        self._parties.append(_Party(now))
-        self._state(len(self._parties) - 1, Track(party, leg, codecs), now)
-        return len(self._parties) - 1
+    def track(self, track: int, party: str, leg: str, codecs: Mapping[str, str], now: int) -> None:
+        """What is on a track from now on; nothing where that is known. Raises ValueError: no such track."""
+        if not 0 <= track < MOST_TRACKS:
+            raise ValueError(f"a track {track}")
+        said = Track(party, leg, codecs)
+        before = self._parties.get(track)
+        if before is None:
+            self._parties[track] = _Party(said, now)
+        elif before.said == said:
+            return
+        else:
+            before.said = said
+        self._state(track, said, now)
 
     def take(self, taped: Taped) -> None:
         """Packets of this recording have come."""
         if taped.missed:
             self.missed(taped.missed, "busy", taped.first, taped.first)
-        for track, party in enumerate(self._parties):
+        for track, party in self._parties.items():
             if taped.tracks >> track & 1:
-                party.heard_at, party.is_silent = taped.last, False
+                party.heard_at, party.is_heard, party.is_silent = taped.last, True, False
         self.packets += taped.packets
         self._packets += taped.packets
         self.bytes += len(taped.entries)
         self._keep(taped.first, taped.entries)
 
     def part(self, what: str, with_whom: list[str], now: int) -> None:
-        """The call does something else from now on."""
-        self._state(NO_TRACK, Part(what, with_whom), now)
+        """The call does something else from now on; nothing where that is known."""
+        said = Part(what, with_whom)
+        if said != self._part:
+            self._part = said
+            self._state(NO_TRACK, said, now)
 
     def missed(self, packets: int, why: str, since: int, now: int) -> None:
         """Packets came that nobody kept."""
@@ -101,13 +116,24 @@ class Capture:
 
     def due(self, now: int) -> Plain | None:
         """Return what was gathered when it is time to write it; None before."""
-        for track, party in enumerate(self._parties):
+        for track, party in self._parties.items():
             if not party.is_silent and now - party.heard_at >= _SILENT_US:
                 party.is_silent = True
                 self._state(track, Silent(party.heard_at), now)
         if not self._entries or now - self._begun < _SEGMENT_US:
             return None
         return self._take()
+
+    def clock_set(self, clock: Clock, by_us: int, now: int) -> Plain:
+        """The clock was set by `by_us`, to `now`: returns what was gathered before.
+
+        A segment's times are near to its begin: none goes from one clock to another.
+        """
+        made = self._take()
+        for party in self._parties.values():
+            party.heard_at += by_us
+        self._state(NO_TRACK, clock, now)
+        return made
 
     def end(self, cause: str, now: int) -> Plain:
         """Return the last segment."""

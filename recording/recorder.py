@@ -7,6 +7,8 @@ tape ────────────────────┴─> Recorde
 ```
 A recording has a slot, which is what its packets on the tape are called. Packets of a slot that nobody has
 told of yet wait for a while: whoever takes over from a recorder that died is told which slots there are.
+Signalling may die as well: recordings go on, until the next one has said which it knows, and for
+UNCLAIMED_SECONDS more.
 
 A recording that ends is closed after the next turn, so that what was on its way is in it. When the disk
 refuses what it was given, or hasn't taken it LATE_SECONDS later, it is told as failing, once, and as well
@@ -15,60 +17,44 @@ again when all is there. Nothing here waits: a call goes on whatever the recorde
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from recording.capture import Capture, Plain
-from recording.proof.entries import Clock
-from recording.proof.journal import Journal, Value
+from recording.proof.entries import About, Clock
+from recording.proof.journal import Value
+from recording.wire import Ended, Failing, Going, WellAgain
 from recording.writer import Closed, Failed, Opened, Writer, Written
 
 if TYPE_CHECKING:
     from media.engines.tape import Taped
 
-log = logging.getLogger(__name__)
-
 LATE_SECONDS: Final = 3.0
 STRANGERS_SECONDS: Final = 10.0  # for which packets wait for somebody to tell of their slot
 MOST_STRANGERS: Final = 20_000  # readings of them
-NODE: Final = "node"
+UNCLAIMED_SECONDS: Final = 30.0
 _LATE_US: Final = int(LATE_SECONDS * 1e6)
 _STRANGERS_US: Final = int(STRANGERS_SECONDS * 1e6)
+_UNCLAIMED_US: Final = int(UNCLAIMED_SECONDS * 1e6)
+_IN_JOURNAL: Final = ("policy", "call", "line", "user", "direction", "site", "continues")  # no numbers
 
 
-class Failing(NamedTuple):
-    """What a recording was given isn't in its file; why, in the system's words."""
+class Entered(NamedTuple):
+    """What the journal is to say. at: Unix seconds."""
 
+    at: float
+    what: str
     recording: str
-    why: str
-
-
-class WellAgain(NamedTuple):
-    """All that a recording was given is in its file, but `lost` packets."""
-
-    recording: str
-    lost: int
-
-
-class Ended(NamedTuple):
-    """A recording is closed. packets: kept; lost: that were given and could not be."""
-
-    recording: str
-    head: str
-    packets: int
-    lost: int
-    bytes: int
+    about: dict[str, Value]
 
 
 Told: TypeAlias = Failing | WellAgain | Ended
 
 
 class _Going:
-    """A recording. about: what the journal says of it when it begins.
+    """A recording. waiting: when each segment was given that isn't written yet; written, lost: packets.
 
-    waiting: when each segment was given that isn't written yet; written, lost: packets.
     why: what the writer said when it failed last; failing: that was told. end: why it ends, "" while it goes
     on; turns: of the recorder since then.
     """
@@ -80,13 +66,15 @@ class _Going:
         "failing",
         "lost",
         "recording",
+        "slot",
         "turns",
         "waiting",
         "why",
         "written",
     )
 
-    def __init__(self, recording: str, capture: Capture, about: dict[str, Value]) -> None:
+    def __init__(self, slot: int, recording: str, about: About, capture: Capture) -> None:
+        self.slot = slot
         self.recording = recording
         self.about = about
         self.capture = capture
@@ -103,37 +91,58 @@ class _Going:
 
 
 class Recorder:
-    """See the module. Times are Unix microseconds."""
+    """See the module. Times are Unix microseconds of a clock that is told when it is set (`clock_set`)."""
 
-    def __init__(self, writer: Writer, journal: Journal) -> None:
+    def __init__(self, writer: Writer, enter: Callable[[Entered], None]) -> None:
+        """enter: takes what the journal is to say, and doesn't wait for it."""
         self._writer = writer
-        self._journal = journal
+        self._enter = enter
         self._slots: dict[int, _Going] = {}
         self._going: dict[str, _Going] = {}  # those whose file isn't closed
         self._strangers: list[Taped] = []
-        self._unsaid: list[
-            tuple[float, str, str, dict[str, Value]]
-        ] = []  # entries that the journal didn't take
+        self._unclaimed: dict[int, int] = {}  # slots, and when they end
 
     def __len__(self) -> int:
         return len(self._going)
 
     @property
-    def slots(self) -> dict[int, str]:
-        """Which recordings go on, by their slots."""
-        return {slot: going.recording for slot, going in self._slots.items()}
+    def going(self) -> tuple[Going, ...]:
+        """What goes on."""
+        return tuple(
+            Going(slot, one.recording, one.about.call, tuple(one.capture.tracks))
+            for slot, one in self._slots.items()
+            if not one.end
+        )
 
-    def begin(self, slot: int, recording: str, clock: Clock, now: int, **about: Value) -> None:
-        """A recording begins. about: what the journal says of it besides (its line, its policy, …)."""
-        going = _Going(recording, Capture(clock, now), about)
+    @property
+    def heard(self) -> dict[int, dict[int, int]]:
+        """When each track had its last packet, by slot and track; 0 before the first."""
+        return {slot: one.capture.tracks for slot, one in self._slots.items()}
+
+    @property
+    def failing(self) -> list[Failing]:
+        """What was told as failing, and isn't well again."""
+        return [Failing(one.recording, one.why or _NOTHING) for one in self._going.values() if one.failing]
+
+    def begin(self, slot: int, recording: str, about: About, clock: Clock, now: int) -> None:
+        """A recording begins; nothing where it goes on already. Whatever had its slot ends."""
+        before = self._slots.get(slot)
+        if before is not None:
+            if before.recording == recording:
+                self._unclaimed.pop(slot, None)
+                return
+            before.end = before.end or "lost"
+            self._close(before, now)
+        going = _Going(slot, recording, about, Capture(about, clock, now))
         self._slots[slot] = self._going[recording] = going
+        self._unclaimed.pop(slot, None)
         self._writer.begin(recording, now)
         waited, self._strangers = self._strangers, []
         self._take(waited)
 
-    def track(self, slot: int, party: str, leg: str, codecs: Mapping[str, str], now: int) -> int:
-        """A party's sound begins, or changes its codecs: returns its track. Raises KeyError."""
-        return self._slots[slot].capture.track(party, leg, codecs, now)
+    def track(self, slot: int, track: int, party: str, leg: str, codecs: Mapping[str, str], now: int) -> None:
+        """What is on a track from now on. Raises KeyError, ValueError: no such slot, no such track."""
+        self._slots[slot].capture.track(track, party, leg, codecs, now)
 
     def part(self, slot: int, what: str, with_whom: list[str], now: int) -> None:
         """The call of a recording does something else from now on. Raises KeyError."""
@@ -143,22 +152,45 @@ class Recorder:
         """A recording ends, with what is on its way still in it. Raises KeyError."""
         self._slots[slot].end = cause or "ended"
 
+    def end_all(self, cause: str) -> None:
+        """All recordings end."""
+        for slot, going in self._slots.items():
+            if not going.end:
+                self.end(slot, cause)
+
+    def claim(self, slots: Iterable[int], now: int) -> None:
+        """These go on; others end UNCLAIMED_SECONDS later, unless they are claimed before."""
+        known = frozenset(slots)
+        for slot in self._slots:
+            if slot in known:
+                self._unclaimed.pop(slot, None)
+            else:
+                self._unclaimed.setdefault(slot, now + _UNCLAIMED_US)
+
+    def clock_set(self, clock: Clock, by_us: int, now: int) -> None:
+        """The clock was set by so much, to `now`: what was gathered by the one before is written first."""
+        for going in self._slots.values():
+            self._give(going, going.capture.clock_set(clock, by_us, now), now)
+        for going in self._going.values():
+            going.waiting = deque(at + by_us for at in going.waiting)
+        self._strangers = [one._replace(last=one.last + by_us) for one in self._strangers]
+        self._unclaimed = {slot: at + by_us for slot, at in self._unclaimed.items()}
+
     def turn(self, taped: Iterable[Taped], now: int) -> list[Told]:
         """Take what was on the tape; returns what is to be told."""
         self._take(taped)
         self._strangers = [one for one in self._strangers if now - one.last < _STRANGERS_US]
-        for slot, going in list(self._slots.items()):
+        for slot in [slot for slot, at in self._unclaimed.items() if now >= at]:
+            del self._unclaimed[slot]
+            self.end(slot, "lost")
+        for going in list(self._slots.values()):
             if going.end:
                 going.turns += 1
                 if going.turns > 1:
-                    del self._slots[slot]
                     self._close(going, now)
             elif (plain := going.capture.due(now)) is not None:
                 self._give(going, plain, now)
-        told = self._heard(now)
-        if self._unsaid:
-            self._say_again()
-        return told
+        return self._heard(now)
 
     def _take(self, taped: Iterable[Taped]) -> None:
         for one in taped:
@@ -169,6 +201,8 @@ class Recorder:
                 self._strangers.append(one)
 
     def _close(self, going: _Going, now: int) -> None:
+        del self._slots[going.slot]
+        self._unclaimed.pop(going.slot, None)
         self._give(going, going.capture.end(going.end, now), now)
         self._writer.end(going.recording)
 
@@ -188,7 +222,8 @@ class Recorder:
                 continue
             match report:
                 case Opened():
-                    self._say(now / 1e6, "begun", going.recording, going.about)
+                    fields = going.about._asdict()
+                    self._say(now, "begun", going.recording, {name: fields[name] for name in _IN_JOURNAL})
                     going.why = ""
                 case Written(packets=packets):
                     going.waiting.popleft()
@@ -201,7 +236,7 @@ class Recorder:
         for going in self._going.values():
             if not going.failing and (going.why or going.is_late(now)):
                 going.failing = True
-                told.append(Failing(going.recording, going.why or "the disk takes nothing"))
+                told.append(Failing(going.recording, going.why or _NOTHING))
             elif going.failing and not going.why and not going.waiting:
                 going.failing = False
                 told.append(WellAgain(going.recording, going.lost))
@@ -211,20 +246,11 @@ class Recorder:
         del self._going[going.recording]
         kept: dict[str, Value] = {"head": report.head, "segments": report.segments, "packets": going.written}
         about: dict[str, Value] = {"cause": going.end, "lost": going.lost, "bytes": report.bytes}
-        self._say(now / 1e6, "ended", going.recording, kept | about)
+        self._say(now, "ended", going.recording, kept | about)
         return Ended(going.recording, report.head, going.written, going.lost, report.bytes)
 
-    def _say(self, at: float, what: str, recording: str, about: dict[str, Value]) -> None:
-        self._unsaid.append((at, what, recording, about))
-        self._say_again()
+    def _say(self, now: int, what: str, recording: str, about: dict[str, Value]) -> None:
+        self._enter(Entered(now / 1e6, what, recording, about))
 
-    def _say_again(self) -> None:
-        """Write into the journal what it hasn't taken yet, in order."""
-        while self._unsaid:
-            at, what, recording, about = self._unsaid[0]
-            try:
-                self._journal.append(at, what, recording, NODE, **about)
-            except OSError as error:
-                log.error("recording=%s the journal isn't written: %s", recording, error.strerror)
-                return
-            del self._unsaid[0]
+
+_NOTHING: Final = "the disk takes nothing"
