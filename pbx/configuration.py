@@ -255,6 +255,26 @@ class Configuration:
         return self.data_dir / "journal"
 
     @property
+    def recorder_socket(self) -> Path:
+        """Where the recorder's process hears signalling."""
+        return self.data_dir / "recorder.sock"
+
+    @property
+    def recordings_journal(self) -> Path:
+        """What was begun, ended, heard, held and purged (recording.proof.journal)."""
+        return self.recordings.directory / "journal"
+
+    @property
+    def recording_keys_dir(self) -> Path:
+        """The store of the recordings' keys, which is in no copy and no backup of the node."""
+        return self.data_dir / "recording-keys"
+
+    @property
+    def node_key_file(self) -> Path:
+        """What the node signs with (Ed25519, PEM); the public half is beside it, as .pub."""
+        return self.data_dir / "node.key"
+
+    @property
     def directory_file(self) -> Path:
         """The people of the database, exported for signalling."""
         return self.data_dir / "directory.json"

@@ -169,10 +169,10 @@ class Recorder:
 
     def clock_set(self, clock: Clock, by_us: int, now: int) -> None:
         """The clock was set by so much, to `now`: what was gathered by the one before is written first."""
-        for going in self._slots.values():
-            self._give(going, going.capture.clock_set(clock, by_us, now), now)
         for going in self._going.values():
             going.waiting = deque(at + by_us for at in going.waiting)
+        for going in self._slots.values():
+            self._give(going, going.capture.clock_set(clock, by_us, now), now)
         self._strangers = [one._replace(last=one.last + by_us) for one in self._strangers]
         self._unclaimed = {slot: at + by_us for slot, at in self._unclaimed.items()}
 
