@@ -224,6 +224,7 @@ class Archive:
         found = self._hearable(who, recording)
         self._reason(who)
         self._say("shown", recording, who)
+        self.catch_up()
         (complete,) = self._completed([found])
         holds = self._catalogue.holds(self._now(), recording)
         return requests.Shown(complete, holds, self._catalogue.history(recording))
@@ -335,7 +336,11 @@ class Archive:
         self._administrator(who, "purge")
         self._reason(who)
         self._catalogue.get(recording)
-        return requests.Purged([self._erase(recording, "early", who)])
+        try:
+            return requests.Purged([self._erase(recording, "early", who)])
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise Denied(f"{recording} isn't gone yet: {why}; it is tried again by itself") from None
 
     def purge_due(self) -> list[Tombstone]:
         """Purge all whose time is over; returns what is left of them. Raises Denied while the clock is in

@@ -16,8 +16,10 @@ from __future__ import annotations
 import heapq
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final, NamedTuple
@@ -28,7 +30,9 @@ from recording.requests import MOST_FOUND, Found, HoldMade, PolicyTold, Query, S
 FILE_NAME: Final = "catalogue.sqlite"
 PURGING: Final = "purging"
 FEW: Final = 2_000  # recordings of such a length are looked through one by one rather than by time
+_CURSOR: Final = re.compile(r"([0-9]{1,12}\.[0-9]{1,12}):([0-9]{1,18})")
 _VERSION: Final = 1
+_AT_ONCE: Final = 1000  # entries of the journal in a transaction
 _SCHEMA: Final = """
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), byte INTEGER, number INTEGER, digest TEXT);
 CREATE TABLE recordings (
@@ -118,7 +122,6 @@ class Catalogue:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = self._opened()
-            self._set_up()
         except (OSError, sqlite3.Error) as error:
             raise CatalogueUnusable(f"{path}: {error}") from None
 
@@ -144,7 +147,7 @@ class Catalogue:
             self._commit()
 
     def read_on(self, said: Iterable[tuple[Entry, Place]]) -> int:
-        """Take over entries of the journal, and how far they go, all or none; returns how many."""
+        """Take over entries of the journal, and how far they go; returns how many."""
         count = 0
         with self._lock:
             try:
@@ -152,6 +155,8 @@ class Catalogue:
                     self._apply(entry)
                     self._write("INSERT OR REPLACE INTO place VALUES (1, ?, ?, ?)", tuple(behind))
                     count += 1
+                    if count % _AT_ONCE == 0:
+                        self._commit()
                 self._commit()
             except BaseException:
                 self._connection.rollback()
@@ -475,32 +480,30 @@ class Catalogue:
     # The file
 
     def _opened(self) -> sqlite3.Connection:
+        """The file with its tables; what isn't ours, or of another make, is made anew."""
+        if self._version() not in (0, _VERSION):
+            for path in (self._path, *self._path.parent.glob(f"{self._path.name}-*")):
+                path.unlink(missing_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level="IMMEDIATE")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # a power cut may take the last rows: they are read on
+        connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is read again
         connection.execute("PRAGMA secure_delete = ON")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
         return connection
 
-    def _set_up(self) -> None:
-        version = self._version()
-        if version not in (0, _VERSION):
-            self._connection.close()
-            for path in (self._path, *self._path.parent.glob(f"{self._path.name}-*")):
-                path.unlink(missing_ok=True)
-            self._connection = self._opened()
-            version = 0
-        if version == 0:
-            self._connection.executescript(_SCHEMA + f"PRAGMA user_version = {_VERSION};")
-
     def _version(self) -> int:
-        """Return the file's version, -1 for what can't be read."""
-        try:
-            return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        except sqlite3.DatabaseError:
-            return -1
+        """Return the version of what is there: 0 for nothing, -1 for what is no database."""
+        if not self._path.exists():
+            return 0
+        with closing(sqlite3.connect(self._path)) as connection:
+            try:
+                return int(connection.execute("PRAGMA user_version").fetchone()[0])
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                    return -1
+                raise
 
     def wipe(self) -> None:
         """Let nothing of rows that went be in the file's log."""
@@ -549,7 +552,7 @@ def tombstone(entry: Said) -> Tombstone:
 def _read_cursor(text: str) -> _Cursor | None:
     if not text:
         return None
-    begun, colon, number = text.partition(":")
-    if not colon or len(text) > 60 or not number.isascii() or not number.isdecimal():
+    found = _CURSOR.fullmatch(text)
+    if found is None:
         raise ValueError(f"{text[:60]!r} is no page's `next`")
-    return _Cursor(float(begun), int(number))
+    return _Cursor(float(found[1]), int(found[2]))

@@ -290,7 +290,10 @@ class PolicyForeseen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Foreseen(msgspec.Struct, frozen=True, tag=True):
-    """What goes. clock: why nothing does until somebody vouches for the clock, "" when it is trusted."""
+    """What goes, the first of it one by one. held: the holds that there are now.
+
+    clock: why nothing goes until somebody vouches for the clock, "" when it is trusted.
+    """
 
     until: float
     policies: list[PolicyForeseen]
