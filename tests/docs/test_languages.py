@@ -36,7 +36,7 @@ TRANSLATED = {
     "they were our suppliers": "c'étaient nos fournisseurs",
     "operator.example": "operateur.example",
     "  operator:\n": "  operateur:\n",
-    "trunk show operator": "trunk show operateur",
+    "trunk show operator\n": "trunk show operateur\n",
     "{env: NAME}": "{env: NOM}",
 }
 
@@ -73,8 +73,8 @@ def words_of_the_program(part: str) -> Counter[str]:
 
 
 def shape_of(part: str) -> dict[str, int]:
-    """How many rows, items and steps a section has, and paragraphs."""
-    marks = {"rows": r"^\| ", "items": r"^- ", "steps": r"^\d\. ", "paragraphs": r"^\S"}
+    """How many rows, items and steps a section has, lines of text in all, and links."""
+    marks = {"rows": r"^\| ", "items": r"^- ", "steps": r"^\d\. ", "lines": r"^\S", "links": r"\]\("}
     return {what: len(re.findall(mark, prose(part), re.MULTILINE)) for what, mark in marks.items()}
 
 
@@ -131,4 +131,6 @@ def test_a_difference_of_code_is_seen_and_one_of_comments_is_not() -> None:
 
 def test_a_word_of_the_program_that_is_missing_is_seen() -> None:
     assert words_of_the_program("`a` and `b`, `a`\n") == {"a": 2, "b": 1}
-    assert shape_of("| a |\n\n- b\n1. c\n") == {"rows": 1, "items": 1, "steps": 1, "paragraphs": 3}
+    assert shape_of("| a |\n\n- [b](c.md)\n1. d\n") == {
+        "rows": 1, "items": 1, "steps": 1, "lines": 3, "links": 1,
+    }  # fmt: skip
