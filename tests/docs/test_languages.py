@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,11 @@ def translated(code: str) -> str:
     return code
 
 
+def level(heading: str) -> str:
+    """`##` of a heading."""
+    return heading.partition(" ")[0]
+
+
 def code_of(part: str) -> list[tuple[str, str, str]]:
     """The blocks of code of a section: how each is marked, and its body without comments."""
     return [(block.language, block.name, without_comments(block)) for block in blocks(part)]
@@ -87,8 +93,8 @@ def test_every_page_for_users_is_in_both_languages() -> None:
 @both
 def test_the_sections_are_the_same(english: Path, french: Path) -> None:
     ours, theirs = sections(text_of(english)), sections(text_of(french))
-    levels = [[heading.partition(" ")[0] for heading, _ in parts] for parts in (ours, theirs)]
-    assert levels[0] == levels[1]
+    headings = zip_longest((heading for heading, _ in ours), (heading for heading, _ in theirs), fillvalue="")
+    assert [pair for pair in headings if level(pair[0]) != level(pair[1])] == []
     for (heading, our_part), (_, their_part) in zip(ours, theirs, strict=True):
         assert shape_of(our_part) == shape_of(their_part), heading
 
