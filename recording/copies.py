@@ -12,6 +12,7 @@ the one that copies went to before, since nothing is mounted there, gets none.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -26,9 +27,9 @@ from recording.troubles import Troubled
 from recording.wire import Trouble, TroubleOver
 
 if TYPE_CHECKING:
-    from obstore.store import LocalStore, MemoryStore, S3Store
+    from obstore.store import LocalStore, MemoryStore, S3Config, S3Store
 
-    Store: TypeAlias = LocalStore | MemoryStore | S3Store
+Store: TypeAlias = "LocalStore | MemoryStore | S3Store"
 
 FIRST_AGAIN_SECONDS: Final = 15.0
 LONGEST_AGAIN_SECONDS: Final = 900.0
@@ -74,15 +75,16 @@ def open_store(destination: Path | Bucket) -> Store:
             if not destination.is_dir():
                 raise CopyError("there is no such folder: is it mounted?")
             return LocalStore(destination)
-        keys = {"access_key_id": destination.access_key, "secret_access_key": destination.secret_key}
+        config: S3Config = {"region": destination.region}
+        if destination.endpoint:
+            config["endpoint"] = destination.endpoint
+        if destination.access_key:
+            config["access_key_id"] = destination.access_key
+            config["secret_access_key"] = destination.secret_key
         return S3Store(
             destination.name,
             prefix=destination.prefix or None,
-            config={
-                "region": destination.region,
-                **({"endpoint": destination.endpoint} if destination.endpoint else {}),
-                **(keys if destination.access_key else {}),
-            },
+            config=config,
             client_options={
                 "allow_http": destination.endpoint.startswith("http:"),
                 "timeout": timedelta(seconds=REQUEST_SECONDS),
@@ -97,8 +99,8 @@ def open_store(destination: Path | Bucket) -> Store:
 class Copies:
     """The chore; see the module. `forget` and `waiting` may be called by any thread."""
 
-    name: Final = "copies"
-    every_seconds: Final = 5.0
+    name = "copies"
+    every_seconds = 5.0
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class Copies:
             if not self._ledger.next("waiting") and not self._ledger.next("going"):
                 return []
             self._catch_up()
-        except (CopyError, OSError, JournalDamage) as error:
+        except (CopyError, JournalDamage, sqlite3.Error) as error:
             again = self._wait_seconds * 2 if self._troubled else FIRST_AGAIN_SECONDS
             self._tried_at, self._wait_seconds = now, min(again, LONGEST_AGAIN_SECONDS)
             count = len(self._ledger.waiting())
@@ -162,7 +164,7 @@ class Copies:
                 self._delete(store, recording)
             while recording := self._ledger.next("waiting"):
                 self._copy(store, recording)
-        except (BaseError, ValueError) as error:
+        except (BaseError, OSError, ValueError) as error:
             raise CopyError(_in_short(error)) from None
 
     def _recognise(self, store: Store) -> None:
@@ -228,5 +230,5 @@ def _digest_there(store: Store, place: str, size: int) -> str:
 
 
 def _in_short(error: Exception) -> str:
-    """What an error says, on one line."""
-    return " ".join(str(error).split())[:_MOST_WHY]
+    """What an error says, on one line, without what is for whoever wrote the library."""
+    return " ".join(str(error).partition("Debug source:")[0].split())[:_MOST_WHY]

@@ -48,11 +48,10 @@ class CopyLedger:
     def read_on(self) -> None:
         """Learn what the journal says since the last time."""
         with self._lock:
-            if self._place.offset == self._journal.end:
+            end = self._journal.place.offset
+            if self._place.offset == end:
                 return
-            since = entries_since(
-                self._journal.path, self._journal.key.public_key(), self._place, self._journal.end
-            )
+            since = entries_since(self._journal.path, self._journal.key.public_key(), self._place, end)
             for count, (entry, place) in enumerate(since, 1):
                 self._follow(entry)
                 self._place = place
@@ -116,11 +115,11 @@ class CopyLedger:
                     "INSERT OR IGNORE INTO copies VALUES (?, 'waiting')", (entry.recording,)
                 )
             case "purging" | "purged":
-                where = "WHERE recording = ? AND state"
-                self._database.execute(f"DELETE FROM copies {where} = 'waiting'", (entry.recording,))
                 self._database.execute(
-                    f"UPDATE copies SET state = 'going' {where} IN ('trying', 'copied', 'lost')",
-                    (entry.recording,),
+                    "DELETE FROM copies WHERE recording = ? AND state = 'waiting'", (entry.recording,)
+                )
+                self._database.execute(
+                    "UPDATE copies SET state = 'going' WHERE recording = ?", (entry.recording,)
                 )
             case "copied" if entry.about["to"] == self._destination:
                 # One that was purged while it was on its way isn't waiting any more: it must go again.
@@ -135,9 +134,9 @@ class CopyLedger:
                 pass
 
     def _known_place(self) -> Place:
-        """Return where the journal was read to; a ledger of somewhere else, or of another journal, is emptied."""
+        """Return where the journal was read to; a ledger of another destination or journal is emptied."""
         row = self._database.execute("SELECT * FROM read").fetchone()
-        if row is not None and row[0] == self._destination and row[1] <= self._journal.end:
+        if row is not None and row[0] == self._destination and row[1] <= self._journal.place.offset:
             return Place(*row[1:])
         self._database.executescript("DELETE FROM copies; DELETE FROM read;")
         return START

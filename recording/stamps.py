@@ -43,8 +43,8 @@ class NoAnswer(Exception):
 class Stamps:
     """The chore; see the module."""
 
-    name: Final = "stamps"
-    every_seconds: Final = 30.0
+    name = "stamps"
+    every_seconds = 30.0
 
     def __init__(self, journal: Journal, authority: Authority, ask: Callable[[str, bytes], bytes]) -> None:
         """ask: gives a question to a URL and returns the answer (`post`); raises NoAnswer."""
