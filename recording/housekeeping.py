@@ -14,6 +14,7 @@ from recording.catalogue import CatalogueUnusable
 from recording.clock import ClockWatch
 from recording.proof.journal import JournalDamage
 from recording.retention import ClockSeen
+from recording.troubles import Troubled
 from recording.wire import Trouble, TroubleOver
 
 PURGE_SECONDS: Final = 20.0  # a recording goes within the minute that its time is over
@@ -23,51 +24,47 @@ CLOCK_SECONDS: Final = 10.0
 class ClockChore:
     """Looks whether the clock can be trusted, and journals when that changes."""
 
-    name = "clock"
-    every_seconds = CLOCK_SECONDS
+    name: Final = "clock"
+    every_seconds: Final = CLOCK_SECONDS
 
     def __init__(self, watch: ClockWatch, look: Callable[[], ClockSeen], archive: Archive) -> None:
         self._watch = watch
         self._look = look
         self._archive = archive
-        self._told = ""
+        self._journalled = ""
+        self._troubled = Troubled(self.name)
 
     def turn(self, now: float) -> list[Trouble | TroubleOver]:
         """Look once. now: not used, since the clock itself is in question."""
         try:
             why = self._watch.seen(self._look())
-            if why == self._told:
-                return []
-            self._archive.doubted(why)
+            if why != self._journalled:
+                self._archive.doubted(why)
+                self._journalled = why
         except OSError as error:
-            return [Trouble("clock", f"nothing can be kept of the clock: {error.strerror or error}")]
-        self._told = why
-        if not why:
-            return [TroubleOver("clock")]
-        return [Trouble("clock", f"{why}: nothing is purged until it is right, or vouched for")]
+            return self._troubled.told(f"nothing can be kept of the clock: {error.strerror or error}")
+        return self._troubled.told(
+            f"{why}: nothing is purged until it is right, or vouched for" if why else ""
+        )
 
 
 class PurgeChore:
     """Purges what is due, and keeps the catalogue up with the journal."""
 
-    name = "purge"
-    every_seconds = PURGE_SECONDS
+    name: Final = "purge"
+    every_seconds: Final = PURGE_SECONDS
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._failed = False
+        self._troubled = Troubled(self.name)
 
     def turn(self, now: float) -> list[Trouble | TroubleOver]:
-        """Purge what is due. now: not used; the archive has looked at the clock that is watched."""
+        """Purge what is due. now: not used; the archive looks at the clock that is watched."""
         try:
             self._archive.purge_due()
-        except Denied:
-            pass  # the clock is in doubt: that is told by whoever watches it
+        except Denied:  # the clock is in doubt: that is told by whoever watches it
+            return []
         except (OSError, CatalogueUnusable, JournalDamage) as error:
-            self._failed = True
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return [Trouble("purge", f"recordings whose time is over can't be purged: {why}")]
-        if self._failed:
-            self._failed = False
-            return [TroubleOver("purge")]
-        return []
+            return self._troubled.told(f"recordings whose time is over can't be purged: {why}")
+        return self._troubled.told("")

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from recording.proof.journal import Journal, entries
-from recording.proof.sealed_file import Damage, segments, whole_end
+from recording.proof.journal import Journal, Value, entries
+from recording.proof.sealed_file import Damage, read_header, segments, whole_end
 from recording.proof.verifier import SUFFIX
 
 NODE = "node"
@@ -46,11 +46,12 @@ def _repair(recording: str, path: Path, journal: Journal, at: float) -> Repaired
         end, size = whole_end(path), path.stat().st_size
         if end < size:
             os.truncate(path, end)
-        head, count = "", 0
+        head, count, last = "", 0, read_header(path).begun
         for segment in segments(path):
-            head, count = segment.digest.hex(), segment.number + 1
+            head, count, last = segment.digest.hex(), segment.number + 1, segment.begun
     except Damage as damage:
         journal.append(at, "damaged", recording, NODE, offset=damage.offset, damage=damage.what)
         return Repaired(recording, 0, 0, str(damage))
-    journal.append(at, "repaired", recording, NODE, head=head, segments=count, cut=size - end)
+    about: dict[str, Value] = {"head": head, "segments": count, "bytes": end, "last": last / 1e6}
+    journal.append(at, "repaired", recording, NODE, cut=size - end, **about)
     return Repaired(recording, count, size - end, "")
