@@ -498,7 +498,8 @@ class RecordingPolicy:
 
     announce: what whoever speaks is told once the call is answered, by language; empty for nothing.
     beep_seconds: how often they hear a short tone, 0 for never. may_stop: whether whoever of ours speaks may
-    stop it by a code. alarm: what is raised when a recording fails, "" for nothing.
+    stop it by a code. alarm: what is raised when a recording fails, "" for nothing. register: where it stands
+    in the register of processing, "" for nowhere; least_days: nobody may have one erased before.
     """
 
     name: str
@@ -515,6 +516,8 @@ class RecordingPolicy:
     beep_seconds: int = 0
     may_stop: bool = False
     alarm: str = ""
+    register: str = ""
+    least_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -425,6 +425,8 @@ def read_recording(name: str, node: Node, references: References, language: str)
             "beep_seconds",
             "stop",
             "alarm",
+            "register",
+            "keep_at_least",
         },
         required=("legal_basis", "keep"),
     )
@@ -448,7 +450,20 @@ def read_recording(name: str, node: Node, references: References, language: str)
         beep_seconds=fields["beep_seconds"].integer(5, 3600) if "beep_seconds" in fields else 0,
         may_stop=stop == "allowed",
         alarm=references.name("alarm", fields["alarm"], f"recording {name}") if "alarm" in fields else "",
+        register=fields["register"].text() if "register" in fields else "",
+        least_days=_read_least_days(fields),
     )
+
+
+def _read_least_days(fields: Mapping[str, Node]) -> int:
+    """For how long nobody may have a recording erased: not longer than it is kept."""
+    if "keep_at_least" not in fields:
+        return 0
+    node = fields["keep_at_least"]
+    days = _read_days(node)
+    if "keep" in fields and days > _read_days(fields["keep"]):
+        node.error("kept_too_short", "it would have to be kept for longer than it is kept", "at most `keep:`")
+    return days
 
 
 def _read_days(node: Node) -> int:

@@ -107,6 +107,17 @@ def test_a_policy_says_what_callers_are_told_how_often_it_beeps_and_who_may_stop
     assert (policy.beep_seconds, policy.may_stop) == (30, True)
 
 
+def test_a_policy_stands_in_the_register_and_says_before_when_nothing_is_erased() -> None:
+    more = POLICY.replace("}", ", register: n° 7, keep_at_least: 30 days}")
+    policy = village(more).recordings["r"]
+    assert (policy.register, policy.least_days) == ("n° 7", 30)
+
+
+def test_recordings_can_not_have_to_be_kept_for_longer_than_they_are() -> None:
+    (error,) = errors_of(VILLAGE + POLICY.replace("}", ", keep_at_least: 3 months}"))
+    assert "it would have to be kept for longer than it is kept" in error
+
+
 def test_a_policy_of_an_older_plan_says_and_allows_nothing() -> None:
     policy = SAMPLE.recordings["pompiers"]
     assert (dict(policy.announce), policy.beep_seconds, policy.may_stop, policy.alarm) == ({}, 0, False, "")
