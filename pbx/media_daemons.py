@@ -7,6 +7,7 @@ import logging
 
 from media.engine import MediaEngine, MediaUnavailable
 from media.engines.daemons import DaemonStatus, Pool
+from media.engines.reel import Reel
 from media.engines.rtpengine import RtpengineEngine
 from pbx.configuration import Configuration, Media
 from pbx.control import DaemonList, DrainDaemon, ListDaemons
@@ -18,14 +19,14 @@ ANY_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 (told, never bound)
 DOCTOR_SECONDS = 1.0
 
 
-def engine_of(configuration: Configuration) -> RtpengineEngine:
-    """The engine over the daemons that a configuration names."""
+def engine_of(configuration: Configuration, reel: Reel) -> RtpengineEngine:
+    """The engine over the daemons that a configuration names. reel: of the recorder's tape."""
     media = configuration.media
     prompts = configuration.data_dir / "prompts"
     prompts.mkdir(mode=0o700, exist_ok=True)
     digits = (media.rtpengine_digits.host, media.rtpengine_digits.port)
     return RtpengineEngine(
-        _addresses(media), prompts, digits=digits, voices=dict(media.voices), music=media.music
+        _addresses(media), prompts, digits=digits, voices=dict(media.voices), music=media.music, reel=reel
     )
 
 

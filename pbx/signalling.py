@@ -328,7 +328,7 @@ class _Signalling:
         if self._configuration.media.engine == "passthrough":
             return PassthroughEngine()
         if self._configuration.media.engine == "rtpengine":
-            daemons = media_daemons.engine_of(self._configuration)
+            daemons = media_daemons.engine_of(self._configuration, self._sockets.reel)
             await media_daemons.start(daemons)
             self._tasks.start(daemons.serve(), "rtpengine")
             return daemons

@@ -94,6 +94,7 @@ class Supervisor:
             ],
             control=heard(control.control_path(data_dir)),
             media=data_dir / "media.sock",
+            reel=self._reel,
         )
         self._plan = PlanInForce(configuration.plan)
         self._children = [Child("signalling", self._be_signalling), Child("worker", self._be_worker)]
@@ -226,7 +227,6 @@ class Supervisor:
 
     def _be_signalling(self) -> None:
         self._inheritance.renounce()
-        self._reel.renounce()
         from pbx.signalling import run_signalling
 
         run_signalling(self._configuration, self._plan, self._sockets)

@@ -36,6 +36,8 @@ What differs from the engines that have a media process:
   `jitter_ms` are what the other side reported, and `limited_packets` is always 0;
 - after a leg has lost its daemon it is offered new keys, but whoever keeps its own for more than 65,536
   packets counts on with a rollover counter that no daemon can be told;
+- on the recorder's tape is what legs say, and not what they are played; what they say while signalling is
+  away isn't there;
 - rooms and the move of a leg into another call are not there: `join` is refused (488), `move` returns False;
 - no ports are kept for emergency calls: such a call may go to a daemon that is draining instead.
 """
@@ -76,9 +78,10 @@ from media.engine import (
 )
 from media.engines import wire
 from media.engines.daemon_counts import Counts, counts_of, first_stream, integer, text
-from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, nowhere, place_in
+from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, audio_in, nowhere, place_in
 from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said
 from media.engines.pieces import Piece, pieces_of
+from media.engines.reel import Reel, Writer
 from media.line import Line, is_rtp
 from media.negotiation import Leg
 from media.sdes import Crypto, Policy
@@ -88,6 +91,7 @@ from media.speech import Piper
 
 if TYPE_CHECKING:
     from media.engines.daemon_recordings import Ear, Recordings
+    from media.engines.daemon_tapes import Tapes
 
 _log = logging.getLogger(__name__)
 
@@ -179,11 +183,12 @@ class _Stream(Leg):
     by the last look; heard_at: loop time of the look that found more, or of its first agreement.
     tag: of its a=crypto lines between the daemon and us; planted: the key of ours that the daemon has for it.
     ear: where the daemon sends what it says, None for nowhere; recording: its number, 0 for none.
+    copies: where it sends the same for the recorder's tape.
     """
 
     __slots__ = (
-        "attended", "ear", "echoes", "heard_at", "hushed", "packets", "peer", "planted", "play", "recording",
-        "silent", "tag",
+        "attended", "copies", "ear", "echoes", "heard_at", "hushed", "packets", "peer", "planted", "play",
+        "recording", "silent", "tag",
     )  # fmt: skip
 
     def __init__(self, name: str, address: str, session: int, tag: int) -> None:
@@ -191,6 +196,7 @@ class _Stream(Leg):
         self.tag = tag
         self.planted: Crypto | None = None
         self.ear: Ear | None = None
+        self.copies: Ear | None = None
         self.recording = 0
         self.peer: _Stream | None = None
         self.play: _Play | None = None
@@ -265,13 +271,13 @@ class RtpengineEngine:
     daemons: addresses of their ng sockets; prompts: folder of spoken prompts; digits: the address that the
     daemons' `dtmf-log-dest` names, None to hear no digits; voices: piper's voice files by language; music: on
     hold, None for our own; events: called in the loop with each event;
+    reel: of the recorder's tape, None where nothing is recorded;
     silence_seconds: after how long a leg is reported silent. Nothing works before `start`, except `restore`;
     `serve` looks after daemons and streams meanwhile, as long as it runs.
     """
 
     carries = True
     records = True
-    tapes = False
 
     def __init__(
         self,
@@ -284,6 +290,7 @@ class RtpengineEngine:
         music: Path | None = None,
         silence_seconds: float = 10.0,
         connect: Connect = Link,
+        reel: Reel | None = None,
     ) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore
         self.pool = Pool(daemons, self._daemon_lost, connect)
@@ -293,6 +300,10 @@ class RtpengineEngine:
         self._recordings: Recordings | None = None  # from the first one on
         self._recorded: dict[int, tuple[str, str]] = {}  # call and leg of those that go on
         self._recording = 0
+        self.tapes = reel is not None
+        self._reel = reel
+        self._tapes: Tapes | None = None  # from the first leg on that is on the tape
+        self._uncopied: set[tuple[str, str]] = set()  # call and leg that a process before this one had there
         self._digits = digits
         self._digits_socket: socket.socket | None = None
         self._hosts = frozenset(host for host, _ in daemons)
@@ -328,6 +339,10 @@ class RtpengineEngine:
             for stream in call.legs.values():
                 _cancel(stream.play)
                 _close_ear(stream)
+                self._close_copies(stream)
+        if self._tapes is not None:
+            self._tapes.close()
+            self._tapes = None
         if self._digits_socket is not None:
             asyncio.get_running_loop().remove_reader(self._digits_socket.fileno())
             self._digits_socket.close()
@@ -398,6 +413,7 @@ class RtpengineEngine:
             return
         call.daemon = daemon
         daemon.calls.add(call.name)
+        self._uncopied.update((call.name, stream.name) for stream in call.legs.values() if stream.tapes)
 
     # -- the verbs -----------------------------------------------------------------------------------
 
@@ -563,9 +579,57 @@ class RtpengineEngine:
             self.events(RecordFinished(call, leg, why, seconds))
 
     async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
-        """Raise MediaRefused (488), unless it is to end: packets are the daemons'."""
-        if not by_leg == to_leg == NO_TRACK:
-            raise MediaRefused(NOT_HERE, "with rtpengine, no call can be recorded")
+        """See MediaEngine. There is nothing on the track of what the leg is told by us."""
+        ends = by_leg == to_leg == NO_TRACK
+        if not (ends or self.tapes):
+            raise MediaRefused(NOT_HERE, "this engine has no tape")
+        known = self._calls.get(call)
+        stream = known.legs.get(leg) if known is not None else None
+        if known is not None and stream is not None:
+            stream.tape(slot, by_leg, to_leg)
+            await self._copy(known, stream)
+        elif not ends:
+            raise MediaMisuse(f"call {call} has no media for leg {leg}")
+
+    async def _copy(self, call: _Call, stream: _Stream) -> None:
+        """Have the daemon send us what the leg says as long as it is on the tape.
+
+        One that can't is told in the log, and by whoever watches over the recording.
+        """
+        if bool(stream.tapes) == (stream.copies is not None) or self._reel is None:
+            return
+        if call.daemon is None or stream.remote is None:
+            return  # it is when it has agreed to something
+        from media.engines.daemon_recordings import Ear
+        from media.engines.daemon_tapes import Tapes
+
+        party: dict[str, Said] = {"from-tag": stream.name, "to-tag": f"tape of {stream.name}"}
+        try:
+            if stream.copies is not None:
+                self._close_copies(stream)
+                await self._ask(call, "unsubscribe", party)
+                return
+            stream.copies = ear = Ear(_facing(call.daemon, stream.address))
+            plain: dict[str, Said] = {"transport-protocol": "RTP/AVP", "ICE": "remove", "DTLS": "off"}
+            plain |= {"address family": "IP6" if ":" in ear.place[0] else "IP4", "rtcp-mux": ["offer"]}
+            offered = await self._ask(call, "subscribe request", party | plain)
+            said = audio_in(offered)
+            ear.socket.connect((said.host, said.port))  # nobody else is heard there
+            if self._tapes is None:
+                self._tapes = Tapes(Writer(self._reel))
+            self._tapes.hear(ear, stream)
+            answer = _description(said, *ear.place, "recvonly", mux=True)
+            await self._ask(call, "subscribe answer", party | {"sdp": answer})
+        except (MediaRefused, MediaUnavailable, NgRefused, OSError) as error:
+            _log.error("call=%s leg=%s isn't on the tape: %s", call.name, stream.name, error)
+            self._close_copies(stream)
+
+    def _close_copies(self, stream: _Stream) -> None:
+        if stream.copies is not None and self._tapes is not None:
+            self._tapes.forget(stream.copies)
+        elif stream.copies is not None:
+            stream.copies.socket.close()
+        stream.copies = None
 
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
@@ -648,6 +712,7 @@ class RtpengineEngine:
             self._recorded.pop(stream.recording, None)  # without a word
             self._end_recording(stream, "lost")
             _close_ear(stream)
+            self._close_copies(stream)
         daemon, known.daemon = known.daemon, None
         if daemon is not None:
             daemon.calls.discard(call)
@@ -835,6 +900,7 @@ class RtpengineEngine:
             if one is not None:
                 await self._hush(call, one)
                 await self._attend(call, one)
+                await self._copy(call, one)
 
     async def _settle_joined(self, call: _Call, one: _Party, other: _Party) -> None:
         if one.remote is None or other.remote is None:
@@ -1045,6 +1111,7 @@ class RtpengineEngine:
             stream.planted = None
             self._end_recording(stream, "lost")
             _close_ear(stream)
+            self._close_copies(stream)
             for line in stream.further():
                 line.port, line.hushed, line.planted, line.joined = 0, "", None, False
             if stream.play is not None:
@@ -1057,6 +1124,10 @@ class RtpengineEngine:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1.0)
+            while self._uncopied:
+                name, leg = self._uncopied.pop()
+                if name in self._calls and leg in self._calls[name].legs:
+                    await self._copy(self._calls[name], self._calls[name].legs[leg])
             for call in list(self._calls.values()):
                 if call.daemon is None or loop.time() - call.asked_at < POLL_SECONDS:
                     continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from media.engines.ng import encode
+from media.engines.reel import Reel
 from media.engines.rtpengine import RtpengineEngine
 
 START_ATTEMPTS = 600  # of 50 ms: a busy machine takes several seconds to load it
@@ -26,9 +27,9 @@ class RtpengineDaemon:
     digits: tuple[str, int]
 
     @asynccontextmanager
-    async def engine(self, prompts: Path) -> AsyncIterator[RtpengineEngine]:
+    async def engine(self, prompts: Path, reel: Reel | None = None) -> AsyncIterator[RtpengineEngine]:
         """An engine over this daemon alone, with its own work beside it; no call of its is left behind."""
-        engine = RtpengineEngine([self.address], prompts, digits=self.digits)
+        engine = RtpengineEngine([self.address], prompts, digits=self.digits, reel=reel)
         await engine.start()
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(engine.serve())
