@@ -15,7 +15,7 @@ from media.dtmf import DigitDetector
 from media.g711 import CodecError
 from media.sdp import Codec
 from media.voice import natural_rate
-from recording.proof.entries import Clock, Ended, Entry, Missed, Part, Silent, Track, read
+from recording.proof.entries import About, Clock, Ended, Entry, Missed, Part, Silent, Track, read
 from recording.proof.sealed_file import Header, read_header, segments, unseal, whole_end
 
 # RFC 3551 table 4: what these numbers mean where nobody says.
@@ -47,16 +47,20 @@ class At(NamedTuple):
 
     at: int
     track: int
-    said: Part | Silent | Missed | Clock | Ended
+    said: About | Part | Silent | Missed | Clock | Ended
 
 
 class TrackSeen:
     """One track. codecs: what its payload types mean, from when on; packets: by codec ("PCMA/8000/1").
 
     first, last: when its packets came, Unix microseconds, 0 without any; keys_pressed: how many.
+    silences: from when to when it is certified that nothing came.
     """
 
-    __slots__ = ("_keys", "codecs", "first", "keys_pressed", "last", "leg", "number", "packets", "party")
+    __slots__ = (
+        "_keys", "_silent_since", "codecs", "first", "keys_pressed", "last", "leg", "number", "packets",
+        "party", "silences",
+    )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -64,6 +68,8 @@ class TrackSeen:
         self.codecs: list[tuple[int, Mapping[str, str]]] = []
         self.packets: dict[str, int] = {}
         self.first = self.last = self.keys_pressed = 0
+        self.silences: list[tuple[int, int]] = []
+        self._silent_since = 0
         self._keys = DigitDetector()
 
     def codec_at(self, payload_type: int, at: int) -> str:
@@ -75,8 +81,19 @@ class TrackSeen:
                 found = codecs[number]  # before the first statement, what that says is the best guess
         return found or _STATIC.get(payload_type, f"payload type {payload_type}")
 
+    def is_silent(self, since: int) -> None:
+        """Nothing comes since then, until a packet does."""
+        self._silent_since = self._silent_since or since
+
+    def speaks(self, at: int) -> None:
+        """Something comes again, or the recording ends."""
+        if self._silent_since:
+            self.silences.append((self._silent_since, at))
+            self._silent_since = 0
+
     def see(self, entry: Entry) -> None:
         """Count a packet."""
+        self.speaks(entry.at)
         data = entry.packet
         kind = self.codec_at(data[1] & 0x7F, entry.at) if len(data) >= rtp.HEADER_BYTES else "no RTP"
         if kind in self.packets or len(self.packets) < _MOST_KINDS:
@@ -140,6 +157,8 @@ def outline(sealed: Sealed) -> Outline:
             statement = entry.statement
             if statement is not None and not isinstance(statement, Track):
                 said.append(At(entry.at, entry.track, statement))
+                if isinstance(statement, Silent) and entry.track in tracks:
+                    tracks[entry.track].is_silent(statement.since)
                 continue
             track = tracks.get(entry.track)
             if track is None:
@@ -149,6 +168,8 @@ def outline(sealed: Sealed) -> Outline:
             else:
                 track.party, track.leg = statement.party, statement.leg
                 track.codecs.append((entry.at, statement.codecs))
+    for track in tracks.values():
+        track.speaks(end)
     return Outline(begun, end, count, tracks, said)
 
 

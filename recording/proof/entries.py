@@ -153,6 +153,6 @@ def _read_statement(body: bytes) -> Statement:
         ((word, fields),) = json.loads(body).items()
         made: Any = _STATEMENTS[word]
         said: Statement = made(**fields)
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise EntryError(f"a statement that says {body[:60]!r}") from None
     return said
