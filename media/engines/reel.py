@@ -13,12 +13,15 @@ A batch is one message: its packets one behind the other, each with a head of HE
 """
 
 import mmap
+import os
 import socket
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 MEMORY_BYTES: Final = (1 << 25) + 4096  # what `tape_memory` of the C code says, and no less
+SOCKET_BYTES: Final = 4 * 1024 * 1024  # of batches that nobody has read yet; the system may give less
 BATCH_BYTES: Final = 32_768
 BATCH_SECONDS: Final = 0.05
 MOST_KEPT_BYTES: Final = 16 * 1024 * 1024
@@ -27,20 +30,36 @@ NEVER: Final = float("inf")
 
 
 class Reel:
-    """See the module. memory: of the ring; sending, receiving: the ends of the socket."""
+    """See the module. memory: of the ring; sending, receiving: the ends of the socket.
 
-    def __init__(self) -> None:
-        """Raises OSError."""
-        self.memory = mmap.mmap(-1, MEMORY_BYTES)  # pages that nobody has written to take no memory
-        self.sending, self.receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    descriptors: of the three, for a process that isn't forked from this one.
+    """
+
+    def __init__(self, descriptors: Sequence[int] = ()) -> None:
+        """descriptors: of the reel that another process has made. Raises OSError."""
+        if descriptors:
+            self._backing, sending, receiving = descriptors
+            self.sending, self.receiving = socket.socket(fileno=sending), socket.socket(fileno=receiving)
+        else:
+            self._backing = os.memfd_create("tape")
+            os.ftruncate(self._backing, MEMORY_BYTES)
+            self.sending, self.receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+        self.memory = mmap.mmap(self._backing, MEMORY_BYTES)  # pages that nobody has written to take none
         self.sending.setblocking(False)
         self.receiving.setblocking(False)
+
+    @property
+    def descriptors(self) -> tuple[int, int, int]:
+        """See the class."""
+        return self._backing, self.sending.fileno(), self.receiving.fileno()
 
     def renounce(self) -> None:
         """Close everything here: for a process that was forked and has nothing to do with recordings."""
         self.sending.close()
         self.receiving.close()
         self.memory.close()
+        os.close(self._backing)
 
 
 class Writer:

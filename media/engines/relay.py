@@ -767,6 +767,7 @@ def _command_line() -> None:
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--voice", action="append", default=[], help="LANGUAGE=FILE.onnx, for piper")
     parser.add_argument("--music", type=Path, help="a WAV to play to who is on hold")
+    parser.add_argument("--reel", help="descriptors of a recorder's tape, with commas between them")
     parser.add_argument("--silence-seconds", type=float, default=SILENCE_SECONDS)
     options = parser.parse_args()
     first, _, last = options.ports.partition("-")
@@ -781,6 +782,7 @@ def _command_line() -> None:
         plane=options.plane,
         threads=options.threads,
         listening=socket.socket(fileno=options.listening) if options.listening is not None else None,
+        reel=Reel([int(one) for one in options.reel.split(",")]) if options.reel else None,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from media.engine import MediaEvent
 from media.engines.python import PythonEngine
+from media.engines.reel import Reel
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -24,7 +25,7 @@ def port_range(pairs: int = 100) -> tuple[int, int]:
 class MediaProcess:
     """The process and its engine. events: all that the engine told, in order.
 
-    lasting: the process outlives its engine, and another one may `connect`.
+    lasting: the process outlives its engine, and another one may `connect`. reel: of a recorder's tape.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class MediaProcess:
         lasting: bool = False,
         plane: str = "auto",
         reserved_pairs: int = 0,
+        reel: Reel | None = None,
     ) -> None:
         self.events: list[MediaEvent] = []
         self._arrived = asyncio.Event()
@@ -45,6 +47,7 @@ class MediaProcess:
         self._pairs = pairs
         self._silence_seconds = silence_seconds
         self._plane = plane
+        self._reel = reel
         self._listening = socket.socket(socket.AF_UNIX) if lasting else None
         if self._listening is not None:
             self._listening.bind("")  # a free name, unix(7)
@@ -62,10 +65,12 @@ class MediaProcess:
         command += ["--ports", f"{first}-{last}"]
         command += ["--prompts", str(self._prompts), "--silence-seconds", str(self._silence_seconds)]
         command += ["--plane", self._plane]
+        inherited = [given[1].fileno()]
+        if self._reel is not None:
+            inherited += self._reel.descriptors
+            command.append(f"--reel={','.join(map(str, self._reel.descriptors))}")
         with theirs:
-            process = subprocess.Popen(
-                command, pass_fds=[given[1].fileno()], cwd=REPOSITORY, stderr=subprocess.PIPE
-            )
+            process = subprocess.Popen(command, pass_fds=inherited, cwd=REPOSITORY, stderr=subprocess.PIPE)
         if self._listening is None:
             return process, ours
         ours.close()

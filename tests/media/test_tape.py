@@ -377,7 +377,8 @@ def test_code_that_wants_more_memory_than_there_is_records_nothing(
 
 
 @pytest.fixture
-def written() -> Iterator[tuple[Writer, Tape]]:
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Writer, Tape]]:
+    monkeypatch.setattr("media.engines.reel.SOCKET_BYTES", 100_000)
     reel = Reel()
     tape = Tape(reel)
     yield Writer(reel), tape
