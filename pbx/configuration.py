@@ -260,6 +260,11 @@ class Configuration:
         return self.data_dir / "recorder.sock"
 
     @property
+    def recordings_socket(self) -> Path:
+        """Where the recorder's process is asked for recordings (recording.requests)."""
+        return self.data_dir / "recordings.sock"
+
+    @property
     def recordings_journal(self) -> Path:
         """What was begun, ended, heard, held and purged (recording.proof.journal)."""
         return self.recordings.directory / "journal"

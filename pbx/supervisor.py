@@ -6,6 +6,7 @@ never outlives the supervisor.
 
     supervisor ─┬─ signalling   SIP, routing, apps, journal
                 ├─ media        RTP
+                ├─ recorder     the tape of recorded calls into files, and what becomes of these
                 └─ worker       journal into the database
 """
 
@@ -84,6 +85,8 @@ class Supervisor:
         self._media_listening = heard(data_dir / "media.sock")
         self._inheritance = Inheritance()
         self._reel = Reel()  # of the recorder's tape
+        self._recorder_listening = heard(configuration.recorder_socket)
+        self._recordings_listening = heard(configuration.recordings_socket)
         self._worker_end, self._worker_wake = os.pipe()
         self._sockets = Sockets(
             udp=[bound(listen, socket.SOCK_DGRAM) for listen in configuration.sip.udp],
@@ -98,6 +101,8 @@ class Supervisor:
         )
         self._plan = PlanInForce(configuration.plan)
         self._children = [Child("signalling", self._be_signalling), Child("worker", self._be_worker)]
+        if configuration.media.engine != "passthrough":
+            self._children.insert(0, Child("recorder", self._be_recorder))
         if configuration.media.has_process:
             self._children.insert(0, Child("media", self._be_media))
         self._stopping = False
@@ -218,7 +223,8 @@ class Supervisor:
     def _end(self) -> None:
         """Stop signalling first, which waits for its calls, then the others."""
         log.info("stopping")
-        for role, seconds in (("signalling", None), ("media", STOP_SECONDS), ("worker", STOP_SECONDS)):
+        others = [(role, STOP_SECONDS) for role in ("media", "recorder", "worker")]
+        for role, seconds in (("signalling", None), *others):
             for child in self._children:
                 if child.role == role and child.pid:
                     _end_process(child.pid, seconds)
@@ -235,6 +241,13 @@ class Supervisor:
         from pbx.media_process import run_media
 
         run_media(self._configuration, self._media_listening, self._inheritance, self._reel)
+
+    def _be_recorder(self) -> None:
+        self._inheritance.renounce()
+        from pbx.recorder_process import run_recorder
+
+        listening, asked = self._recorder_listening, self._recordings_listening
+        run_recorder(self._configuration, listening, asked, self._reel)
 
     def _be_worker(self) -> None:
         self._inheritance.renounce()

@@ -3,15 +3,18 @@
 Every file that the journal doesn't know the end of is one: a recorder that is ended in good order ends its
 recordings. Nothing is taken away but the part of a segment that was never whole; what else is wrong with a
 file is told, and left as it is for whoever can tell more.
+
+It may take a while where there are many recordings: new ones are made meanwhile.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from recording.proof.journal import Journal, Value, entries
+from recording.proof.journal import Journal, Value, unchecked
 from recording.proof.sealed_file import Damage, read_header, segments, whole_end
 from recording.proof.verifier import SUFFIX
 
@@ -28,16 +31,16 @@ class Repaired(NamedTuple):
     damage: str
 
 
-def repair(files: Path, path: Path, journal: Journal, at: float) -> list[Repaired]:
-    """Repair what lies under `files`; returns what was found. path: of the journal; at: Unix seconds.
+def repair(files: Path, journal: Journal, at: float, is_new: Callable[[str], bool]) -> list[Repaired]:
+    """Repair what lies under `files`; returns what was found. at: Unix seconds. Raises OSError.
 
-    Raises OSError, and what reading the journal raises (recording.proof.journal).
+    is_new: whether a recording was begun by this process, so that it is none of ours.
     """
-    known = {one.recording for one in entries(path, journal.key.public_key()) if one.what in _KNOWN}
+    known = {recording for what, recording in unchecked(journal.path) if what in _KNOWN}
     return [
         _repair(recording, file, journal, at)
         for file in sorted(files.rglob(f"*{SUFFIX}"))
-        if (recording := file.name.removesuffix(SUFFIX)) not in known
+        if (recording := file.name.removesuffix(SUFFIX)) not in known and not is_new(recording)
     ]
 
 

@@ -17,7 +17,7 @@ Times are Unix microseconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -56,6 +56,10 @@ _LENGTH_BYTES: Final = 4
 Export: TypeAlias = Literal["two_persons", "one_person", "never"]
 OnFailure: TypeAlias = Literal["connect_and_alarm", "refuse"]
 Start: TypeAlias = Literal["answer", "ringing"]
+
+
+Slot: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_SLOT)]
+Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{6}[0-9A-Za-z-]{1,57}\Z")]
 
 
 class Policy(msgspec.Struct, array_like=True, frozen=True):
@@ -106,8 +110,8 @@ class Policies(msgspec.Struct, tag="policies", array_like=True):
 class Begin(msgspec.Struct, tag="begin", array_like=True):
     """A recording begins. began_us: when; its packets on the tape may be older than this message."""
 
-    slot: int
-    recording: str
+    slot: Slot
+    recording: Name
     began_us: int
     facts: Facts
 

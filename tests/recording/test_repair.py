@@ -19,6 +19,10 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield made
 
 
+def nobodys(_recording: str) -> bool:
+    return False
+
+
 def said(directory: Path) -> list[tuple[str, str]]:
     return [(entry.what, entry.recording) for entry in entries(directory / "journal", NODE.public_key())]
 
@@ -28,7 +32,7 @@ def test_recording_that_was_cut_is_whole_up_to_its_last_segment(tmp_path: Path, 
     journal.append(1.0, "begun", "r1", "node")
     last = list(segments(path))[-1]
     path.write_bytes(path.read_bytes()[: last.offset + 30])
-    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == [Repaired("r1", 2, 30, "")]
+    assert repair(tmp_path, journal, 9.0, nobodys) == [Repaired("r1", 2, 30, "")]
     assert said(tmp_path) == [("begun", "r1"), ("repaired", "r1")]
     verified = verify(tmp_path, tmp_path / "journal", NODE.public_key())
     assert (verified.whole, verified.findings) == (1, [])
@@ -37,8 +41,8 @@ def test_recording_that_was_cut_is_whole_up_to_its_last_segment(tmp_path: Path, 
 def test_recording_that_ended_is_left_alone(tmp_path: Path, journal: Journal):
     file = sealed(tmp_path, "r1", plains(3))
     ended(journal, file)
-    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == []
-    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == []
+    assert repair(tmp_path, journal, 9.0, nobodys) == []
+    assert repair(tmp_path, journal, 9.0, nobodys) == []
     assert len(said(tmp_path)) == 2
 
 
@@ -46,7 +50,7 @@ def test_recording_whose_begin_the_journal_never_heard_of_is_known_from_now_on(
     tmp_path: Path, journal: Journal
 ):
     sealed(tmp_path, "r1", plains(1))
-    assert repair(tmp_path, tmp_path / "journal", journal, 9.0) == [Repaired("r1", 1, 0, "")]
+    assert repair(tmp_path, journal, 9.0, nobodys) == [Repaired("r1", 1, 0, "")]
     assert verify(tmp_path, tmp_path / "journal", NODE.public_key()).findings == []
 
 
@@ -57,7 +61,7 @@ def test_what_no_death_explains_is_told_and_left_as_it_is(tmp_path: Path, journa
     second = list(segments(path))[1]
     data[second.offset + 70] ^= 1
     path.write_bytes(data)
-    (repaired,) = repair(tmp_path, tmp_path / "journal", journal, 9.0)
+    (repaired,) = repair(tmp_path, journal, 9.0, nobodys)
     assert "segment 1" in repaired.damage
     assert path.read_bytes() == data
     assert said(tmp_path)[-1] == ("damaged", "r1")
@@ -68,6 +72,21 @@ def test_what_no_death_explains_is_told_and_left_as_it_is(tmp_path: Path, journa
 def test_file_that_has_no_header_is_told_and_left_as_it_is(tmp_path: Path, journal: Journal):
     path = sealed(tmp_path, "r1", []).path
     path.write_bytes(path.read_bytes()[:20])
-    (repaired,) = repair(tmp_path, tmp_path / "journal", journal, 9.0)
+    (repaired,) = repair(tmp_path, journal, 9.0, nobodys)
     assert "header" in repaired.damage
     assert path.exists()
+
+
+def test_recording_that_goes_on_is_left_alone(tmp_path: Path, journal: Journal):
+    sealed(tmp_path, "r1", plains(1))
+    sealed(tmp_path, "r2", plains(1))
+    assert [one.recording for one in repair(tmp_path, journal, 9.0, lambda name: name == "r2")] == ["r1"]
+
+
+def test_journal_that_was_changed_keeps_nothing_from_being_repaired(tmp_path: Path, journal: Journal):
+    ended(journal, sealed(tmp_path, "r1", plains(1)))
+    ended(journal, sealed(tmp_path, "r2", plains(1)))
+    sealed(tmp_path, "r3", plains(1))
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(b"".join([lines[0], b"changed\n", *lines[2:]]))
+    assert [one.recording for one in repair(tmp_path, journal, 9.0, nobodys)] == ["r1", "r3"]
