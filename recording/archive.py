@@ -30,6 +30,7 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from recording import requests, subject
+from recording.approvals import APPROVED, ASKED, EXPORTED, GOOD_SECONDS, NotApproved, granted
 from recording.catalogue import PURGING, Catalogue, CatalogueUnusable, Unknown, tombstone
 from recording.clock import ClockWatch
 from recording.keys import KeyStore, NoKey
@@ -46,6 +47,7 @@ MOST_HELD_AT_ONCE: Final = 10_000
 LONGEST_HOLD_SECONDS: Final = 10 * 366 * DAY_SECONDS
 MOST_FORESEEN: Final = 100_000
 _AT_ONCE: Final = 200
+_SUM: Final = re.compile(r"[0-9a-f]{64}")
 _PERSON: Final = re.compile(r"[0-9A-Za-z*#._-]{0,32}")
 _TELEPHONE_NUMBER: Final = re.compile(r"(?:\+|\b00)[0-9](?:[ .-]?[0-9]){7,}|\b0[1-9](?:[ .-]?[0-9]{2}){4}\b")
 
@@ -180,6 +182,12 @@ class Archive:
                 return self.open(who, request.recording, request.purpose)
             case requests.Last():
                 return self.last(who, request.line, request.user)
+            case requests.AskExport():
+                return self.ask_export(who, request.recording)
+            case requests.ApproveExport():
+                return self.approve_export(who, request.request)
+            case requests.Packaged():
+                return self.packaged(who, request)
             case requests.Hold():
                 return self.hold(who, request.recordings, request.query, request.until)
             case requests.Release():
@@ -247,8 +255,10 @@ class Archive:
     def _open(self, who: Who, found: Found, purpose: requests.Purpose) -> requests.Opened:
         self._reason(who)
         policy = self._policy(found)
+        approval: dict[str, Value] = {}
         if purpose == "export":
-            self._may_export(who, found, policy)
+            self._may_export(found, policy)
+            approval = self._approval(who, found, policy)
         path = path_of(self._directory, found.recording)
         if not path.exists():
             raise Denied(f"the file of {found.recording} isn't there; `beffroi recording verify` says more")
@@ -256,16 +266,69 @@ class Archive:
             key = self._keys.get(found.recording)
         except NoKey:
             raise Denied(f"the key of {found.recording} isn't in the key store any more") from None
-        self._say("exported" if purpose == "export" else "listened", found.recording, who)
+        self._say(EXPORTED if purpose == "export" else "listened", found.recording, who, **approval)
         (complete,) = self._completed([found])
         return requests.Opened(complete, str(path), key, policy)
 
-    def _may_export(self, who: Who, found: Found, policy: PolicyTold) -> None:
-        """Raises Denied where the plan lets nobody export such a recording, or nobody alone."""
+    # Exports
+
+    def ask_export(self, who: Who, recording: str) -> requests.ExportAsked:
+        """Ask another listener to agree to an export. Raises Denied or Unknown."""
+        found = self._hearable(who, recording)
+        self._reason(who)
+        policy = self._policy(found)
+        self._may_export(found, policy)
+        if policy.export != "two_persons":
+            raise Denied(f"nobody needs to be asked: {who.person} may export {recording}")
+        entry = self._say(ASKED, recording, who)
+        return requests.ExportAsked(entry.number, recording, who.name, who.why, entry.at + GOOD_SECONDS)
+
+    def approve_export(self, who: Who, request: int) -> requests.ExportAsked:
+        """Agree to an export that another listener has asked for. Raises Denied."""
+        self._heard_by(who)
+        now = self._now()
+        recent = self._catalogue.said(now - GOOD_SECONDS, now + 1)
+        asked = next((one for one in recent if one.number == request and one.what == ASKED), None)
+        if asked is None:
+            raise Denied(f"there is no request {request} of the last 24 hours")
+        self._hearable(who, asked.recording)
+        self._reason(who)
+        if who.person == asked.by:
+            raise Denied(f"{who.person} has asked for it: another listener approves")
+        self._say(APPROVED, asked.recording, who, request=request)
+        until = asked.at + GOOD_SECONDS
+        why = str(asked.about.get("why", ""))
+        return requests.ExportAsked(request, asked.recording, asked.by, why, until, who.name)
+
+    def packaged(self, who: Who, made: requests.Packaged) -> requests.Journalled:
+        """Journal the hash of a package that somebody has made of a recording. Raises Denied or Unknown."""
+        self._hearable(who, made.recording)
+        self._reason(who)
+        history = self._catalogue.history(made.recording)
+        since = self._now() - GOOD_SECONDS
+        if not any(one.what == EXPORTED and one.by == who.name and one.at > since for one in history):
+            raise Denied(f"{who.name} hasn't opened {made.recording} for export")
+        if not _SUM.fullmatch(made.sums) or made.format not in ("wav", "flac", "opus"):
+            raise Denied("a package is named by its SHA-256 and the format of its sound")
+        entry = self._say("packaged", made.recording, who, sums=made.sums, format=made.format)
+        return requests.Journalled(entry.number)
+
+    def _may_export(self, found: Found, policy: PolicyTold) -> None:
+        """Raises Denied where nobody may export such a recording."""
         if policy.export == "never":
             raise Denied(f"recordings of {found.policy} are never exported: the plan says so")
-        if policy.export == "two_persons":
-            raise Denied(f"recordings of {found.policy} are exported by two persons, not by {who.name} alone")
+        if found.ended is None:
+            raise Denied(f"{found.recording} still goes on: export it when it has ended")
+
+    def _approval(self, who: Who, found: Found, policy: PolicyTold) -> dict[str, Value]:
+        """Return what the journal says of who agreed to an export. Raises Denied where nobody has."""
+        if policy.export != "two_persons":
+            return {}
+        try:
+            approval = granted(self._catalogue.history(found.recording), who.person, self._now())
+        except NotApproved as missing:
+            raise Denied(f"recordings of {found.policy}: {missing}") from None
+        return {"request": approval.request, "approved_by": approval.by}
 
     # Holds
 
@@ -732,7 +795,12 @@ class Archive:
         return self._look().wall
 
 
-_USES: Final = frozenset({"searched", "shown", "listened", "exported", "refused", "about", "reported"})
+_USES: Final = frozenset(
+    {
+        "searched", "shown", "listened", ASKED, APPROVED, EXPORTED, "packaged", "refused", "about",
+        "reported",
+    }
+)  # fmt: skip
 _EVENTS: Final = frozenset(
     {"held", "released", "policy", "vouched", "clock", "erasure", "repaired", "damaged", "missing"}
 )

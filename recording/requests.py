@@ -85,6 +85,32 @@ class Last(Asking, frozen=True, kw_only=True, tag=True):
     user: str = ""
 
 
+class AskExport(Asking, frozen=True, kw_only=True, tag=True):
+    """Ask that another listener let one export a recording. Answered by ExportAsked."""
+
+    recording: str
+
+
+class ApproveExport(Asking, frozen=True, kw_only=True, tag=True):
+    """Agree to an export that another listener has asked for. Answered by ExportAsked.
+
+    request: its number, which ExportAsked told.
+    """
+
+    request: int
+
+
+class Packaged(Asking, frozen=True, kw_only=True, tag=True):
+    """Tell that the package of a recording that was opened for export is made. Answered by Journalled.
+
+    sums: SHA-256 of its list of files, hexadecimal; format: of the sound.
+    """
+
+    recording: str
+    sums: str
+    format: str
+
+
 class Hold(Asking, frozen=True, kw_only=True, tag=True):
     """Ask that recordings stay until an instant: those named, or all that are like `query`.
 
@@ -244,6 +270,23 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     policy: PolicyTold
 
 
+class ExportAsked(msgspec.Struct, frozen=True, tag=True):
+    """A request to export. request: its number; until: when it is of no use any more; approved_by: or ""."""
+
+    request: int
+    recording: str
+    by: str
+    why: str
+    until: float
+    approved_by: str = ""
+
+
+class Journalled(msgspec.Struct, frozen=True, tag=True):
+    """It is in the journal, as the entry with this number."""
+
+    number: int
+
+
 class HoldList(msgspec.Struct, frozen=True, tag=True):
     """Holds, and for each recording that was asked about in vain, why."""
 
@@ -376,6 +419,9 @@ Request: TypeAlias = (
     | Show
     | Open
     | Last
+    | AskExport
+    | ApproveExport
+    | Packaged
     | Hold
     | Release
     | ListHolds
@@ -391,6 +437,8 @@ Answer: TypeAlias = (
     Page
     | Shown
     | Opened
+    | ExportAsked
+    | Journalled
     | HoldList
     | Purged
     | Foreseen
