@@ -223,7 +223,7 @@ class Archive:
         asked = {name: str(said) for name, said in _asked(query).items() if name != "number"}
         about: dict[str, Value] = {"asked": asked, "found": len(found)}
         if query.number:
-            about["number"] = self._mark(query.number)
+            about["mark"] = self._mark(query.number)
         self._say("searched", "", who, **about)
         return requests.Page(self._completed(found), following)
 
@@ -488,6 +488,7 @@ class Archive:
             raise Denied("a period ends after it begins")
         now = self._now()
         self._say("reported", "", who, since=since, until=until)
+        self.catch_up()
         said = self._catalogue.said(since, until)
         stones = [tombstone(entry) for entry in said if entry.what == "purged"]
         used = [entry for entry in said if entry.what in _USES]
@@ -548,7 +549,7 @@ class Archive:
         mark = self._mark(number)
         found = self._catalogue.about(number)
         searched = self._catalogue.searches(mark)
-        self._say("about", "", who, number=mark, found=len(found))
+        self._say("about", "", who, mark=mark, found=len(found))
         return requests.AboutNumber(number, self._completed(found), self._stays(found), searched)
 
     def erase_number(self, who: Who, asked: requests.EraseNumber) -> requests.Erased:
