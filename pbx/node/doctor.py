@@ -141,6 +141,11 @@ def _examine_plan(
         yield Examination("encrypted sound", f"{_counted(len(clear), 'class', 'classes')} in clear", clear)
     if settings.mail is not None or _mailed(plan):
         yield _examine_mail(settings, plan, environment, now)
+    if plan.tables.records and settings.media.engine == "passthrough":
+        message = "the plan has calls recorded, and with media.engine passthrough no sound comes to us"
+        hint = "take `media: {engine: auto}`, or leave `record:` out of the plan"
+        error = _finding("nothing_recorded", "error", settings.path, message, hint)
+        yield Examination("recordings", "no call can be recorded", error)
 
 
 def keys_in_clear(settings: Configuration, plan: Plan) -> Iterator[Finding]:

@@ -129,6 +129,12 @@ def test_music_and_voices_that_cannot_be_used_are_warnings(town: Town):
     assert {"no_music": "warning", "no_voice": "warning"}.items() <= codes(town).items()
 
 
+def test_a_plan_that_records_is_an_error_where_no_sound_comes_to_us(town: Town):
+    assert "nothing_recorded" not in codes(town)
+    town.configuration_file.write_text("media: {engine: passthrough}\n")
+    assert codes(town)["nothing_recorded"] == "error"
+
+
 def test_rtpengine_that_does_not_answer_is_an_error(town: Town):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
