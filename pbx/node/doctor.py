@@ -144,8 +144,8 @@ def _examine_plan(
     if plan.tables.records and settings.media.engine == "passthrough":
         message = "the plan has calls recorded, and with media.engine passthrough no sound comes to us"
         hint = "take `media: {engine: auto}`, or leave `record:` out of the plan"
-        error = _finding("nothing_recorded", "error", settings.path, message, hint)
-        yield Examination("recordings", "no call can be recorded", error)
+        unheard = _finding("nothing_recorded", "error", settings.path, message, hint)
+        yield Examination("recordings", "no call can be recorded", unheard)
 
 
 def keys_in_clear(settings: Configuration, plan: Plan) -> Iterator[Finding]:
