@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from dialplan.decision import Decision, Reject
@@ -26,6 +27,7 @@ from media.engine import (
     SpeakerChanged,
     StreamLost,
 )
+from pbx.apps.recorded import refuse_unrecorded
 from pbx.apps.web_service import Asker, Web
 from pbx.calls.app import App
 from pbx.calls.call import Call
@@ -69,6 +71,8 @@ from pbx.plans.conditions import KeptCallbacks, NodeConditions
 from pbx.plans.rota import Rotas
 from pbx.queues.dispatch import Queues
 from pbx.recent_calls import RecentCalls
+from pbx.recordings.client import RecorderClient
+from pbx.recordings.following import Recorder, Recordings
 from pbx.records import CallRecord, Personal, Record
 from pbx.registrations import Registrations
 from pbx.rooms import Room
@@ -162,7 +166,8 @@ class Exchange:
     external: our address beyond a NAT of ours. media_addresses: those that the engine puts in SDP by itself.
     keep_alive_seconds: how often telephones behind a NAT are asked whether they are there; 0 for never.
     events: the node's bus, where there is one already. own_apps: by file. rotas: who is on call, where files
-    say it. voicemail: the mailboxes, open; None for a node that has nowhere to keep messages.
+    say it. voicemail: the mailboxes, open; None for a node that has nowhere to keep messages. recorder: where
+    recorded calls go; None for a node that has none, whose recordings all fail.
     """
 
     def __init__(
@@ -188,6 +193,7 @@ class Exchange:
         rotas: Rotas | None = None,
         voicemail: Voicemail | None = None,
         own_apps: dict[str, Program] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -220,6 +226,7 @@ class Exchange:
         self.router = Router(self)
         self.parked: dict[str, Call] = {}  # by place
         self.rooms: dict[str, Room] = {}
+        self.recordings = Recordings(self, recorder or RecorderClient(Path(), self.events, clock, engine))
         self.pin_attempts = PinAttempts()
         self.web: Asker = Web()
         self.turns = Turns(self.chance, self._person_of)
@@ -255,6 +262,7 @@ class Exchange:
 
     def _load(self, plan: Plan, directory: Directory) -> None:
         self.plan = plan
+        self.recordings.load(plan)
         self.recent_calls.load(plan)
         for sign_in in self.devices.load(plan, directory):
             self.registrations.forget(sign_in)
@@ -323,6 +331,10 @@ class Exchange:
             self._spend(call)
         if call.is_emergency:
             self.engine.reserve(call.id)
+        if call.plan.tables.records:
+            self.recordings.begun(call)
+            if call.recorded and self.recordings.refuses(call):
+                app = refuse_unrecorded
         secure_caller(call)
         self.events.publish(CallStarted, call.id, call.from_number, call.from_name, call.decision.dialled)
         for leg in call.legs:
@@ -336,6 +348,8 @@ class Exchange:
     def redirect(self, call: Call, decision: Decision) -> None:
         """A call that has begun goes where another decision leads."""
         call.redirect(decision)
+        if call.plan.tables.records:
+            self.recordings.begun(call)
         if call.plan.budgets:
             self._spend(call)
 
@@ -363,6 +377,7 @@ class Exchange:
             if call.is_emergency:
                 self.engine.reserve(call.id)
             self._tasks.start(call.run(app), call.id)
+        self.recordings.restored()
         self.driver.wake()
         return len(self.probes)
 
@@ -611,5 +626,6 @@ class Exchange:
             "texts kept": self.messages.boxes.kept,
             "places in queues": len(self.queues),
             "probes": len(self.probes),
+            "recordings": len(self.recordings),
             "tasks": len(self._tasks),
         }

@@ -22,13 +22,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from media.snapshot import CallMediaSnapshot
 from pbx.records import Interval
+from recording.wire import Facts
 from sip.core.snapshot import SessionSnapshot
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ LENGTH_OFFSET = 4
 FREE = bytes(4)
 
 Address: TypeAlias = tuple[str, int]
+Because: TypeAlias = Literal["line", "user", "trunk"]
+"""Why a party's calls are recorded."""
 
 
 class OngoingLeg(Struct, array_like=True, frozen=True, gc=False):
@@ -73,13 +76,30 @@ class Outside(Struct, array_like=True, frozen=True, gc=False):
     emergency: bool
 
 
+class OngoingRecording(Struct, array_like=True, frozen=True, gc=False):
+    """A recording of a call (pbx.recordings.following).
+
+    carriers: why each leg carries its policy, by its name. voices: a party and its tracks, by leg. tracks:
+    how many there were. stopped: by whom.
+    """
+
+    slot: int
+    recording: str
+    began_us: int
+    facts: Facts
+    carriers: dict[str, Because]
+    voices: dict[str, tuple[str, int, int]]
+    tracks: int
+    stopped: str
+
+
 class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     """One call, the caller's leg first. A field may only be added at the end and with a default.
 
     outside: None for a call inside. media: None where the parties send to each other directly.
     callback: it is the call back after an emergency call, which nothing ends. line: the service that it came
     to first. intervals, parents, plan_lines: as in its record. held, muted: the legs that hold
-    by us, or that nobody hears.
+    by us, or that nobody hears. recordings: what is recorded of it.
     """
 
     id: str
@@ -104,6 +124,7 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     plan_lines: tuple[int, ...] = ()
     held: tuple[str, ...] = ()
     muted: tuple[str, ...] = ()
+    recordings: tuple[OngoingRecording, ...] = ()
 
 
 class _Block(NamedTuple):

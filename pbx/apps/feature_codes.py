@@ -19,6 +19,7 @@ from pbx.apps.moving import take_call, to_mobile
 from pbx.apps.pausing import pause, pause_service, resume
 from pbx.apps.picking_up import nothing_to_pick_up
 from pbx.apps.place import confirm_place
+from pbx.apps.recorded import record_again, record_stop
 from pbx.apps.redial import call_last_caller, redial
 from pbx.apps.ringing import set_ring
 from pbx.apps.room import conference
@@ -69,6 +70,8 @@ CODES: Mapping[str, CodeApp] = {
     "ring_together": partial(set_ring, way="together"),
     "ring_in_turn": partial(set_ring, way="in_turn"),
     "ring_devices": partial(set_ring, way="devices"),
+    "record_stop": record_stop,
+    "record_again": record_again,
     "redial": redial,
     "last_caller": call_last_caller,
     **{

@@ -161,6 +161,7 @@ async def take_part(attendant: Attendant, here: Room, party: Party, *, waits: bo
         await _inside(attendant, here, party, waits=waits)
     finally:
         here.leave(call)
+        call.exchange.recordings.room_changed(here.parties)
         here.waiting.discard(attendant)
         for voice in here.outdated():
             _forget(call, voice)
@@ -278,6 +279,7 @@ async def _inside(attendant: Attendant, here: Room, party: Party, *, waits: bool
             await _refused(attendant, _OVER if here.over else _NO_MODERATOR, "no moderator")
             return
     here.enter(call, party)
+    call.exchange.recordings.room_changed(here.parties)
     await attendant.play(COMES_IN)
     if here.tells in ("names", "recorded"):
         party.news.append(_counted(here))

@@ -78,6 +78,7 @@ class Attendant:
         """Take the call; nothing where it is taken already."""
         call, caller, engine = self.call, self._caller, self.call.engine
         if caller.confirmed:
+            await self._tell_recorded()
             return
         if call.offer:
             caller.answer(
@@ -90,6 +91,13 @@ class Attendant:
             answer = await caller_answer(call)
             await engine.terminate_answer(call.id, caller.name, answer, nat=caller.behind_nat)
         self.go_on()
+        await self._tell_recorded()
+
+    async def _tell_recorded(self) -> None:
+        """Tell the caller that it is recorded, where the plan wants that."""
+        if self.call.recorded:
+            for text in self.call.exchange.recordings.to_announce(self.call):
+                await self.say(text)
 
     def go_on(self) -> None:
         """Go on with a caller that is answered: another process did that, or it is told in a moment."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NoReturn
 
+from media.engine import MediaMisuse, MediaRefused, MediaUnavailable
+from media.speech import Speech
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
 from pbx.calls.confirm import confirm
@@ -38,6 +41,8 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
         caller.proposal = b""  # it was said of a stream that it needn't have now
         await broker.unite()
     call.keep()
+    if call.recorded:
+        await tell_recorded(call, caller, answered)
     for leg in (caller, answered):
         if leg.proposal:
             await broker.propose(leg, leg.proposal)
@@ -48,6 +53,18 @@ def _person(call: Call, answered: Leg) -> tuple[str, str]:
     """The name and the number of the person of ours who answered; empty for anybody else."""
     number, name = call.exchange.identity_of_device(answered.device)
     return name, number
+
+
+async def tell_recorded(call: Call, *parties: Leg) -> None:
+    """Tell who speak that they are recorded, where the plan wants that.
+
+    Both hear it, so that nobody speaks to somebody who doesn't listen.
+    """
+    for text in call.exchange.recordings.to_announce(call):
+        language = call.language_of(text)
+        for party in parties:
+            with suppress(MediaMisuse, MediaRefused, MediaUnavailable):
+                await call.engine.play(call.id, party.name, Speech(text[language], language))
 
 
 async def talk(call: Call, broker: Broker) -> NoReturn:

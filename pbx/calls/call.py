@@ -111,6 +111,7 @@ class Call:
         "plan_lines",
         "plan_version",
         "reached",
+        "recorded",
         "started_at",
         "takers",
         "to",
@@ -156,6 +157,7 @@ class Call:
         self.intervals: tuple[Interval, ...] = ()  # pbx.calls.intervals; empty while the legs tell it all
         self.held: tuple[str, ...] = ()  # the legs whose parties hold by us, not by their telephones
         self.muted: tuple[str, ...] = ()  # those that nobody hears
+        self.recorded = plan.tables.records_parties  # whether a party of it may be (pbx.recordings.following)
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -290,7 +292,13 @@ class Call:
 
     def keep(self) -> None:
         """Write down what another process needs to go on with this call, before what was said leaves."""
+        if self.recorded:
+            self.exchange.recordings.look(self)
         self.kept = True
+        self.write_down()
+
+    def write_down(self) -> None:
+        """Write it down again as it is now."""
         self.exchange.write(self._ongoing())
 
     # For the legs and the engine
@@ -452,6 +460,7 @@ class Call:
             self.plan_lines,
             self.held,
             self.muted,
+            self.exchange.recordings.ongoing(self) if self.recorded else (),
         )
 
     @property

@@ -41,6 +41,8 @@ def direct_site(call: Call) -> str:
         return ""
     if caller.behind_nat or caller.device in plan.trunks:
         return ""
+    if plan.tables.records and call.exchange.recordings.may_be(call, call.decision.target.extension):
+        return ""
     site = plan.tables.networks.find(caller.flow.remote[0])
     policy = policy_of(call, caller.device, caller.flow)
     return site if site in plan.tables.direct_sites and _is_there(call, site, policy, call.offer) else ""

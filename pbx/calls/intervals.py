@@ -80,6 +80,14 @@ def intervals_of(call: Call, now: float) -> tuple[Interval, ...]:
     return (_closed(call, *_told_by_legs(call), now),)
 
 
+def present(call: Call) -> tuple[str, tuple[str, ...]]:
+    """The kind and the parties of what a call does now; its caller is answered."""
+    if call.intervals:
+        return call.intervals[-1].kind, call.intervals[-1].legs
+    kind, _, legs, _ = _told_by_legs(call)
+    return kind, legs
+
+
 def turn(call: Call, kind: str, legs: tuple[str, ...], where: str = "") -> None:
     """From now on these legs of a call hear this; what they heard before has ended."""
     now = call.exchange.clock()

@@ -112,6 +112,8 @@ class Leg:
         if self.ended_at is not None:
             return  # it gave up just now, and the app is about to hear so
         self._incoming.ring(self._now, status, body, reliable=bool(body))  # RFC 3262, where it takes that
+        if body and self.call.recorded:
+            self.call.exchange.recordings.look(self.call)
         self.rang = True
         self._tell(CallRinging)
         self._wake()
@@ -463,6 +465,8 @@ class Leg:
             self.ended_at = self.call.exchange.clock()
             self.cause = cause
             call = self.call
+            if call.recorded:
+                call.exchange.recordings.left(self)
             call.exchange.events.publish(LegLeft, call.id, self.name, self.device, cause)
 
     def _tell(self, kind: type[CallRinging | CallAnswered]) -> None:

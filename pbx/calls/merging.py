@@ -46,6 +46,8 @@ async def merge(broker: Broker, leg: Leg, second: Leg) -> NoReturn:
     if not call.exchange.engine.carries:
         raise NotPossibleNow("the sound doesn't pass through us")
     title = f"{leg.number}, {stays.number}, {wanted.number}"
+    if other.recorded:
+        call.exchange.recordings.succeeded(second, leg)
     here = Room(f"conference {call.id}", title, MOST, "nothing")
     call.exchange.rooms[here.name] = here
     urgent = [one.decision for one in (call, other) if one.is_emergency]

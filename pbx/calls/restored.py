@@ -74,6 +74,8 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
         call.direct = exchange.engine.carries and not call.is_emergency
     call.legs = [_leg(call, leg) for leg in kept.legs]
     call.caller = call.legs[0]
+    if kept.recordings:
+        exchange.recordings.restore(call, kept.recordings)
     call.offer = call.caller.remote_sdp
     live = [leg for leg in call.legs if leg.session is not None]
     app = _app(call, live) if _media(exchange, kept, live) else _over

@@ -36,6 +36,7 @@ from pbx.apps.dial import RING_SECONDS, dial, ring_first
 from pbx.apps.feature_codes import CODES
 from pbx.apps.one_number import one_number
 from pbx.apps.outside import outside
+from pbx.apps.recorded import refuse_unrecorded
 from pbx.apps.services import SERVICES
 from pbx.calls.app import App, ServiceApp
 from pbx.calls.broker import Broker
@@ -448,6 +449,9 @@ async def _named(call: Call, name: str, app: App) -> None:
 async def _serve(call: Call, name: str, app: ServiceApp) -> None:
     call.to = name
     call.line = call.line or name
+    if call.recorded and call.exchange.recordings.refuses(call):
+        await refuse_unrecorded(call)
+        return
     await app(call, call.plan.services[name])
 
 

@@ -144,6 +144,8 @@ async def _call_for(call: Call, broker: Broker, asked: Referred | TransferAsked,
     router = call.exchange.router
     await broker.return_to_us()
     turn(call, "transfer", (stays.name,))
+    if call.recorded:
+        call.exchange.recordings.succeeded(referrer, stays)
     onward = router.onward(call, stays, decision, payer=referrer.device, transferrer=referrer.number)
     cause = await _until_taken(call, broker, asked, onward)
     if referrer.ended_at is None:
@@ -247,7 +249,8 @@ async def _join(call: Call, broker: Broker, asked: Referred | TransferAsked, sec
     other_call = second.call
     wanted = other_call.other_party(second)
     assert wanted is not None
-    onward = Call(call.exchange, call.exchange.plan, other_call.decision, stays.remote_sdp)
+    decision = other_call.decision._replace(recorded_lines=())  # whoever came on a line carries that along
+    onward = Call(call.exchange, call.exchange.plan, decision, stays.remote_sdp)
     onward.from_number, onward.from_name = call.identity_of(stays)
     onward.hidden = call.hides(stays)
     onward.payer = referrer.device
@@ -260,6 +263,9 @@ async def _join(call: Call, broker: Broker, asked: Referred | TransferAsked, sec
     called.reached, called.via = "transfer", referrer.number
     onward.legs += [onward.caller, called]
     asked.progress.notify(200, call.exchange.driver.now)
+    for leaves in (referrer, second):
+        if leaves.call.recorded:
+            call.exchange.recordings.succeeded(leaves, stays)
     onward.caller.take_over()
     called.take_over()
     await onward.caller.bring_sound()
@@ -296,6 +302,8 @@ async def take(call: Call, replaced: Leg) -> None:
     call.hidden = call.hidden or former.hides(replaced)
 
     def left() -> None:
+        if former.recorded:
+            call.exchange.recordings.succeeded(replaced, call.caller)
         former.cause = "replaced"
         former.post(LegEnded(replaced, REPLACED))
 

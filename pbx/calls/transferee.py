@@ -56,6 +56,8 @@ class Transferee(Leg):
         assert session is not None
         if self.first.confirmed:
             self.first.refuse_offer(491)  # what it asks just now, it may ask again here
+        if self.first.call.recorded or self.call.recorded:
+            self.call.exchange.recordings.moved(self.first, self)
         self.first.leave("transferred")
         session.user = self
         self.session = session

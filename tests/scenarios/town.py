@@ -42,6 +42,7 @@ from sip.core.flow import Flow
 from sip.net.addresses import ExternalAddress
 from sip.net.resolver import Kind, Records
 from sip.net.tls import PeerIdentity
+from tests.pbx.recordings.recorder import FakeRecorder
 from tests.sim.ladder import describe, split
 from tests.sim.network import Address, Host, Passage
 from tests.sim.node import Node
@@ -193,6 +194,7 @@ class Town:
         self.directory = directory
         self.journal = Journal()
         self.engine = engine or FakeEngine(BEFFROI[0])
+        self.recorder = FakeRecorder(lambda: self.world.wall().timestamp())
         self.keep_alive_seconds = keep_alive_seconds
         self.external = external
         self.media_addresses = media_addresses
@@ -207,6 +209,7 @@ class Town:
         world.network.watchers.append(self.journal.sent)
         world.watch("Beffroi", self)
         world.watch("engine", self.engine)
+        world.watch("recorder", self.recorder)
         world.closing.callback(self.close)
 
     def _open(self, plan: Plan, secret: bytes) -> tuple[Exchange, Node]:
@@ -224,6 +227,7 @@ class Town:
             media_addresses=self.media_addresses,
             keep_alive_seconds=self.keep_alive_seconds,
             voicemail=self._mailboxes(),
+            recorder=self.recorder,
         )
         return exchange, Node(self.host, exchange.driver)
 
@@ -244,6 +248,8 @@ class Town:
         self.node.close()
         self.journal.pending.clear()
         self.exchange.journal = Journal()  # what the dead process does from here on is never seen
+        self.exchange.recordings.recorder = FakeRecorder(lambda: 0.0)
+        self.recorder.lose_signalling()
         await self.exchange.trunks.stop()
         await self.exchange.drain(0)
         self.engine = type(self.engine)(BEFFROI[0])
