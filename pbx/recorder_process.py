@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import socket
 import time
 
@@ -17,8 +18,9 @@ from recording.catalogue import FILE_NAME as CATALOGUE
 from recording.catalogue import Catalogue
 from recording.chores import Chore
 from recording.clock import ClockWatch, look
+from recording.housekeeping import CatalogueChore, ClockChore, PurgeChore
 from recording.keys import KeyStore
-from recording.process import Process
+from recording.process import Process, account_name
 from recording.proof.journal import Journal
 from recording.writer import Writer
 
@@ -49,15 +51,17 @@ def run_recorder(
     journal = Journal(configuration.recordings_journal, node_key(configuration.node_key_file))
     public = recording_key(configuration.recordings.key_file)
     watch = ClockWatch(directory)
-    archive = Archive(directory, keys, journal, Catalogue(directory / CATALOGUE), watch, look)
+    administrators = {"root", account_name(os.getuid())}
+    catalogue = Catalogue(directory / CATALOGUE)
+    archive = Archive(directory, keys, journal, catalogue, watch, look, administrators=administrators)
     writer = Writer(directory, keys, public, time.monotonic, lambda: None)  # noqa: TID251
-    process = Process(Tape(reel), directory, writer, journal, archive, _chores(archive), _Clocks())
+    process = Process(Tape(reel), directory, writer, journal, archive, _chores(archive, watch), _Clocks())
     gc.collect()
     gc.freeze()
     asyncio.run(process.run(listening, asked))
     journal.close()
 
 
-def _chores(archive: Archive) -> list[Chore]:
+def _chores(archive: Archive, watch: ClockWatch) -> list[Chore]:
     """What is done by itself, now and then."""
-    return []
+    return [ClockChore(watch, look, archive), PurgeChore(archive), CatalogueChore(archive)]

@@ -93,6 +93,8 @@ class Archive:
         self._administrators = frozenset(administrators)
         self._purge = Purge(directory, keys, journal, copies or NoCopies(), self._now)
         self._begun: deque[tuple[str, float, dict[str, str]]] = deque()
+        self._of_this_process: set[str] = set()  # until what was left is looked at
+        self._started = False
         self._lock = RLock()
 
     # What the recorder's process tells
@@ -100,12 +102,17 @@ class Archive:
     def start(self) -> None:
         """Take over what the journal says, and finish what was begun before the process died.
 
-        To be called when files are repaired and before a recording begins. Raises OSError, JournalDamage or
+        To be called when files are repaired; recordings may begin meanwhile. Raises OSError, JournalDamage or
         CatalogueUnusable: then nobody can be answered, and calls are recorded all the same.
         """
         with self._lock:
             self.catch_up()
-            for found in self._catalogue.in_state("going"):
+            left = [
+                one for one in self._catalogue.in_state("going") if one.recording not in self._of_this_process
+            ]
+            self._started = True
+            self._of_this_process.clear()
+            for found in left:
                 if not path_of(self._directory, found.recording).exists():
                     self._journal.append(self._now(), "missing", found.recording, NODE)
             self.catch_up()
@@ -129,6 +136,8 @@ class Archive:
 
     def begun(self, recording: str, began_us: int, facts: Facts) -> None:
         """A recording begins. Returns at once: it is entered in the catalogue before anybody asks."""
+        if not self._started:
+            self._of_this_process.add(recording)
         self._begun.append((recording, began_us / 1e6, msgspec.structs.asdict(facts)))
 
     def catch_up(self) -> None:
@@ -520,18 +529,16 @@ class Archive:
         accounts = []
         for name in sorted({*policies, *totals, *(stone.policy for stone in stones)}):
             policy = policies.get(name, PolicyTold(name=name))
-            count, size, oldest, ended = totals.get(name, (0, 0, None, None))
+            count, size, oldest = totals.get(name, (0, 0, None))
             gone = [stone for stone in stones if stone.policy == name]
-            over = (
-                None if ended is None or policy.keep_days is None else ended + policy.keep_days * DAY_SECONDS
-            )
+            first = self._catalogue.due(name, float("inf"), now, 1)
             accounts.append(
                 requests.PolicyAccount(
                     policy=policy,
                     kept=count,
                     kept_bytes=size,
                     oldest=oldest,
-                    next_purge=over,
+                    next_purge=_over(first[0], policy) if first else None,
                     held=len(held.get(name, ())),
                     begun=begun.get(name, 0) + sum(since <= stone.kept_from < until for stone in gone),
                     purged=len(gone),
@@ -760,9 +767,10 @@ class Archive:
             self._catalogue.measured(found.recording, path.stat().st_size)
 
     def _trust_the_clock(self) -> None:
-        if self._clock.doubt:
+        doubt = self._clock.seen(self._look())
+        if doubt:
             raise Denied(
-                f"nothing is purged while {self._clock.doubt}: look at the clock, and then "
+                f"nothing is purged while {doubt}: look at the clock, and then "
                 "`beffroi recording vouch-for-clock`"
             )
 

@@ -249,14 +249,14 @@ class Catalogue:
         """Return ended recordings whose length in bytes nobody knows."""
         return self._found_by("r.bytes = 0 AND r.state IN ('repaired', 'damaged')", "r.begun", (), -1)
 
-    def totals(self) -> dict[str, tuple[int, int, float | None, float | None]]:
-        """Return for each policy how many are kept, their bytes, the oldest begin, and the first end."""
+    def totals(self) -> dict[str, tuple[int, int, float | None]]:
+        """Return for each policy how many are kept, their bytes, and when the oldest began."""
         rows = self._read(
-            "SELECT policy, count(*), sum(bytes), min(begun), min(ended) FROM recordings "
+            "SELECT policy, count(*), sum(bytes), min(begun) FROM recordings "
             "WHERE state != 'purging' GROUP BY policy",
             (),
         )
-        return {policy: (count, size, begun, ended) for policy, count, size, begun, ended in rows}
+        return {policy: (count, size, begun) for policy, count, size, begun in rows}
 
     def begun_between(self, since: float, until: float) -> dict[str, int]:
         """Return how many were begun in a period, by policy, of those that are there."""

@@ -29,8 +29,15 @@ Told: TypeAlias = Trouble | TroubleOver
 class Chore(Protocol):
     """Something that is done every so many seconds."""
 
-    name: str
-    every_seconds: float
+    @property
+    def name(self) -> str:
+        """What troubles of it are called."""
+        ...
+
+    @property
+    def every_seconds(self) -> float:
+        """How long it rests between two turns."""
+        ...
 
     def turn(self, now: float) -> list[Told]:
         """Do what is due; returns what is to be told. now: Unix seconds."""

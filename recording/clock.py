@@ -87,7 +87,7 @@ class ClockWatch:
         self._path = directory / FILE_NAME
         self._lock = Lock()
         self._known = _read(self._path)
-        self._doubt = self._known.doubted
+        self._doubt = self._known.doubted or "nobody has looked at the clock yet"
 
     @property
     def doubt(self) -> str:

@@ -1,4 +1,4 @@
-"""What the recorder's process does by itself with recordings that there are: it purges, and doubts the clock.
+"""What the recorder's process does by itself with recordings that there are: purge, watch the clock, list.
 
 Each is a chore: `turn(now)` is called every `every_seconds` in a thread of its own, and returns what isn't
 well, or is again. Nothing here reads a clock but by what it is given.
@@ -19,6 +19,7 @@ from recording.wire import Trouble, TroubleOver
 
 PURGE_SECONDS: Final = 20.0  # a recording goes within the minute that its time is over
 CLOCK_SECONDS: Final = 10.0
+CATALOGUE_SECONDS: Final = 1.0  # a death forgets the numbers of calls that began within
 
 
 class ClockChore:
@@ -48,8 +49,27 @@ class ClockChore:
         )
 
 
+class CatalogueChore:
+    """Keeps the catalogue up with the journal and with what signalling has told."""
+
+    name: Final = "catalogue"
+    every_seconds: Final = CATALOGUE_SECONDS
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._troubled = Troubled(self.name)
+
+    def turn(self, now: float) -> list[Trouble | TroubleOver]:
+        """Enter what is new. now: not used."""
+        try:
+            self._archive.catch_up()
+        except (OSError, CatalogueUnusable, JournalDamage) as error:
+            return self._troubled.told(f"recordings can't be found or listened to: {error}")
+        return self._troubled.told("")
+
+
 class PurgeChore:
-    """Purges what is due, and keeps the catalogue up with the journal."""
+    """Purges what is due."""
 
     name: Final = "purge"
     every_seconds: Final = PURGE_SECONDS

@@ -345,7 +345,11 @@ class _Signalling(asyncio.Protocol):
 def _account(connection: socket.socket) -> str:
     """Return which account of the machine is at the other end (SO_PEERCRED of unix(7))."""
     said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, user, _ = _CREDENTIALS.unpack(said)
+    return account_name(_CREDENTIALS.unpack(said)[1])
+
+
+def account_name(user: int) -> str:
+    """Return what an account of the machine is called."""
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:

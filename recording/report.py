@@ -71,6 +71,31 @@ _FRENCH: Final[Mapping[str, str]] = {
     "listened": "a écouté",
     "exported": "a exporté",
     "reported": "a établi un compte rendu",
+    "export asked": "a demandé un export",
+    "export approved": "a approuvé un export",
+    "packaged": "a reçu le dossier d'export",
+    "number": "numéro",
+    "line": "ligne",
+    "user": "agent",
+    "call": "appel",
+    "since": "depuis",
+    "until": "jusqu'à",
+    "shortest_seconds": "au moins (s)",
+    "longest_seconds": "au plus (s)",
+    "after": "page suivante",
+    "Search": "chercher",
+    "Show": "consulter",
+    "Open": "ouvrir",
+    "Last": "écouter le dernier",
+    "Hold": "conserver",
+    "Release": "ne plus conserver",
+    "Purge": "effacer",
+    "AskExport": "demander un export",
+    "ApproveExport": "approuver un export",
+    "Account": "établir un compte rendu",
+    "FindNumber": "rechercher un numéro",
+    "EraseNumber": "effacer un numéro",
+    "VouchForClock": "déclarer l'horloge juste",
     "about": "a recherché ce qui concerne un numéro",
     "was refused": "refusé",
     "held": "conservation forcée jusqu'au {until}",
@@ -141,6 +166,22 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "listened": "listened",
     "exported": "exported",
     "reported": "made an account",
+    "export asked": "asked for an export",
+    "export approved": "approved an export",
+    "packaged": "was given the package of an export",
+    "Search": "search",
+    "Show": "look",
+    "Open": "open",
+    "Last": "hear the last",
+    "Hold": "hold",
+    "Release": "end a hold",
+    "Purge": "purge",
+    "AskExport": "ask for an export",
+    "ApproveExport": "approve an export",
+    "Account": "have an account",
+    "FindNumber": "look for a number",
+    "EraseNumber": "erase a number",
+    "VouchForClock": "vouch for the clock",
     "about": "looked for what is kept about a number",
     "was refused": "refused",
     "held": "held until {until}",
@@ -251,15 +292,15 @@ class _Page(NamedTuple):
     def use(self, one: Said) -> str:
         about = one.about
         asked = about.get("asked")
-        what = self.words[one.what]
+        what = self.word(one.what)
         if isinstance(asked, dict):
-            said = [f"{name} {value}" for name, value in asked.items() if name != "limit"]
-            what = " ".join([what, *said, *(["number"] if "mark" in about else [])])
+            said = [self.filter(name, value) for name, value in asked.items() if name != "limit"]
+            what = " ".join([what, *([self.word("number")] if "mark" in about else []), *said])
         return self.line(one, f"{what}{self.named(one)}{self.because(about.get('why', ''))}")
 
     def refusal(self, one: Said) -> str:
         about = one.about
-        what = f"{self.words['was refused']} ({about.get('asked', '')}){self.named(one)}"
+        what = f"{self.words['was refused']} ({self.word(str(about.get('asked', '')))}){self.named(one)}"
         why = f" [{about['why']}]" if about.get("why") else ""
         return self.line(one, f"{what}{self.because(about.get('refusal', ''))}{why}")
 
@@ -320,13 +361,23 @@ class _Page(NamedTuple):
             case "damaged":
                 said = words["damaged"].format(damage=about.get("damage", ""))
             case _:
-                said = words[one.what]
+                said = self.word(one.what)
         return self.line(one, f"{said}{self.named(one)}{self.because(about.get('why', ''))}")
 
     def line(self, one: Said, said: str) -> str:
         account = one.about.get("account", "")
         by = f"{one.by} ({account})" if account and account != one.by else one.by
         return f"{self.time(one.at)}  {by}  {said}"
+
+    def word(self, name: str) -> str:
+        """What something is called; what has no word is called as in the journal."""
+        return self.words.get(name, name)
+
+    def filter(self, name: str, value: Any) -> str:
+        """One thing that a search asked for."""
+        if name in ("since", "until"):
+            return f"{self.word(name)} {self.time(float(value))}"
+        return f"{self.word(name)} {value}"
 
     def because(self, why: str) -> str:
         colon = " : " if self.language == "fr" else ": "

@@ -60,6 +60,7 @@ class Shelf:
             self.copies,
             administrators=("root", "beffroi"),
         )
+        self.clock.seen(self.look())
         self.archive.use([FIRE, POLICE])
         self.archive.start()
 

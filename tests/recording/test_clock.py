@@ -15,7 +15,7 @@ R1 = "20261122-r1"
 
 def watching(shelf: Shelf) -> ClockChore:
     chore = ClockChore(shelf.clock, shelf.look, shelf.archive)
-    assert chore.turn(shelf.now) == []
+    chore.turn(shelf.now)
     return chore
 
 
