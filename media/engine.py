@@ -33,6 +33,8 @@ from media.speech import Speech
 from media.tones import Tone
 
 NO_TRACK: Final = 255
+MOST_TRACKS: Final = 64  # of one recording
+MOST_SLOT: Final = 65_535
 MOST_SLOTS: Final = 2
 """Recordings that one leg may be on the tape for: a recorded person who is called on a recorded line."""
 
@@ -356,17 +358,19 @@ class MediaEngine(Protocol):
     async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
         """Put on the recorder's tape what `leg` says, and what we say to it ourselves, from now on.
 
-        slot: of the recording, 1 to 65535 (`media.engines.tape`); by_leg: the track of what the leg sends, in
-        clear and as received; to_leg: of what it is sent by us in place of a peer (prompts, music, tones, a
-        room's sound), as sent. `NO_TRACK` for neither. A leg is on the tape for MOST_SLOTS recordings at
-        once: each `slot` is begun, changed, and ended by NO_TRACK for both; slot 0 with NO_TRACK ends all.
+        slot: of the recording, 1 to MOST_SLOT (`media.engines.tape`). by_leg: the track, 0 to MOST_TRACKS - 1,
+        of what the leg sends, in clear and as received; to_leg: of what it is sent by us in place of a peer
+        (prompts, music, tones, a room's sound), as sent. `NO_TRACK` for neither. A leg is on the tape for
+        MOST_SLOTS recordings at once: each `slot` is begun, changed, and ended by NO_TRACK for both; slot 0
+        with NO_TRACK ends all.
         It begins with whatever the leg sends, before its first answer too, and goes on when either process
         has died, in a room, after `renew`, and in the other call after `move`. It ends with the leg. What is
-        said while the engine is gone holds as soon as it is back.
+        said while the engine is gone holds as soon as it is back. Video, text and fax aren't on it.
         Two telephones that send to each other (`pbx.calls.direct`) send nothing here: their call's engine
         has `tapes` False. So a call that is to be recorded has no `direct_site`, and one that is to be from
         now on is brought back first, as the broker does when a party changes anything.
-        Raises MediaRefused (488) where the engine can't, MediaMisuse for an unknown leg or a slot too many.
+        Raises MediaRefused (488) where the engine can't, MediaMisuse for an unknown leg or a slot too many,
+        ValueError for a slot or a track that there isn't.
         To end what isn't taped is no error.
         """
         ...

@@ -31,7 +31,7 @@ from typing import Final
 from msgspec import structs
 
 from media import agreement, sdp
-from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused
+from media.engine import MOST_SLOT, MOST_SLOTS, MOST_TRACKS, NO_TRACK, MediaMisuse, MediaRefused
 from media.line import NOT_ACCEPTABLE, SECURE_PROFILES, Line, is_carried, is_rtp
 from media.sdes import Policy, Random
 from media.sdp import Codec, MediaDescription, SdpError, SessionDescription
@@ -164,7 +164,14 @@ class Leg(Line):
         self.room = structs.replace(self.room, whisper_call=to_call, whisper_to=to.name)
 
     def tape(self, slot: int, by_leg: int, to_leg: int) -> None:
-        """Be on the tape as these tracks; see `MediaEngine.tape`. Raises MediaMisuse for a slot too many."""
+        """Be on the tape as these tracks; see `MediaEngine.tape`.
+
+        Raises MediaMisuse for a slot too many, ValueError for a track or a slot that there isn't.
+        """
+        if not all(0 <= track < MOST_TRACKS or track == NO_TRACK for track in (by_leg, to_leg)):
+            raise ValueError(f"no tracks {by_leg} and {to_leg}")
+        if not (0 if by_leg == to_leg == NO_TRACK else 1) <= slot <= MOST_SLOT:
+            raise ValueError(f"no slot {slot}")
         tapes = dict(self.tapes)
         if by_leg == to_leg == NO_TRACK:
             tapes = {kept: tracks for kept, tracks in tapes.items() if slot not in (kept, 0)}

@@ -588,6 +588,15 @@ async def test_leg_is_on_the_tape_for_two_recordings_and_a_third_is_our_own_mist
     assert own_engine.snapshot("c").legs[0].tapes == {}
 
 
+@pytest.mark.parametrize("said", [(0, 0, 1), (65_536, 0, 1), (-1, 0, 1), (1, 64, NO_TRACK), (1, 0, -1)])
+async def test_slot_and_tracks_that_there_are_not_are_refused(
+    own_engine: MediaEngine, phones: Phones, said: tuple[int, int, int]
+):
+    await call_up(own_engine, phones(), phones())
+    with pytest.raises(ValueError, match=r"no (slot|tracks)"):
+        await own_engine.tape("c", "a", *said)
+
+
 async def test_to_tape_an_unknown_leg_is_our_own_mistake_and_to_end_it_is_none(engine: MediaEngine):
     with pytest.raises((MediaMisuse, MediaRefused)):
         await engine.tape("c", "nobody", 1, 0, 1)
