@@ -45,6 +45,7 @@ from pbx.plans.history import HistoryError, PlanHistory, owner_of, version_of
 from pbx.plans.in_force import PlanInForce
 from pbx.plans.rota import Rotas
 from pbx.queues.answers import answer_about_queues
+from pbx.recordings.client import RecorderClient
 from pbx.self_test import SelfTest
 from pbx.tasks import Tasks
 from pbx.voicemail.mail import Spool
@@ -121,6 +122,7 @@ class _Signalling:
         engine = await self._start_engine()
         directory = self._directory()
         kept_bans = self._kept(self._configuration.bans_file, KeptBans)
+        recorder = RecorderClient(configuration.recorder_socket, events, clock, engine)
         self._exchange = exchange = Exchange(
             domain=configuration.domain,
             plan=with_directory(self._plan, directory),
@@ -141,6 +143,7 @@ class _Signalling:
             rotas=self._rotas,
             voicemail=self._mailboxes(),
             own_apps=self._own_apps(),
+            recorder=recorder,
         )
         events.subscribe(self._media_process_lost, MediaProcessLost)
         self._transports = transports = Transports(
@@ -164,6 +167,10 @@ class _Signalling:
             watched = exchange.subscriptions.restore(recovered.personal.values(), loop.time())
             log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
             log.info("settings=%d texts=%d subscriptions=%d restored", set_by_hand, texts, watched)
+        else:
+            exchange.recordings.restored()
+        if engine.tapes:
+            self._tasks.start(recorder.run(), "recorder")
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer, events)
         await exchange.trunks.start()
