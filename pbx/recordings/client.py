@@ -125,6 +125,11 @@ class RecorderClient:
         """Whether a call that begins now would be recorded: the recorder is there, and all is written."""
         return self._is_ready and not any(one.failing for one in self._open.values())
 
+    @property
+    def unfinished(self) -> int:
+        """How many recordings there are whose file isn't closed yet."""
+        return len(self._open)
+
     def policies(self, policies: Iterable[Policy]) -> None:
         """These are all policies from now on: said at the start and with each new plan."""
         self._policies = tuple(policies)
