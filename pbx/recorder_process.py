@@ -8,9 +8,11 @@ import logging
 import os
 import socket
 import time
+from functools import partial
 
 from media.engines.reel import Reel
 from media.engines.tape import Tape
+from pbx import configuration as configured
 from pbx.configuration import Configuration
 from pbx.node.keys import node_key, recording_key
 from recording.archive import Archive
@@ -18,10 +20,13 @@ from recording.catalogue import FILE_NAME as CATALOGUE
 from recording.catalogue import Catalogue
 from recording.chores import Chore
 from recording.clock import ClockWatch, look
+from recording.copies import Bucket, Copies, CopyError, Store, open_store
+from recording.disk import Disk, room_of
 from recording.housekeeping import CatalogueChore, ClockChore, PurgeChore
 from recording.keys import KeyStore
 from recording.process import Process, account_name
 from recording.proof.journal import Journal
+from recording.stamps import Authority, Stamps, post
 from recording.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -53,15 +58,64 @@ def run_recorder(
     watch = ClockWatch(directory)
     administrators = {"root", account_name(os.getuid())}
     catalogue = Catalogue(directory / CATALOGUE)
-    archive = Archive(directory, keys, journal, catalogue, watch, look, administrators=administrators)
+    copies = _copies(configuration, journal)
+    archive = Archive(directory, keys, journal, catalogue, watch, look, copies, administrators)
+    chores = _chores(configuration, journal, archive, watch, copies)
     writer = Writer(directory, keys, public, time.monotonic, lambda: None)  # noqa: TID251
-    process = Process(Tape(reel), directory, writer, journal, archive, _chores(archive, watch), _Clocks())
+    process = Process(Tape(reel), directory, writer, journal, archive, chores, _Clocks())
     gc.collect()
     gc.freeze()
     asyncio.run(process.run(listening, asked))
     journal.close()
 
 
-def _chores(archive: Archive, watch: ClockWatch) -> list[Chore]:
+def _copies(configuration: Configuration, journal: Journal) -> Copies | None:
+    """Return what copies recordings to a second destination; None where there is none."""
+    wanted = configuration.recordings.copy_to
+    if wanted is None:
+        return None
+
+    def open_it() -> Store:
+        return open_store(_with_secret(wanted) if isinstance(wanted, configured.Bucket) else wanted)
+
+    return Copies(configuration.recordings.directory, journal, str(wanted), open_it, time.time)  # noqa: TID251
+
+
+def _with_secret(bucket: configured.Bucket) -> Bucket:
+    """Return a bucket with its secret key, read anew each time. Raises CopyError."""
+    secret = os.environ.get(bucket.secret_env, "")
+    if bucket.secret_file is not None:
+        try:
+            secret = bucket.secret_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CopyError(f"the secret key can't be read: {error}") from None
+    if bucket.access_key and not secret:
+        raise CopyError(f"the secret key is not set: {bucket.secret_env or bucket.secret_file}")
+    return Bucket(bucket.name, bucket.prefix, bucket.endpoint, bucket.region, bucket.access_key, secret)
+
+
+def _chores(
+    configuration: Configuration,
+    journal: Journal,
+    archive: Archive,
+    watch: ClockWatch,
+    copies: Copies | None,
+) -> list[Chore]:
     """What is done by itself, now and then."""
-    return [ClockChore(watch, look, archive), PurgeChore(archive), CatalogueChore(archive)]
+    settings = configuration.recordings
+    make_room = archive.make_room if settings.when_full == "oldest_first" else None
+    room = partial(room_of, settings.directory)
+    chores: list[Chore] = [
+        ClockChore(watch, look, archive),
+        PurgeChore(archive),
+        CatalogueChore(archive),
+        Disk(settings.directory, settings.warn_days, room, make_room),
+    ]
+    if copies is not None:
+        chores.append(copies)
+    if settings.timestamp is not None:
+        authority = Authority(
+            settings.timestamp.url, settings.timestamp.ca_file, settings.timestamp.every_seconds
+        )
+        chores.append(Stamps(journal, authority, post))
+    return chores

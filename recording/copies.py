@@ -110,16 +110,16 @@ class Copies:
         open_it: Callable[[], Store],
         clock: Callable[[], float],
     ) -> None:
-        """directory: of the recordings; destination: its name; open_it: as `open_store`; clock: Unix seconds.
+        """directory: of the recordings; destination: its name; open_it: as `open_store`.
 
-        Raises OSError.
+        clock: Unix seconds.
         """
         self._directory = directory
         self._journal = journal
         self._destination = destination
         self._open = open_it
         self._clock = clock
-        self._ledger = CopyLedger(journal, destination)
+        self._ledger: CopyLedger | None = None  # opened by the first turn: no recording waits for it
         self._tried_at = float("-inf")
         self._wait_seconds = 0.0
         self._troubled = Troubled(self.name)
@@ -129,70 +129,61 @@ class Copies:
         it when the destination is there."""
 
     def waiting(self) -> set[str]:
-        """Return the recordings that have ended and lie nowhere but here."""
-        return self._ledger.waiting()
+        """Return the recordings that have ended and lie nowhere but here, as far as that is known."""
+        return self._ledger.waiting() if self._ledger is not None else set()
 
     def close(self) -> None:
         """Let go of the ledger."""
-        self._ledger.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
     def turn(self, now: float) -> list[Trouble | TroubleOver]:
         """Copy what waits, and delete what must go; now: Unix seconds."""
         # A clock that was set back mustn't keep the destination from being tried.
         if 0.0 <= now - self._tried_at < self._wait_seconds:
             return []
+        waiting = 0
         try:
-            self._ledger.read_on()
-            if not self._ledger.next("waiting") and not self._ledger.next("going"):
-                return []
-            self._catch_up()
-        except (CopyError, JournalDamage, sqlite3.Error) as error:
+            ledger = self._ledger = self._ledger or CopyLedger(self._journal, self._destination)
+            ledger.read_on()
+            waiting = len(ledger.waiting())
+            if waiting or ledger.next("going"):
+                self._catch_up(ledger)
+        except (CopyError, JournalDamage, OSError, sqlite3.Error) as error:
             again = self._wait_seconds * 2 if self._troubled else FIRST_AGAIN_SECONDS
             self._tried_at, self._wait_seconds = now, min(again, LONGEST_AGAIN_SECONDS)
-            count = len(self._ledger.waiting())
-            return self._troubled.told(f"{self._destination} takes no copies ({count} wait): {error}")
+            return self._troubled.told(f"{self._destination} takes no copies ({waiting} wait): {error}")
         self._wait_seconds = 0.0
         return self._troubled.told("")
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, ledger: CopyLedger) -> None:
         from obstore.exceptions import BaseError
 
         try:
             store = self._open()
-            self._recognise(store)
-            while recording := self._ledger.next("going"):
+            _recognise(store, ledger)
+            while recording := ledger.next("going"):
                 self._delete(store, recording)
-            while recording := self._ledger.next("waiting"):
-                self._copy(store, recording)
+                ledger.read_on()
+            while recording := ledger.next("waiting"):
+                self._copy(store, recording, ledger)
+                ledger.read_on()
         except (BaseError, OSError, ValueError) as error:
             raise CopyError(_in_short(error)) from None
 
-    def _recognise(self, store: Store) -> None:
-        """Make sure that this is where copies go. Raises CopyError."""
-        import obstore
-
-        try:
-            obstore.head(store, MARK)
-        except FileNotFoundError:  # obstore's own is one
-            if self._ledger.has_copies:
-                raise CopyError(
-                    f"the copies that were made aren't there, nor {MARK}: is it mounted?"
-                ) from None
-            obstore.put(store, MARK, _MARK_TEXT)
-
-    def _copy(self, store: Store, recording: str) -> None:
+    def _copy(self, store: Store, recording: str, ledger: CopyLedger) -> None:
         import obstore
 
         path = path_of(self._directory, recording)
-        if not self._ledger.begin(recording):
+        if not ledger.begin(recording):
             return  # purged meanwhile
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 size = file.tell()
         except FileNotFoundError:
-            self._ledger.read_on()
-            self._ledger.lost(recording)  # what isn't purged and isn't there, verifying tells
+            ledger.read_on()
+            ledger.lost(recording)  # what isn't purged and isn't there, verifying tells
             return
         place = _place(recording)
         obstore.put(store, place, path, chunk_size=PART_BYTES, max_concurrency=2)
@@ -209,7 +200,18 @@ class Copies:
 
     def _say(self, what: str, recording: str, about: dict[str, Value]) -> None:
         self._journal.append(self._clock(), what, recording, NODE, **about)
-        self._ledger.read_on()
+
+
+def _recognise(store: Store, ledger: CopyLedger) -> None:
+    """Make sure that this is where copies go. Raises CopyError."""
+    import obstore
+
+    try:
+        obstore.head(store, MARK)
+    except FileNotFoundError:  # obstore's own is one
+        if ledger.has_copies:
+            raise CopyError(f"the copies that were made aren't there, nor {MARK}: is it mounted?") from None
+        obstore.put(store, MARK, _MARK_TEXT)
 
 
 def _place(recording: str) -> str:

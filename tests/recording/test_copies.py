@@ -10,7 +10,7 @@ import pytest
 from obstore.store import LocalStore, MemoryStore
 
 from recording.copies import FIRST_AGAIN_SECONDS, MARK, Bucket, Copies, CopyError, Store, open_store
-from recording.copy_ledger import FILE_NAME
+from recording.copy_ledger import FILE_NAME, CopyLedger
 from recording.proof.journal import Journal, entries
 from recording.purge import path_of
 from recording.wire import Trouble, TroubleOver
@@ -160,10 +160,10 @@ def test_recording_that_is_purged_before_it_was_copied_never_goes_there(town: To
 
 def test_copy_that_a_death_kept_from_being_noted_is_made_again_or_goes(town: Town):
     town.ended("202611-1", "202611-2")
-    with closing(town.copies()) as dying:
-        dying._ledger.read_on()
+    with closing(CopyLedger(town.journal, PLACE)) as ledger:
+        ledger.read_on()
         for recording in ("202611-1", "202611-2"):
-            dying._ledger.begin(recording)
+            ledger.begin(recording)
             obstore.put(town.store, f"202611/{recording}.sealed", b"half")
     town.purged("202611-1")
     with closing(town.copies()) as again:
