@@ -358,7 +358,7 @@ class MediaEngine(Protocol):
     async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
         """Put on the recorder's tape what `leg` says, and what we say to it ourselves, from now on.
 
-        slot: of the recording, 1 to MOST_SLOT (`media.engines.tape`). by_leg: the track, 0 to MOST_TRACKS - 1,
+        slot: of the recording, 1 to MOST_SLOT (`media.engines.tape`). by_leg: the track, below MOST_TRACKS,
         of what the leg sends, in clear and as received; to_leg: of what it is sent by us in place of a peer
         (prompts, music, tones, a room's sound), as sent. `NO_TRACK` for neither. A leg is on the tape for
         MOST_SLOTS recordings at once: each `slot` is begun, changed, and ended by NO_TRACK for both; slot 0

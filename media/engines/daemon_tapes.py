@@ -33,10 +33,11 @@ class Tapes:
 
     def hear(self, ear: Ear, leg: Leg) -> None:
         """Put what comes to an ear on the tape, as the leg's tracks say then."""
-        self._loop.add_reader(ear.socket.fileno(), self._readable, ear, leg)
+        self._loop.add_reader(ear.socket.fileno(), self.take, ear, leg)
 
-    def forget(self, ear: Ear) -> None:
-        """Hear nothing more there, and close it."""
+    def forget(self, ear: Ear, leg: Leg) -> None:
+        """Hear what has come there, and nothing more."""
+        self.take(ear, leg)
         self._loop.remove_reader(ear.socket.fileno())
         ear.socket.close()
 
@@ -46,7 +47,8 @@ class Tapes:
             self._timer.cancel()
         self._flush()
 
-    def _readable(self, ear: Ear, leg: Leg) -> None:
+    def take(self, ear: Ear, leg: Leg) -> None:
+        """Put on the tape what has come to an ear."""
         now = self._loop.time()
         for _ in range(_AT_ONCE):
             try:

@@ -27,6 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
@@ -471,7 +472,8 @@ class Relay:
                 if self._hearers is not None:
                     self._hearers.stop_recording(self._stream(port))
             case wire.Tape(port, slot, by_leg, to_leg, again):
-                self._stream(port, again=again).tape(slot, by_leg, to_leg)
+                with suppress(PortGone):  # which its route tells
+                    self._stream(port, again=again).tape(slot, by_leg, to_leg)
             case wire.Digits(port, digits):
                 self._send_digits(self._stream(port), digits, now)
             case wire.Join(port):

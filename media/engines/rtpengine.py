@@ -586,6 +586,8 @@ class RtpengineEngine:
         known = self._calls.get(call)
         stream = known.legs.get(leg) if known is not None else None
         if known is not None and stream is not None:
+            if stream.copies is not None and self._tapes is not None:
+                self._tapes.take(stream.copies, stream)  # as was said before
             stream.tape(slot, by_leg, to_leg)
             await self._copy(known, stream)
         elif not ends:
@@ -626,7 +628,7 @@ class RtpengineEngine:
 
     def _close_copies(self, stream: _Stream) -> None:
         if stream.copies is not None and self._tapes is not None:
-            self._tapes.forget(stream.copies)
+            self._tapes.forget(stream.copies, stream)
         elif stream.copies is not None:
             stream.copies.socket.close()
         stream.copies = None

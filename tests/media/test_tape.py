@@ -3,6 +3,7 @@
 Over both planes; what only the ring of C or the socket of Python does is at the end.
 """
 
+import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from media import rtp, tones
 from media.engines import native, wire
 from media.engines.native import NativePlane
 from media.engines.reel import Reel, Writer
-from media.engines.relay import PlaneName
+from media.engines.relay import PlaneName, PortGone
 from media.engines.tape import NO_TRACK, Tape, Taped
 from media.g711 import Samples
 from media.sdes import SUITES, Suite
@@ -291,6 +292,14 @@ def test_taping_goes_on_in_the_next_media_process_on_the_same_slot(talk: Taping)
     talk.restart(11.0)
     talk.a.say(11.0, packets=2)
     assert [(taped.recording, taped.packets) for taped in (*before, *talk.read())] == [(7, 3), (7, 2)]
+
+
+def test_port_that_is_gone_is_told_by_its_route_alone(talk: Taping):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", THIRD))
+        talk.media._do(wire.Tape(THIRD, 7, 0, NO_TRACK, True), 10.0)
+        with pytest.raises(PortGone):
+            talk.media._do(msgspec.structs.replace(ROUTE, port=THIRD, peer=0, again=True), 10.0)
 
 
 def test_leg_that_has_gone_leaves_no_recording_to_the_next_one(talk: Taping):
