@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -64,12 +65,20 @@ def read_public(path: Path) -> X25519PublicKey:
     return key
 
 
-def read_private(path: Path) -> X25519PrivateKey:
-    """Return the private key in a PEM file. Raises KeyUnusable."""
+def read_private(path: Path, passphrase: Callable[[], str] | None = None) -> X25519PrivateKey:
+    """Return the private key in a PEM file. passphrase: asked for it where it has one. Raises KeyUnusable."""
+    pem = _read(path)
     try:
-        key = load_pem_private_key(_read(path), None)
-    except (ValueError, TypeError) as error:
-        raise KeyUnusable(f"{path}: is no private key in PEM without a password ({error})") from None
+        key = load_pem_private_key(pem, None)
+    except ValueError as error:
+        raise KeyUnusable(f"{path}: is no private key in PEM ({error})") from None
+    except TypeError:  # it has a passphrase
+        if passphrase is None:
+            raise KeyUnusable(f"{path}: has a passphrase") from None
+        try:
+            key = load_pem_private_key(pem, passphrase().encode())
+        except ValueError:
+            raise KeyUnusable(f"{path}: isn't opened by this passphrase") from None
     if not isinstance(key, X25519PrivateKey):
         raise KeyUnusable(f"{path}: recordings are sealed for an X25519 key")
     return key

@@ -1,0 +1,254 @@
+"""`beffroi recording listen`, `last`, `export` and `verify`, against an archive as the recorder has it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
+
+from pbx.node.keys import node_key, private_of, recording_key
+from recording.archive import Archive
+from recording.catalogue import Catalogue
+from recording.clock import ClockWatch
+from recording.keys import KeyStore, read_private, wrap
+from recording.proof.entries import About
+from recording.proof.journal import Journal
+from recording.proof.package import check
+from recording.proof.sealed_file import segments
+from recording.purge import path_of
+from recording.requests import FILE_NAME, answer_line, read_request
+from recording.retention import ClockSeen
+from recording.wire import Facts, Policy
+from tests.cli.conftest import Outcome, Town
+from tests.recording.archived import START
+from tests.recording.calls import Sender, recorded, said, tone, track
+from tests.recording.sealed import KEY
+
+R1 = "20261122-093000-a1"
+GOING = "20261122-094000-b2"
+FIRE = Policy("pompiers", "Délibération 2026-014", 60, ("2201", "2202"), "two_persons", register="n° 7")
+AS = ("--as", "2201", "--why", "dossier 12")
+
+
+class Kept:
+    """A node's recordings and who answers for them. now: Unix seconds."""
+
+    def __init__(self, town: Town) -> None:
+        settings = town.settings
+        self.town = town
+        self.now = START
+        self.directory = settings.recordings.directory
+        self.directory.mkdir(parents=True)
+        self.public = recording_key(settings.recordings.key_file)
+        self.private_file = private_of(settings.recordings.key_file)
+        self.journal = Journal(settings.recordings_journal, node_key(settings.node_key_file))
+        self.keys = KeyStore(settings.recording_keys_dir)
+        self.archive = Archive(
+            self.directory,
+            self.keys,
+            self.journal,
+            Catalogue(self.directory / "catalogue.sqlite"),
+            ClockWatch(self.directory),
+            lambda: ClockSeen(self.now, self.now, "boot", synchronised=True),
+        )
+        self.archive.use([FIRE])
+        self.archive.start()
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(settings.data_dir / FILE_NAME))
+        self.socket.listen()
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def record(self, name: str, *, ended: bool = True) -> Path:
+        """A call of 3 s: a tone of 440 Hz from the caller, one of 1000 Hz from who answered."""
+        folder = path_of(self.directory, name).parent
+        folder.mkdir(exist_ok=True)
+        facts = Facts("pompiers", f"call-{name}", "8200", caller="+33699999999", called="8200")
+        self.keys.put(name, wrap(KEY, name, self.public))
+        self.journal.append(self.now, "begun", name, "node", policy="pompiers", line="8200", call=facts.call)
+        self.archive.begun(name, int(self.now * 1e6), facts)
+        path = recorded(
+            folder,
+            [
+                said(About("pompiers", facts.call, "8200", "", "+33699999999", "8200", "in", "", ""), 0.0),
+                track(0, "+33699999999"),
+                track(1, "2201"),
+                *Sender(0).says(tone(440, 3, 8000), 0.0),
+                *Sender(1, ssrc=8).says(tone(1000, 2, 8000), 1.0),
+            ],
+            name,
+        )
+        if ended:
+            head = list(segments(path))[-1].digest.hex()
+            self.now += 3
+            self.journal.append(self.now, "ended", name, "node", head=head, packets=250, bytes=9)
+        return path
+
+    def heard(self) -> list[tuple[str, str]]:
+        """What the journal has of who did what."""
+        self.archive.catch_up()
+        history = self.archive._catalogue.said(0, 1e12)
+        return [(one.what, one.by) for one in history if one.what != "policy"]
+
+    def _answer(self) -> None:
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as lines:
+                connection.sendall(answer_line(self.archive.answer(read_request(lines.readline()), "root")))
+
+    def close(self) -> None:
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.journal.close()
+
+
+@pytest.fixture
+def kept(town: Town) -> Iterator[Kept]:
+    made = Kept(town)
+    yield made
+    made.close()
+
+
+def run(kept: Kept, *arguments: str, typed: str = "") -> Outcome:
+    return kept.town.run("recording", *arguments, typed=typed)
+
+
+def test_listener_hears_each_party_in_a_channel(kept: Kept, tmp_path: Path):
+    kept.record(R1)
+    out = tmp_path / "r1.wav"
+    heard = run(kept, "listen", R1, *AS, "-o", str(out))
+    assert (heard.status, heard.err) == (0, f"{R1}: 3.0 s, channels: +33699999999, 2201\n")
+    with wave.open(str(out)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 8000)
+    assert kept.heard() == [("listened", "2201")]
+
+
+def test_last_call_of_a_line_is_heard_while_it_goes_on(kept: Kept, tmp_path: Path):
+    kept.record(R1)
+    kept.now += 60
+    path = kept.record(GOING, ended=False)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])  # the recorder is in the middle of a segment
+    heard = run(kept, "last", "--line", "8200", *AS, "--mix", "-o", str(tmp_path / "last.flac"))
+    assert heard.status == 0, heard.err
+    assert heard.err.startswith(f"{GOING}: 2.0 s, still going on")
+    assert path.read_bytes() == whole[:-40]
+
+
+def test_who_is_no_listener_is_refused_and_journalled(kept: Kept, tmp_path: Path):
+    kept.record(R1)
+    refused = run(kept, "listen", R1, "--as", "1001", "--why", "curieux", "-o", str(tmp_path / "x.wav"))
+    assert refused.status == 1
+    assert "1001 is a listener of no recordings" in refused.err
+    assert kept.heard() == [("refused", "1001")]
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_private_key_that_is_away_is_said_and_nothing_is_touched(kept: Kept, tmp_path: Path):
+    path = kept.record(R1)
+    before = path.read_bytes()
+    away = tmp_path / "safe.key"
+    kept.private_file.rename(away)
+    silent = run(kept, "listen", R1, *AS, "-o", str(tmp_path / "x.wav"))
+    assert silent.status == 1
+    assert (
+        "the private key of recordings isn't here, so nothing can be opened; name it by --key" in silent.err
+    )
+    assert path.read_bytes() == before
+    assert run(kept, "listen", R1, *AS, "-o", str(tmp_path / "x.wav"), "--key", str(away)).status == 0
+
+
+def test_key_of_another_node_is_told_apart(kept: Kept, tmp_path: Path):
+    kept.record(R1)
+    other = tmp_path / "other.key"
+    made = X25519PrivateKey.generate()
+    secret = BestAvailableEncryption(b"soleil")
+    other.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
+    arguments = ("listen", R1, *AS, "-o", str(tmp_path / "x.wav"), "--key", str(other))
+    wrong = run(kept, *arguments, typed="soleil\n")
+    assert (wrong.status, "and this one is" in wrong.err) == (1, True)
+    mistyped = run(kept, *arguments, typed="lune\n")
+    assert (mistyped.status, "isn't opened by this passphrase" in mistyped.err) == (1, True)
+
+
+def test_key_with_a_passphrase_is_asked_for_it(kept: Kept, tmp_path: Path):
+    kept.record(R1)
+    key = tmp_path / "sealed.key"
+    secret = BestAvailableEncryption("l'été".encode())
+    private = read_private(kept.private_file)
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
+    out = tmp_path / "r1.opus"
+    heard = run(kept, "listen", R1, *AS, "-o", str(out), "--key", str(key), typed="l'été\n")
+    assert heard.status == 0, heard.err
+    assert out.read_bytes()[:4] == b"OggS"
+
+
+def test_export_takes_two_persons_and_the_package_verifies(kept: Kept, tmp_path: Path):
+    kept.record(R1)
+    out = tmp_path / "export.zip"
+    alone = run(kept, "export", R1, *AS, "-o", str(out))
+    assert (alone.status, "ask first" in alone.err) == (1, True)
+    asked = run(kept, "ask-export", R1, *AS, "--json").json
+    agreed = run(kept, "approve", str(asked["request"]), "--as", "2202", "--why", "vu")
+    assert agreed.out.startswith(f"2201 may export {R1} once")
+    made = run(kept, "export", R1, *AS, "-o", str(out), "--format", "flac")
+    assert made.status == 0, made.err
+    checked = check(out)
+    assert checked.faults == []
+    assert [entry.what for entry in checked.entries] == [
+        "begun", "ended", "refused", "export asked", "export approved", "exported", "packaged",
+    ]  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".export")) == []
+    verified = run(kept, "verify", str(out))
+    assert (verified.status, verified.out.splitlines()[-1]) == (0, "INTACT / INTÈGRE")
+
+
+def test_verify_says_which_byte_of_which_recording_turned(kept: Kept):
+    path = kept.record(R1)
+    assert run(kept, "verify", R1).out == f"{R1}: whole\n"
+    everything = run(kept, "verify", "--all", "--key", str(kept.private_file))
+    assert everything.status == 0
+    assert everything.out.startswith("1 whole, 0 going on, 0 purged, 0 findings")
+    assert "1 opened, segment by segment" in everything.out
+    second = list(segments(path))[1]
+    data = bytearray(path.read_bytes())
+    data[second.offset + 60] ^= 4
+    path.write_bytes(data)
+    one = run(kept, "verify", R1)
+    assert (one.status, one.out) == (1, f"{R1}, byte {second.offset}: segment 1 was changed\n")
+    told = run(kept, "verify", "--all", "--json")
+    assert told.status == 1
+    assert told.json["findings"][0]["offset"] == second.offset
+
+
+def test_what_is_asked_wrongly_is_told(kept: Kept, tmp_path: Path):
+    kept.record(R1)
+    assert run(kept, "listen", R1, *AS).status == 2
+    assert run(kept, "listen", R1, *AS, "-o", "x.mp3").status == 2
+    assert run(kept, "last", *AS, "-o", "-").status == 2
+    assert run(kept, "verify").status == 2
+    assert run(kept, "export", R1, *AS, "-o", str(tmp_path / "x.tar")).status == 2
+    nothing = run(kept, "verify", "../../etc/passwd-not")
+    assert nothing.err.endswith("there is no recording and no package ../../etc/passwd-not\n")
+    gone = run(kept, "listen", "20261122-nothing", *AS, "-o", str(tmp_path / "x.wav"))
+    assert "there is no recording '20261122-nothing'" in gone.err
+    assert kept.heard() == [("refused", "2201")]
+
+
+def test_without_a_node_nobody_listens(town: Town, tmp_path: Path):
+    recording_key(town.settings.recordings.key_file)
+    silent = town.run("recording", "listen", R1, *AS, "-o", str(tmp_path / "x.wav"))
+    assert silent.status == 1
+    assert "start `beffroi serve`" in silent.err
