@@ -349,9 +349,12 @@ def _authorities(settings: Configuration) -> list[Certificate]:
 
 
 def _format(name: str) -> Format:
-    if name == "wav" or name == "flac" or name == "opus":  # noqa: PLR1714  # what narrows the type
-        return name
-    misused("--out", f'"{name[:20]}" is no format of ours; take wav, flac or opus')
+    from recording.sound_files import FORMATS
+
+    found = next((kind for kind in FORMATS if kind == name), None)
+    if found is None:
+        misused("--out", f'"{name[:20]}" is no format of ours; take wav, flac or opus')
+    return found
 
 
 def _progress(what: str) -> Callable[[float], None]:
