@@ -28,7 +28,7 @@ from pbx.defence.bans import KeptBans
 from pbx.defence.spending import KeptSpending
 from pbx.events import Events, MediaProcessBack, MediaProcessLost
 from pbx.exchange import Exchange
-from pbx.journal import Journal, recover
+from pbx.journal import Journal, Recovered, recover
 from pbx.kept import Kept, KeptError, read_kept, write_kept
 from pbx.media_process import media_addresses
 from pbx.node.external import external_of, follow
@@ -153,22 +153,7 @@ class _Signalling:
             exchange.clock,
             lambda address: exchange.driver.admits(address, loop.time()),
         )
-        if recovered is not None:
-            for problem in recovered.problems:
-                log.error("journal: %s", problem)
-            set_by_hand = exchange.settings.restore(recovered.settings.values(), recovered.overrides.values())
-            exchange.restore_personal(recovered.personal.values())
-            held = exchange.registrations.restore(recovered.bindings, loop.time())
-            for device in exchange.devices:
-                for binding in device.bindings:
-                    exchange.gate.welcome(binding.flow.remote[0])
-            parties = exchange.restore(recovered.calls)
-            texts = exchange.messages.boxes.restore(recovered.texts.values(), loop.time())
-            watched = exchange.subscriptions.restore(recovered.personal.values(), loop.time())
-            log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
-            log.info("settings=%d texts=%d subscriptions=%d restored", set_by_hand, texts, watched)
-        else:
-            exchange.recordings.restored()
+        self._go_on(exchange, recovered)
         if engine.tapes:
             self._tasks.start(recorder.run(), "recorder")
         await transports.start()
@@ -202,6 +187,26 @@ class _Signalling:
         journal.close()
         if isinstance(engine, PythonEngine | RtpengineEngine):
             engine.close()
+
+    def _go_on(self, exchange: Exchange, recovered: Recovered | None) -> None:
+        """Take back what the process before this one had."""
+        now = asyncio.get_running_loop().time()
+        if recovered is None:
+            exchange.recordings.restored()
+            return
+        for problem in recovered.problems:
+            log.error("journal: %s", problem)
+        set_by_hand = exchange.settings.restore(recovered.settings.values(), recovered.overrides.values())
+        exchange.restore_personal(recovered.personal.values())
+        held = exchange.registrations.restore(recovered.bindings, now)
+        for device in exchange.devices:
+            for binding in device.bindings:
+                exchange.gate.welcome(binding.flow.remote[0])
+        parties = exchange.restore(recovered.calls)
+        texts = exchange.messages.boxes.restore(recovered.texts.values(), now)
+        watched = exchange.subscriptions.restore(recovered.personal.values(), now)
+        log.info("bindings=%d calls=%d parties=%d restored", held, len(recovered.calls), parties)
+        log.info("settings=%d texts=%d subscriptions=%d restored", set_by_hand, texts, watched)
 
     def _mailboxes(self) -> Voicemail:
         """The mailboxes, with what was being recorded when a process before this one ended."""

@@ -41,6 +41,7 @@ _NEVER: Final = {
 
 async def refuse_unrecorded(call: Call) -> None:
     """Tell the caller that its call can't be recorded, and refuse it (`on_failure: refuse`)."""
+    call.to = call.to or "".join(call.decision.recorded_lines[-1:])
     await announce(call, UNRECORDED, status=503, cause="not recorded", reason=UNRECORDED_REASON)
 
 

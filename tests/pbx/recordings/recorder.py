@@ -87,7 +87,8 @@ class FakeRecorder:
 
     def end(self, slot: int, cause: str) -> None:
         """See Recorder."""
-        del self.going[slot]
+        if self.going.pop(slot, None) is None:
+            return  # of a process that is gone
         self._tell(slot, f"end: {cause}")
 
     def of(self, slot: int) -> list[str]:
