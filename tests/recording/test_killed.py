@@ -1,9 +1,8 @@
-"""`kill -9` of the recorder under calls, with real processes: what came before the last two seconds is there."""
+"""`kill -9` of the recorder under calls, with real processes: at most two seconds are missing."""
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
