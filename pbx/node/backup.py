@@ -1,8 +1,9 @@
 """A backup: one archive with everything that a node needs to be itself again, made while it runs.
 
 It holds the configuration, the plan and its history, the database (SQLite's own backup of it), the journal,
-voice messages, and the other files at the top of data_dir. It doesn't hold recordings, which have their own
-export, nor a PostgreSQL database, which has its own tools; `Made.notes` says so.
+voice messages, the journal of recordings with its stamps, and the other files at the top of data_dir. It
+doesn't hold recordings, which have their own export, nor their keys, which have a backup of their own (one
+that outlives a recording would bring it back), nor a PostgreSQL database; `Made.notes` says so.
 
     manifest.json        format, SHA-256 and size of every other member; always first
     beffroi.yaml         the configuration, whatever its name was
@@ -34,9 +35,12 @@ from msgspec import Struct
 from dialplan.finding import PlanError
 from pbx.configuration import Configuration, parse_configuration
 from pbx.journal import BINDINGS, CALLS, JournalInUseError, live, lock, segments
+from pbx.node.keys import private_of
 from pbx.plans.history import FOLDER as PLANS
 from pbx.voicemail.mailboxes import FOLDER as VOICEMAIL
 from pbx.voicemail.mailboxes import INDEX
+from recording.proof.stamp import FOLDER as STAMPS
+from recording.proof.stamp import SUFFIX as STAMP_SUFFIX
 
 MANIFEST = "manifest.json"
 CONFIGURATION = "beffroi.yaml"
@@ -47,10 +51,12 @@ MOST_NAME_BYTES = 1024
 COPY_BYTES = 1024 * 1024
 MOST_TRIES = 10
 SQLITE_NAME = "beffroi.sqlite3"
+RECORDINGS = "recordings"
 ASIDE = "before-restore-"
 
 _NAME = re.compile(
-    r"beffroi\.yaml|plan/[^/\0]+|data/((journal|plans|voicemail/[A-Za-z0-9][A-Za-z0-9_-]{0,63})/)?[^/\0]+"
+    r"beffroi\.yaml|plan/[^/\0]+|data/"
+    r"((journal|plans|recordings(/stamps)?|voicemail/[A-Za-z0-9][A-Za-z0-9_-]{0,63})/)?[^/\0]+"
 )
 
 
@@ -115,7 +121,13 @@ def _stage(configuration: Configuration, staged: Path) -> list[str]:
     # The journal first: a call that the worker imports meanwhile is then in both, never in neither, and the
     # database's own position says that it isn't to be imported again.
     _copy_journal(configuration.journal_dir, staged / "data" / "journal")
-    notes = ["recordings are not in a backup: export them"]
+    notes = [
+        "recordings are not in a backup: export them, or have them copied (`recordings: copy_to`)",
+        "nor are their keys: `beffroi recording keys backup`",
+    ]
+    private = private_of(configuration.recordings.key_file)
+    if private.parent == configuration.data_dir and private.exists():
+        notes.append(f"{private.name} is in it, which opens recordings: move it off this node")
     database = configuration.sqlite_file
     if database is None:
         notes.append("the PostgreSQL database is not in this backup: use pg_dump")
@@ -123,6 +135,7 @@ def _stage(configuration: Configuration, staged: Path) -> list[str]:
         _copy_sqlite(database, staged / "data" / SQLITE_NAME)
     _copy_plans(configuration.data_dir / PLANS, staged / "data" / PLANS)
     _copy_voicemail(configuration.voicemail_dir, staged / "data" / VOICEMAIL)
+    _copy_recordings_journal(configuration.recordings_journal, staged / "data" / RECORDINGS)
     for path in sorted(configuration.data_dir.iterdir()):
         if path.is_file() and not path.is_symlink() and not _is_left_out(path, database):
             shutil.copyfile(path, staged / "data" / path.name)
@@ -178,6 +191,20 @@ def _copy_voicemail(source: Path, into: Path) -> None:
         for sound in sorted(index.parent.glob("[!.]*.wav")):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(sound, folder / sound.name)
+
+
+def _copy_recordings_journal(source: Path, into: Path) -> None:
+    """Copy what was recorded, heard and purged, in which nobody's number stands, and what stamps it.
+
+    The stamps first: each is of an entry that the journal has by then. A line that is being written is cut
+    off at the next start.
+    """
+    if not source.exists():
+        return
+    (into / STAMPS).mkdir(parents=True)
+    for stamp in sorted((source.parent / STAMPS).glob(f"*{STAMP_SUFFIX}")):
+        shutil.copyfile(stamp, into / STAMPS / stamp.name)
+    shutil.copyfile(source, into / source.name)
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
@@ -255,6 +282,7 @@ class _Places:
     plan: Path
     data_dir: Path
     database: Path
+    recordings: Path
     notes: tuple[str, ...]
 
     def of(self, name: str) -> Path:
@@ -262,6 +290,8 @@ class _Places:
         folder, _, rest = name.partition("/")
         if name == f"data/{SQLITE_NAME}":
             return self.database
+        if name.startswith(f"data/{RECORDINGS}/"):
+            return self.recordings / rest.removeprefix(f"{RECORDINGS}/")
         if folder == "data":
             return self.data_dir / rest
         return self.plan if folder == "plan" else self.configuration
@@ -287,7 +317,12 @@ def _places(configuration: Configuration, into: Path, manifest: Manifest) -> _Pl
     file = configuration.sqlite_file
     if file is not None and file != configuration.data_dir / SQLITE_NAME:
         database = inside("database", file, database)
-    return _Places(configuration.path, plan, data_dir, database, tuple(notes))
+    recordings = data_dir / RECORDINGS
+    directory = configuration.recordings.directory
+    recorded = any(member.name.startswith(f"data/{RECORDINGS}/") for member in manifest.members)
+    if recorded and directory != configuration.data_dir / RECORDINGS:
+        recordings = inside("the journal of recordings", directory, recordings)
+    return _Places(configuration.path, plan, data_dir, database, recordings, tuple(notes))
 
 
 def _make_room(configuration: Path, places: _Places, *, force: bool) -> None:
@@ -300,7 +335,8 @@ def _make_room(configuration: Path, places: _Places, *, force: bool) -> None:
             raise BackupError(f"Beffroi is running on {places.data_dir}: stop it first") from None
     held = list(places.data_dir.iterdir()) if places.data_dir.is_dir() else []
     held = [path for path in held if not path.name.startswith((".restore-", ASIDE))]
-    single = [path for path in (configuration, places.plan, places.database) if path.exists()]
+    alone = (configuration, places.plan, places.database, places.recordings / "journal")
+    single = [path for path in alone if path.exists()]
     if not held and not single:
         return
     if not force:

@@ -1,5 +1,6 @@
 """Backups made and restored, and archives that nobody should restore."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -24,7 +25,11 @@ from pbx.store.database import SqliteDatabase
 from pbx.store.people import add_person
 from pbx.voicemail.mailboxes import KeptMailbox, Message, read_messages
 from pbx.worker import Worker
+from recording.keys import KeyStore
+from recording.proof.journal import Journal as RecordingsJournal
+from recording.proof.journal import entries
 from tests.pbx.sample_records import bindings, call
+from tests.recording.sealed import NODE
 
 
 class Town:
@@ -149,8 +154,38 @@ def test_a_backup_takes_keys_along_and_leaves_out_what_only_a_running_node_means
 
 def test_a_backup_says_what_it_does_not_hold(town, tmp_path):
     assert create(town.configuration, tmp_path / "t.tar.gz").notes == (
-        "recordings are not in a backup: export them",
+        "recordings are not in a backup: export them, or have them copied (`recordings: copy_to`)",
+        "nor are their keys: `beffroi recording keys backup`",
     )
+
+
+def recorded(town: Town) -> None:
+    """The node has recorded a call, and its journal was stamped."""
+    directory = town.configuration.recordings.directory
+    (directory / "202611").mkdir(parents=True)
+    (directory / "202611" / "202611-1.sealed").write_bytes(b"sealed")
+    (directory / "stamps").mkdir()
+    (directory / "stamps" / "0.tsr").write_bytes(b"stamp")
+    with contextlib.closing(RecordingsJournal(town.configuration.recordings_journal, NODE)) as journal:
+        journal.append(1.0, "begun", "202611-1", "node")
+    KeyStore(town.configuration.recording_keys_dir).put("202611-1", b"wrapped")
+    (town.configuration.data_dir / "recording.key").write_bytes(b"private")
+
+
+@pytest.mark.parametrize("where", ["recordings", "../kept"])
+def test_a_backup_has_the_journal_of_recordings_and_no_recording_and_no_key_of_one(where, tmp_path):
+    town = Town(tmp_path / "town", f"recordings: {{dir: {where}}}\n")
+    recorded(town)
+    made = create(town.configuration, tmp_path / "t.tar.gz")
+    names = {member.name for member in made.members}
+    assert {"data/recordings/journal", "data/recordings/stamps/0.tsr"} <= names
+    assert not [name for name in names if "sealed" in name or "recording-keys" in name]
+    assert made.notes[-1] == "recording.key is in it, which opens recordings: move it off this node"
+    configuration = load_configuration(restore(tmp_path / "t.tar.gz", tmp_path / "new").configuration)
+    (entry,) = entries(configuration.recordings_journal, NODE.public_key())
+    assert entry.recording == "202611-1"
+    assert (configuration.recordings.directory / "stamps" / "0.tsr").read_bytes() == b"stamp"
+    town.close()
 
 
 def test_a_backup_made_while_calls_come_in_holds_each_of_them_once(town, tmp_path):
