@@ -25,6 +25,8 @@ _CUT_FRAMES: Final = 2000 // FRAME_MS  # a cut is looked for in the last two sec
 _PCMA: Final = Codec(8, "PCMA", SAMPLE_RATE, 1, "pcma/8000/1")
 _ALAW: Final = 6  # RFC 2361 appendix A: the WAVE form of A-law
 _FORMAT: Final = struct.Struct("<HHIIHHH")
+_HEADER_BYTES: Final = 12 + 8 + _FORMAT.size + 12 + 8  # RIFF, fmt, fact, and the head of data
+_FRAME_BYTES: Final = SAMPLE_RATE * FRAME_MS // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Piece:
 
     wav: bytes
     seconds: float
+
+    def frame(self, place: int) -> bytes:
+        """Return 20 ms of its A-law, b"" behind its end."""
+        start = _HEADER_BYTES + place * _FRAME_BYTES
+        return self.wav[start : min(start + _FRAME_BYTES, _HEADER_BYTES + round(self.seconds * SAMPLE_RATE))]
 
 
 def pieces_of(sounds: Sounds, source: Source, repeat: bool) -> tuple[Piece, ...]:

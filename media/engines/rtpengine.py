@@ -36,8 +36,8 @@ What differs from the engines that have a media process:
   `jitter_ms` are what the other side reported, and `limited_packets` is always 0;
 - after a leg has lost its daemon it is offered new keys, but whoever keeps its own for more than 65,536
   packets counts on with a rollover counter that no daemon can be told;
-- on the recorder's tape is what legs say, and not what they are played; what they say while signalling is
-  away isn't there;
+- on the recorder's tape is what a leg is played as it was given to the daemon, but no key as an event; nothing
+  is there that is said while signalling is away;
 - rooms and the move of a leg into another call are not there: `join` is refused (488), `move` returns False;
 - no ports are kept for emergency calls: such a call may go to a daemon that is draining instead.
 """
@@ -113,13 +113,14 @@ _NOTHING: Final = MediaDescription(
 
 
 class _Play:
-    """What a leg is played. place: the piece that is heard; timer: when it ends."""
+    """What a leg is played. place: the piece that is heard, since `began_at`; timer: when it ends."""
 
-    __slots__ = ("pieces", "place", "repeat", "timer")
+    __slots__ = ("began_at", "pieces", "place", "repeat", "timer")
 
     def __init__(self, *, repeat: bool) -> None:
         self.pieces: tuple[Piece, ...] = ()
         self.place = 0
+        self.began_at = 0.0
         self.repeat = repeat
         self.timer: asyncio.TimerHandle | None = None
 
@@ -579,7 +580,7 @@ class RtpengineEngine:
             self.events(RecordFinished(call, leg, why, seconds))
 
     async def tape(self, call: str, leg: str, slot: int, by_leg: int, to_leg: int) -> None:
-        """See MediaEngine. There is nothing on the track of what the leg is told by us."""
+        """See MediaEngine."""
         ends = by_leg == to_leg == NO_TRACK
         if not (ends or self.tapes):
             raise MediaRefused(NOT_HERE, "this engine has no tape")
@@ -590,6 +591,7 @@ class RtpengineEngine:
                 self._tapes.take(stream.copies, stream)  # as was said before
             stream.tape(slot, by_leg, to_leg)
             await self._copy(known, stream)
+            self._tape_played(stream)
         elif not ends:
             raise MediaMisuse(f"call {call} has no media for leg {leg}")
 
@@ -625,6 +627,14 @@ class RtpengineEngine:
         except (MediaRefused, MediaUnavailable, NgRefused, OSError) as error:
             _log.error("call=%s leg=%s isn't on the tape: %s", call.name, stream.name, error)
             self._close_copies(stream)
+
+    def _tape_played(self, stream: _Stream) -> None:
+        """Have on the tape what a leg is being played, if it is there."""
+        play = stream.play
+        if play is not None and play.pieces and stream.tapes and self._tapes is not None:
+            repeat = play.repeat and len(play.pieces) == 1
+            piece = play.pieces[play.place]
+            self._tapes.play(stream, piece, play.began_at, lambda: stream.play is play, repeat=repeat)
 
     def _close_copies(self, stream: _Stream) -> None:
         if stream.copies is not None and self._tapes is not None:
@@ -729,7 +739,10 @@ class RtpengineEngine:
     def leg_codecs(self, call: str, leg: str) -> dict[str, str]:
         """See MediaEngine."""
         known = self._calls.get(call)
-        return known.legs[leg].codecs_by_number if known is not None and leg in known.legs else {}
+        if known is None or leg not in known.legs:
+            return {}
+        played = {"8": "PCMA/8000/1"} if self.tapes else {}  # see `daemon_tapes`
+        return played | known.legs[leg].codecs_by_number
 
     # -- legs and their ports ------------------------------------------------------------------------
 
@@ -1029,6 +1042,8 @@ class RtpengineEngine:
         if stream.play is not play or call.daemon is None:
             return
         piece = play.pieces[play.place]
+        play.began_at = asyncio.get_running_loop().time()
+        self._tape_played(stream)
         said: dict[str, Said] = {"call-id": call.name, "from-tag": stream.name, "blob": piece.wav}
         endless = play.repeat and len(play.pieces) == 1
         if endless:

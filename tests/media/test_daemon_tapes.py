@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from media import sdes
+from media import sdes, tones
 from media.codecs import Pcm
 from media.engine import NO_TRACK, MediaRefused
 from media.engines.reel import Reel
@@ -97,6 +97,31 @@ async def test_leg_stays_on_the_tape_when_it_is_left_alone_and_no_longer_than_as
     await recorded.engine.query("c")
     await asyncio.sleep(0.1)
     assert recorded.tape.read(0) == []
+
+
+async def test_what_a_leg_is_played_is_on_a_track_of_its_own(recorded: Recorded, phones: Phones):
+    await recorded.call(phones(697), phones(1477))
+    await recorded.engine.tape("c", "a", 7, 0, 1)
+    assert recorded.engine.leg_codecs("c", "a")["8"] == "PCMA/8000/1"
+    await recorded.engine.play("c", "a", tones.key_presses("5"))  # 770 and 1336 Hz
+    taped = await recorded.read(8)
+    assert {one.tracks for one in taped} == {1 << 1}
+    assert min(share(heard(taped, 1)[:640], hertz) for hertz in (770, 1336)) > 0.3
+
+
+async def test_what_is_played_for_ever_is_on_the_tape_until_it_stops(recorded: Recorded, phones: Phones):
+    await recorded.call(phones(697), phones(1477))
+    await recorded.engine.play("c", "a", tones.key_presses("5"), repeat=True)
+    await recorded.alice.hear(5)  # it is on already when the leg comes to the tape
+    await recorded.engine.tape("c", "a", 7, NO_TRACK, 1)
+    first = await recorded.read(20)
+    await recorded.engine.stop("c", "a")
+    await asyncio.sleep(0.2)
+    recorded.tape.read(0)
+    await asyncio.sleep(0.2)
+    assert recorded.tape.read(0) == []
+    stamps = [packet.timestamp for one in first for packet in on_track(one, 1)]
+    assert stamps == list(range(stamps[0], stamps[0] + 160 * len(stamps), 160))
 
 
 async def test_leg_with_keys_is_on_the_tape_in_clear(recorded: Recorded, phones: Phones):

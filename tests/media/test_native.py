@@ -18,8 +18,10 @@ import pytest
 from media import dtmf, rtp
 from media.engines import native, wire
 from media.engines.native import NativePlane, NativeStream
+from media.engines.reel import Reel
 from media.engines.relay import PlaneName, Relay
 from media.engines.stream import Address, PythonPlane, PythonStream
+from media.engines.tape import NO_TRACK, Tape, Taped
 from tests.media.line import LEG, PLANES, Line
 from tests.media.process import REPOSITORY, port_range
 
@@ -63,7 +65,7 @@ def test_a_change_of_the_header_has_a_new_number():
 
 
 class Call:
-    """Two legs on a relay of one plane, which has an address of its own. a, b: the legs."""
+    """Two legs on a relay of one plane, which has an address of its own. a, b: the legs, both recorded."""
 
     def __init__(self, prompts: Path, plane: PlaneName) -> None:
         self.ours, theirs = socket.socketpair()
@@ -72,6 +74,9 @@ class Call:
             theirs, [self._address], port_range(), prompts=prompts, silence_seconds=2.0, plane=plane
         )
         self.a, self.b = (Line().at(self.media, port) for port in (PORT, PEER))
+        self.reel = Reel()
+        self.media._wind(self.reel)
+        self.tape = Tape(self.reel)
 
     def begin(self, numbers: tuple[int, int, int]) -> None:
         """Say how both streams are numbered, which is left to chance otherwise."""
@@ -81,6 +86,14 @@ class Call:
             else:
                 assert isinstance(line.stream, NativeStream)
                 line.stream.generation = native.lib.plane_claim(line.stream.made, False, *numbers)
+        for said in ((PORT, 1, 0, 1), (PORT, 2, 5, NO_TRACK), (PEER, 1, 2, 3)):
+            self.media._do(wire.Tape(*said), 0.0)
+
+    def taped(self) -> list[Taped]:
+        """Return what has come to the tape since it was read last."""
+        if self.media._plane.tapes is not None:
+            self.media._plane.tapes.flush(0.0)
+        return sorted(self.tape.read(0))
 
     def outcome(self, now: float) -> tuple[object, ...]:
         """Return all that can be seen from outside, and forget what was sent."""
@@ -97,6 +110,8 @@ class Call:
     def end(self) -> None:
         self.media._close()
         self.ours.close()
+        self.tape.close()
+        self.reel.renounce()
 
 
 @pytest.fixture
@@ -144,7 +159,7 @@ def a_datagram(chance: random.Random, sequence: int) -> bytes:
 
 def test_100000_strange_packets_make_the_same_of_both_planes(calls: list[Call]):
     chance = random.Random(20261122)
-    now = 1000.0
+    now, on_tape = 1000.0, 0
     for call in calls:
         call.begin((0x12345678, 65000, 0xFFFFF000))
     for number in range(100_000):
@@ -173,6 +188,11 @@ def test_100000_strange_packets_make_the_same_of_both_planes(calls: list[Call]):
         if len(calls) > 1 and number % 10 == 0:
             by_python, by_c = (call.outcome(now) for call in calls)
             assert by_python == by_c, number
+        if len(calls) > 1 and number % 100 == 99:
+            tapes = [call.taped() for call in calls]
+            assert tapes[0] == tapes[1], number
+            on_tape += sum(taped.packets for taped in tapes[0])
+    assert len(calls) == 1 or on_tape > 10_000
 
 
 def test_keys_told_by_c_are_those_told_by_python(calls: list[Call]):
