@@ -36,8 +36,8 @@ What differs from the engines that have a media process:
   `jitter_ms` are what the other side reported, and `limited_packets` is always 0;
 - after a leg has lost its daemon it is offered new keys, but whoever keeps its own for more than 65,536
   packets counts on with a rollover counter that no daemon can be told;
-- on the recorder's tape is what a leg is played as it was given to the daemon, but no key as an event; nothing
-  is there that is said while signalling is away;
+- on the recorder's tape is what a leg is played as it was given to the daemon, but no key as an event, and
+  nothing that is said while signalling is away;
 - rooms and the move of a leg into another call are not there: `join` is refused (488), `move` returns False;
 - no ports are kept for emergency calls: such a call may go to a daemon that is draining instead.
 """
