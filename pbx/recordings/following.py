@@ -418,7 +418,7 @@ class Recordings:
         voice = one.voices.get(leg)
         if voice is None:
             party = leg.number or "anonymous"
-            if self._taped(leg) >= MOST_SLOTS or not (one.free or one.tracks < MOST_TRACKS):
+            if self._taped(leg) >= MOST_SLOTS or not (party in one.free or one.tracks < MOST_TRACKS):
                 self._fail(one, f"{party} is one voice too many")
                 return False
             voice = one.voices[leg] = Voice(party, *_tracks_for(one, party))
@@ -572,13 +572,11 @@ def _known_as(leg: Leg) -> Iterator[Leg]:
 
 
 def _tracks_for(one: Followed, party: str) -> tuple[int, int]:
-    """The tracks of a new party: its own of before, else new ones, else those of whoever left first."""
+    """The tracks of a party: its own of before, else new ones."""
     if party in one.free:
         return one.free.pop(party)
-    if one.tracks < MOST_TRACKS:
-        one.tracks += 2
-        return one.tracks - 2, one.tracks - 1
-    return one.free.pop(next(iter(one.free)))
+    one.tracks += 2
+    return one.tracks - 2, one.tracks - 1
 
 
 def _present(carrier: Leg) -> Leg:

@@ -119,7 +119,8 @@ async def test_sound_that_does_not_pass_through_us_is_told_as_a_failure_and_rais
 ) -> None:
     plan = PLAN_TEXT.replace("    start: ringing ", "    alarm: police-renfort\n    start: ringing ")
     us = await line(world, "2201", plan=plan)
-    told, alarms = failures(us), []
+    told = failures(us)
+    alarms: list[AlarmRaised] = []
     us.town.exchange.events.subscribe(alarms.append, AlarmRaised)
     us.town.engine.tapes = False
     await us.call(FIRE)
