@@ -28,6 +28,7 @@ class Clerk:
         self._told = told
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None wakes
         self._stopping = Event()
+        self._left = False  # something that a disk has refused to the end
         self._thread = Thread(target=self._run, name="clerk", daemon=True)
         self._thread.start()
 
@@ -40,13 +41,13 @@ class Clerk:
         self._stopping.set()
         self._jobs.put(None)
         self._thread.join(seconds)
-        return not self._thread.is_alive() and self._jobs.empty()
+        return not self._thread.is_alive() and not self._left
 
     def _run(self) -> None:
         while True:
             job = self._jobs.get()
             if job is not None and not self._do_until_done(job):
-                self._jobs.put(job)  # so that it is seen that something is left
+                self._left = True
                 return
             if self._stopping.is_set() and self._jobs.empty():
                 return

@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, Protocol, cast
 
 import msgspec
@@ -90,7 +91,7 @@ class Process:
         self._writer = writer
         self._clerk = Clerk(self._journal_fares)
         self._recorder = Recorder(writer, self._enter)
-        self._chores = Chores(chores, self._unix_seconds, self._told_by_chores)
+        self._chores = Chores(chores, self._unix_seconds, self._told)
         self._offset_us = clocks.wall_us() - clocks.steady_us()
         self._begun: set[str] = set()  # by this process, until what was left is repaired
         self._repaired = False
@@ -98,19 +99,19 @@ class Process:
         self._signalling: _Signalling | None = None
         self._policies: tuple[wire.Policy, ...] | None = None
         self._turns = 0
+        self._stopping = False
         self._threads = ThreadPoolExecutor(ANSWERS_AT_ONCE, "answers")
-        self._loop: asyncio.AbstractEventLoop
+        self._threads_told: SimpleQueue[wire.Trouble | wire.TroubleOver] = SimpleQueue()
 
     async def run(self, listening: socket.socket, asked: socket.socket) -> None:
         """Record until SIGTERM, and end all recordings in order then. asked: where requests come."""
-        self._loop = loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
         orders = await loop.create_unix_server(lambda: _Signalling(self), sock=listening)
         answers = await asyncio.start_unix_server(self._asked, sock=asked, limit=requests.MOST_LINE_BYTES)
         threading.Thread(target=self._prepare, name="repair", daemon=True).start()
         log.info("ready")
-        while not stop.is_set():
+        while not self._stopping:
             self.turn()
             await asyncio.sleep(TURN_SECONDS)
         log.info("stopping recordings=%d", len(self._recorder))
@@ -123,10 +124,19 @@ class Process:
         answers.close()
         if self._signalling is not None:
             self._signalling.end()
-        self._chores.stop(0.0)
-        if not self._writer.stop(1.0) or not self._clerk.stop(1.0):
+        if not self.close(1.0):
             log.error("not all was written: the next start repairs it")
+
+    def close(self, seconds: float) -> bool:
+        """End the threads, and wait so long for what each has to write; returns whether all is written."""
+        self._chores.stop(0.0)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        written = self._writer.stop(seconds)
+        return self._clerk.stop(seconds) and written
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stopping = True
 
     # The tape
 
@@ -139,7 +149,7 @@ class Process:
             taped += some
             if not some:
                 break
-        told: list[wire.Report] = list(self._recorder.turn(taped, self._now_us()))
+        told: list[wire.Report] = [*self._recorder.turn(taped, self._now_us()), *self._by_threads()]
         self._turns += 1
         if self._turns % HEARD_TURNS == 0:
             told.append(wire.Heard(self._recorder.heard))
@@ -261,23 +271,25 @@ class Process:
         self._begun.clear()
         self._chores.start()
 
-    def _told_by_chores(self, told: list[wire.Trouble | wire.TroubleOver]) -> None:
-        self._told(told)
+    # What threads have to tell
 
     def _told(self, told: list[wire.Trouble | wire.TroubleOver]) -> None:
-        """Take what a thread has to tell."""
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._take, told)
-
-    def _take(self, told: list[wire.Trouble | wire.TroubleOver]) -> None:
+        """Take it, in any thread; the next turn tells it."""
         for one in told:
+            self._threads_told.put(one)
+
+    def _by_threads(self) -> list[wire.Trouble | wire.TroubleOver]:
+        told: list[wire.Trouble | wire.TroubleOver] = []
+        while not self._threads_told.empty():
+            one = self._threads_told.get()
+            told.append(one)
             if isinstance(one, wire.Trouble):
                 log.error("%s: %s", one.what, one.why)
                 self._troubles[one.what] = one.why
             else:
                 log.warning("%s: well again", one.what)
                 self._troubles.pop(one.what, None)
-        self._tell(list(told))
+        return told
 
     # Requests
 
@@ -300,8 +312,9 @@ class Process:
             request = requests.read_request(line)
         except msgspec.DecodeError as error:
             return requests.Refused(f"this is no request: {error}")
+        loop = asyncio.get_running_loop()
         try:
-            return await self._loop.run_in_executor(self._threads, self._archive.answer, request, account)
+            return await loop.run_in_executor(self._threads, self._archive.answer, request, account)
         except Exception:
             log.exception("a request could not be answered")
             return requests.Refused("this failed within; the log says why")
