@@ -132,7 +132,7 @@ class Capture:
         made = self._take()
         for party in self._parties.values():
             party.heard_at += by_us
-        self._state(NO_TRACK, clock, now)
+        self._state(NO_TRACK, clock._replace(set_by_us=by_us), now)
         return made
 
     def end(self, cause: str, now: int) -> Plain:

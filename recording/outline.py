@@ -15,7 +15,7 @@ from media.dtmf import DigitDetector
 from media.g711 import CodecError
 from media.sdp import Codec
 from media.voice import natural_rate
-from recording.proof.entries import About, Clock, Ended, Entry, Missed, Part, Silent, Track, read
+from recording.proof.entries import About, Clock, Ended, Entry, Missed, OneClock, Part, Silent, Track, read
 from recording.proof.sealed_file import Header, read_header, segments, unseal, whole_end
 
 # RFC 3551 table 4: what these numbers mean where nobody says.
@@ -32,9 +32,11 @@ class Sealed(NamedTuple):
     end: int
 
     def entries(self) -> Iterator[Entry]:
-        """Yield what is in it. Raises Damage, EntryError, or OSError."""
+        """Yield what is in it, on one clock. Raises Damage, EntryError, or OSError."""
+        on_one_clock = OneClock()
         for segment in segments(self.path, self.end):
-            yield from read(unseal(segment, self.key, self.path), segment.begun)
+            for entry in read(unseal(segment, self.key, self.path), segment.begun):
+                yield on_one_clock(entry)
 
 
 def opened(path: Path, key: bytes) -> Sealed:
@@ -114,7 +116,6 @@ class Outline(NamedTuple):
 
     begun: int
     end: int
-    segments: int
     tracks: dict[int, TrackSeen]
     said: list[At]
 
@@ -147,30 +148,28 @@ class Outline(NamedTuple):
 def outline(sealed: Sealed) -> Outline:
     """Go through a recording. Raises Damage, EntryError, or OSError."""
     begun = sealed.header.begun
-    end, count = begun, 0
+    end = begun
     tracks: dict[int, TrackSeen] = {}
     said: list[At] = []
-    for segment in segments(sealed.path, sealed.end):
-        count += 1
-        for entry in read(unseal(segment, sealed.key, sealed.path), segment.begun):
-            end = max(end, entry.at)
-            statement = entry.statement
-            if statement is not None and not isinstance(statement, Track):
-                said.append(At(entry.at, entry.track, statement))
-                if isinstance(statement, Silent) and entry.track in tracks:
-                    tracks[entry.track].is_silent(statement.since)
-                continue
-            track = tracks.get(entry.track)
-            if track is None:
-                track = tracks[entry.track] = TrackSeen(entry.track)
-            if statement is None:
-                track.see(entry)
-            else:
-                track.party, track.leg = statement.party, statement.leg
-                track.codecs.append((entry.at, statement.codecs))
+    for entry in sealed.entries():
+        end = max(end, entry.at)
+        statement = entry.statement
+        if statement is not None and not isinstance(statement, Track):
+            said.append(At(entry.at, entry.track, statement))
+            if isinstance(statement, Silent) and entry.track in tracks:
+                tracks[entry.track].is_silent(statement.since)
+            continue
+        track = tracks.get(entry.track)
+        if track is None:
+            track = tracks[entry.track] = TrackSeen(entry.track)
+        if statement is None:
+            track.see(entry)
+        else:
+            track.party, track.leg = statement.party, statement.leg
+            track.codecs.append((entry.at, statement.codecs))
     for track in tracks.values():
         track.speaks(end)
-    return Outline(begun, end, count, tracks, said)
+    return Outline(begun, end, tracks, said)
 
 
 def codec_of(kind: str, payload_type: int = 0) -> Codec:

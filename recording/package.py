@@ -160,7 +160,7 @@ def facts(
         "seconds": second(seen.end),
         "about": about._asdict() if about is not None else {},
         "clock": [
-            {"second": second(one.at), "source": one.said.source, "offset_us": one.said.offset_us}
+            {"second": second(one.at), **one.said._asdict()}
             for one in seen.said
             if isinstance(one.said, Clock)
         ],
@@ -178,7 +178,7 @@ def facts(
         ],
         "packets_without_sound": seen.unheard,
         "ended": next((one.said.cause for one in seen.said if isinstance(one.said, Ended)), ""),
-        "sealed_file": {"file": sealed.path.name, "segments": seen.segments, "bytes": sealed.end},
+        "sealed_file": {"file": sealed.path.name, "bytes": sealed.end},
     }
 
 

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 NO_TRACK: Final = 255  # of a statement about all of the recording
 MOST_BODY_BYTES: Final = 0xFFFF
 
+_MOST_SET_US: Final = 1 << 62
 _HEAD: Final = struct.Struct(">BBHI")
 
 
@@ -82,10 +83,14 @@ class Missed(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """What the times here stand on. source: "ntp", "none"; offset_us: how far the clock may be beside."""
+    """What the times from here on stand on. source: "ntp", "none"; offset_us: how far they may be beside.
+
+    set_by_us: how far the clock was set just before, 0 where it wasn't.
+    """
 
     source: str
     offset_us: int
+    set_by_us: int = 0
 
 
 class Ended(NamedTuple):
@@ -113,6 +118,26 @@ class Entry(NamedTuple):
     track: int
     packet: bytes
     statement: Statement | None
+
+
+class OneClock:
+    """The times of a recording as if nobody had set the clock while it went on: as at its begin."""
+
+    __slots__ = ("_set_by_us",)
+
+    def __init__(self) -> None:
+        self._set_by_us = 0
+
+    def __call__(self, entry: Entry) -> Entry:
+        """Return the next entry of the recording, at its time by the first clock."""
+        said = entry.statement
+        if isinstance(said, Clock) and isinstance(said.set_by_us, int) and abs(said.set_by_us) < _MOST_SET_US:
+            self._set_by_us += said.set_by_us
+        if not self._set_by_us:
+            return entry
+        if isinstance(said, Silent | Missed) and isinstance(said.since, int):
+            said = said._replace(since=said.since - self._set_by_us)
+        return entry._replace(at=entry.at - self._set_by_us, statement=said)
 
 
 def packet(track: int, at: int, data: bytes) -> bytes:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from recording.proof import custody, excerpt
-from recording.proof.entries import EntryError, Track, read
+from recording.proof.entries import EntryError, OneClock, Track, read
 from recording.proof.journal import Entry, JournalDamage
 from recording.proof.parcel import unpack
 from recording.proof.sealed_file import KEY_BYTES, Damage, Header, read_header, segments, unseal
@@ -130,6 +130,7 @@ class _Found:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self.parties: dict[str, None] = {}
+        self.on_one_clock = OneClock()
         self.begun = self.end = self.segments = self.packets = 0
 
     def fault(self, file: str, what: str, offset: int = -1, segment: int = -1, second: float = -1.0) -> None:
@@ -257,7 +258,6 @@ def _go_through(path: Path, header: Header, key: bytes, found: _Found) -> str:
     found.begun = found.end = header.begun
     head = ""
     for segment in segments(path):
-        found.end = max(found.end, segment.begun)
         if key:
             _open(path, segment.number, segment.offset, unseal(segment, key, path), segment.begun, found)
         head = segment.digest.hex()
@@ -267,7 +267,7 @@ def _go_through(path: Path, header: Header, key: bytes, found: _Found) -> str:
 
 def _open(path: Path, number: int, offset: int, plain: bytes, begun: int, found: _Found) -> None:
     try:
-        for entry in read(plain, begun):
+        for entry in map(found.on_one_clock, read(plain, begun)):
             found.end = max(found.end, entry.at)
             found.packets += bool(entry.packet)
             if isinstance(entry.statement, Track):

@@ -157,6 +157,6 @@ def test_clock_that_is_set_begins_a_segment_that_says_so(hours: int):
     assert capture.due(second(1.5) + step) is None
     said = entries(capture.due(second(1.6) + step))
     assert said == [
-        Entry(second(0.6) + step, NO_TRACK, b"", Clock("ntp", 3)),
+        Entry(second(0.6) + step, NO_TRACK, b"", Clock("ntp", 3, step)),
         Entry(second(0.7) + step, 0, b"two", None),
     ]

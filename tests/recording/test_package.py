@@ -212,7 +212,7 @@ def test_facts_tell_parties_parts_silences_and_the_clock(exported: Exported):
     assert facts["begun"] == "2026-11-22T09:30:00.000000Z"
     assert facts["sound"]["channels"] == [["+33699999999"], ["2201"]]
     assert facts["parts"] == [{"second": 0.5, "what": "talk", "with": ["+33699999999", "2201"]}]
-    assert facts["clock"] == [{"second": 0.0, "source": "ntp", "offset_us": 500}]
+    assert facts["clock"] == [{"second": 0.0, "source": "ntp", "offset_us": 500, "set_by_us": 0}]
     assert facts["tracks"][1]["certified_silences"] == [[2.48, 4.98]]
     assert facts["tracks"][0]["packets"] == {"PCMA/8000/1": 200}
 

@@ -9,10 +9,12 @@ import pytest
 
 from media.dtmf import packets as keys
 from recording.outline import Outline, opened, outline
-from recording.proof.entries import Track, packet
+from recording.proof.entries import Clock, Part, Track, packet
+from recording.proof.sealed_file import SealedFile
+from recording.proof.verifier import SUFFIX
 from recording.sound import Unplaced, blocks, length_of, mixed
 from tests.recording.calls import G722, OPUS, PCMA, Sender, recorded, said, tone, track
-from tests.recording.sealed import BEGUN, KEY
+from tests.recording.sealed import BEGUN, KEY, header
 
 Sound = npt.NDArray[np.int16]
 
@@ -162,6 +164,28 @@ def test_clock_of_a_telephone_that_runs_slow_is_followed(tmp_path: Path):
     slow = moved(made, lambda at: 0.5 + (at - 0.5) * 1.01)
     sound, _, _ = sound_of(recorded(tmp_path, [track(0, "Alice"), *slow]))
     assert heard(sound[:, 0], 8000)[1] == pytest.approx(30.8, abs=0.12)
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_clock_that_is_set_by_an_hour_makes_no_hole(tmp_path: Path, step: float):
+    """The file has the times of each clock; the sound goes on."""
+    phone = Sender(0)
+    before = phone.says(tone(440, 1, 8000), 0.5)
+    after = phone.says(tone(440, 1, 8000), 1.5 + step)
+    set_at = said(Clock("ntp", 500, round(step * 1e6)), 1.5 + step)
+    path = tmp_path / f"r1{SUFFIX}"
+    file = SealedFile(path, header("r1"), KEY)
+    file.write(said(Clock("ntp", 500), 0.0)[1] + track(0, "Alice")[1] + joined(before), BEGUN)
+    file.write(set_at[1] + joined(after) + said(Part("hold", []), 2.6 + step)[1], set_at[0])
+    file.close()
+    sound, seen, unplaced = sound_of(path)
+    assert (seen.end - BEGUN, unplaced.doubles) == (2_600_000, 0)
+    assert heard(sound[:, 0], 8000) == pytest.approx((0.5, 2.5), abs=0.002)
+    assert np.count_nonzero(sound[4000:20_000]) > 15_000
+
+
+def joined(made: list[tuple[int, bytes]]) -> bytes:
+    return b"".join(entry for _, entry in made)
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path):
