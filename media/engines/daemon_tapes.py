@@ -6,14 +6,12 @@
 ```
 A daemon copies what one party of a call says to whoever subscribes to it, whatever becomes of that party
 meanwhile: it is joined to another, left alone, or agrees on another codec. What the daemon plays to a leg it
-copies to nobody: on the tape is the sound that it was given, as A-law from the moment when it was told, to
-within a tenth of a second of its end. Packets of legs that are recorded, and of no others, pass through the
-loop of signalling.
+copies to nobody: on the tape is the sound that it was given, as A-law, from the moment when it was told to
+play it. Packets of legs that are recorded, and of no others, pass through the loop of signalling.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from typing import Final
 
 from media.engine import NO_TRACK
@@ -35,15 +33,13 @@ _TICK_SECONDS: Final = 0.1
 class _Played:
     """What a leg is played. began_at: when, in the loop's time; place: of its next frame that isn't written.
 
-    goes_on: whether it is still heard. ssrc, sequence: of the packets that are made of it.
+    ssrc, sequence: of the packets that are made of it.
     """
 
-    __slots__ = ("began_at", "goes_on", "leg", "piece", "place", "repeat", "sequence", "ssrc")
+    __slots__ = ("began_at", "leg", "piece", "place", "repeat", "sequence", "ssrc")
 
-    def __init__(
-        self, leg: Leg, piece: Piece, began_at: float, place: int, repeat: bool, goes_on: Callable[[], bool]
-    ) -> None:
-        self.leg, self.piece, self.repeat, self.goes_on = leg, piece, repeat, goes_on
+    def __init__(self, leg: Leg, piece: Piece, began_at: float, place: int, *, repeat: bool) -> None:
+        self.leg, self.piece, self.repeat = leg, piece, repeat
         self.began_at, self.place = began_at, place
         self.ssrc, self.sequence = secrets.randbits(32), 0
 
@@ -102,23 +98,26 @@ class Tapes:
                     self._writer.put(slot, by_leg, packet, now)
         self._flush_in_time()
 
-    def play(
-        self, leg: Leg, piece: Piece, began_at: float, goes_on: Callable[[], bool], *, repeat: bool
-    ) -> None:
+    def play(self, leg: Leg, piece: Piece, began_at: float, *, repeat: bool) -> None:
         """Put on the tape, from now on, what a leg is played since `began_at` of the loop's time."""
+        self.stop(leg)
         now = self._loop.time()
-        before = self._played.get(leg)
-        if before is not None:
-            self._write_due(before, now)
         place = round((now - began_at) / _FRAME_SECONDS)
-        self._played[leg] = _Played(leg, piece, began_at, place, repeat, goes_on)
+        self._played[leg] = _Played(leg, piece, began_at, place, repeat=repeat)
         if self._ticking is None:
             self._ticking = self._loop.call_at(now + _TICK_SECONDS, self._tick)
+
+    def stop(self, leg: Leg) -> None:
+        """A leg is played no more."""
+        played = self._played.pop(leg, None)
+        if played is not None:
+            self._write_due(played, self._loop.time())
+            self._flush_in_time()
 
     def _tick(self) -> None:
         now, self._ticking = self._loop.time(), None
         for leg, played in list(self._played.items()):
-            if not (played.goes_on() and self._write_due(played, now)):
+            if not self._write_due(played, now):
                 del self._played[leg]
         if self._played:
             self._ticking = self._loop.call_at(now + _TICK_SECONDS, self._tick)

@@ -338,7 +338,7 @@ class RtpengineEngine:
         self._worker.shutdown(wait=False, cancel_futures=True)
         for call in self._calls.values():
             for stream in call.legs.values():
-                _cancel(stream.play)
+                self._end_play(stream)
                 _close_ear(stream)
                 self._close_copies(stream)
         if self._tapes is not None:
@@ -498,7 +498,7 @@ class RtpengineEngine:
         """See MediaEngine. The sound is made in a thread, and begins when it is there."""
         known, stream = self._known(call, leg)
         self._require_daemon(known)
-        _cancel(stream.play)
+        self._end_play(stream)
         stream.play = play = _Play(repeat=repeat)
         await self._hush(known, stream)
         making = asyncio.get_running_loop().run_in_executor(
@@ -513,8 +513,8 @@ class RtpengineEngine:
         if known is None or stream is None:
             return
         playing, echoing = stream.play is not None, stream.echoes
-        _cancel(stream.play)
-        stream.play, stream.echoes = None, False
+        self._end_play(stream)
+        stream.echoes = False
         try:
             if playing:
                 await self._ask(known, "stop media", {"from-tag": stream.name})
@@ -634,7 +634,7 @@ class RtpengineEngine:
         if play is not None and play.pieces and stream.tapes and self._tapes is not None:
             repeat = play.repeat and len(play.pieces) == 1
             piece = play.pieces[play.place]
-            self._tapes.play(stream, piece, play.began_at, lambda: stream.play is play, repeat=repeat)
+            self._tapes.play(stream, piece, play.began_at, repeat=repeat)
 
     def _close_copies(self, stream: _Stream) -> None:
         if stream.copies is not None and self._tapes is not None:
@@ -719,8 +719,8 @@ class RtpengineEngine:
         if known is None:
             return
         for stream in known.legs.values():
-            _cancel(stream.play)
-            stream.play = stream.peer = None
+            self._end_play(stream)
+            stream.peer = None
             self._recorded.pop(stream.recording, None)  # without a word
             self._end_recording(stream, "lost")
             _close_ear(stream)
@@ -1063,11 +1063,19 @@ class RtpengineEngine:
             play.place %= len(play.pieces)
             self._play_piece(call, stream, play)
 
+    def _end_play(self, stream: _Stream) -> None:
+        """Have the leg played nothing more, as far as it is ours to do."""
+        play, stream.play = stream.play, None
+        if play is not None and play.timer is not None:
+            play.timer.cancel()
+            play.timer = None
+        if self._tapes is not None:
+            self._tapes.stop(stream)
+
     def _finish(self, call: _Call, stream: _Stream, play: _Play) -> None:
         if stream.play is not play:
             return
-        _cancel(play)
-        stream.play = None
+        self._end_play(stream)
         if stream.hushed and stream.receives and call.daemon is not None:
             said: dict[str, Said] = {"call-id": call.name, "from-tag": stream.hushed}
             self._begin(call.daemon, "unblock media", said)
@@ -1364,12 +1372,6 @@ def _close_ear(stream: _Stream) -> None:
     if stream.ear is not None:
         stream.ear.socket.close()
         stream.ear = None
-
-
-def _cancel(play: _Play | None) -> None:
-    if play is not None and play.timer is not None:
-        play.timer.cancel()
-        play.timer = None
 
 
 def _speaks_ipv6(body: bytes) -> bool:
