@@ -486,7 +486,7 @@ class Archive:
             )
         listed = [_without_numbers(self._catalogue.get(fate.kept.recording)) for fate in going[:_AT_ONCE]]
         holds = self._catalogue.holds(self._now())
-        return requests.Foreseen(until, told, self._completed(listed), holds, self._clock.doubt)
+        return requests.Foreseen(until, told, self._completed(listed), holds, self._doubt())
 
     # Accounting
 
@@ -513,7 +513,7 @@ class Archive:
             holds=holds,
             tombstones=stones,
             events=events,
-            clock=self._clock.doubt,
+            clock=self._doubt(),
             entries=self._journal.entries,
             head=self._journal.head,
         )
@@ -563,7 +563,6 @@ class Archive:
         """Erase what there is about a number, where that is allowed. Raises Denied."""
         self._administrator(who, "erase what is kept about somebody")
         self._reason(who)
-        self._trust_the_clock()
         found = self._catalogue.about(asked.number)
         stays = self._stays(found)
         erased: list[str] = []
@@ -572,7 +571,7 @@ class Archive:
                 try:
                     self._erase(one.recording, "erasure", who)
                     erased.append(one.recording)
-                except Denied as denied:  # a hold that somebody has just made
+                except Denied as denied:  # a clock in doubt, a hold that somebody has just made
                     stays[one.recording] = str(denied)
         self._catalogue.wipe()
         return requests.Erased(erased, stays, self._receipt(who, asked, erased, stays))
@@ -625,7 +624,7 @@ class Archive:
         self._administrator(who, "vouch for the clock")
         self._reason(who)
         seen = self._look()
-        self._say("vouched", "", who, doubt=self._clock.doubt, synchronised=seen.synchronised)
+        self._say("vouched", "", who, doubt=self._clock.seen(seen), synchronised=seen.synchronised)
         return requests.ClockTrusted(self._clock.vouch(seen))
 
     def doubted(self, why: str) -> None:
@@ -767,12 +766,15 @@ class Archive:
             self._catalogue.measured(found.recording, path.stat().st_size)
 
     def _trust_the_clock(self) -> None:
-        doubt = self._clock.seen(self._look())
+        doubt = self._doubt()
         if doubt:
             raise Denied(
                 f"nothing is purged while {doubt}: look at the clock, and then "
                 "`beffroi recording vouch-for-clock`"
             )
+
+    def _doubt(self) -> str:
+        return self._clock.seen(self._look())
 
     def _policy(self, found: Found) -> PolicyTold:
         return self._catalogue.policies().get(found.policy, PolicyTold(name=found.policy))

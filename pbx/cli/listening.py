@@ -18,10 +18,9 @@ import typer
 from pbx.cli.application import ConfigurationOption, JsonOption
 from pbx.cli.printing import clean, print_json, shown_time
 from pbx.cli.reading import configured, fail, misused
-from pbx.cli.recordings import recording
+from pbx.cli.recordings import node_public_key, recording
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from cryptography.x509 import Certificate
 
@@ -153,7 +152,7 @@ def export(
         fail(f"{out}: File exists")
     wanted = package.Wanted(_format(kind), mix)
     private = _private_key(settings, key)
-    node = package.Node(settings.recordings_journal, _node_key(settings), _authorities_file(settings))
+    node = package.Node(settings.recordings_journal, node_public_key(settings), _authorities_file(settings))
     opened = _opened(settings, Open(person=person, why=why, recording=name, purpose="export"))
 
     def journalled(sums: str) -> int:
@@ -317,22 +316,6 @@ def _sealed(opened: Opened, private: X25519PrivateKey) -> Sealed:
     return outline.opened(Path(opened.path), key)
 
 
-def _node_key(settings: Configuration) -> Ed25519PublicKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    path = settings.node_key_file.with_suffix(".pub")
-    try:
-        key = load_pem_public_key(path.read_bytes())
-    except OSError as error:
-        fail(f"{path}: {error.strerror}")
-    except ValueError:
-        fail(f"{path}: is no public key in PEM")
-    if not isinstance(key, Ed25519PublicKey):
-        fail(f"{path}: the node signs with an Ed25519 key")
-    return key
-
-
 def _authorities_file(settings: Configuration) -> Path | None:
     stamping = settings.recordings.timestamp
     return stamping.ca_file if stamping is not None else None
@@ -422,7 +405,7 @@ def _verify_all(settings: Configuration, private: X25519PrivateKey | None, *, as
     directory, journal = settings.recordings.directory, settings.recordings_journal
     if not journal.exists():
         fail(f"{journal}: there is no journal of recordings; nothing was recorded here yet")
-    verified = verify_files(directory, journal, _node_key(settings), _authorities(settings))
+    verified = verify_files(directory, journal, node_public_key(settings), _authorities(settings))
     findings = list(verified.findings)
     damaged = {finding.recording for finding in findings}
     opened = 0
@@ -471,7 +454,7 @@ def _verify_one(
         fail(clean(f"there is no recording and no package {name[:60]}"))
     head = ""
     try:
-        for entry in entries(settings.recordings_journal, _node_key(settings)):
+        for entry in entries(settings.recordings_journal, node_public_key(settings)):
             if entry.recording == name and entry.what in ("ended", "repaired"):
                 head = str(entry.about["head"])
     except JournalDamage as damage:

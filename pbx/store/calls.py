@@ -175,6 +175,39 @@ def list_calls(
     ]
 
 
+ERASED = "erased"
+
+
+def erase_number(connection: sa.Connection, number: str) -> int:
+    """Let the calls about a number be without it; returns how many there are.
+
+    number: E.164, as stored. A call stays, for the figures: when, how long, which of ours; of the other party
+    nothing.
+    """
+    of_calls = sa.or_(calls.c.from_number == number, calls.c.dialled == number, calls.c.to_number == number)
+    found = {row[0] for row in connection.execute(sa.select(calls.c.id).where(of_calls))}
+    found |= {row[0] for row in connection.execute(sa.select(legs.c.call_id).where(legs.c.number == number))}
+    identifiers = sorted(found)
+    for first in range(0, len(identifiers), _AT_ONCE):
+        some = identifiers[first : first + _AT_ONCE]
+        of_these = calls.c.id.in_(some)
+        caller, called = calls.c.from_number == number, calls.c.to_number == number
+        connection.execute(
+            sa.update(calls).where(of_these, sa.or_(called, calls.c.dialled == number)).values(dialled=ERASED)
+        )
+        connection.execute(sa.update(calls).where(of_these, called).values(to_number=ERASED))
+        connection.execute(
+            sa.update(calls).where(of_these, caller).values(from_number=ERASED, from_name=ERASED)
+        )
+        party = legs.c.number == number
+        if number.startswith("+"):  # a line's address may name whom it called
+            party = sa.or_(party, legs.c.address.contains(number[1:], autoescape=True))
+        connection.execute(
+            sa.update(legs).where(legs.c.call_id.in_(some), party).values(number=ERASED, name="", address="")
+        )
+    return len(identifiers)
+
+
 def count_calls(connection: sa.Connection) -> int:
     """Return how many calls the database holds."""
     return int(connection.execute(sa.select(sa.func.count()).select_from(calls)).scalar_one())

@@ -29,8 +29,8 @@ from pbx.people.directory import (
     read_directory,
     write_directory,
 )
-from pbx.records import Interval, printable
-from pbx.store.calls import count_calls, insert_calls, list_calls
+from pbx.records import Interval, LegRecord, printable
+from pbx.store.calls import count_calls, erase_number, insert_calls, list_calls
 from pbx.store.database import DatabaseUnavailableError, SqliteDatabase, open_database
 from pbx.store.people import (
     add_device,
@@ -287,6 +287,32 @@ def test_calls_are_filtered(database, filters, numbers):
 
 
 # Positions
+
+
+def test_calls_about_a_number_stay_and_lose_it(database):
+    citizen = "+33699999999"
+    theirs = LegRecord("", "+33699999999@192.0.2.1", "UDP", "PCMA", 1.0, 2.0, 3.0, "answered", number=citizen)
+    came = msgspec.structs.replace(call(1), from_=citizen, from_name="M. Durand", legs=[theirs])
+    went = msgspec.structs.replace(call(2), dialled="0699999999", to=citizen, legs=[*call(2).legs, theirs])
+    forwarded = msgspec.structs.replace(call(3), legs=[*call(3).legs, theirs])
+    other = call(4)
+    database.write(lambda connection: insert_calls(connection, [came, went, forwarded, other]))
+    assert database.write(lambda connection: erase_number(connection, citizen)) == 3
+    stored = {one.id: one for one in database.read(list_calls)}
+    assert "99999999" not in repr(stored)
+    assert "Durand" not in repr(stored)
+    assert (stored[came.id].from_, stored[came.id].to, stored[came.id].ended) == (
+        "erased",
+        "1002",
+        came.ended,
+    )
+    assert (stored[went.id].from_, stored[went.id].dialled, stored[went.id].to) == (
+        "1001",
+        "erased",
+        "erased",
+    )
+    assert stored[other.id] == other
+    assert database.write(lambda connection: erase_number(connection, citizen)) == 0
 
 
 def test_a_position_is_remembered_moved_and_forgotten(database):
