@@ -89,6 +89,7 @@ def examine(settings: Configuration, environment: Mapping[str, str], now: dateti
     yield _examine_descriptors(settings)
     yield _examine_receive_buffer()
     yield _examine_clock(now)
+    yield _examine_recordings(settings, environment, now)
     yield _examine_certificates(settings, now)
 
 
@@ -753,6 +754,16 @@ def _examine_receive_buffer() -> Examination:
         f"{int(text) // 1024} kB allowed",
         _finding("rmem_max", "warning", file, message, hint),
     )
+
+
+def _examine_recordings(
+    settings: Configuration, environment: Mapping[str, str], now: datetime
+) -> Examination:
+    from pbx.node.recordings import recordings_findings, recordings_state
+
+    at = now.timestamp()
+    findings = tuple(recordings_findings(settings, environment, at))
+    return Examination("recordings", recordings_state(settings, at), findings)
 
 
 def _examine_clock(now: datetime) -> Examination:

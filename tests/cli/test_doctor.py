@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +17,14 @@ from pbx.configuration import Listen
 from pbx.journal import Journal
 from pbx.media_process import plane_of
 from pbx.node.doctor import examine, holder_of
+from pbx.node.keys import private_of, recording_key
+from pbx.node.recordings import recordings_findings
 from pbx.voicemail.mail import Letter, Spool
+from recording.disk import FILE_NAME as DISK
+from recording.disk import room_of
 from tests.cli.conftest import Town, run_command
 from tests.pbx.sample_records import call
+from tests.recording.time_authority import TimeAuthority
 
 NOW = datetime(2026, 12, 25, 10, tzinfo=UTC)
 
@@ -317,3 +324,62 @@ def test_letters_that_wait_or_will_never_be_sent_are_told(town: Town, tmp_path: 
     found = codes(town)
     assert (found["letters_wait"], found["letters_failed"]) == ("warning", "warning")
     assert "1 letter couldn't be sent yet" in town.run("doctor").out
+
+
+def recording(town: Town, recordings: str) -> Path:
+    """The town records, as this says of it; returns the folder of its recordings."""
+    text = town.configuration_file.read_text()
+    town.configuration_file.write_text(f"{text}recordings: {recordings}\n")
+    directory = town.settings.recordings.directory
+    directory.mkdir(parents=True)
+    return directory
+
+
+def test_disk_of_recordings_that_fills_is_told_days_ahead(town: Town):
+    directory, room = recording(town, "{warn_days: 30}"), room_of(town.folder)
+    used = room.total - room.free
+    pace = (room.free - room.little) // 10
+    samples = [[NOW.timestamp() - 86_400.0, used - pace], [NOW.timestamp() - 60.0, used]]
+    (directory / DISK).write_text(json.dumps(samples))
+    assert codes(town)["recordings_disk"] == "warning"
+    (state,) = (one.state for one in examine(town.settings, {}, NOW) if one.what == "recordings")
+    assert state.endswith("its disk lasts 10 days at this pace")
+
+
+def test_private_key_that_lies_beside_the_recordings_is_a_note(town: Town):
+    recording(town, "{}")
+    recording_key(town.settings.recordings.key_file)
+    assert codes(town)["private_key_here"] == "note"
+    private_of(town.settings.recordings.key_file).unlink()
+    assert "private_key_here" not in codes(town)
+
+
+def test_copies_that_go_nowhere_or_to_the_same_disk_are_told(town: Town):
+    recording(town, "{copy_to: ../nas}")
+    assert codes(town)["no_copies"] == "warning"
+    (town.folder / "nas").mkdir()
+    assert "no_copies" not in codes(town)
+    assert codes(town)["copies_beside"] == "warning"
+
+
+def test_secret_key_of_a_bucket_that_is_not_set_is_told(town: Town):
+    recording(town, "{copy_to: 's3://calls', s3: {access_key: a, secret_key: {env: S3_SECRET_KEY}}}")
+    assert codes(town)["secret_not_set"] == "note"
+    found = [one.code for one in recordings_findings(town.settings, {"S3_SECRET_KEY": "hush"}, 0.0)]
+    assert "secret_not_set" not in found
+
+
+def test_authority_that_cannot_be_trusted_or_is_away_is_told(town: Town, tmp_path: Path):
+    directory = recording(town, "{timestamp: {url: 'https://tsa.example', ca_file: tsa.pem}}")
+    assert codes(town)["no_authority"] == "warning"
+    authority = TimeAuthority(tmp_path / "authority")
+    town.settings.recordings.timestamp.ca_file.write_bytes(authority.file.read_bytes())
+    assert not {"no_authority", "not_stamped"} & set(codes(town))
+    journal = directory / "journal"
+    journal.write_bytes(b"")
+    os.utime(journal, (0.0, NOW.timestamp() - 2 * 86_400.0))
+    assert codes(town)["not_stamped"] == "warning"
+    (directory / "stamps").mkdir()
+    (stamp := directory / "stamps" / "0.tsr").write_bytes(b"")
+    os.utime(stamp, (0.0, NOW.timestamp() - 2 * 86_400.0 - 1.0))
+    assert "not_stamped" not in codes(town)
