@@ -16,7 +16,7 @@ import json
 import struct
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, get_origin, get_type_hints
 
 NO_TRACK: Final = 255  # of a statement about all of the recording
 MOST_BODY_BYTES: Final = 0xFFFF
@@ -107,6 +107,12 @@ _STATEMENTS: Final[Mapping[str, type[Statement]]] = {
 }
 
 
+_FIELDS: Final = {
+    kind: [get_origin(hint) or hint for hint in get_type_hints(kind).values()]
+    for kind in _STATEMENTS.values()
+}
+
+
 class EntryError(ValueError):
     """Plain bytes that are no entries: what was sealed was never written by this program."""
 
@@ -131,11 +137,11 @@ class OneClock:
     def __call__(self, entry: Entry) -> Entry:
         """Return the next entry of the recording, at its time by the first clock."""
         said = entry.statement
-        if isinstance(said, Clock) and isinstance(said.set_by_us, int) and abs(said.set_by_us) < _MOST_SET_US:
-            self._set_by_us += said.set_by_us
+        if isinstance(said, Clock):
+            self._set_by_us += said.set_by_us if abs(said.set_by_us) < _MOST_SET_US else 0
         if not self._set_by_us:
             return entry
-        if isinstance(said, Silent | Missed) and isinstance(said.since, int):
+        if isinstance(said, Silent | Missed):
             said = said._replace(since=said.since - self._set_by_us)
         return entry._replace(at=entry.at - self._set_by_us, statement=said)
 
@@ -178,6 +184,9 @@ def _read_statement(body: bytes) -> Statement:
         ((word, fields),) = json.loads(body).items()
         made: Any = _STATEMENTS[word]
         said: Statement = made(**fields)
+        for value, kind in zip(said, _FIELDS[made], strict=True):
+            if not isinstance(value, kind):
+                raise TypeError(f"{value!r:.40} is no {kind.__name__}")
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise EntryError(f"a statement that says {body[:60]!r}") from None
     return said

@@ -70,6 +70,8 @@ def test_anything_else_is_an_entry_error_and_no_other(plain: bytes):
         b'{"silent":1}',
         b"\xff",
         b'{"silent":{"since":1,"x":2}}',
+        b'{"silent":{"since":"1"}}',
+        b'{"track":{"party":"1001","leg":"a","codecs":[]}}',
     ],
 )
 def test_statement_that_nobody_makes_is_an_entry_error(text: bytes):
