@@ -91,7 +91,8 @@ class Archive:
         self._clock = clock
         self._look = look
         self._administrators = frozenset(administrators)
-        self._purge = Purge(directory, keys, journal, copies or NoCopies(), self._now)
+        self._copies = copies or NoCopies()
+        self._purge = Purge(directory, keys, journal, self._copies, self._now)
         self._begun: deque[tuple[str, float, dict[str, str]]] = deque()
         self._of_this_process: set[str] = set()  # until what was left is looked at
         self._started = False
@@ -432,14 +433,16 @@ class Archive:
     def make_room(self, need_bytes: int) -> list[Tombstone]:
         """Purge what is due, then the oldest, until so many bytes are free; never what is held.
 
-        For a node that is configured so. Raises Denied or OSError as `purge_due`.
+        What lies nowhere but here goes last. For a node that is configured so. Raises Denied or OSError as `purge_due`.
         """
         gone = self.purge_due()
         freed = sum(stone.bytes for stone in gone)
         who = Who("", NODE, "the disk is full")
         while freed < need_bytes:
             oldest = self._catalogue.oldest(self._now(), _AT_ONCE)
-            some = oldest_first(self._fates(oldest, self._now()), need_bytes - freed)
+            decided, waiting = self._fates(oldest, self._now()), self._copies.waiting()
+            copied = [fate for fate in decided if fate.kept.recording not in waiting]
+            some = oldest_first(copied, need_bytes - freed) or oldest_first(decided, need_bytes - freed)
             if not some:
                 break
             for kept in some:

@@ -34,12 +34,20 @@ class Copies(Protocol):
         Raises OSError where not even that can be noted.
         """
 
+    def waiting(self) -> set[str]:
+        """Return the recordings that have ended and lie nowhere else yet."""
+        ...
+
 
 class NoCopies:
     """A node whose recordings lie nowhere else."""
 
     def forget(self, recording: str) -> None:
         """Nothing is to be done."""
+
+    def waiting(self) -> set[str]:
+        """Return nothing: no recording waits to be copied."""
+        return set()
 
 
 def path_of(directory: Path, recording: str) -> Path:

@@ -23,13 +23,17 @@ PRIVATE = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
 class Copied:
-    """A second destination that remembers what it was told to forget."""
+    """A second destination that remembers what it was told to forget. missing: what isn't there yet."""
 
     def __init__(self) -> None:
         self.forgotten: list[str] = []
+        self.missing: set[str] = set()
 
     def forget(self, recording: str) -> None:
         self.forgotten.append(recording)
+
+    def waiting(self) -> set[str]:
+        return self.missing
 
 
 class Shelf:

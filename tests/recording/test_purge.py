@@ -263,6 +263,14 @@ def test_room_is_made_of_the_oldest_and_never_of_what_is_held_or_goes_on(shelf: 
     assert [one.about["cause"] for one in shelf.said("purged")] == ["room", "room"]
 
 
+def test_recording_that_lies_nowhere_else_makes_room_last(shelf: Shelf):
+    for name in (R1, R2, R3):
+        shelf.record(name)
+    shelf.copies.missing = {R1, R3}
+    order = [stone.recording for _ in range(3) for stone in shelf.archive.make_room(1)]
+    assert order == [R2, R1, R3]
+
+
 def test_file_that_is_gone_with_its_recorder_is_missing_and_its_key_goes_in_time(shelf: Shelf):
     shelf.begin(R1)
     shelf.die()
