@@ -433,7 +433,8 @@ class Archive:
     def make_room(self, need_bytes: int) -> list[Tombstone]:
         """Purge what is due, then the oldest, until so many bytes are free; never what is held.
 
-        What lies nowhere but here goes last. For a node that is configured so. Raises Denied or OSError as `purge_due`.
+        What lies nowhere but here goes last. For a node that is configured so. Raises Denied or OSError as
+        `purge_due`.
         """
         gone = self.purge_due()
         freed = sum(stone.bytes for stone in gone)
