@@ -157,6 +157,8 @@ class _Phones:
         """A telephone was answered: it has the call, and the others stop ringing."""
         call, first = self._call, self._first[leg]
         self.ringing.remove(leg)
+        if call.recorded:
+            call.exchange.recordings.succeeded(call.caller, leg)
         call.drop(self.ringing)
         leg.name, first.name = first.name, leg.name  # the engine knows the name that the offer was made for
         call.caller = leg

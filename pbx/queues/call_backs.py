@@ -145,6 +145,8 @@ class CallBacks:
         person = exchange.plan.people.get(agent)
         name = person.name if person is not None else ""
         decision = Decision(ToPerson(agent, name), place.number, "", agent, name, ())
+        if place.service.record is not None:  # it is the same caller's call
+            decision = decision._replace(recorded_lines=(place.service.name,))
         if not begin(exchange, decision, agent, partial(self._serve, place=place, agent=agent)):
             exchange.queues.rang(place, [agent], in_vain=True)
 

@@ -40,6 +40,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from dialplan.decision import ToTrunks
 from dialplan.plan import Plan, RecordingPolicy
 from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused
 from media.tones import Segment, Tone
@@ -296,7 +297,7 @@ class Recordings:
             line or call.line,
             device.extension if device is not None else "",
             call.from_number or call.caller.told.number,
-            decision.dialled,
+            _called(call),
             call.direction,
             decision.site,
         )
@@ -561,6 +562,13 @@ class Recordings:
                 one.cause = "lost"
                 self._end(one)
         self.recorder.restored()
+
+
+def _called(call: Call) -> str:
+    """What was called: of a call outside, the whole number."""
+    target, dialled = call.decision.target, call.decision.dialled
+    is_outside = isinstance(target, ToTrunks) and call.direction != "inbound" and not call.decision.diversions
+    return target.number if isinstance(target, ToTrunks) and is_outside else dialled
 
 
 def _known_as(leg: Leg) -> Iterator[Leg]:

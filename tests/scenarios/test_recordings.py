@@ -10,6 +10,9 @@ import pytest
 
 from tests.scenarios.offers import operator_party, party
 from tests.scenarios.party import Party, Talk
+from tests.scenarios.test_queue_turns import plan_with
+from tests.scenarios.test_queue_ways_out import CALL_BACK, asks_to_be_called_back, one_waits
+from tests.scenarios.test_queues import greet, rings
 from tests.scenarios.town import PLAN_TEXT, SECRETS, Town, start
 from tests.sim.ladder import assert_golden
 from tests.sim.world import World, scenario
@@ -424,3 +427,53 @@ async def test_a_line_that_passes_the_call_on_to_another_recorded_line_has_two_r
     await us.end()
     assert us.told(1)[0].startswith("begin pompiers (secours)")
     assert us.told(2)[0].startswith("begin police ")
+
+
+@scenario()
+async def test_a_queue_that_is_recorded_is_from_the_wait_to_the_end_and_so_is_its_call_back(
+    world: World,
+) -> None:
+    plan = plan_with(CALL_BACK).replace("    type: queue\n", "    type: queue\n    record: police\n")
+    town, caller, agent, busy, talk = await one_waits(world, plan)
+    us = Line(town, caller, [agent])
+    assert town.recorder.of(1) == ["begin police (standard): 2010 to 9", "queue: 2010"]
+    assert us.taped(caller, agent) == [[1], []]
+    await asks_to_be_called_back(town, caller, talk)
+    greet(town)
+    await world.sleep(0.5)
+    assert town.recorder.of(1)[-1] == "end: to be called back"
+    agent.leave(busy)
+    await world.sleep(0.2)
+    (ringing,) = rings(agent)
+    agent.pick_up(ringing)
+    await world.sleep(1)
+    assert us.taped(caller, agent) == [[2], [2]]
+    agent.leave(ringing)
+    await world.sleep(0.5)
+    assert town.recorder.of(2)[0] == "begin police (standard): 1001 to 2010"
+
+
+@scenario()
+async def test_what_the_called_network_says_before_the_answer_is_recorded_from_the_ringing(
+    world: World,
+) -> None:
+    plan = PLAN_TEXT.replace(
+        "    host: sip.operateur-a.example\n", "    host: sip.operateur-a.example\n    record: pompiers\n"
+    )
+    town = await start(world, plan)
+    (office,) = await town.phones("2010")
+    operator = town.operator("operateur-a")
+    await office.call("0033145000000")
+    invite = await operator.expect("INVITE")
+    operator.reply(invite, 183, body=operator.sdp())
+    await office.expect(183)
+    assert town.recorder.of(1) == ["begin pompiers (trunk): 2010 to +33145000000", "ringing: 2010"]
+    assert {one.split()[1] for one in town.recorder.tracks(1) if one.split()[1] != "to"} == {
+        "2010",
+        "+33145000000",
+    }
+    operator.reply(invite, 486)
+    await operator.expect("ACK")
+    await office.expect(486)
+    await world.sleep(1)
+    assert town.recorder.of(1)[-1].startswith("end: ")
