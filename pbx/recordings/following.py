@@ -599,7 +599,7 @@ def _part_of(carrier: Leg, exchange: Exchange) -> tuple[str, list[str]]:
     """What a party does now, and who hear each other."""
     call = carrier.call
     if not carrier.confirmed or call.caller.answered_at is None:
-        return "ringing", [carrier.number or "anonymous"]
+        return "ringing", [call.caller.number or "anonymous"]
     kind, names = present(call)
     legs = [leg for leg in call.legs if leg.name in names]
     if kind == "room":
