@@ -69,8 +69,10 @@ def make(
     """
     recording = sealed.header.recording
     seen = outline.outline(sealed)
-    made, unplaced = write_sound(work, sealed, seen, wanted, progress)
-    _write(work / proof.FACTS, _json(facts(sealed, seen, made, unplaced)))
+    sound_name = f"sound.{wanted.kind}"
+    made = write_sound(work / sound_name, sealed, seen, wanted, progress)
+    known = facts(sealed, seen, made)
+    _write(work / proof.FACTS, _json(known))
     shutil.copyfile(sealed.path, work / sealed.path.name)
     _write(work / proof.RECORDING_KEY, f"{sealed.key.hex()}\n")
     _write(
@@ -79,7 +81,7 @@ def make(
     _add_stamps(work, node, recording)
     pack(work / proof.VERIFIER, list(program()))
     for language, name in README_NAMES.items():
-        _write(work / name, readme(language, recording, made, proof.fingerprint(node.key)))
+        _write(work / name, readme(language, known, proof.fingerprint(node.key)))
     names = sorted(one.name for one in work.iterdir())
     _write(work / proof.SUMS, "".join(f"{proof.sum_of(work / name)}  {name}\n" for name in names))
     last = journalled(proof.sum_of(work / proof.SUMS))
@@ -87,7 +89,7 @@ def make(
         file.writelines(excerpt.cut(node.journal, recording, last))
     shown = excerpt.read(work / proof.JOURNAL, node.key).entries
     _write(work / proof.CUSTODY, custody.page(recording, shown))
-    order = [*README_NAMES.values(), made, proof.FACTS, proof.CUSTODY, sealed.path.name, proof.JOURNAL]
+    order = [*README_NAMES.values(), sound_name, proof.FACTS, proof.CUSTODY, sealed.path.name, proof.JOURNAL]
     rest = sorted({*names, proof.SUMS} - set(order))
     if path.exists():
         raise FileExistsError(EEXIST, os.strerror(EEXIST), str(path))
@@ -100,21 +102,6 @@ def make(
 
 
 def write_sound(
-    folder: Path,
-    sealed: outline.Sealed,
-    seen: outline.Outline,
-    wanted: Wanted,
-    progress: Callable[[float], None],
-) -> tuple[str, dict[str, Any]]:
-    """Write the sound of a recording into a folder: returns its file's name, and what it is.
-
-    Raises what `sound_files.write` raises.
-    """
-    name = f"sound.{wanted.kind}"
-    return name, write_sound_file(folder / name, sealed, seen, wanted, progress)
-
-
-def write_sound_file(
     path: Path,
     sealed: outline.Sealed,
     seen: outline.Outline,
@@ -143,9 +130,7 @@ def write_sound_file(
     }
 
 
-def facts(
-    sealed: outline.Sealed, seen: outline.Outline, file: str, made: Mapping[str, Any]
-) -> dict[str, Any]:
+def facts(sealed: outline.Sealed, seen: outline.Outline, made: Mapping[str, Any]) -> dict[str, Any]:
     """Return what recording.json says. Seconds are from the begin, which is also where the sound begins."""
 
     def second(at: int) -> float:
@@ -164,7 +149,7 @@ def facts(
             for one in seen.said
             if isinstance(one.said, Clock)
         ],
-        "sound": {**made, "file": file},
+        "sound": made,
         "tracks": [_track(track, second) for _, track in sorted(seen.tracks.items())],
         "parts": [
             {"second": second(one.at), "what": one.said.what, "with": one.said.with_whom}

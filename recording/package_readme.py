@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 Language: TypeAlias = Literal["fr", "en"]
 
@@ -16,6 +16,15 @@ Enregistrement téléphonique {recording}
 CE QUE C'EST
 Ce dossier contient un enregistrement d'appel, tel que le central téléphonique Beffroi l'a gardé, avec de quoi
 vérifier que rien n'y a été changé, ajouté ou retiré depuis.
+
+L'APPEL
+Début                 {begun} UTC, à {clock_ms} ms près (horloge : {clock})
+Durée                 {seconds} s
+Ligne, politique      {line}, {policy}
+Appelant, appelé      {caller}, {called}
+Canaux du son         {channels}
+Paquets perdus        {lost} par l'enregistreur (recording.json dit quand et pourquoi)
+Suite de              {continues}
 
 POUR ÉCOUTER
 Ouvrez {sound}. Sauf mention contraire dans recording.json (« channels »), chaque personne a son propre
@@ -69,6 +78,15 @@ WHAT THIS IS
 This folder holds the recording of a call as the Beffroi exchange kept it, with what it takes to verify that
 nothing in it was changed, added or taken away since.
 
+THE CALL
+Begin                 {begun} UTC, give or take {clock_ms} ms (clock: {clock})
+Length                {seconds} s
+Line, policy          {line}, {policy}
+Caller, called        {caller}, {called}
+Channels of the sound {channels}
+Packets lost          {lost} by the recorder (recording.json says when and why)
+Goes on from          {continues}
+
 TO LISTEN
 Open {sound}. Unless recording.json ("channels") says otherwise, each person has a channel of their own
 (left, right, ...). The sound begins where the recording does: second 12 of the file is second 12 of the
@@ -117,6 +135,21 @@ The sound is one reading of the original. An expert can make another with tools 
 }
 
 
-def readme(language: Language, recording: str, sound: str, node: str) -> str:
-    """Return the page. sound: the file's name; node: the fingerprint of the node's key."""
-    return _TEXTS[language].format(recording=recording, sound=sound, sound_padded=sound.ljust(20), node=node)
+def readme(language: Language, facts: Mapping[str, Any], node: str) -> str:
+    """Return the page. facts: what recording.json says; node: the fingerprint of the node's key."""
+    about, sound = facts["about"], facts["sound"]
+    clock: Mapping[str, Any] = facts["clock"][0] if facts["clock"] else {"source": "-", "offset_us": 0}
+    together = " + ".join
+    return _TEXTS[language].format(
+        recording=facts["recording"],
+        sound=sound["file"],
+        sound_padded=sound["file"].ljust(20),
+        node=node,
+        begun=facts["begun"].replace("T", " ").rstrip("Z"),
+        clock=clock["source"],
+        clock_ms=round(clock["offset_us"] / 1000, 1),
+        seconds=facts["seconds"],
+        channels=", ".join(f"{n} = {together(who) or '-'}" for n, who in enumerate(sound["channels"], 1)),
+        lost=sum(one["packets"] for one in facts["packets_lost_by_the_recorder"]),
+        **{name: about.get(name) or "-" for name in ("line", "policy", "caller", "called", "continues")},
+    )

@@ -216,9 +216,9 @@ def _listen(
         if out in ("", "-"):
             _stream(sealed, seen, play=play, mix=mix)
             return
-        from recording.package import write_sound_file
+        from recording.package import write_sound
 
-        write_sound_file(Path(out), sealed, seen, Wanted(kind, mix), _progress("sound"))
+        write_sound(Path(out), sealed, seen, Wanted(kind, mix), _progress("sound"))
     length = f"{(seen.end - seen.begun) / 1e6:.1f} s"
     goes_on = ", still going on" if opened.found.ended is None else ""
     parties = ", ".join(seen.parties)

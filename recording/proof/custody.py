@@ -26,7 +26,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "export asked": ("an export was asked for", "demande d'export"),
     "export approved": ("the export was approved", "accord donné à l'export"),
     "exported": ("opened for export", "ouverture pour export"),
-    "packaged": ("this package, or one before it, was made", "constitution de ce paquet ou d'un précédent"),
+    "packaged": (
+        "a package was made; the last one is this",
+        "constitution d'un paquet ; le dernier est celui-ci",
+    ),
     "held": ("held: may not be erased", "conservation forcée"),
     "released": ("no longer held", "fin de conservation forcée"),
     "stamped": ("the journal was time-stamped by an authority", "horodatage du journal par une autorité"),
