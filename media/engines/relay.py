@@ -235,6 +235,8 @@ class Relay:
         self._worker.shutdown(wait=False, cancel_futures=True)
         if self._hearers is not None:
             self._hearers.recorders.close()
+        if self._plane.tapes is not None:
+            self._plane.tapes.flush(_now())
         self._plane.close()
         for pair in self._left.values():
             for descriptor in pair:

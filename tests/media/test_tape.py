@@ -302,6 +302,14 @@ def test_port_that_is_gone_is_told_by_its_route_alone(talk: Taping):
             talk.media._do(msgspec.structs.replace(ROUTE, port=THIRD, peer=0, again=True), 10.0)
 
 
+def test_process_that_ends_leaves_nothing_that_it_has_taken(talk: Taping):
+    talk.begin(None, None)
+    talk.record(talk.a, 7, 0)
+    talk.a.say(10.0, packets=3)
+    talk.die()
+    assert [taped.packets for taped in talk.tape.read(0)] == [3]
+
+
 def test_leg_that_has_gone_leaves_no_recording_to_the_next_one(talk: Taping):
     talk.begin(None, None)
     talk.record(talk.a, 1, 0)
