@@ -37,11 +37,20 @@ MOST_TRACKS: Final = 64
 
 
 class Plain(NamedTuple):
-    """A segment to be sealed. begun: of its first entry; packets: how many are in it."""
+    """A segment to be sealed. begun: of its first entry; packets: how many are in it.
+
+    statements: what it is without them.
+    """
 
     begun: int
     plain: bytes
     packets: int
+    statements: bytes = b""
+
+    def without_packets(self, missed: int, since: int, now: int) -> Plain:
+        """Return what is kept of it when there is no room for more. missed: packets, with its own."""
+        said = statement(NO_TRACK, now, Missed(missed, "disk", since))
+        return Plain(self.begun, self.statements + said, 0)
 
 
 class _Party:
@@ -58,7 +67,7 @@ class _Party:
 class Capture:
     """See the module. packets, and bytes of their entries: that were given so far, of all tracks."""
 
-    __slots__ = ("_begun", "_entries", "_packets", "_part", "_parties", "bytes", "packets")
+    __slots__ = ("_begun", "_entries", "_packets", "_part", "_parties", "_statements", "bytes", "packets")
 
     def __init__(self, about: About, clock: Clock, now: int) -> None:
         """clock: what the times stand on."""
@@ -67,6 +76,7 @@ class Capture:
         self._parties: dict[int, _Party] = {}
         self._part: Part | None = None
         self._entries: list[bytes] = []
+        self._statements: list[bytes] = []  # those among them
         self._packets = 0  # in this segment
         self._begun = now
         self._state(NO_TRACK, about, now)
@@ -114,6 +124,11 @@ class Capture:
         """Packets came that nobody kept."""
         self._state(NO_TRACK, Missed(packets, why, since), now)
 
+    def let_go(self, plain: Plain) -> None:
+        """A segment's packets aren't kept."""
+        self.packets -= plain.packets
+        self.bytes -= len(plain.plain) - len(plain.statements)
+
     def due(self, now: int) -> Plain | None:
         """Return what was gathered when it is time to write it; None before."""
         for track, party in self._parties.items():
@@ -141,13 +156,17 @@ class Capture:
         return self._take()
 
     def _take(self) -> Plain:
-        made = Plain(self._begun, b"".join(self._entries), self._packets)
+        statements = b"".join(self._statements)
+        made = Plain(self._begun, b"".join(self._entries), self._packets, statements)
         self._entries.clear()
+        self._statements.clear()
         self._packets = 0
         return made
 
     def _state(self, track: int, said: Statement, now: int) -> None:
-        self._keep(now, statement(track, now, said))
+        made = statement(track, now, said)
+        self._statements.append(made)
+        self._keep(now, made)
 
     def _keep(self, at: int, entries: bytes) -> None:
         if not self._entries:

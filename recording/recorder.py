@@ -56,7 +56,7 @@ class _Going:
     """A recording. waiting: when each segment was given that isn't written yet; written, lost: packets.
 
     why: what the writer said when it failed last; failing: that was told. end: why it ends, "" while it goes
-    on; turns: of the recorder since then.
+    on; turns: of the recorder since then. unstated: packets that are lost, and not stated so yet.
     """
 
     __slots__ = (
@@ -68,6 +68,8 @@ class _Going:
         "recording",
         "slot",
         "turns",
+        "unstated",
+        "unstated_since",
         "waiting",
         "why",
         "written",
@@ -79,7 +81,7 @@ class _Going:
         self.about = about
         self.capture = capture
         self.waiting: deque[int] = deque()
-        self.written = self.lost = 0
+        self.written = self.lost = self.unstated = self.unstated_since = 0
         self.failing = False
         self.why = ""
         self.end = ""
@@ -207,11 +209,19 @@ class Recorder:
         self._writer.end(going.recording)
 
     def _give(self, going: _Going, plain: Plain, now: int) -> None:
+        """Have a segment written; where memory can't hold it, what was stated and how much is missing."""
         if self._writer.write(going.recording, plain):
             going.waiting.append(now)
-        else:
-            going.lost += plain.packets
-            going.capture.missed(plain.packets, "disk", plain.begun, now)
+            return
+        if not going.unstated:
+            going.unstated_since = plain.begun
+        going.capture.let_go(plain)
+        going.lost += plain.packets
+        going.unstated += plain.packets
+        kept = plain.without_packets(going.unstated, going.unstated_since, now)
+        if self._writer.write(going.recording, kept, spare=True):
+            going.waiting.append(now)
+            going.unstated = 0
 
     def _heard(self, now: int) -> list[Told]:
         """What the writer reports, and who is late."""

@@ -95,7 +95,9 @@ class Node:
         if not (directory / "recording.pub").exists():
             keys.make_pair(directory / "recording.pub", directory / "recording.key")
         self.private = keys.read_private(directory / "recording.key")
-        self.store = KeyStore(directory / "keys")
+        self.store_path = directory / "keys"
+        self.store_path.mkdir(exist_ok=True)
+        self.store = KeyStore(self.store_path)
         self.journal = Journal(self.files / "journal", NODE)
         self.tape, self.clocks = FakeTape(), FakeClocks()
         self.writer = Writer(self.files, self.store, self.private.public_key(), lambda: 0.0, lambda: None)
