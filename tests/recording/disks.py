@@ -1,6 +1,6 @@
 """What `test_disks` runs where it may mount: the recorder's process on a small disk of its own.
 
-python -m tests.recording.disks CASE FOLDER        FOLDER is a tmpfs; what was found is printed as JSON
+python -m tests.recording.disks FOLDER        a tmpfs; what was found is printed as JSON
 """
 
 import contextlib
@@ -110,10 +110,15 @@ def read_only(directory: Path) -> dict[str, Any]:
 
 CASES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "full": full,
-    "full_for_long": full_for_long,
     "read_only": read_only,
+    "full_for_long": full_for_long,  # the last: it leaves memory small
 }
 
 if __name__ == "__main__":
     logging.disable()
-    sys.stdout.write(json.dumps(CASES[sys.argv[1]](Path(sys.argv[2]))))
+    folder = Path(sys.argv[1])
+    outcomes = {}
+    for name, case in CASES.items():
+        (folder / name).mkdir()
+        outcomes[name] = case(folder / name)
+    sys.stdout.write(json.dumps(outcomes))
