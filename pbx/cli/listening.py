@@ -18,7 +18,7 @@ import typer
 from pbx.cli.application import ConfigurationOption, JsonOption
 from pbx.cli.printing import clean, print_json, shown_time
 from pbx.cli.reading import configured, fail, misused
-from pbx.cli.recordings import node_public_key, recording
+from pbx.cli.recordings import AsOption, RecordingArgument, WhyOption, node_public_key, recording
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from recording.requests import Answer, Opened, Request
     from recording.sound_files import Format
 
-RecordingArgument = Annotated[
-    str, typer.Argument(metavar="RECORDING", help="Its name, as `search` shows it.")
-]
-PersonOption = Annotated[str, typer.Option("--as", metavar="EXTENSION", help="Who listens, of the plan.")]
-WhyOption = Annotated[str, typer.Option(help="The reason; it is journalled.")]
 KeyOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="The private key. Default: beside the `key_file:` of recordings."),
@@ -52,7 +47,7 @@ PlayOption = Annotated[bool, typer.Option("--play", help="Play it here, by aplay
 @recording.command()
 def listen(
     name: RecordingArgument,
-    person: PersonOption,
+    person: AsOption,
     why: WhyOption,
     out: OutOption = "",
     play: PlayOption = False,
@@ -69,7 +64,7 @@ def listen(
 
 @recording.command()
 def last(
-    person: PersonOption,
+    person: AsOption,
     why: WhyOption,
     line: Annotated[str, typer.Option(help="The last one of this service.")] = "",
     user: Annotated[str, typer.Option(help="The last one of this extension.")] = "",
@@ -91,7 +86,7 @@ def last(
 @recording.command("ask-export")
 def ask_export(
     name: RecordingArgument,
-    person: PersonOption,
+    person: AsOption,
     why: WhyOption,
     configuration: ConfigurationOption = None,
     as_json: JsonOption = False,
@@ -113,7 +108,7 @@ def ask_export(
 @recording.command()
 def approve(
     request: Annotated[int, typer.Argument(metavar="REQUEST", help="Its number, as `ask-export` told.")],
-    person: PersonOption,
+    person: AsOption,
     why: WhyOption,
     configuration: ConfigurationOption = None,
 ) -> None:
@@ -131,7 +126,7 @@ def approve(
 @recording.command()
 def export(
     name: RecordingArgument,
-    person: PersonOption,
+    person: AsOption,
     why: WhyOption,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="A new .zip file.")],
     kind: Annotated[str, typer.Option("--format", help="Of the sound: wav, flac or opus.")] = "wav",
