@@ -1,0 +1,119 @@
+"""`kill -9` of the recorder under a call, with a real node: the call goes on, and so does its recording."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from media import rtp
+from pbx.node.keys import private_of
+from recording import keys
+from recording.keys import KeyStore
+from recording.proof.entries import About, Entry, Track, read
+from recording.proof.journal import entries
+from recording.proof.sealed_file import segments, unseal
+from recording.proof.verifier import verify
+from sip.net.udp import UdpTransport
+from sip.user_agent import Account, UserAgent
+from tests.cli.conftest import Town
+from tests.cli.line import Line
+
+ECHO = "9196"
+PACKET_SECONDS = 0.02
+
+
+class Recorded:
+    """What a node has recorded."""
+
+    def __init__(self, town: Town) -> None:
+        self.configuration = town.settings
+
+    def node_key(self) -> Ed25519PublicKey:
+        key = load_pem_public_key(self.configuration.node_key_file.with_suffix(".pub").read_bytes())
+        assert isinstance(key, Ed25519PublicKey)
+        return key
+
+    def said(self) -> list[tuple[str, str]]:
+        """What the journal says of recordings, in order."""
+        return [
+            (one.what, one.recording)
+            for one in entries(self.configuration.recordings_journal, self.node_key())
+            if one.recording
+        ]
+
+    def entries(self) -> list[list[Entry]]:
+        """What each recording holds, the oldest first."""
+        store = KeyStore(self.configuration.recording_keys_dir)
+        private = keys.read_private(private_of(self.configuration.recordings.key_file))
+        paths = self.configuration.recordings.directory.rglob("*.sealed")
+        return [self._opened(path, store, private) for path in sorted(paths)]
+
+    def _opened(self, path: Path, store: KeyStore, private: keys.X25519PrivateKey) -> list[Entry]:
+        key = keys.unwrap(store.get(path.stem), path.stem, private)
+        return [entry for one in segments(path) for entry in read(unseal(one, key, path), one.begun)]
+
+
+def process(town: Town, role: str) -> int:
+    found = town.run("status", "--json").json["processes"]
+    return next(one["pid"] for one in found if one["role"] == role)
+
+
+async def speak(line: Line, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number in range(round(seconds / PACKET_SECONDS)):
+        line.say()
+        await asyncio.sleep(max(0.0, began + (number + 1) * PACKET_SECONDS - loop.time()))
+
+
+async def test_recorder_killed_in_a_call_and_what_follows_is_recorded(town: Town):
+    town.change_plan(f'number: "{ECHO}", type: echo', f'number: "{ECHO}", type: echo, record: police')
+    password = town.run("user", "add", "2011", "Claire", "--json").json["password"]
+    line = Line()
+    with town.serving() as log_until:
+        agent = UserAgent(Account("2011", password, "localhost"), secrets.token_bytes(16))
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bound.bind(("127.0.0.1", 0))
+        transport = UdpTransport(agent.driver, bound)
+        agent.outbound = transport.flow_to(("127.0.0.1", town.port))
+        async with asyncio.timeout(60):
+            await agent.register()
+            call = agent.invite(ECHO, line.offer())
+            line.take_answer(await call.answered())
+            await speak(line, 2.0)
+            os.kill(process(town, "recorder"), signal.SIGKILL)
+            await speak(line, 2.5)
+            said = line.sent
+            call.hang_up()
+            await agent.unregister()
+        line.socket.close()
+        agent.close()
+        transport.close()
+        assert "continues" in await asyncio.to_thread(log_until, "continues")
+        await asyncio.to_thread(log_until, "ended packets")
+    recorded = Recorded(town)
+    first, second = (name for what, name in recorded.said() if what == "begun")
+    assert [what for what, name in recorded.said() if name == first] == ["begun", "repaired"]
+    assert [what for what, name in recorded.said() if name == second] == ["begun", "ended"]
+    found = recorded.entries()
+    about = [entry.statement for part in found for entry in part if isinstance(entry.statement, About)]
+    assert [one.continues for one in about] == ["", first]
+    assert all(any(isinstance(entry.statement, Track) for entry in part) for part in found)
+    numbers = {
+        rtp.parse(one.packet).sequence for part in found for one in part if one.packet and not one.track
+    }
+    missing = sorted(set(range(said)) - numbers)
+    assert len(missing) <= 2.0 / PACKET_SECONDS
+    assert max(missing, default=0) <= 100  # all that came after the kill is there
+    configuration = town.settings
+    verified = verify(
+        configuration.recordings.directory, configuration.recordings_journal, recorded.node_key()
+    )
+    assert (verified.whole, verified.running, verified.findings) == (2, 0, [])
