@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from media import rtp
@@ -55,14 +56,14 @@ class Recorded:
         paths = self.configuration.recordings.directory.rglob("*.sealed")
         return [self._opened(path, store, private) for path in sorted(paths)]
 
-    def _opened(self, path: Path, store: KeyStore, private: keys.X25519PrivateKey) -> list[Entry]:
+    def _opened(self, path: Path, store: KeyStore, private: X25519PrivateKey) -> list[Entry]:
         key = keys.unwrap(store.get(path.stem), path.stem, private)
         return [entry for one in segments(path) for entry in read(unseal(one, key, path), one.begun)]
 
 
 def process(town: Town, role: str) -> int:
     found = town.run("status", "--json").json["processes"]
-    return next(one["pid"] for one in found if one["role"] == role)
+    return int(next(one["pid"] for one in found if one["role"] == role))
 
 
 async def speak(line: Line, seconds: float) -> None:
