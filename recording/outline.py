@@ -112,7 +112,7 @@ class TrackSeen:
 
 
 class Outline(NamedTuple):
-    """See the module. begun, end: of the recording, Unix microseconds; said: all statements but of tracks."""
+    """See the module. begun, end: of the recording, Unix microseconds; said: statements but of tracks."""
 
     begun: int
     end: int
@@ -129,6 +129,10 @@ class Outline(NamedTuple):
         """Who is heard in it, in the order of their tracks; who changed telephones is there once."""
         heard = [track for track in self.tracks.values() if any(map(is_voice, track.packets))]
         return list(dict.fromkeys(track.party for track in sorted(heard, key=lambda one: one.number)))
+
+    def last_seconds(self, seconds: float) -> Outline:
+        """Return the same of the end of the recording alone: its sound begins so long before its end."""
+        return self._replace(begun=max(self.begun, self.end - int(seconds * 1e6)))
 
     @property
     def unheard(self) -> dict[str, int]:

@@ -63,6 +63,7 @@ def length_of(seen: Outline, rate: int) -> int:
 def blocks(sealed: Sealed, seen: Outline, rate: int, unplaced: Unplaced) -> Iterator[Block]:
     """Yield the sound, a second at a time, `length_of` samples in all; one channel for each of seen.parties.
 
+    What came before seen.begun is left out (`Outline.last_seconds`).
     Raises Damage, EntryError, or OSError.
     """
     channels = {party: place for place, party in enumerate(seen.parties)}
@@ -70,7 +71,7 @@ def blocks(sealed: Sealed, seen: Outline, rate: int, unplaced: Unplaced) -> Iter
     length, second = length_of(seen, rate), 0
     next_at = seen.begun + SETTLE_US
     for entry in sealed.entries():
-        if entry.packet:
+        if entry.packet and entry.at >= seen.begun:
             voice = voices.get(entry.track)
             if voice is None:
                 voice = voices[entry.track] = _Voice(seen.tracks[entry.track], seen.begun, rate, unplaced)

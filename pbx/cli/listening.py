@@ -71,6 +71,7 @@ def last(
     out: OutOption = "",
     play: PlayOption = False,
     mix: MixOption = False,
+    seconds: Annotated[float, typer.Option(min=1, show_default=False, help="Only so much of its end.")] = 1e9,
     key: KeyOption = None,
     configuration: ConfigurationOption = None,
 ) -> None:
@@ -80,7 +81,7 @@ def last(
     if bool(line) == bool(user):
         misused("--line", "name either a --line or a --user")
     request = Last(person=person, why=why, line=line, user=user)
-    _listen(request, configured(configuration), key, out, play=play, mix=mix)
+    _listen(request, configured(configuration), key, out, play=play, mix=mix, seconds=seconds)
 
 
 @recording.command("ask-export")
@@ -193,7 +194,14 @@ def verify(
 
 
 def _listen(
-    request: Request, settings: Configuration, key: Path | None, out: str, *, play: bool, mix: bool
+    request: Request,
+    settings: Configuration,
+    key: Path | None,
+    out: str,
+    *,
+    play: bool,
+    mix: bool,
+    seconds: float = 1e9,
 ) -> None:
     if bool(out) == play:
         misused("--out", "say where to: -o FILE, -o - for a pipe, or --play")
@@ -207,7 +215,7 @@ def _listen(
 
     with _told_in_a_sentence():
         sealed = _sealed(opened, private)
-        seen = outline.outline(sealed)
+        seen = outline.outline(sealed).last_seconds(seconds)
         if out in ("", "-"):
             _stream(sealed, seen, play=play, mix=mix)
             return

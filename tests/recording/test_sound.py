@@ -205,6 +205,16 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path):
     assert loud == [60 * minute for minute in range(60)]
 
 
+def test_end_alone_begins_where_it_is_asked_for(tmp_path: Path):
+    path = recorded(tmp_path, [track(0, "Alice"), *Sender(0).says(tone(440, 5, 8000), 0.0)])
+    whole, seen, _ = sound_of(path)
+    end = seen.last_seconds(2.0)
+    sound = np.concatenate(list(blocks(opened(path, KEY), end, 8000, Unplaced())))
+    assert len(sound) == length_of(end, 8000) == 17_600
+    assert np.array_equal(sound[160:], whole[-17_440:])
+    assert seen.last_seconds(1e9) == seen
+
+
 def test_mix_holds_all_parties(tmp_path: Path):
     made = [*Sender(0).says(tone(440, 1, 8000), 0.0), *Sender(1, ssrc=8).says(tone(1000, 1, 8000), 1.0)]
     sealed = opened(recorded(tmp_path, [track(0, "Alice"), track(1, "Bruno"), *made]), KEY)
