@@ -739,10 +739,8 @@ class RtpengineEngine:
     def leg_codecs(self, call: str, leg: str) -> dict[str, str]:
         """See MediaEngine."""
         known = self._calls.get(call)
-        if known is None or leg not in known.legs:
-            return {}
-        played = {"8": "PCMA/8000/1"} if self.tapes else {}  # see `daemon_tapes`
-        return played | known.legs[leg].codecs_by_number
+        codecs = known.legs[leg].codecs_by_number if known is not None and leg in known.legs else {}
+        return {"8": "PCMA/8000/1"} | codecs if codecs and self.tapes else codecs  # see `daemon_tapes`
 
     # -- legs and their ports ------------------------------------------------------------------------
 
