@@ -284,7 +284,7 @@ class Process:
             one = self._threads_told.get()
             told.append(one)
             if isinstance(one, wire.Trouble):
-                log.error("%s: %s", one.what, one.why)
+                log.warning("%s: %s", one.what, one.why)
                 self._troubles[one.what] = one.why
             else:
                 log.warning("%s: well again", one.what)

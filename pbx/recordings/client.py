@@ -331,7 +331,6 @@ class RecorderClient:
     def _trouble(self, what: str, why: str) -> None:
         if self._troubles.get(what) != why:
             self._troubles[what] = why
-            log.error("recordings: %s: %s", what, why)
             self._events.publish(RecordingTrouble, what, why)
 
     def _fail(self, name: str, what: str, why: str) -> None:
