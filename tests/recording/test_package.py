@@ -295,3 +295,35 @@ def test_what_is_no_package_is_told_in_a_sentence(bare: Path, unpacked: Path, tm
     gone = run_bare(bare, unpacked / "verify.pyz", str(tmp_path / "gone"), cwd=unpacked)
     assert gone.returncode == 2
     assert gone.stderr.startswith("verify: ")
+
+
+def odd_values(chance: random.Random) -> object:
+    """What JSON may hold and no journal of ours does."""
+    return chance.choice([None, True, -1, 10**30, 1e308, "", "x" * 50, [], {}, [[[]]], "\x00\ud7ff"])
+
+
+def test_package_that_somebody_made_up_is_told_and_never_an_exception(unpacked: Path):
+    """Its maker has a node's key of their own: they can sign whatever they like."""
+    chance = random.Random(7)
+    whole = {path.name: path.read_bytes() for path in unpacked.iterdir()}
+    lines = whole["journal.txt"].splitlines()
+    for _ in range(80):
+        name = chance.choice([*whole, "journal.txt", "journal.txt"])
+        if name == "journal.txt":
+            place = chance.choice([0, 2, 3, 5])
+            fields = json.loads(lines[place].partition(b"\t")[0])
+            fields[chance.choice([*fields, "more"])] = odd_values(chance)
+            text = json.dumps(chance.choice([fields, fields, list(fields), None])).encode()
+            signed = text + b"\t" + NODE.sign(text).hex().encode()
+            changed = b"\n".join([*lines[:place], signed, *lines[place + 1 :]]) + b"\n"
+        else:
+            data = bytearray(whole[name])
+            place = chance.randrange(len(data))
+            data[place : place + chance.randrange(1, 40)] = chance.randbytes(chance.randrange(40))
+            changed = bytes(data)
+        (unpacked / name).write_bytes(changed)
+        checked = check(unpacked)
+        assert (changed == whole[name]) or checked.faults, name
+        json.dumps(package.printable(checked))
+        assert list(package.lines(checked))
+        (unpacked / name).write_bytes(whole[name])
