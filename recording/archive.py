@@ -526,7 +526,7 @@ class Archive:
         self, stones: list[Tombstone], since: float, until: float, now: float
     ) -> list[requests.PolicyAccount]:
         totals, policies = self._catalogue.totals(), self._catalogue.policies()
-        begun = self._catalogue.begun_between(since, until)
+        begun = self._catalogue.begun_between(totals, since, until)
         held: dict[str, set[str]] = {}
         for hold in self._catalogue.holds(now):
             held.setdefault(self._policy_of(hold.recording), set()).add(hold.recording)

@@ -29,7 +29,7 @@ from recording.requests import MOST_FOUND, Found, HoldMade, PolicyTold, Query, S
 
 FILE_NAME: Final = "catalogue.sqlite"
 PURGING: Final = "purging"
-FEW: Final = 2_000  # recordings of such a length are looked through one by one rather than by time
+FEW: Final = 2_000  # recordings of such a length, or such a number: looked through one by one
 _CURSOR: Final = re.compile(r"([0-9]{1,12}\.[0-9]{1,12}):([0-9]{1,18})")
 _VERSION: Final = 1
 _AT_ONCE: Final = 1000  # entries of the journal in a transaction
@@ -43,12 +43,13 @@ CREATE TABLE recordings (
     bytes INTEGER NOT NULL DEFAULT 0, packets INTEGER NOT NULL DEFAULT 0, head TEXT NOT NULL DEFAULT '',
     state TEXT NOT NULL DEFAULT 'going'
 );
-CREATE INDEX by_time ON recordings (policy, begun, id);
-CREATE INDEX by_line ON recordings (policy, line, begun, id);
-CREATE INDEX by_user ON recordings (policy, user, begun, id);
+CREATE INDEX by_time ON recordings (policy, begun, id, ended);
+CREATE INDEX by_line ON recordings (policy, line, begun, id, ended);
+CREATE INDEX by_user ON recordings (policy, user, begun, id, ended, line);
 CREATE INDEX by_call ON recordings (policy, call, begun, id);
 CREATE INDEX by_length ON recordings (policy, ended - begun);
 CREATE INDEX by_end ON recordings (policy, ended);
+CREATE INDEX unmeasured ON recordings (begun) WHERE bytes = 0 AND state IN ('repaired', 'damaged');
 CREATE INDEX unended ON recordings (state) WHERE state IN ('going', 'purging');
 CREATE TABLE numbers (
     number TEXT, policy TEXT, begun REAL, id INTEGER, PRIMARY KEY (number, policy, begun, id)
@@ -238,7 +239,12 @@ class Catalogue:
 
     def oldest(self, now: float, limit: int) -> list[Found]:
         """Return the oldest recordings that are under no hold now."""
-        return self._found_by(_UNHELD, "r.begun", (now,), limit)
+        found = [
+            one
+            for (policy,) in self._read("SELECT DISTINCT policy FROM recordings", ())
+            for one in self._found_by(f"r.policy = ? AND {_UNHELD}", "r.begun", (policy, now), limit)
+        ]
+        return sorted(found, key=lambda one: one.begun)[:limit]
 
     def in_state(self, state: str) -> list[Found]:
         """Return the recordings that are in a state."""
@@ -258,14 +264,14 @@ class Catalogue:
         )
         return {policy: (count, size, begun) for policy, count, size, begun in rows}
 
-    def begun_between(self, since: float, until: float) -> dict[str, int]:
+    def begun_between(self, policies: Iterable[str], since: float, until: float) -> dict[str, int]:
         """Return how many were begun in a period, by policy, of those that are there."""
         return {
             policy: self._read(
                 "SELECT count(*) FROM recordings WHERE policy = ? AND begun >= ? AND begun < ?",
                 (policy, since, until),
             )[0][0]
-            for policy in self.totals()
+            for policy in policies
         }
 
     def holds(self, now: float, recording: str = "") -> list[HoldMade]:
@@ -410,38 +416,48 @@ class Catalogue:
         self, policy: str, query: Query, cursor: _Cursor | None, limit: int
     ) -> list[tuple[Any, ...]]:
         """Rows of one policy: id, begun, and what Found takes; the newest first."""
-        wheres, values = ["t.policy = ?"], [policy]
-        source = "recordings t"
-        if query.number:
+        wheres, values = ["r.policy = ?"], [policy]
+        source = f"recordings r {self._index(policy, query)}"
+        if query.number and self._leads(policy, query):
             source = "numbers t CROSS JOIN recordings r ON r.id = t.id"
-            wheres.append("t.number = ?")
+            wheres += ["t.policy = ?", "t.number = ?"]
+            values += [policy, query.number]
+        elif query.number:
+            wheres.append("? IN (r.caller, r.called)")
             values.append(query.number)
+        first = "t" if source.startswith("numbers") else "r"
         asked: list[Any] = []
-        other = "r" if query.number else "t"
-        for name in ("line", "user", "call"):
-            if getattr(query, name):
-                wheres.append(f"{other}.{name} = ?")
-                asked.append(getattr(query, name))
         for text, bound in (
-            ("t.begun >= ?", query.since),
-            ("t.begun < ?", query.until),
-            (f"{other}.ended - {other}.begun >= ?", query.shortest_seconds),
-            (f"{other}.ended - {other}.begun <= ?", query.longest_seconds),
+            ("r.line = ?", query.line or None),
+            ("r.user = ?", query.user or None),
+            ("r.call = ?", query.call or None),
+            (f"{first}.begun >= ?", query.since),
+            (f"{first}.begun < ?", query.until),
+            ("r.ended - r.begun >= ?", query.shortest_seconds),
+            ("r.ended - r.begun <= ?", query.longest_seconds),
         ):
             if bound is not None:
                 wheres.append(text)
                 asked.append(bound)
         if cursor is not None:
-            wheres.append("(t.begun, t.id) < (?, ?)")
+            wheres.append(f"({first}.begun, {first}.id) < (?, ?)")
             asked += cursor
-        if not query.number:
-            source = f"recordings t {self._index(policy, query)}"
-        selected = ", ".join(f"{other}.{name}" for name in _COLUMNS)
         return self._read(
-            f"SELECT t.id, t.begun, {selected} FROM {source} WHERE {' AND '.join(wheres)} "  # noqa: S608 ours
-            f"AND {other}.state != 'purging' ORDER BY t.begun DESC, t.id DESC LIMIT ?",
+            f"SELECT r.id, r.begun, {_SELECTED} FROM {source} WHERE {' AND '.join(wheres)} "  # noqa: S608 ours
+            f"AND r.state != 'purging' ORDER BY {first}.begun DESC, {first}.id DESC LIMIT ?",
             (*values, *asked, limit),
         )
+
+    def _leads(self, policy: str, query: Query) -> bool:
+        """Whether a number is what leads to few rows: that of a line is in all of its recordings."""
+        lengths = query.shortest_seconds, query.longest_seconds
+        if not (query.line or query.user or query.call or any(one is not None for one in lengths)):
+            return True
+        ((count,),) = self._read(
+            "SELECT count(*) FROM (SELECT 1 FROM numbers WHERE number = ? AND policy = ? LIMIT ?)",
+            (query.number, policy, FEW),
+        )
+        return bool(count < FEW)
 
     def _index(self, policy: str, query: Query) -> str:
         """Return which index leads to few rows, as SQL: SQLite has no way of knowing."""
