@@ -25,6 +25,7 @@ from recording.proof.package import check
 from recording.proof.sealed_file import segments
 from tests.recording.calls import Sender, recorded, said, tone, track
 from tests.recording.sealed import BEGUN, KEY, NODE
+from tests.recording.time_authority import NAME, TimeAuthority
 
 RECORDING = "20261122-140000-1"
 ABOUT = About("pompiers", "c1", "8200", "", "+33699999999", "8200", "in", "caserne", "")
@@ -74,18 +75,24 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     path = folder / "package.zip"
     (folder / "work").mkdir()
     with closing(Journal(folder / "journal", NODE)) as journal:
-        journal.append(1.0, "begun", "other-1", "node", line="secret of others")
+        first = journal.append(1.0, "begun", "other-1", "node", line="secret of others")
         journal.append(2.0, "begun", RECORDING, "node", policy="pompiers")
         journal.append(3.0, "ended", "other-1", "node", head="secret of others")
         journal.append(4.0, "ended", RECORDING, "node", head=head)
         journal.append(5.0, "listened", RECORDING, "2201", why="dossier 12", account="root")
-        journal.append(6.0, "listened", "other-1", "2202", why="secret of others", account="root")
+        last = journal.append(6.0, "listened", "other-1", "2202", why="secret of others", account="root")
+        authority = TimeAuthority(folder / "authority")
+        (folder / "stamps").mkdir()
+        for entry in (first, last):
+            stamp = authority.stamp(bytes.fromhex(entry.digest))
+            (folder / "stamps" / f"{entry.number}.tsr").write_bytes(stamp)
+        journal.append(6.5, "stamped", "", "node", entry=last.number, authority=NAME)
         make(
             path,
             folder / "work",
             opened(sealed, KEY),
             Wanted("wav"),
-            Node(folder / "journal", NODE.public_key()),
+            Node(folder / "journal", NODE.public_key(), authority.file),
             lambda sums: journal.append(7.0, "packaged", RECORDING, "2201", sums=sums, why="juge").number,
             lambda part: None,
         )
@@ -99,7 +106,7 @@ def test_package_as_it_was_made_is_intact(exported: Exported):
     assert checked.recording == RECORDING
     assert checked.parties == ["+33699999999", "2201"]
     assert (checked.segments, checked.packets) == (5, 250)
-    assert [entry.what for entry in checked.entries] == ["begun", "ended", "listened", "packaged"]
+    assert [entry.what for entry in checked.entries] == ["begun", "ended", "listened", "stamped", "packaged"]
     assert list(package.lines(checked))[-1] == "INTACT / INTÈGRE"
 
 
@@ -108,6 +115,22 @@ def test_package_tells_nothing_of_other_recordings(exported: Exported):
     assert b"secret of others" not in data
     assert b"other-1" not in data
     assert b"2202" not in data
+
+
+def test_stamp_of_an_entry_that_is_not_shown_vouches_for_those_before_it(exported: Exported):
+    # RFC 3161 section 2.4.2
+    checked = check(exported.path)
+    assert {number: stamp.authority for number, stamp in checked.stamps.items()} == {5: NAME}
+    assert b"stamp-0.tsr" not in exported.path.read_bytes()
+
+
+def test_stamp_of_another_authority_is_told(exported: Exported, tmp_path: Path):
+    with zipfile.ZipFile(exported.path) as archive:
+        archive.extractall(tmp_path / "p")
+    other = TimeAuthority(tmp_path / "other")
+    (tmp_path / "p" / "stamp-authority.pem").write_bytes(other.file.read_bytes())
+    faults = check(tmp_path / "p").faults
+    assert [fault.file for fault in faults] == ["stamp-authority.pem", "stamp-5.tsr"]
 
 
 def test_any_program_opens_it(exported: Exported, tmp_path: Path):
@@ -177,7 +200,7 @@ def test_journal_without_an_entry_or_its_end_is_told(exported: Exported, tmp_pat
         archive.extractall(tmp_path)
     journal = tmp_path / "journal.txt"
     lines = journal.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 6  # begun, (other), ended, listened, (other), packaged
+    assert len(lines) == 7  # begun, (other), ended, listened, (other), stamped, packaged
     journal.write_bytes(b"".join(lines[:3] + lines[4:]))
     assert [fault.what for fault in check(tmp_path).faults][:1] == ["line 5 doesn't follow the entry before"]
     journal.write_bytes(b"".join(lines[:1] + lines[2:]))
@@ -310,7 +333,7 @@ def test_package_that_somebody_made_up_is_told_and_never_an_exception(unpacked: 
     for _ in range(80):
         name = chance.choice([*whole, "journal.txt", "journal.txt"])
         if name == "journal.txt":
-            place = chance.choice([0, 2, 3, 5])
+            place = chance.choice([0, 2, 3, 6])
             fields = json.loads(lines[place].partition(b"\t")[0])
             fields[chance.choice([*fields, "more"])] = odd_values(chance)
             text = json.dumps(chance.choice([fields, fields, list(fields), None])).encode()
