@@ -20,7 +20,7 @@ import hmac
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -217,6 +217,8 @@ class Archive:
                 return self.find_number(who, request.number)
             case requests.EraseNumber():
                 return self.erase_number(who, request)
+            case requests.TellNumbers():
+                return self.tell_numbers(who, request.numbers)
             case requests.VouchForClock():
                 return self.vouch_for_clock(who)
 
@@ -621,6 +623,14 @@ class Archive:
                 stays[one.recording] = f"it must be kept until {shown(one.ended + least * DAY_SECONDS)}"
         return stays
 
+    def tell_numbers(self, who: Who, numbers: Mapping[str, tuple[str, str]]) -> requests.NumbersTaken:
+        """Give recordings the numbers that a catalogue has lost. Raises Denied."""
+        self._administrator(who, "tell numbers")
+        self._reason(who)
+        told = [self._catalogue.tell_numbers(name, *of_it) for name, of_it in numbers.items()]
+        self._say("numbers told", "", who, count=sum(told))
+        return requests.NumbersTaken(sum(told))
+
     # The clock
 
     def vouch_for_clock(self, who: Who) -> requests.ClockTrusted:
@@ -817,7 +827,18 @@ _USES: Final = frozenset(
     }
 )  # fmt: skip
 _EVENTS: Final = frozenset(
-    {"held", "released", "policy", "vouched", "clock", "erasure", "repaired", "damaged", "missing"}
+    {
+        "held",
+        "released",
+        "policy",
+        "vouched",
+        "clock",
+        "erasure",
+        "repaired",
+        "damaged",
+        "missing",
+        "numbers told",
+    }
 )
 
 

@@ -181,6 +181,21 @@ class Catalogue:
             self._note_numbers(recording)
             self._commit()
 
+    def tell_numbers(self, recording: str, caller: str, called: str) -> bool:
+        """Give a recording that has none its numbers; returns whether it had none."""
+        with self._lock:
+            rows = self._read(
+                "SELECT 1 FROM recordings WHERE recording = ? AND caller = '' AND called = ''", (recording,)
+            )
+            if rows and (caller or called):
+                self._write(
+                    "UPDATE recordings SET caller = ?, called = ? WHERE recording = ?",
+                    (caller, called, recording),
+                )
+                self._note_numbers(recording)
+                self._commit()
+            return bool(rows and (caller or called))
+
     def measured(self, recording: str, size: int) -> None:
         """A file was found to be so long: of a recording whose end the journal doesn't measure."""
         with self._lock:

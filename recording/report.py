@@ -109,6 +109,7 @@ _FRENCH: Final[Mapping[str, str]] = {
     "damaged": "fichier endommagé : {damage}",
     "missing": "fichier absent",
     "more": "… et {count} autres, dans le journal",
+    "numbers told": "numéros rendus à la liste, lus dans les fichiers",
     "to": "au",
 }
 _ENGLISH: Final[Mapping[str, str]] = {
@@ -195,6 +196,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "damaged": "a file is damaged: {damage}",
     "missing": "a file isn't there",
     "more": "… and {count} more, in the journal",
+    "numbers told": "numbers were read from the files into the list again",
     "to": "to",
 }
 _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {"fr": _FRENCH, "en": _ENGLISH}

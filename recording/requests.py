@@ -174,6 +174,12 @@ class EraseNumber(Asking, frozen=True, kw_only=True, tag=True):
     calls_erased: int = 0
 
 
+class TellNumbers(Asking, frozen=True, kw_only=True, tag=True):
+    """Tell caller and called of recordings, which the catalogue has lost. Answered by NumbersTaken."""
+
+    numbers: dict[str, tuple[str, str]]
+
+
 class VouchForClock(Asking, frozen=True, kw_only=True, tag=True):
     """Ask to trust the clock as it is now. Answered by ClockTrusted."""
 
@@ -402,6 +408,12 @@ class Erased(msgspec.Struct, frozen=True, tag=True):
     receipt: str
 
 
+class NumbersTaken(msgspec.Struct, frozen=True, tag=True):
+    """How many recordings have their numbers again; those that had them are left as they are."""
+
+    count: int
+
+
 class ClockTrusted(msgspec.Struct, frozen=True, tag=True):
     """The clock is trusted. doubted: why it wasn't, "" where it was."""
 
@@ -431,6 +443,7 @@ Request: TypeAlias = (
     | Account
     | FindNumber
     | EraseNumber
+    | TellNumbers
     | VouchForClock
 )
 Answer: TypeAlias = (
@@ -445,6 +458,7 @@ Answer: TypeAlias = (
     | Accounted
     | AboutNumber
     | Erased
+    | NumbersTaken
     | ClockTrusted
     | Refused
 )

@@ -147,7 +147,7 @@ def export(
     if out.exists():
         fail(f"{out}: File exists")
     wanted = package.Wanted(_format(kind), mix)
-    private = _private_key(settings, key)
+    private = private_key(settings, key)
     node = package.Node(settings.recordings_journal, node_public_key(settings), _authorities_file(settings))
     opened = _opened(settings, Open(person=person, why=why, recording=name, purpose="export"))
 
@@ -187,7 +187,7 @@ def verify(
         _verify_package(Path(what), as_json=as_json)
     settings = configured(configuration)
     with _told_in_a_sentence():
-        private = _private_key(settings, key) if key is not None else None
+        private = private_key(settings, key) if key is not None else None
         if every:
             _verify_all(settings, private, as_json=as_json)
         _verify_one(settings, what, private, as_json=as_json)
@@ -208,7 +208,7 @@ def _listen(
     kind = "wav" if out in ("", "-") else _format(Path(out).suffix.removeprefix("."))
     if out not in ("", "-") and Path(out).exists():
         fail(f"{out}: File exists")
-    private = _private_key(settings, key)
+    private = private_key(settings, key)
     opened = _opened(settings, request)
     from recording import outline
     from recording.package import Wanted
@@ -287,7 +287,7 @@ def _opened(settings: Configuration, request: Request) -> Opened:
 # Keys and files
 
 
-def _private_key(settings: Configuration, given: Path | None) -> X25519PrivateKey:
+def private_key(settings: Configuration, given: Path | None) -> X25519PrivateKey:
     from pbx.node.keys import private_of
     from recording.keys import KeyUnusable, read_private
 

@@ -110,7 +110,7 @@ def search(
         limit=limit,
         after=after,
     )
-    page = _asked(settings, Search(person=person, why=why, query=query), Page)
+    page = asked(settings, Search(person=person, why=why, query=query), Page)
     if as_json:
         print_json({"found": [_printable(one) for one in page.found], "next": page.next})
         return
@@ -131,7 +131,7 @@ def show(
     from recording.requests import Show, Shown
 
     settings = configured(configuration)
-    shown = _asked(settings, Show(person=person, why=why, recording=name), Shown)
+    shown = asked(settings, Show(person=person, why=why, recording=name), Shown)
     if as_json:
         print_json(_printable(shown))
         return
@@ -180,7 +180,7 @@ def hold(
         )
     instant = read_instant(planned(settings), until, "--until").timestamp()
     request = Hold(person=person, why=why, recordings=names or [], query=query, until=instant)
-    made = _asked(settings, request, HoldList)
+    made = asked(settings, request, HoldList)
     _print_holds(made.holds, as_json, "nothing is held: no recording is like this")
     _tell_refused(made.refused)
 
@@ -192,7 +192,7 @@ def list_holds(
     """List the holds that last. Times are in UTC."""
     from recording.requests import HoldList, ListHolds
 
-    listed = _asked(configured(configuration), ListHolds(person=person), HoldList)
+    listed = asked(configured(configuration), ListHolds(person=person), HoldList)
     _print_holds(listed.holds, as_json, "nothing is held")
 
 
@@ -211,7 +211,7 @@ def release(
     from recording.requests import HoldList, Release
 
     request = Release(person=person, why=why, recordings=names or [], holds=holds or [])
-    ended = _asked(configured(configuration), request, HoldList)
+    ended = asked(configured(configuration), request, HoldList)
     _print_holds(ended.holds, as_json, "no such hold")
     _tell_refused(ended.refused)
 
@@ -242,7 +242,7 @@ def purge(
     if early and not yes and (as_json or not typer.confirm(f"Erase {clean(early)} for good?")):
         fail("nothing was erased; with --yes nobody is asked")
     request: Request = Purge(why=why, recording=early) if early else PurgeDue(why=why)
-    stones = _asked(settings, request, Purged).tombstones
+    stones = asked(settings, request, Purged).tombstones
     if as_json:
         print_json([_printable(stone) for stone in stones])
         return
@@ -256,7 +256,7 @@ def _foresee(settings: Configuration, until: str, as_json: bool) -> None:
     from recording.requests import Foresee, Foreseen
 
     instant = read_instant(planned(settings), until, "--until") if until else now() + timedelta(days=1)
-    seen = _asked(settings, Foresee(until=instant.timestamp()), Foreseen)
+    seen = asked(settings, Foresee(until=instant.timestamp()), Foreseen)
     if as_json:
         print_json(_printable(seen))
         return
@@ -313,7 +313,7 @@ def report(
         since=read_since(since, "--since") or 0.0,
         until=now().timestamp() + 1 if until is None else until,
     )
-    account = _asked(settings, request, Accounted)
+    account = asked(settings, request, Accounted)
     if as_json:
         print_json(_printable(account))
         return
@@ -349,7 +349,7 @@ def about(
     if receipt is not None and os.path.lexists(receipt):
         fail(f"{receipt} is there already; name another file for the receipt")
     whole = _number(settings, number)
-    known = _asked(settings, FindNumber(why=why, number=whole), AboutNumber)
+    known = asked(settings, FindNumber(why=why, number=whole), AboutNumber)
     calls = _calls_about(settings, whole)
     if export is not None:
         _write_list(export, known.found, calls)
@@ -424,7 +424,7 @@ def vouch_for_clock(
     from recording.requests import ClockTrusted, VouchForClock
 
     settings = configured(configuration)
-    trusted = _asked(settings, VouchForClock(why=why), ClockTrusted)
+    trusted = asked(settings, VouchForClock(why=why), ClockTrusted)
     if as_json:
         print_json({"doubted": trusted.doubted})
         return
@@ -447,7 +447,7 @@ def _erase(settings: Configuration, number: str, why: str, receipt: Path, as_jso
             with database(settings) as opened:
                 count = opened.write(lambda connection: erase_number(connection, number), durable=True)
             request = EraseNumber(why=why, number=number, calls_found=count, calls_erased=count)
-            done = _asked(settings, request, Erased)
+            done = asked(settings, request, Erased)
         except typer.Exit:
             receipt.unlink()
             raise
@@ -554,7 +554,7 @@ def node_public_key(settings: Configuration) -> Ed25519PublicKey:
     return key
 
 
-def _asked(settings: Configuration, request: Request, kind: type[_Answer]) -> _Answer:
+def asked(settings: Configuration, request: Request, kind: type[_Answer]) -> _Answer:
     """What the recorder's process answers; a refusal, or no process, ends the command with a sentence."""
     from pbx.control import NotRunningError
     from recording.requests import Refused, Unanswered, ask

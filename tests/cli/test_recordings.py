@@ -13,6 +13,7 @@ from pbx.records import CallRecord
 from pbx.store.calls import insert_calls
 from pbx.store.database import open_database
 from pbx.store.revision import upgrade
+from recording.catalogue import Catalogue
 from recording.retention import DAY_SECONDS
 from tests.cli.conftest import Outcome, Town
 from tests.cli.test_listening import Kept
@@ -221,3 +222,16 @@ def test_without_a_node_it_is_said_what_to_do(town: Town):
         silent = town.run("recording", *arguments)
         assert silent.status == 1
         assert "recordings are asked of a running node" in silent.err
+
+
+def test_numbers_that_the_list_has_lost_are_read_from_the_files(kept: Kept):
+    kept.archive.catch_up()
+    kept.archive._catalogue.close()
+    for path in kept.directory.glob("catalogue.sqlite*"):
+        path.unlink()
+    kept.archive._catalogue = Catalogue(kept.directory / "catalogue.sqlite")
+    assert done(kept, "search", *AS, "--number", CITIZEN) == "no recording is like this\n"
+    assert done(kept, "recover-numbers", *WHY) == "2 recordings have their numbers again\n"
+    assert done(kept, "recover-numbers", *WHY, "--json") == '{"recovered": 0, "unopened": 0}\n'
+    found = json.loads(done(kept, "search", *AS, "--number", CITIZEN, "--json"))["found"]
+    assert [one["recording"] for one in found] == [R2, R1]
