@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pbx.configuration import Configuration
     from recording.outline import Outline, Sealed
+    from recording.proof.sealed_file import Damage
     from recording.proof.verifier import Finding
     from recording.requests import Answer, Opened, Request
     from recording.sound_files import Format
@@ -139,6 +140,7 @@ def export(
     from tempfile import TemporaryDirectory
 
     from recording import package
+    from recording.purge import path_of
     from recording.requests import Journalled, Open, Packaged
 
     settings = configured(configuration)
@@ -148,6 +150,10 @@ def export(
         fail(f"{out}: File exists")
     wanted = package.Wanted(_format(kind), mix)
     private = private_key(settings, key)
+    path = path_of(settings.recordings.directory, name)
+    if path.is_file():  # before anybody's approval is used up
+        with _told_in_a_sentence():
+            _fail_if_other_key(path, private)
     node = package.Node(settings.recordings_journal, node_public_key(settings), _authorities_file(settings))
     opened = _opened(settings, Open(person=person, why=why, recording=name, purpose="export"))
 
@@ -206,16 +212,24 @@ def _listen(
     if bool(out) == play:
         misused("--out", "say where to: -o FILE, -o - for a pipe, or --play")
     kind = "wav" if out in ("", "-") else _format(Path(out).suffix.removeprefix("."))
+    if out == "-" and sys.stdout.isatty():
+        misused("--out", "a WAV is nothing for a terminal; pipe it into a player, or name a file")
     if out not in ("", "-") and Path(out).exists():
         fail(f"{out}: File exists")
     private = private_key(settings, key)
     opened = _opened(settings, request)
     from recording import outline
     from recording.package import Wanted
+    from recording.proof.sealed_file import Damage
 
     with _told_in_a_sentence():
         sealed = _sealed(opened, private)
-        seen = outline.outline(sealed).last_seconds(seconds)
+        try:
+            seen = outline.outline(sealed)
+        except Damage as damage:
+            sealed = _before(sealed, damage)
+            seen = outline.outline(sealed)
+        seen = seen.last_seconds(seconds)
         if out in ("", "-"):
             _stream(sealed, seen, play=play, mix=mix)
             return
@@ -226,6 +240,14 @@ def _listen(
     goes_on = ", still going on" if opened.found.ended is None else ""
     parties = ", ".join(seen.parties)
     typer.echo(clean(f"{opened.found.recording}: {length}{goes_on}, channels: {parties}"), err=True)
+
+
+def _before(sealed: Sealed, damage: Damage) -> Sealed:
+    """The recording up to where it is damaged, which is told; one that is damaged from its begin raises."""
+    if damage.segment < 1:
+        raise damage
+    typer.echo(f"{damage}; what is before that is heard", err=True)
+    return sealed._replace(end=damage.offset)
 
 
 def _stream(sealed: Sealed, seen: Outline, *, play: bool, mix: bool) -> None:
@@ -308,15 +330,24 @@ def private_key(settings: Configuration, given: Path | None) -> X25519PrivateKey
 def _sealed(opened: Opened, private: X25519PrivateKey) -> Sealed:
     """The recording as it can be read; a key that isn't its own ends the command."""
     from recording import outline
-    from recording.keys import KeyUnusable, fingerprint, unwrap
+    from recording.keys import KeyUnusable, unwrap
 
+    path = Path(opened.path)
+    _fail_if_other_key(path, private)
     try:
         key = unwrap(opened.key, opened.found.recording, private)
-    except KeyUnusable:
-        this = fingerprint(private.public_key())
-        sealed_for = outline.opened(Path(opened.path), b"").header.wrapped_for
-        fail(f"{opened.found.recording} is sealed for the key {sealed_for}, and this one is {this}")
-    return outline.opened(Path(opened.path), key)
+    except KeyUnusable as error:
+        fail(error)
+    return outline.opened(path, key)
+
+
+def _fail_if_other_key(path: Path, private: X25519PrivateKey) -> None:
+    from recording.keys import fingerprint
+    from recording.proof.sealed_file import read_header
+
+    header, this = read_header(path), fingerprint(private.public_key())
+    if header.wrapped_for != this:
+        fail(f"{header.recording} is sealed for the key {header.wrapped_for}, and this one is {this}")
 
 
 def _authorities_file(settings: Configuration) -> Path | None:

@@ -20,7 +20,7 @@ from pbx.node.keys import node_key, private_of, recording_key
 from recording.archive import Archive
 from recording.catalogue import Catalogue
 from recording.clock import ClockWatch
-from recording.keys import KeyStore, read_private, wrap
+from recording.keys import KeyStore, fingerprint, read_private, wrap
 from recording.proof.entries import About
 from recording.proof.journal import Journal
 from recording.proof.package import check
@@ -86,6 +86,7 @@ class Kept:
                 *Sender(1, ssrc=8).says(tone(1000, 2, 8000), 1.0),
             ],
             name,
+            wrapped_for=fingerprint(self.public),
         )
         if ended:
             head = list(segments(path))[-1].digest.hex()
@@ -231,6 +232,23 @@ def test_verify_says_which_byte_of_which_recording_turned(kept: Kept):
     told = run(kept, "verify", "--all", "--json")
     assert told.status == 1
     assert told.json["findings"][0]["offset"] == second.offset
+
+
+def test_damaged_recording_is_heard_up_to_the_damage_and_not_exported(kept: Kept, tmp_path: Path):
+    path = kept.record(R1)
+    third = list(segments(path))[2]
+    data = bytearray(path.read_bytes())
+    data[third.offset + 100] ^= 1
+    path.write_bytes(data)
+    heard = run(kept, "listen", R1, *AS, "-o", str(tmp_path / "r1.wav"))
+    assert heard.status == 0
+    assert f"segment 2, byte {third.offset}: was changed; what is before that is heard" in heard.err
+    assert f"{R1}: 2.0 s, channels" in heard.err
+    asked = run(kept, "ask-export", R1, *AS, "--json").json
+    run(kept, "approve", str(asked["request"]), "--as", "2202", "--why", "vu")
+    refused = run(kept, "export", R1, *AS, "-o", str(tmp_path / "x.zip"))
+    assert (refused.status, "isn't exported as if it were whole" in refused.err) == (1, True)
+    assert not (tmp_path / "x.zip").exists()
 
 
 def test_what_is_asked_wrongly_is_told(kept: Kept, tmp_path: Path):

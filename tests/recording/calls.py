@@ -80,11 +80,15 @@ def said(statement_: Statement, at: float, number: int = NO_TRACK) -> tuple[int,
 
 
 def recorded(
-    directory: Path, made: Iterable[tuple[int, bytes]], recording: str = "20261122-1", key: bytes = KEY
+    directory: Path,
+    made: Iterable[tuple[int, bytes]],
+    recording: str = "20261122-1",
+    key: bytes = KEY,
+    wrapped_for: str = "0011223344556677",
 ) -> Path:
     """A recording's file with these entries in the order of their arrival, in segments of a second."""
     path = directory / f"{recording}{SUFFIX}"
-    file = SealedFile(path, header(recording), key)
+    file = SealedFile(path, header(recording)._replace(wrapped_for=wrapped_for), key)
     entries = sorted([said(Clock("ntp", 500), 0.0), *made], key=lambda one: one[0])
     begun, plain = entries[0][0], b""
     for at, entry in entries:
