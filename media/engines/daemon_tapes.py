@@ -7,7 +7,9 @@
 A daemon copies what one party of a call says to whoever subscribes to it, whatever becomes of that party
 meanwhile: it is joined to another, left alone, or agrees on another codec. What the daemon plays to a leg it
 copies to nobody: on the tape is the sound that it was given, as A-law, from the moment when it was told to
-play it. Packets of legs that are recorded, and of no others, pass through the loop of signalling.
+play it. A leg without events (RFC 4733), in whose sound the daemon looks for keys, it copies after decoding
+and encoding again, which loses nothing of G.711. Packets of legs that are recorded, and of no others, pass
+through the loop of signalling.
 """
 
 import asyncio

@@ -15,7 +15,7 @@ from media.engines.tape import Tape, Taped
 from media.goertzel import share
 from media.rtp import build
 from media.srtp import Sender
-from tests.media.listener import PCMA, Speaker
+from tests.media.listener import OPUS, PCMA, Speaker
 from tests.media.listening import tone
 from tests.media.phone import Phone, sound, target
 from tests.media.rtpengine_daemon import RtpengineDaemon
@@ -81,6 +81,23 @@ async def test_what_both_legs_say_is_on_the_tape_as_it_was_sent(recorded: Record
     said = [packet for one in taped for packet in on_track(one, 0)]
     assert [packet.sequence for packet in said] == list(range(100, 120))
     assert {packet.ssrc for packet in said} == {recorded.alice.ssrc}
+
+
+async def test_opus_is_on_the_tape_as_it_was_sent_also_where_it_is_converted(
+    recorded: Recorded, phones: Phones
+):
+    alice, bob = phones(), phones()
+    maps = ("96 opus/48000/2", "101 telephone-event/8000", "8 PCMA/8000")
+    await recorded.engine.offer("c", "a", "b", alice.sdp("96 101", rtpmaps=maps))
+    to = target(await recorded.engine.answer("c", "b", "a", bob.sdp("8 101", rtpmaps=maps)))
+    await recorded.engine.tape("c", "a", 7, 0, NO_TRACK)
+    mouth = Speaker(OPUS)
+    said = mouth.say(tone(697, 0.2, mouth.rate))
+    for packet in said:
+        alice.rtp.sendto(build(packet), to)
+        await asyncio.sleep(0.002)
+    taped = await recorded.read(len(said))
+    assert [packet for one in taped for packet in on_track(one, 0)] == said
 
 
 async def test_leg_stays_on_the_tape_when_it_is_left_alone_and_no_longer_than_asked(
