@@ -23,6 +23,7 @@ carries it from one call to the next; whatever call a carrier is in is recorded,
     the same policy meets in one call                 is one recording
 
     callers of one recorded room                      are one recording, from the first to the last
+    a page                                            is who speaks
 
 Each party has two tracks: what it says, and what we say to it (music, prompts, a room's sound). A party that
 comes back has its own again. Of a room of more than MOST_IN_ROOM, the others are heard in what the carrier
@@ -42,7 +43,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dialplan.decision import ToTrunks
 from dialplan.plan import Plan, RecordingPolicy
-from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused
+from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused, MediaUnavailable
 from media.tones import Segment, Tone
 from pbx.calls.intervals import present
 from pbx.calls.transferee import Transferee
@@ -61,6 +62,7 @@ log = logging.getLogger(__name__)
 
 MOST_TRACKS: Final = 64
 MOST_IN_ROOM: Final = 16
+LONGEST_NUMBER: Final = 64  # of what an operator tells us
 BEEP: Final = Tone((Segment(200, (1400,)),))
 NO_TAPE: Final = "the sound of this call doesn't pass through us"
 
@@ -268,7 +270,7 @@ class Recordings:
 
     def _look_at_parties(self, call: Call) -> None:
         """A user is recorded from when they call, or answer; a trunk's party from when it is heard."""
-        for leg in call.legs:
+        for leg in _who_speak(call):
             if leg.session is None or leg.ended_at is not None:
                 continue
             for name, because in self._policies_of(leg):
@@ -296,8 +298,8 @@ class Recordings:
             call.id,
             line or call.line,
             device.extension if device is not None else "",
-            call.from_number or call.caller.told.number,
-            _called(call),
+            (call.from_number or call.caller.told.number)[:LONGEST_NUMBER],
+            _called(call)[:LONGEST_NUMBER],
             call.direction,
             decision.site,
         )
@@ -331,7 +333,11 @@ class Recordings:
             while self._due:
                 one = next(iter(self._due))
                 del self._due[one]
-                await self._settle(one)
+                try:
+                    await self._settle(one)
+                except Exception as error:  # the other recordings go on
+                    log.exception("call=%s can't be followed", one.facts.call)
+                    self._fail(one, f"it can't be followed: {type(error).__name__}")
         finally:
             self._at_work = None
 
@@ -394,7 +400,7 @@ class Recordings:
             if here is not carrier:
                 wanted[here] = True
                 continue  # it waits in another call, whose other parties don't hear what comes
-            wanted.update(dict.fromkeys(carrier.call.legs, True))
+            wanted.update(dict.fromkeys(_who_speak(carrier.call), True))
             for other in self._others_in_room(carrier.call):
                 wanted.setdefault(other, False)
         return {
@@ -490,7 +496,7 @@ class Recordings:
                 if voice.place[0] and not leg.call.is_emergency:
                     try:
                         await leg.call.engine.play(*voice.place, BEEP)
-                    except (MediaMisuse, MediaRefused):
+                    except (MediaMisuse, MediaRefused, MediaUnavailable):
                         log.debug("call=%s leg=%s hears no beep", *voice.place)
 
     # What callers are told
@@ -569,6 +575,11 @@ def _called(call: Call) -> str:
     target, dialled = call.decision.target, call.decision.dialled
     is_outside = isinstance(target, ToTrunks) and call.direction != "inbound" and not call.decision.diversions
     return target.number if isinstance(target, ToTrunks) and is_outside else dialled
+
+
+def _who_speak(call: Call) -> list[Leg]:
+    """The parties of a call; of a page who speaks, and not the many who listen."""
+    return [call.caller] if call.one_to_many else call.legs
 
 
 def _known_as(leg: Leg) -> Iterator[Leg]:

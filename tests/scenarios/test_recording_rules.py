@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from media.engines.passthrough import PassthroughEngine
+from pbx.api.calls import CallApi
 from pbx.apps.recorded import UNRECORDED
 from pbx.events import AlarmRaised, RecordingFailed
 from tests.scenarios.party import Party
@@ -15,7 +16,6 @@ from tests.scenarios.test_recordings import (
     Line,
     consult,
     dials,
-    in_place_of,
     line,
 )
 from tests.scenarios.town import PLAN_TEXT, SECRETS
@@ -216,6 +216,11 @@ async def dialled(us: Line, who: Party, code: str) -> str:
     return said
 
 
+def _broken(call: str, leg: str) -> dict[str, str]:
+    """A fault of ours."""
+    raise KeyError(leg)
+
+
 def _held(us: Line) -> set[tuple[str, str]]:
     """Who hears music."""
     return {place for place, source in us.town.engine.playing.items() if "Music" in type(source).__name__}
@@ -361,13 +366,55 @@ async def test_a_call_back_and_forth_never_runs_out_of_tracks(world: World) -> N
 
 
 @scenario()
-async def test_a_merged_conversation_stays_recorded(world: World) -> None:
+async def test_of_a_page_who_speaks_is_recorded_and_not_the_many_who_listen(world: World) -> None:
+    plan = PLAN_TEXT.replace('"8400", type: page,', '"8400", type: page, record: police,')
+    plan = plan.replace('multicast: "239.54.4.1:5004"}', "unicast: true}").replace(
+        "members: {site: ecole}", 'members: ["2401", "2010"]'
+    )
+    us = await line(world, "1001", "2401", "2010", plan=plan)
+    caller, *listeners = us.people
+    await dials(us, caller, "8400")
+    assert us.taped(caller, *listeners) == [[1], [], []]
+    assert all(one.talking for one in listeners)
+    await us.end()
+
+
+@scenario()
+async def test_what_can_not_be_followed_is_told_and_neither_the_call_nor_others_suffer(
+    world: World,
+) -> None:
+    us = await line(world, "2201", "2301", "1001")
+    told = failures(us)
+    await us.call(FIRE)
+    us.town.engine.leg_codecs = _broken  # type: ignore[method-assign]
+    guard = us.people[0]
+    guard.refer(guard.talking[0], "sip:1001@valmont.example")
+    await world.sleep(4)
+    assert us.talk.established
+    assert not us.talk.over
+    us.people[2].leave(us.people[2].talking[0])
+    await world.sleep(1)
+    assert [event.why for event in told] == ["it can't be followed: KeyError"]
+    us.town.errors.expect("can't be followed")
+
+
+@scenario()
+async def test_a_conversation_that_is_merged_with_another_stays_recorded_with_all_three(
+    world: World,
+) -> None:
     us = await line(world, "2201", "1001")
     await us.call(FIRE)
     guard, desk = us.people
-    first = guard.talking[0]
-    second = await consult(us, guard, "1001")
-    guard.refer(first, in_place_of(us, guard, second))
-    await world.sleep(0.5)
+    await consult(us, guard, "1001")
+    here, there = [leg.call.id for leg in us.town.exchange.legs() if leg.number == "2201" and leg.confirmed]
+    await CallApi(us.town.exchange).merge("2201", here, there)
+    await world.sleep(1)
+    if us.town.engine.playing:
+        us.town.finish_playing()
+    await world.sleep(1)
+    assert us.taped(us.citizen, guard, desk) == [[1], [1], [1]]
+    assert us.told()[-1] == "conference: 2201, 1001, +33699999999"
+    guard.leave(guard.talking[0])
+    await world.sleep(1)
     assert us.taped(us.citizen, desk) == [[1], [1]]
     await us.end()
