@@ -26,6 +26,7 @@ from recording.housekeeping import CatalogueChore, ClockChore, PurgeChore
 from recording.keys import KeyStore
 from recording.process import Process, account_name
 from recording.proof.journal import Journal
+from recording.set_aside import open_journal
 from recording.stamps import Authority, Stamps, post
 from recording.writer import Writer
 
@@ -47,13 +48,16 @@ def run_recorder(
 ) -> None:
     """Record until SIGTERM. listening: where signalling comes; asked: where requests come.
 
-    Raises KeyUnusable, JournalDamage, CatalogueUnusable or OSError where it can't begin.
+    Raises KeyUnusable, CatalogueUnusable or OSError where it can't begin.
     """
+    clocks = _Clocks()
     reel.sending.close()
     directory = configuration.recordings.directory
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = KeyStore(configuration.recording_keys_dir)
-    journal = Journal(configuration.recordings_journal, node_key(configuration.node_key_file))
+    now = clocks.wall_us() / 1e6
+    key = node_key(configuration.node_key_file)
+    journal, troubles = open_journal(configuration.recordings_journal, key, now)
     public = recording_key(configuration.recordings.key_file)
     watch = ClockWatch(directory)
     administrators = {"root", account_name(os.getuid())}
@@ -62,7 +66,7 @@ def run_recorder(
     archive = Archive(directory, keys, journal, catalogue, watch, look, copies, administrators)
     chores = _chores(configuration, journal, archive, watch, copies)
     writer = Writer(directory, keys, public, time.monotonic, lambda: None)  # noqa: TID251
-    process = Process(Tape(reel), directory, writer, journal, archive, chores, _Clocks())
+    process = Process(Tape(reel), directory, writer, journal, archive, chores, clocks, troubles)
     gc.collect()
     gc.freeze()
     asyncio.run(process.run(listening, asked))

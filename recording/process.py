@@ -81,8 +81,9 @@ class Process:
         archive: Archive,
         chores: Iterable[Chore],
         clocks: Clocks,
+        troubles: Iterable[wire.Trouble] = (),
     ) -> None:
-        """files: the folder that recordings are under."""
+        """files: the folder that recordings are under. troubles: that there were before it began."""
         self._tape = tape
         self._files = files
         self._journal = journal
@@ -95,7 +96,7 @@ class Process:
         self._offset_us = clocks.wall_us() - clocks.steady_us()
         self._begun: set[str] = set()  # by this process, until what was left is repaired
         self._repaired = False
-        self._troubles: dict[str, str] = {}
+        self._troubles = {one.what: one.why for one in troubles}
         self._signalling: _Signalling | None = None
         self._policies: tuple[wire.Policy, ...] | None = None
         self._turns = 0

@@ -2,7 +2,9 @@
 
 import asyncio
 import getpass
+import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from errno import ENOSPC
@@ -370,3 +372,38 @@ async def test_who_says_what_is_no_order_is_let_go_of_and_the_others_go_on(serve
 def test_recording_that_could_not_be_named_so_is_no_order(order: Begin):
     with pytest.raises(wire.WireError):
         wire.orders(wire.frame([order])[4:])
+
+
+def test_disk_that_stands_still_for_ten_seconds_holds_up_neither_tape_nor_signalling(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+):
+    moves = threading.Event()
+    write, synchronise = os.write, os.fdatasync
+
+    def stands_still(descriptor: int, data: memoryview) -> int:
+        assert moves.wait(30)
+        return write(descriptor, data)
+
+    def is_not_synchronised(descriptor: int) -> None:
+        assert moves.wait(30)
+        synchronise(descriptor)
+
+    signalling = node.met()
+    with monkeypatch.context() as disk:
+        disk.setattr("recording.proof.sealed_file.os.write", stands_still)
+        disk.setattr("recording.proof.journal.os.fdatasync", is_not_synchronised)
+        began = node.clocks.wall
+        node.begin()
+        for _ in range(100):
+            node.tape.put(5, 0, node.clocks.wall)
+            node.turn()
+            if not any(isinstance(one, Failing) for one in signalling.told):
+                assert node.clocks.wall - began < 5e6
+        node.obey(End(5, "hung up"))
+        assert [one for one in signalling.told if isinstance(one, Failing)] == [
+            Failing(RECORDING, "the disk takes nothing")
+        ]
+        assert signalling.told[-1] == Heard({5: {0: node.clocks.wall - 100_000}})
+        moves.set()
+        ended = node.turn_until(signalling, wire.Ended)
+    assert (ended.packets, ended.lost) == (100, 0)
