@@ -25,15 +25,16 @@ from pbx.apps import dial, outside
 from pbx.apps.announce import NOT_BUILT, announce
 from pbx.calls import reasons
 from pbx.calls.router import PICK_UP_CODES, app_of
-from pbx.configuration import Media, Sip
+from pbx.configuration import Media, Sip, parse_configuration
 from pbx.exchange import METHODS
 from pbx.signalling import DRAIN_SECONDS
 from tests.cli.conftest import Town
-from tests.docs.markdown import text_of
+from tests.docs.markdown import blocks, text_of
 from tests.tools.places import ROOT
 
 README = text_of(Path("README.md"))
 AGENTS = (Path("docs/users/agents.md"), Path("docs/utilisateurs/agents.md"))
+IT = (Path("docs/users/it.md"), Path("docs/utilisateurs/informatique.md"))
 EMERGENCY_LINES = (Path("docs/users/emergency-lines.md"), Path("docs/utilisateurs/secours.md"))
 
 
@@ -125,6 +126,15 @@ def test_the_numbers_of_the_pages_are_those_of_the_program() -> None:
     assert f"up to {DRAIN_SECONDS:.0f} s" in guide
     assert f"| {Media().first_port} to {Media().last_port} UDP |" in guide
     assert {listen.port for listen in (*Sip().udp, *Sip().tcp)} == {5060}
+
+
+@pytest.mark.parametrize("page", IT, ids=str)
+def test_the_configuration_that_is_shown_is_one(page: Path) -> None:
+    sections = ("external_address:", "defence:", "mail:", "media:", "recordings:", "sip:")
+    shown = [block for block in blocks(text_of(page)) if block.body.startswith(sections)]
+    read = [parse_configuration(block.body, ROOT / "beffroi.yaml") for block in shown]
+    assert len(read) == 7
+    assert [note for one in read for note in one.notes] == []
 
 
 def test_the_account_that_the_readme_names_is_in_the_sample_plan() -> None:

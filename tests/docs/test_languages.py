@@ -32,6 +32,7 @@ TRANSLATED = {
     "reception@": "accueil@",
     "group: reception": "group: accueil",
     "your.domain": "votre.domaine",
+    "new disk": "nouveau disque",
     "calls at night": "appels la nuit",
     "nobody sells here": "plus de démarchage",
     "they were our suppliers": "c'étaient nos fournisseurs",
