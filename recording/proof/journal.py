@@ -194,7 +194,10 @@ def read_line(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tu
     """
     text, _, signature = line.partition(b"\t")
     try:
-        key.verify(bytes.fromhex(signature.decode("ascii")), text)
+        signed = bytes.fromhex(signature.decode("ascii"))
+        key.verify(signed, text)
+        if signed.hex().encode() != signature:  # one way to write it, or a bit could turn unseen
+            raise ValueError
     except (InvalidSignature, ValueError):
         raise JournalDamage(path, number + 1, "is not what this node has signed") from None
     # What the node has signed is what `append` wrote.

@@ -1,6 +1,7 @@
 """Verifying finds what was changed, exchanged, cut or taken away, and says where."""
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -182,3 +183,23 @@ def test_stamp_of_an_authority_that_is_not_trusted_is_found(
     verified = verify(town.directory, town.directory / "journal", NODE.public_key(), [other.root])
     assert "nobody trusted vouches" in verified.findings[0].what
     assert verified.stamps == 0
+
+
+def test_bit_that_turned_anywhere_is_found_in_its_file(town: Town, authority: TimeAuthority):
+    """A seeded sample of all bits of all that is kept: recordings, journal, stamps."""
+    stamped(town, authority)
+    kept = [path for path in sorted(town.directory.rglob("*")) if path.suffix in (".sealed", ".tsr")]
+    chance = random.Random(7)
+    for path in [*kept, town.directory / "journal"]:
+        whole = path.read_bytes()
+        begins = [segment.offset for segment in segments(path)] if path.suffix == ".sealed" else []
+        for bit in chance.sample(range(8 * len(whole)), 20):
+            changed = bytearray(whole)
+            changed[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(changed)
+            finding = next(one for one in town.verified().findings if one.path == path)
+            if begins and bit // 8 >= begins[0]:
+                # Told is the segment's first byte: no byte of it can be trusted.
+                assert finding.offset == max(begin for begin in begins if begin <= bit // 8)
+        path.write_bytes(whole)
+    assert town.found() == []
