@@ -12,14 +12,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
+import typer.testing
 from typer.testing import CliRunner
 
 from pbx.cli.application import application
 from pbx.configuration import Configuration, load_configuration
+
+# All commands are put together once, as in a process of its own: it takes a tenth of a second each time.
+typer.testing._get_command = cache(typer.main.get_command)  # type: ignore[attr-defined]
 
 SAMPLE_PLAN = Path(__file__).parents[2] / "examples" / "valmont.yaml"
 
