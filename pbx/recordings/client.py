@@ -116,14 +116,23 @@ class RecorderClient:
         self._connection: _Connection | None = None
         self._is_ready = False  # the recorder has said what goes on, and was told what is to
         self._missing_since: float | None = None  # the loop's time; None while there is a recorder
+        self._may_come = False  # it is there, or isn't missing for long
         self._orders: list[wire.Order] = []
         self._looks: dict[tuple[int, int], _Look] = {}
         self._heard: dict[int, dict[int, int]] = {}
 
     @property
     def is_well(self) -> bool:
-        """Whether a call that begins now would be recorded: the recorder is there, and all is written."""
-        return self._is_ready and not any(one.failing for one in self._open.values())
+        """Whether a call that begins now would be recorded: all is written, and the recorder is there.
+
+        Or will be: what is said while another one starts lies on the tape.
+        """
+        return self._may_come and not any(one.failing for one in self._open.values())
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the recorder is there."""
+        return self._is_ready
 
     @property
     def unfinished(self) -> int:
@@ -201,7 +210,7 @@ class RecorderClient:
     async def run(self) -> None:
         """Be connected with the recorder, and watch it, until cancelled."""
         loop = asyncio.get_running_loop()
-        self._missing_since = loop.time()
+        self._missing_since, self._may_come = loop.time(), True
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._stay_connected(loop))
@@ -309,7 +318,7 @@ class RecorderClient:
 
     def _meet(self, going: tuple[wire.Going, ...], troubles: tuple[wire.Trouble, ...]) -> None:
         """Tell a recorder that has just come all that goes on."""
-        self._is_ready, self._missing_since = True, None
+        self._is_ready, self._missing_since, self._may_come = True, None, True
         self._there = {one.slot: one for one in going}
         self._say(wire.Policies(self._policies))
         for recording in self.going.values():
@@ -366,6 +375,7 @@ class RecorderClient:
             log.error("the recorder says nothing for %.0f s", now - connection.heard_at)
             connection.abort()
         if self._missing_since is not None and now - self._missing_since >= UNREACHABLE_SECONDS:
+            self._may_come = False
             for name in list(self._open):
                 self._fail(name, "recorder", "there is no recorder")
 

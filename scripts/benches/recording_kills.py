@@ -126,7 +126,7 @@ class Scene:
             await engine.tape("c", leg, self._slot, track, NO_TRACK)
             self._client.track(self._slot, track, party, leg, {"8": "PCMA/8000/1"}, "c")
         await engine.query("c")  # the media process has done all that was said
-        await _until(lambda: self._client.is_well)
+        await _until(lambda: self._client.is_connected)
 
     def speak(self, now: float) -> None:
         """Let both phones send a packet, and kill when it is time. now: seconds since the beginning."""

@@ -33,7 +33,7 @@ def test_status_shows_every_process(town: Town):
         status = town.run("status", "--json").json
         shown = town.run("status").out
     roles = {process["role"] for process in status["processes"]}
-    assert {"supervisor", "signalling", "media", "worker"} <= roles
+    assert {"supervisor", "signalling", "media", "recorder", "worker"} <= roles
     assert all(f"pid {process['pid']}" in shown for process in status["processes"])
 
 

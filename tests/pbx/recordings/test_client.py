@@ -149,7 +149,7 @@ class Town:
         """Let the recorder die, and the client see it."""
         await self.recorder.die()
         async with asyncio.timeout(20):
-            while self.client.is_well:  # noqa: ASYNC110 (its socket says nothing of when)
+            while self.client.is_connected:  # noqa: ASYNC110 (its socket says nothing of when)
                 await asyncio.sleep(0)
 
 
@@ -303,9 +303,11 @@ async def test_recorder_that_is_away_is_told_for_each_recording_within_five_seco
     now = asyncio.get_running_loop().time()
     town.client.look_at_recorder(now + 1.0)
     assert town.told == []
+    assert town.is_well()  # what is said meanwhile waits on the tape
     town.client.look_at_recorder(now + 5.0 - client_module.RECONNECT_SECONDS)
     town.client.look_at_recorder(now + 6.0)
     assert town.told == [RecordingFailed(NOW, name, "c1", "there is no recorder") for name in names]
+    assert not town.is_well()
     town.told.clear()
     await town.recorder.start()
     await town.until(RecordingWorks)
