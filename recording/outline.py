@@ -20,7 +20,7 @@ from recording.proof.sealed_file import Header, read_header, segments, unseal, w
 
 # RFC 3551 table 4: what these numbers mean where nobody says.
 _STATIC: Final = {0: "PCMU/8000/1", 8: "PCMA/8000/1", 9: "G722/8000/1", 13: "CN/8000/1"}
-_MOST_KINDS: Final = 256  # of codecs in one track
+_UNSAID: Final = "payload type "
 
 
 class Sealed(NamedTuple):
@@ -60,8 +60,8 @@ class TrackSeen:
     """
 
     __slots__ = (
-        "_keys", "_silent_since", "codecs", "first", "keys_pressed", "last", "leg", "number", "packets",
-        "party", "silences",
+        "_keys", "_kinds", "_silent_since", "codecs", "first", "keys_pressed", "last", "leg", "number",
+        "packets", "party", "silences",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -72,6 +72,7 @@ class TrackSeen:
         self.first = self.last = self.keys_pressed = 0
         self.silences: list[tuple[int, int]] = []
         self._silent_since = 0
+        self._kinds: dict[int, str] = {}  # by payload type, since the last statement
         self._keys = DigitDetector()
 
     def codec_at(self, payload_type: int, at: int) -> str:
@@ -81,7 +82,12 @@ class TrackSeen:
         for since, codecs in self.codecs:
             if number in codecs and (since <= at or not found):
                 found = codecs[number]  # before the first statement, what that says is the best guess
-        return found or _STATIC.get(payload_type, f"payload type {payload_type}")
+        return found or _STATIC.get(payload_type, f"{_UNSAID}{payload_type}")
+
+    def means(self, at: int, codecs: Mapping[str, str]) -> None:
+        """From then on its payload types mean this."""
+        self.codecs.append((at, codecs))
+        self._kinds.clear()
 
     def is_silent(self, since: int) -> None:
         """Nothing comes since then, until a packet does."""
@@ -93,16 +99,28 @@ class TrackSeen:
             self.silences.append((self._silent_since, at))
             self._silent_since = 0
 
+    def end(self, at: int) -> None:
+        """The recording ends: what came just before anybody said what it is, is known by now."""
+        self.speaks(at)
+        for kind in [kind for kind in self.packets if kind.startswith(_UNSAID)]:
+            count = self.packets.pop(kind)
+            said = self.codec_at(int(kind.removeprefix(_UNSAID)), 0)
+            self.packets[said] = self.packets.get(said, 0) + count
+
     def see(self, entry: Entry) -> None:
         """Count a packet."""
-        self.speaks(entry.at)
-        data = entry.packet
-        kind = self.codec_at(data[1] & 0x7F, entry.at) if len(data) >= rtp.HEADER_BYTES else "no RTP"
-        if kind in self.packets or len(self.packets) < _MOST_KINDS:
-            self.packets[kind] = self.packets.get(kind, 0) + 1
-        self.first = min(self.first or entry.at, entry.at)
-        self.last = max(self.last, entry.at)
-        if kind.lower().startswith("telephone-event/"):
+        at, data = entry.at, entry.packet
+        if self._silent_since:
+            self.speaks(at)
+        number = data[1] & 0x7F if len(data) >= rtp.HEADER_BYTES else -1
+        kind = self._kinds.get(number)
+        if kind is None:
+            kind = self._kinds[number] = self.codec_at(number, at) if number >= 0 else "no RTP"
+            self.packets.setdefault(kind, 0)
+        self.packets[kind] += 1
+        self.first = self.first or at
+        self.last = max(self.last, at)
+        if kind.startswith("telephone-event/"):
             try:
                 packet = rtp.parse(data)
             except rtp.RtpError:
@@ -170,9 +188,9 @@ def outline(sealed: Sealed) -> Outline:
             track.see(entry)
         else:
             track.party, track.leg = statement.party, statement.leg
-            track.codecs.append((entry.at, statement.codecs))
+            track.means(entry.at, statement.codecs)
     for track in tracks.values():
-        track.speaks(end)
+        track.end(end)
     return Outline(begun, end, tracks, said)
 
 

@@ -129,6 +129,13 @@ def test_opus_is_heard_in_full(tmp_path: Path):
     assert hertz(sound[48_000:96_000, 0], 48_000) == pytest.approx(440, abs=2)
 
 
+def test_packets_that_came_before_their_codec_was_said_are_heard(tmp_path: Path):
+    made = Sender(0, OPUS).says(tone(440, 1, 48_000), at=0.5)
+    sound, seen, _ = sound_of(recorded(tmp_path, [*made, track(0, "Alice", OPUS, at=0.7)]))
+    assert (seen.tracks[0].packets, seen.unheard) == ({OPUS: 50}, {})
+    assert heard(sound[:, 0], 48_000)[0] == pytest.approx(0.5, abs=0.01)
+
+
 def test_pause_that_the_timestamps_do_not_count_is_a_pause(tmp_path: Path):
     """A telephone that stops its clock while it is muted."""
     phone = Sender(0)
