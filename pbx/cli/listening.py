@@ -439,7 +439,15 @@ def _verify_all(settings: Configuration, private: X25519PrivateKey | None, *, as
     directory, journal = settings.recordings.directory, settings.recordings_journal
     if not journal.exists():
         fail(f"{journal}: there is no journal of recordings; nothing was recorded here yet")
-    verified = verify_files(directory, journal, node_public_key(settings), _authorities(settings))
+    total = sum(path.stat().st_size for path in directory.rglob(f"*{SUFFIX}")) or 1
+    show = _progress("verified")
+    verified = verify_files(
+        directory,
+        journal,
+        node_public_key(settings),
+        _authorities(settings),
+        lambda size: show(min(1.0, size / total)),
+    )
     findings = list(verified.findings)
     damaged = {finding.recording for finding in findings}
     opened = 0

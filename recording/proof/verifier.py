@@ -11,7 +11,7 @@ it says. So a journal that ends before its last stamp was cut, and one that was 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -110,11 +110,16 @@ class _Known(NamedTuple):
 
 
 def verify(
-    directory: Path, journal: Path, key: Ed25519PublicKey, authorities: Sequence[Certificate] = ()
+    directory: Path,
+    journal: Path,
+    key: Ed25519PublicKey,
+    authorities: Sequence[Certificate] = (),
+    progress: Callable[[int], None] = lambda size: None,
 ) -> Verified:
     """Look at all recordings under a directory, and at the journal with the stamps beside it.
 
     authorities: who is trusted for these; none to see only that each is whole and of its entry.
+    progress: told the bytes that were looked at, after each recording.
     Raises OSError where something can't be read.
     """
     findings: list[Finding] = []
@@ -127,6 +132,7 @@ def verify(
         said = known.pop(recording, None)
         found, head = _look_at(recording, path)
         size += path.stat().st_size
+        progress(size)
         if said is None:
             found.append(Finding(recording, path, -1, "the journal knows nothing of it"))
         elif said.purged:

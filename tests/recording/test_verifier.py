@@ -50,6 +50,13 @@ def test_recordings_as_they_were_written_are_whole(town: Town):
     assert verified.bytes == sum(file.bytes_written for file in town.files)
 
 
+def test_how_far_it_is_is_told_in_bytes(town: Town):
+    told: list[int] = []
+    verify(town.directory, town.directory / "journal", NODE.public_key(), progress=told.append)
+    sizes = [file.bytes_written for file in town.files]
+    assert told == [sum(sizes[: count + 1]) for count in range(4)]
+
+
 def test_bit_that_turned_is_told_with_its_segment(town: Town):
     path = town.files[1].path
     second = list(segments(path))[1]
