@@ -375,8 +375,18 @@ class Recordings:
         one.going = going = self.recorder.begin(one.facts)
         self._by_slot[going.slot] = one
         log.info("recording=%s call=%s policy=%s begins", going.recording, one.facts.call, one.policy.name)
+        for carrier in one.carriers:  # that nothing comes from it before the answer is certified
+            leg = _present(carrier)
+            voice = self._voice(one, leg, leg.number or "anonymous")
+            self.recorder.track(going.slot, voice.by, voice.party, leg.name, {})
         if one.policy.beep_seconds:
             one.beeps = self._exchange.beside(self._beep(one, one.policy.beep_seconds), "recording beeps")
+
+    def _voice(self, one: Followed, leg: Leg, party: str) -> Voice:
+        """A leg's voice in a recording: a new one, on its party's own tracks."""
+        voice = one.voices[leg] = Voice(party, *_tracks_for(one, party))
+        self._join(leg, one)
+        return voice
 
     def _end(self, one: Followed) -> None:
         if one.beeps is not None:
@@ -425,11 +435,13 @@ class Recordings:
         voice = one.voices.get(leg)
         if voice is None:
             party = leg.number or "anonymous"
-            if self._taped(leg) >= MOST_SLOTS or not (party in one.free or one.tracks < MOST_TRACKS):
+            if not (party in one.free or one.tracks < MOST_TRACKS):
                 self._fail(one, f"{party} is one voice too many")
                 return False
-            voice = one.voices[leg] = Voice(party, *_tracks_for(one, party))
-            self._join(leg, one)
+            voice = self._voice(one, leg, party)
+        if not voice.place[0] and self._taped(leg) >= MOST_SLOTS:
+            self._fail(one, f"{voice.party} is one voice too many")
+            return False
         place = call.id, leg.name
         if (voice.place, voice.to_leg, voice.said) == (place, to_leg, codecs):
             return False

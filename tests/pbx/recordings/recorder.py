@@ -73,7 +73,7 @@ class FakeRecorder:
         assert 0 <= track < 64
         self._parties[slot, track] = party
         names = " ".join(codecs.values())
-        self._tell(slot, f"track {track} {party} {names}")
+        self._tell(slot, f"track {track} {party} {names}".rstrip())
 
     def left(self, slot: int, track: int) -> None:
         """See Recorder."""
