@@ -433,7 +433,7 @@ class Archive:
         return gone
 
     def make_room(self, need_bytes: int) -> list[Tombstone]:
-        """Purge what is due, then the oldest, until so many bytes are free; never what is held.
+        """Purge what is due, then the oldest, until so many bytes are free; never what is held or must stay.
 
         What lies nowhere but here goes last. For a node that is configured so. Raises Denied or OSError as
         `purge_due`.
@@ -442,8 +442,12 @@ class Archive:
         freed = sum(stone.bytes for stone in gone)
         who = Who("", NODE, "the disk is full")
         while freed < need_bytes:
-            oldest = self._catalogue.oldest(self._now(), _AT_ONCE)
-            decided, waiting = self._fates(oldest, self._now()), self._copies.waiting()
+            now = self._now()
+            may_go = {
+                one.name: now - one.least_days * DAY_SECONDS for one in self._catalogue.policies().values()
+            }
+            oldest = self._catalogue.oldest(may_go, now, _AT_ONCE)
+            decided, waiting = self._fates(oldest, now), self._copies.waiting()
             copied = [fate for fate in decided if fate.kept.recording not in waiting]
             some = oldest_first(copied, need_bytes - freed) or oldest_first(decided, need_bytes - freed)
             if not some:
@@ -611,16 +615,15 @@ class Archive:
 
     def _stays(self, found: Sequence[Found]) -> dict[str, str]:
         """Return which of these may not be erased now, and why."""
-        now, policies, stays = self._now(), self._catalogue.policies(), {}
+        now, stays = self._now(), {}
         for one in found:
             holds = self._catalogue.holds(now, one.recording)
-            least = policies.get(one.policy, PolicyTold(name=one.policy)).least_days
             if one.ended is None:
                 stays[one.recording] = "it still goes on"
             elif holds:
                 stays[one.recording] = f"it is held until {shown(max(hold.until for hold in holds))}"
-            elif now < one.ended + least * DAY_SECONDS:
-                stays[one.recording] = f"it must be kept until {shown(one.ended + least * DAY_SECONDS)}"
+            elif now < self._must_stay_until(one):
+                stays[one.recording] = f"it must be kept until {shown(self._must_stay_until(one))}"
         return stays
 
     def tell_numbers(self, who: Who, numbers: Mapping[str, tuple[str, str]]) -> requests.NumbersTaken:
@@ -716,6 +719,9 @@ class Archive:
                 raise Denied(f"{recording} is held until {shown(last.until)} by {last.by}: {last.why}")
             if found.ended is None:
                 raise Denied(f"{recording} still goes on")
+            least = self._must_stay_until(found)
+            if cause != "due" and now < least:
+                raise Denied(f"{recording} must be kept until {shown(least)}: `keep_at_least:` of the plan")
             about = self._purge.begin(found, self._policy(found), cause, who.name, who.why, who.account)
             self.catch_up()
             self._purge.finish(recording, who.name, about)
@@ -773,6 +779,10 @@ class Archive:
             )
             for one in found
         ]
+
+    def _must_stay_until(self, found: Found) -> float:
+        """Before when nothing but its time may end a recording."""
+        return (found.ended or 0.0) + self._policy(found).least_days * DAY_SECONDS
 
     def _measure(self, found: Found) -> None:
         path = path_of(self._directory, found.recording)

@@ -252,12 +252,14 @@ class Catalogue:
             f"r.policy = ? AND r.ended <= ? AND {_UNHELD}", "r.ended", (policy, instant, now), limit
         )
 
-    def oldest(self, now: float, limit: int) -> list[Found]:
-        """Return the oldest recordings that are under no hold now."""
+    def oldest(self, ended_before: Mapping[str, float], now: float, limit: int) -> list[Found]:
+        """Return the oldest recordings that are under no hold now. ended_before: by policy; of no other."""
         found = [
             one
-            for (policy,) in self._read("SELECT DISTINCT policy FROM recordings", ())
-            for one in self._found_by(f"r.policy = ? AND {_UNHELD}", "r.begun", (policy, now), limit)
+            for policy, instant in ended_before.items()
+            for one in self._found_by(
+                f"r.policy = ? AND r.ended <= ? AND {_UNHELD}", "r.begun", (policy, instant, now), limit
+            )
         ]
         return sorted(found, key=lambda one: one.begun)[:limit]
 

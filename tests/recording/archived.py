@@ -48,8 +48,8 @@ class Shelf:
         self.copies = Copied()
         self.open()
 
-    def open(self) -> None:
-        """Begin, as a process does that was started."""
+    def open(self, *, start: bool = True) -> None:
+        """Begin, as a process does that was started. start: what was left is looked at."""
         self.keys = KeyStore(self.directory / "keys")
         self.journal = Journal(self.directory / "journal", NODE)
         self.catalogue = Catalogue(self.directory / "catalogue.sqlite")
@@ -66,7 +66,8 @@ class Shelf:
         )
         self.clock.seen(self.look())
         self.archive.use([FIRE, POLICE])
-        self.archive.start()
+        if start:
+            self.archive.start()
 
     def die(self) -> None:
         """End, as a process does that was killed: nothing is said to anybody."""

@@ -271,6 +271,26 @@ def test_recording_that_lies_nowhere_else_makes_room_last(shelf: Shelf):
     assert order == [R2, R1, R3]
 
 
+def test_what_must_be_kept_goes_neither_for_room_nor_by_decision_before_that(shelf: Shelf):
+    shelf.record(R1, "police")  # 10 days at least
+    shelf.record(R2, "pompiers")
+    why = refusal(shelf.ask(Purge(why="erreur", recording=R1)))
+    assert why == f"{R1} must be kept until 2026-12-02T09:31:00Z: `keep_at_least:` of the plan"
+    assert [stone.recording for stone in shelf.archive.make_room(10**9)] == [R2]
+    shelf.days(10)
+    assert [stone.recording for stone in shelf.archive.make_room(10**9)] == [R1]
+
+
+def test_recording_that_begins_while_what_was_left_is_looked_at_is_not_missing(shelf: Shelf):
+    shelf.begin(R1)
+    shelf.die()
+    shelf.open(start=False)
+    shelf.begin(R2)  # its file isn't made yet
+    shelf.archive.start()
+    assert shelf.catalogue.get(R1).state == "missing"
+    assert shelf.catalogue.get(R2).state == "going"
+
+
 def test_file_that_is_gone_with_its_recorder_is_missing_and_its_key_goes_in_time(shelf: Shelf):
     shelf.begin(R1)
     shelf.die()
