@@ -35,7 +35,7 @@ POUR VÉRIFIER, EN UNE COMMANDE
 Dans ce dossier, sur un ordinateur qui a Python 3.10 ou plus récent et sa bibliothèque « cryptography » 42 ou
 plus récente (python3 -m pip install cryptography) :
 
-    python3 verify.pyz
+    python3 verify.pyz          (sous Windows : py verify.pyz)
 
 La dernière ligne dit INTÈGRE, ou NON INTÈGRE ; dans ce cas, les lignes FAULT disent quel fichier, quel
 segment et à partir de quelle seconde. La commande accepte aussi l'archive .zip elle-même, et y trouve alors
@@ -96,7 +96,7 @@ TO VERIFY, IN ONE COMMAND
 In this folder, on a computer with Python 3.10 or later and its library "cryptography", version 42 or later
 (python3 -m pip install cryptography):
 
-    python3 verify.pyz
+    python3 verify.pyz          (on Windows: py verify.pyz)
 
 The last line says INTACT or NOT INTACT; if it is not, the FAULT lines say which file, which segment and from
 which second on. The command takes the .zip itself as well, and then finds every single bit that was changed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 from recording.proof import package, pcap
@@ -45,5 +46,8 @@ def main(arguments: list[str], here: Path) -> int:
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that doesn't have every letter
     program = Path(sys.argv[0]).resolve()
     sys.exit(main(sys.argv[1:], program.parent))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from recording.outline import Outline, opened, outline
 from recording.proof.entries import Clock, Part, Track, packet
 from recording.proof.sealed_file import SealedFile
 from recording.proof.verifier import SUFFIX
-from recording.sound import Unplaced, blocks, length_of, mixed
+from recording.sound import HELD_SECONDS, Unplaced, blocks, length_of, mixed
 from tests.recording.calls import G722, OPUS, PCMA, Sender, recorded, said, tone, track
 from tests.recording.sealed import BEGUN, KEY, header
 
@@ -210,6 +211,20 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path):
         if np.abs(block.astype(np.int32)).max() > 1000
     ]
     assert loud == [60 * minute for minute in range(60)]
+
+
+def test_so_many_seconds_wait_in_memory_and_no_more(tmp_path: Path):
+    """Two parties speak for a minute: what is held is bounded, whatever was decoded."""
+    made = [*Sender(0).says(tone(440, 60, 8000), 0.0), *Sender(1, ssrc=8).says(tone(1000, 60, 8000), 0.0)]
+    sealed = opened(recorded(tmp_path, [track(0, "Alice"), track(1, "Bruno"), *made]), KEY)
+    made_blocks: Any = blocks(sealed, outline(sealed), 8000, Unplaced())
+    seconds, packets = [], []
+    for _ in made_blocks:
+        for voice in made_blocks.gi_frame.f_locals["voices"].values():
+            seconds.append(sum(len(canvas._seconds) for canvas in voice._canvases.values()))
+            packets.append(sum(len(stream.held) for stream in voice._streams.values()))
+    assert 5 < max(seconds) <= HELD_SECONDS + 3
+    assert max(packets) <= 150
 
 
 def test_end_alone_begins_where_it_is_asked_for(tmp_path: Path):
