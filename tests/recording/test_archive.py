@@ -1,16 +1,21 @@
 """Who may find, hear and hold recordings, and what the journal has of it."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from recording.proof.journal import entries
 from recording.requests import (
     Hold,
+    HoldList,
     Last,
     ListHolds,
     Open,
     Opened,
     Page,
+    Purge,
+    Purged,
     Query,
     Release,
     Search,
@@ -287,3 +292,23 @@ def test_journal_that_cannot_be_written_lets_nobody_hear(shelf: Shelf, monkeypat
     monkeypatch.setattr(shelf.journal, "_write", full)
     answer = shelf.ask(Open(person=CHIEF, why=WHY, recording="20261122-r1"))
     assert refusal(answer) == "No space left on device: nothing is done that can't be journalled"
+
+
+def test_many_ask_at_once_while_recordings_begin_and_go(shelf: Shelf):
+    names = [f"20261122-r{number}" for number in range(8)]
+    for name in names:
+        shelf.record(name)
+    asked = [
+        *[Search(person=CHIEF, why=WHY, query=Query(number="+33612345678")) for _ in range(20)],
+        *[Hold(why=WHY, recordings=[name], until=shelf.now + DAY_SECONDS) for name in names[:4]],
+        *[Purge(why=WHY, recording=name) for name in names],
+        *[Show(person=CHIEF, why=WHY, recording=name) for name in names],
+    ]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(shelf.ask, asked))
+    held = {one.recording for answer in answers if isinstance(answer, HoldList) for one in answer.holds}
+    gone = {one.recording for answer in answers if isinstance(answer, Purged) for one in answer.tombstones}
+    assert not held & gone
+    assert set(shelf.names()) == set(names) - gone
+    assert set(names[4:]) <= gone
+    assert list(entries(shelf.journal.path, shelf.journal.key.public_key()))[-1].digest == shelf.journal.head
