@@ -332,9 +332,10 @@ class Exchange:
         if call.is_emergency:
             self.engine.reserve(call.id)
         if call.plan.tables.records:
-            self.recordings.begun(call)
-            if call.recorded and self.recordings.refuses(call):
+            if self.recordings.refuses(call):
                 app = refuse_unrecorded
+            else:
+                self.recordings.begun(call)
         secure_caller(call)
         self.events.publish(CallStarted, call.id, call.from_number, call.from_name, call.decision.dialled)
         for leg in call.legs:
@@ -348,7 +349,7 @@ class Exchange:
     def redirect(self, call: Call, decision: Decision) -> None:
         """A call that has begun goes where another decision leads."""
         call.redirect(decision)
-        if call.plan.tables.records:
+        if call.plan.tables.records and not self.recordings.refuses(call):
             self.recordings.begun(call)
         if call.plan.budgets:
             self._spend(call)

@@ -449,7 +449,7 @@ async def _named(call: Call, name: str, app: App) -> None:
 async def _serve(call: Call, name: str, app: ServiceApp) -> None:
     call.to = name
     call.line = call.line or name
-    if call.recorded and call.exchange.recordings.refuses(call):
+    if call.decision.recorded_lines and call.exchange.recordings.refuses(call):
         await refuse_unrecorded(call)
         return
     await app(call, call.plan.services[name])

@@ -213,8 +213,6 @@ class Recordings:
 
     def refuses(self, call: Call) -> bool:
         """Whether a call isn't to be taken, since it can't be recorded now. One for help always is."""
-        if call.is_emergency or (self.recorder.is_well and call.engine.tapes):
-            return False
         plan, decision = call.plan, call.decision
         names = [plan.services[line].record for line in decision.recorded_lines]
         if plan.tables.records_parties:
@@ -224,7 +222,9 @@ class Recordings:
                 names.append(plan.tables.recorded[extension].policy)
             trunks = getattr(decision.target, "trunks", ())
             names += [plan.trunks[name].record for name in trunks]
-        return any(plan.recordings[name].on_failure == "refuse" for name in names if name)
+        if not any(plan.recordings[name].on_failure == "refuse" for name in names if name):
+            return False
+        return not (call.is_emergency or (self.recorder.is_well and call.engine.tapes))
 
     def may_be(self, call: Call, extension: str) -> bool:
         """Whether a call to somebody's telephones is recorded, or will be once it is answered."""

@@ -66,6 +66,19 @@ async def test_a_call_that_must_be_recorded_and_can_not_is_refused_in_words(worl
 
 
 @scenario()
+async def test_a_call_that_is_sent_on_to_a_line_that_must_be_recorded_is_refused_there(world: World) -> None:
+    plan = STRICT.replace('otherwise: {to: "+33612345603"}', "otherwise: {to: astreinte}")
+    us = await line(world, "2301", plan=plan.replace("    seconds: 40\n", "    seconds: 5\n"))
+    us.town.recorder.is_well = False
+    talk = await us.call(FIRE)
+    assert UNRECORDED["fr"] in us.town.spoken()  # nobody is at the fire station
+    us.town.finish_playing()
+    await world.sleep(1)
+    assert talk.finals[-1] == "503 INVITE"
+    assert [one.split(" (")[0] for one in us.told() if one.startswith("begin")] == ["begin pompiers"]
+
+
+@scenario()
 async def test_a_call_that_should_be_recorded_goes_on_without_a_recorder(world: World) -> None:
     us = await line(world, "2201")
     us.town.recorder.is_well = False
