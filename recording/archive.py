@@ -24,12 +24,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from recording import requests, subject
+from recording import requests, rights, subject
 from recording.approvals import APPROVED, ASKED, EXPORTED, GOOD_SECONDS, NotApproved, granted
 from recording.catalogue import PURGING, Catalogue, CatalogueUnusable, Unknown, tombstone
 from recording.clock import ClockWatch
@@ -38,35 +38,16 @@ from recording.proof.journal import START, Entry, Journal, JournalDamage, Value,
 from recording.purge import NODE, Cause, Copies, NoCopies, Purge, path_of
 from recording.requests import Asking, Found, PolicyTold, Query, Said, Tombstone
 from recording.retention import DAY_SECONDS, ClockSeen, Fate, Hold, Kept, Verdict, fates, oldest_first
+from recording.rights import Denied, Who
 from recording.wire import Facts, Policy
 
 log = logging.getLogger(__name__)
 
-MOST_REASON: Final = 500  # characters
 MOST_HELD_AT_ONCE: Final = 10_000
 LONGEST_HOLD_SECONDS: Final = 10 * 366 * DAY_SECONDS
 MOST_FORESEEN: Final = 100_000
 _AT_ONCE: Final = 200
 _SUM: Final = re.compile(r"[0-9a-f]{64}")
-_PERSON: Final = re.compile(r"[0-9A-Za-z*#._-]{0,32}")
-_TELEPHONE_NUMBER: Final = re.compile(r"(?:\+|\b00)[0-9](?:[ .-]?[0-9]){7,}|\b0[1-9](?:[ .-]?[0-9]{2}){4}\b")
-
-
-class Who(NamedTuple):
-    """Who asks. person: an extension, "" for none; account: of the machine; why: the reason."""
-
-    person: str
-    account: str
-    why: str
-
-    @property
-    def name(self) -> str:
-        """What the journal calls them."""
-        return self.person or self.account
-
-
-class Denied(Exception):
-    """What was asked isn't done; the text says why and what to do."""
 
 
 class Archive:
@@ -171,12 +152,13 @@ class Archive:
         recording = getattr(request, "recording", "")
         try:
             self.catch_up()
-            self._check(who)
+            rights.check(who, self._administrators)
             return self._answered(request, who)
         except Denied as denied:
-            return self._refused(request, who, recording, str(denied))
-        except Unknown as unknown:
-            return self._refused(request, who, "", f"there is no recording {unknown.args[0]!r}")
+            return self._refused(request, who, recording, denied)
+        except Unknown as unknown:  # the journal doesn't hold what somebody has typed there
+            self._refused(request, who, "", Denied("there is no such recording", "unknown"))
+            return requests.Refused(f"there is no recording {str(unknown.args[0])[:60]!r}")
         except OSError as error:
             return requests.Refused(f"{error.strerror or error}: nothing is done that can't be journalled")
         except (CatalogueUnusable, JournalDamage) as error:
@@ -207,7 +189,7 @@ class Archive:
             case requests.Purge():
                 return self.purge(who, request.recording)
             case requests.PurgeDue():
-                self._administrator(who, "purge")
+                rights.administrator(who, "purge")
                 return requests.Purged(self.purge_due())
             case requests.Foresee():
                 return self.foresee(who, request.until)
@@ -227,7 +209,8 @@ class Archive:
     def search(self, who: Who, query: Query) -> requests.Page:
         """Return recordings that `who` may hear. Raises Denied."""
         policies = self._heard_by(who)
-        self._reason(who)
+        rights.reason(who)
+        rights.check_query(query)
         try:
             found, following = self._catalogue.search(query, policies)
         except ValueError as error:
@@ -242,7 +225,7 @@ class Archive:
     def show(self, who: Who, recording: str) -> requests.Shown:
         """Return what is known of a recording. Raises Denied or Unknown."""
         found = self._hearable(who, recording)
-        self._reason(who)
+        rights.reason(who)
         self._say("shown", recording, who)
         self.catch_up()
         (complete,) = self._completed([found])
@@ -258,6 +241,7 @@ class Archive:
         policies = self._heard_by(who)
         if not line and not user:
             raise Denied("say the last of which line or which user")
+        rights.check_query(Query(line=line, user=user))
         try:
             found = self._catalogue.newest(policies, line, user)
         except Unknown:
@@ -265,7 +249,7 @@ class Archive:
         return self._open(who, found, "listen")
 
     def _open(self, who: Who, found: Found, purpose: requests.Purpose) -> requests.Opened:
-        self._reason(who)
+        rights.reason(who)
         policy = self._policy(found)
         approval: dict[str, Value] = {}
         if purpose == "export":
@@ -273,11 +257,13 @@ class Archive:
             approval = self._approval(who, found, policy)
         path = path_of(self._directory, found.recording)
         if not path.exists():
-            raise Denied(f"the file of {found.recording} isn't there; `beffroi recording verify` says more")
+            raise Denied(
+                f"the file of {found.recording} isn't there; `beffroi recording verify` says more", "unknown"
+            )
         try:
             key = self._keys.get(found.recording)
         except NoKey:
-            raise Denied(f"the key of {found.recording} isn't in the key store any more") from None
+            raise Denied(f"the key of {found.recording} isn't in the key store any more", "unknown") from None
         self._say(EXPORTED if purpose == "export" else "listened", found.recording, who, **approval)
         (complete,) = self._completed([found])
         return requests.Opened(complete, str(path), key, policy)
@@ -287,7 +273,7 @@ class Archive:
     def ask_export(self, who: Who, recording: str) -> requests.ExportAsked:
         """Ask another listener to agree to an export. Raises Denied or Unknown."""
         found = self._hearable(who, recording)
-        self._reason(who)
+        rights.reason(who)
         policy = self._policy(found)
         self._may_export(found, policy)
         if policy.export != "two_persons":
@@ -304,9 +290,9 @@ class Archive:
         if asked is None:
             raise Denied(f"there is no request {request} of the last 24 hours")
         self._hearable(who, asked.recording)
-        self._reason(who)
+        rights.reason(who)
         if who.person == asked.by:
-            raise Denied(f"{who.person} has asked for it: another listener approves")
+            raise Denied(f"{who.person} has asked for it: another listener approves", "export")
         self._say(APPROVED, asked.recording, who, request=request)
         until = asked.at + GOOD_SECONDS
         why = str(asked.about.get("why", ""))
@@ -315,7 +301,7 @@ class Archive:
     def packaged(self, who: Who, made: requests.Packaged) -> requests.Journalled:
         """Journal the hash of a package that somebody has made of a recording. Raises Denied or Unknown."""
         self._hearable(who, made.recording)
-        self._reason(who)
+        rights.reason(who)
         history = self._catalogue.history(made.recording)
         since = self._now() - GOOD_SECONDS
         if not any(one.what == EXPORTED and one.by == who.name and one.at > since for one in history):
@@ -328,9 +314,9 @@ class Archive:
     def _may_export(self, found: Found, policy: PolicyTold) -> None:
         """Raises Denied where nobody may export such a recording."""
         if policy.export == "never":
-            raise Denied(f"recordings of {found.policy} are never exported: the plan says so")
+            raise Denied(f"recordings of {found.policy} are never exported: the plan says so", "export")
         if found.ended is None:
-            raise Denied(f"{found.recording} still goes on: export it when it has ended")
+            raise Denied(f"{found.recording} still goes on: export it when it has ended", "goes on")
 
     def _approval(self, who: Who, found: Found, policy: PolicyTold) -> dict[str, Value]:
         """Return what the journal says of who agreed to an export. Raises Denied where nobody has."""
@@ -339,7 +325,7 @@ class Archive:
         try:
             approval = granted(self._catalogue.history(found.recording), who.person, self._now())
         except NotApproved as missing:
-            raise Denied(f"recordings of {found.policy}: {missing}") from None
+            raise Denied(f"recordings of {found.policy}: {missing}", "export") from None
         return {"request": approval.request, "approved_by": approval.by}
 
     # Holds
@@ -348,7 +334,7 @@ class Archive:
         self, who: Who, recordings: Sequence[str], query: Query | None, until: float
     ) -> requests.HoldList:
         """Have recordings stay until an instant. Raises Denied, or Unknown for what isn't there."""
-        self._reason(who)
+        rights.reason(who)
         now = self._now()
         if not now < until <= now + LONGEST_HOLD_SECONDS:
             raise Denied("a hold ends later than now, and within ten years")
@@ -358,8 +344,11 @@ class Archive:
         wanted = [self._catalogue.get(name) for name in recordings]
         for found in wanted:
             if found.policy not in policies:
-                raise Denied(f"{who.name} is no listener of {found.policy}, and holds none of its recordings")
+                raise Denied(
+                    f"{who.name} is no listener of {found.policy}, and holds none of its recordings", "right"
+                )
         if query is not None:
+            rights.check_query(query)
             wanted += self._all_like(query, policies)
         refused: dict[str, str] = {}
         made: list[int] = []
@@ -380,7 +369,7 @@ class Archive:
 
     def release(self, who: Who, recordings: Sequence[str], numbers: Sequence[int]) -> requests.HoldList:
         """End holds of recordings, and those of these numbers; a person ends their own. Raises Denied."""
-        self._reason(who)
+        rights.reason(who)
         self._kept_by(who)
         if not recordings and not numbers:
             raise Denied("say which holds are to end")
@@ -392,7 +381,9 @@ class Archive:
             for hold in ending:
                 refused.pop(hold.recording, None)
                 if who.person and hold.by != who.person:
-                    raise Denied(f"hold {hold.number} is of {hold.by}: they end it, or the administrator")
+                    raise Denied(
+                        f"hold {hold.number} is of {hold.by}: they end it, or the administrator", "right"
+                    )
             for hold in ending:
                 self._say("released", hold.recording, who, hold=hold.number)
             self.catch_up()
@@ -408,8 +399,8 @@ class Archive:
 
     def purge(self, who: Who, recording: str) -> requests.Purged:
         """Erase a recording before its time is over. Raises Denied or Unknown."""
-        self._administrator(who, "purge")
-        self._reason(who)
+        rights.administrator(who, "purge")
+        rights.reason(who)
         self._catalogue.get(recording)
         try:
             return requests.Purged([self._erase(recording, "early", who)])
@@ -468,7 +459,7 @@ class Archive:
 
     def foresee(self, who: Who, until: float) -> requests.Foreseen:
         """Return what goes until an instant, and what is held then; nothing is done. Raises Denied."""
-        self._administrator(who, "see what goes")
+        rights.administrator(who, "see what goes")
         going: list[Fate] = []
         told: list[requests.PolicyForeseen] = []
         totals = self._catalogue.totals()
@@ -502,7 +493,7 @@ class Archive:
 
     def account(self, who: Who, since: float, until: float) -> requests.Accounted:
         """Return the account of a period. Raises Denied."""
-        self._administrator(who, "have the account")
+        rights.administrator(who, "have the account")
         if not since < until:
             raise Denied("a period ends after it begins")
         now = self._now()
@@ -561,8 +552,9 @@ class Archive:
 
     def find_number(self, who: Who, number: str) -> requests.AboutNumber:
         """Return the recordings about a number. Raises Denied."""
-        self._administrator(who, "look for what is kept about somebody")
-        self._reason(who)
+        rights.administrator(who, "look for what is kept about somebody")
+        rights.reason(who)
+        rights.check_query(Query(number=number))
         mark = self._mark(number)
         found = self._catalogue.about(number)
         searched = self._catalogue.searches(mark)
@@ -571,8 +563,9 @@ class Archive:
 
     def erase_number(self, who: Who, asked: requests.EraseNumber) -> requests.Erased:
         """Erase what there is about a number, where that is allowed. Raises Denied."""
-        self._administrator(who, "erase what is kept about somebody")
-        self._reason(who)
+        rights.administrator(who, "erase what is kept about somebody")
+        rights.reason(who)
+        rights.check_query(Query(number=asked.number))
         found = self._catalogue.about(asked.number)
         stays = self._stays(found)
         erased: list[str] = []
@@ -628,8 +621,8 @@ class Archive:
 
     def tell_numbers(self, who: Who, numbers: Mapping[str, tuple[str, str]]) -> requests.NumbersTaken:
         """Give recordings the numbers that a catalogue has lost. Raises Denied."""
-        self._administrator(who, "tell numbers")
-        self._reason(who)
+        rights.administrator(who, "tell numbers")
+        rights.reason(who)
         told = [self._catalogue.tell_numbers(name, *of_it) for name, of_it in numbers.items()]
         self._say("numbers told", "", who, count=sum(told))
         return requests.NumbersTaken(sum(told))
@@ -638,8 +631,8 @@ class Archive:
 
     def vouch_for_clock(self, who: Who) -> requests.ClockTrusted:
         """Trust the clock as it is now. Raises Denied."""
-        self._administrator(who, "vouch for the clock")
-        self._reason(who)
+        rights.administrator(who, "vouch for the clock")
+        rights.reason(who)
         seen = self._look()
         self._say("vouched", "", who, doubt=self._clock.seen(seen), synchronised=seen.synchronised)
         return requests.ClockTrusted(self._clock.vouch(seen))
@@ -650,32 +643,9 @@ class Archive:
 
     # Rights
 
-    def _check(self, who: Who) -> None:
-        if not _PERSON.fullmatch(who.person):
-            raise Denied("a person is an extension, such as 2201")
-        if len(who.why) > MOST_REASON or not (who.why.isprintable() or not who.why):
-            raise Denied(f"a reason is one line of at most {MOST_REASON} characters")
-        if _TELEPHONE_NUMBER.search(who.why):
-            raise Denied("the journal never forgets: write a reason without a telephone number")
-        if who.account not in self._administrators:
-            raise Denied(f"{who.account} may ask nothing here; be one of {', '.join(self._administrators)}")
-
-    def _reason(self, who: Who) -> None:
-        if not who.why:
-            raise Denied("say why: it is journalled with what you do")
-
-    def _administrator(self, who: Who, what: str) -> None:
-        if who.person:
-            raise Denied(f"{who.person} may not {what}: the administrator does, without naming a person")
-
     def _heard_by(self, who: Who) -> list[str]:
         """The policies whose recordings somebody may hear: one at least."""
-        if not who.person:
-            raise Denied("say who listens: a listener of the plan, by their extension")
-        policies = [one.name for one in self._catalogue.policies().values() if who.person in one.listeners]
-        if not policies:
-            raise Denied(f"{who.person} is a listener of no recordings; the plan's `listeners:` says who is")
-        return policies
+        return rights.heard_by(who, self._catalogue.policies().values())
 
     def _kept_by(self, who: Who) -> Collection[str]:
         """The policies whose recordings somebody may hold."""
@@ -688,22 +658,20 @@ class Archive:
         found = self._catalogue.get(recording)
         if found.policy not in policies:
             raise Denied(
-                f"{who.person} is no listener of {found.policy}; the plan's `listeners:` says who is"
+                f"{who.person} is no listener of {found.policy}; the plan's `listeners:` says who is", "right"
             )
         if found.state == PURGING:
             raise Denied(f"{recording} is being purged")
         return found
 
-    def _refused(self, request: Asking, who: Who, recording: str, why: str) -> requests.Answer:
-        person = who.person if _PERSON.fullmatch(who.person) else "?"
-        reason = "?" if _TELEPHONE_NUMBER.search(who.why) else who.why[:MOST_REASON]
-        safe = Who(person, who.account, reason)
+    def _refused(self, request: Asking, who: Who, recording: str, denied: Denied) -> requests.Answer:
         known = recording if recording and self._state(recording) != "gone" else ""
+        about: dict[str, Value] = {"asked": type(request).__name__, "kind": denied.kind}
         try:
-            self._say("refused", known, safe, asked=type(request).__name__, refusal=why)
+            self._say("refused", known, who.as_journalled(), refusal=str(denied), **about)
         except OSError as error:
             log.error("recording=%s a refusal isn't journalled: %s", known, error.strerror)
-        return requests.Refused(why)
+        return requests.Refused(str(denied))
 
     # Parts of the above
 
@@ -716,12 +684,17 @@ class Archive:
             holds = self._catalogue.holds(now, recording)
             if holds:
                 last = max(holds, key=lambda hold: hold.until)
-                raise Denied(f"{recording} is held until {shown(last.until)} by {last.by}: {last.why}")
+                raise Denied(
+                    f"{recording} is held until {shown(last.until)} by {last.by}: {last.why}", "held"
+                )
             if found.ended is None:
-                raise Denied(f"{recording} still goes on")
+                raise Denied(f"{recording} still goes on", "goes on")
             least = self._must_stay_until(found)
             if cause != "due" and now < least:
-                raise Denied(f"{recording} must be kept until {shown(least)}: `keep_at_least:` of the plan")
+                raise Denied(
+                    f"{recording} must be kept until {shown(least)}: `keep_at_least:` of the plan",
+                    "must stay",
+                )
             about = self._purge.begin(found, self._policy(found), cause, who.name, who.why, who.account)
             self.catch_up()
             self._purge.finish(recording, who.name, about)
@@ -794,7 +767,8 @@ class Archive:
         if doubt:
             raise Denied(
                 f"nothing is purged while {doubt}: look at the clock, and then "
-                "`beffroi recording vouch-for-clock`"
+                "`beffroi recording vouch-for-clock`",
+                "clock",
             )
 
     def _doubt(self) -> str:

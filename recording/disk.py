@@ -16,8 +16,8 @@ from math import inf
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from recording.archive import Denied
 from recording.retention import DAY_SECONDS
+from recording.rights import Denied
 from recording.troubles import Troubled
 from recording.wire import Trouble, TroubleOver
 

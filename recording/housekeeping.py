@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from recording.archive import Archive, Denied
+from recording.archive import Archive
 from recording.catalogue import CatalogueUnusable
 from recording.clock import ClockWatch
 from recording.proof.journal import JournalDamage
 from recording.retention import ClockSeen
+from recording.rights import Denied
 from recording.troubles import Troubled
 from recording.wire import Trouble, TroubleOver
 

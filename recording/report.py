@@ -109,6 +109,14 @@ _FRENCH: Final[Mapping[str, str]] = {
     "damaged": "fichier endommagé : {damage}",
     "missing": "fichier absent",
     "more": "… et {count} autres, dans le journal",
+    "refused: reason": "sans motif qui convienne",
+    "refused: right": "sans y avoir droit",
+    "refused: export": "export sans l'accord qu'il faut, ou exclu par le plan",
+    "refused: held": "sous conservation forcée",
+    "refused: must stay": "avant la durée minimale",
+    "refused: goes on": "enregistrement en cours",
+    "refused: clock": "l'horloge était mise en doute",
+    "refused: unknown": "il n'existe pas, ou plus",
     "numbers told": "numéros rendus à la liste, lus dans les fichiers",
     "to": "au",
 }
@@ -196,6 +204,14 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "damaged": "a file is damaged: {damage}",
     "missing": "a file isn't there",
     "more": "… and {count} more, in the journal",
+    "refused: reason": "without a reason that will do",
+    "refused: right": "without the right to it",
+    "refused: export": "export without the agreement that it takes, or excluded by the plan",
+    "refused: held": "under a hold",
+    "refused: must stay": "before the least time",
+    "refused: goes on": "the recording went on",
+    "refused: clock": "the clock was in doubt",
+    "refused: unknown": "it doesn't exist, or no more",
     "numbers told": "numbers were read from the files into the list again",
     "to": "to",
 }
@@ -304,7 +320,8 @@ class _Page(NamedTuple):
         about = one.about
         what = f"{self.words['was refused']} ({self.word(str(about.get('asked', '')))}){self.named(one)}"
         why = f" [{about['why']}]" if about.get("why") else ""
-        return self.line(one, f"{what}{self.because(about.get('refusal', ''))}{why}")
+        refusal = self.words.get(f"refused: {about.get('kind', '')}", about.get("refusal", ""))
+        return self.line(one, f"{what}{self.because(refusal)}{why}")
 
     def hold(self, one: HoldMade) -> str:
         said = self.words["hold"].format(until=self.time(one.until), by=one.by, why=one.why)

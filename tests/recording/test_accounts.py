@@ -89,7 +89,7 @@ def test_account_is_the_administrators(shelf: Shelf):
                 "1 (",
                 " o), 1 sous conservation forcée",
                 "2201 (root)  a écouté 20261122-r1 : réclamation 31",
-                "1001 (root)  refusé (ouvrir) 20261122-r1",
+                "1001 (root)  refusé (ouvrir) 20261122-r1 : sans y avoir droit [curiosité]",
                 "par root : réquisition 12",
                 "police : 1 (",
                 "à l'échéance",

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from recording.archive import Denied
 from recording.disk import (
     FILE_NAME,
     SAMPLE_SECONDS,
@@ -17,6 +16,7 @@ from recording.disk import (
     read_samples,
     room_of,
 )
+from recording.rights import Denied
 from recording.wire import Trouble, TroubleOver
 
 GIB = 1024**3

@@ -216,7 +216,7 @@ def test_recording_is_erased_early_by_the_administrator_with_a_reason(shelf: She
     assert isinstance(answer, Purged)
     (stone,) = answer.tombstones
     assert (stone.recording, stone.cause, stone.why, stone.by) == (R1, "early", "appel de test", "root")
-    assert "no recording" in refusal(shelf.ask(Purge(why="appel de test", recording=R1)))
+    assert "there is no recording" in refusal(shelf.ask(Purge(why="appel de test", recording=R1)))
 
 
 def test_recording_that_goes_on_is_not_erased(shelf: Shelf):
