@@ -331,7 +331,7 @@ class Exchange:
             self._spend(call)
         if call.is_emergency:
             self.engine.reserve(call.id)
-        if call.plan.tables.records:
+        if call.recorded or call.decision.recorded_lines:
             if self.recordings.refuses(call):
                 app = refuse_unrecorded
             else:
@@ -349,7 +349,7 @@ class Exchange:
     def redirect(self, call: Call, decision: Decision) -> None:
         """A call that has begun goes where another decision leads."""
         call.redirect(decision)
-        if call.plan.tables.records and not self.recordings.refuses(call):
+        if (call.recorded or decision.recorded_lines) and not self.recordings.refuses(call):
             self.recordings.begun(call)
         if call.plan.budgets:
             self._spend(call)

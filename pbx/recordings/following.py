@@ -150,7 +150,7 @@ class Recordings:
         self._by_slot: dict[int, Followed] = {}
         self._due: dict[Followed, None] = {}
         self._at_work: asyncio.Task[None] | None = None
-        exchange.events.subscribe(self._raise_alarm, RecordingFailed)
+        exchange.events.subscribe(self._failed, RecordingFailed)
 
     def __len__(self) -> int:
         return len(self._by_slot)
@@ -344,7 +344,10 @@ class Recordings:
     async def _settle(self, one: Followed) -> None:
         """Bring a recording to what its parties do now."""
         if one.going is None and one.carriers and self._begins(one):
-            self._begin(one)
+            if any(carrier.call.engine.tapes for carrier in one.carriers):
+                self._begin(one)
+            else:
+                self._fail(one, NO_TAPE)
         going = one.going
         if going is None:
             return
@@ -491,12 +494,19 @@ class Recordings:
             name = one.going.recording if one.going is not None else ""
             log.error("recording=%s call=%s fails: %s", name, one.facts.call, why)
             self._exchange.events.publish(RecordingFailed, name, one.facts.call, why)
+            if one.going is None:
+                self._raise_alarm(one)
 
-    def _raise_alarm(self, event: RecordingFailed) -> None:
-        """A recording fails: the alarm that the plan names for it is raised."""
-        for one in self._by_slot.values():
-            if one.going is not None and one.going.recording == event.recording and one.policy.alarm:
-                self._exchange.events.publish(AlarmRaised, one.policy.alarm, one.facts.call, one.facts.line)
+    def _failed(self, event: RecordingFailed) -> None:
+        """A recording that goes on has failed, here or at the recorder."""
+        for one in list(self._by_slot.values()):
+            if one.going is not None and one.going.recording == event.recording:
+                self._raise_alarm(one)
+
+    def _raise_alarm(self, one: Followed) -> None:
+        """Raise the alarm that the plan names for when a recording fails."""
+        if one.policy.alarm:
+            self._exchange.events.publish(AlarmRaised, one.policy.alarm, one.facts.call, one.facts.line)
 
     async def _beep(self, one: Followed, every_seconds: int) -> None:
         """Let all who speak hear now and then that they are recorded."""

@@ -140,7 +140,21 @@ async def test_sound_that_does_not_pass_through_us_is_told_as_a_failure_and_rais
     await us.end()
     assert [event.why for event in told] == ["the sound of this call doesn't pass through us"]
     assert [event.alarm for event in alarms] == ["police-renfort"]
+    assert us.town.recorder.told == []
     us.town.errors.expect("fails: the sound of this call")
+
+
+@scenario()
+async def test_a_recorder_that_fails_raises_the_plans_alarm(world: World) -> None:
+    plan = PLAN_TEXT.replace("    start: ringing ", "    alarm: police-renfort\n    start: ringing ")
+    us = await line(world, "2201", plan=plan)
+    alarms: list[AlarmRaised] = []
+    events = us.town.exchange.events
+    events.subscribe(alarms.append, AlarmRaised)
+    await us.call(FIRE)
+    events.publish(RecordingFailed, us.town.recorder.going[1].recording, "", "No space left on device")
+    await us.end()
+    assert [(event.alarm, event.service) for event in alarms] == [("police-renfort", "secours")]
 
 
 @scenario()
