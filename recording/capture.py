@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SEGMENT_SECONDS: Final = 1.0  # a death loses what wasn't written: at most this, and as long as a write takes
 SILENT_SECONDS: Final = 2.0
+MOST_GATHERED_BYTES: Final = 4 * 1024 * 1024  # after a standstill a whole tape may come at once
 _SEGMENT_US: Final = int(SEGMENT_SECONDS * 1e6)
 _SILENT_US: Final = int(SILENT_SECONDS * 1e6)
 MOST_TRACKS: Final = 64
@@ -67,7 +68,17 @@ class _Party:
 class Capture:
     """See the module. packets, and bytes of their entries: that were given so far, of all tracks."""
 
-    __slots__ = ("_begun", "_entries", "_packets", "_part", "_parties", "_statements", "bytes", "packets")
+    __slots__ = (
+        "_begun",
+        "_entries",
+        "_gathered",
+        "_packets",
+        "_part",
+        "_parties",
+        "_statements",
+        "bytes",
+        "packets",
+    )
 
     def __init__(self, about: About, clock: Clock, now: int) -> None:
         """clock: what the times stand on."""
@@ -76,6 +87,7 @@ class Capture:
         self._parties: dict[int, _Party] = {}
         self._part: Part | None = None
         self._entries: list[bytes] = []
+        self._gathered = 0  # bytes of them
         self._statements: list[bytes] = []  # those among them
         self._packets = 0  # in this segment
         self._begun = now
@@ -124,6 +136,11 @@ class Capture:
         """Packets came that nobody kept."""
         self._state(NO_TRACK, Missed(packets, why, since), now)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was gathered that it must be `taken` now."""
+        return self._gathered >= MOST_GATHERED_BYTES
+
     def let_go(self, plain: Plain) -> None:
         """A segment's packets aren't kept."""
         self.packets -= plain.packets
@@ -137,14 +154,14 @@ class Capture:
                 self._state(track, Silent(party.heard_at), now)
         if not self._entries or now - self._begun < _SEGMENT_US:
             return None
-        return self._take()
+        return self.taken()
 
     def clock_set(self, clock: Clock, by_us: int, now: int) -> Plain:
         """The clock was set by `by_us`, to `now`: returns what was gathered before.
 
         A segment's times are near to its begin: none goes from one clock to another.
         """
-        made = self._take()
+        made = self.taken()
         for party in self._parties.values():
             party.heard_at += by_us
         self._state(NO_TRACK, clock._replace(set_by_us=by_us), now)
@@ -153,12 +170,14 @@ class Capture:
     def end(self, cause: str, now: int) -> Plain:
         """Return the last segment."""
         self._state(NO_TRACK, Ended(cause, self.packets, self.bytes), now)
-        return self._take()
+        return self.taken()
 
-    def _take(self) -> Plain:
+    def taken(self) -> Plain:
+        """Return what was gathered, whether it is time or not."""
         statements = b"".join(self._statements)
         made = Plain(self._begun, b"".join(self._entries), self._packets, statements)
         self._entries.clear()
+        self._gathered = 0
         self._statements.clear()
         self._packets = 0
         return made
@@ -172,3 +191,4 @@ class Capture:
         if not self._entries:
             self._begun = at
         self._entries.append(entries)
+        self._gathered += len(entries)

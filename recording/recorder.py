@@ -140,7 +140,7 @@ class Recorder:
         self._unclaimed.pop(slot, None)
         self._writer.begin(recording, now)
         waited, self._strangers = self._strangers, []
-        self._take(waited)
+        self._take(waited, now)
 
     def track(self, slot: int, track: int, party: str, leg: str, codecs: Mapping[str, str], now: int) -> None:
         """What is on a track from now on. Raises KeyError, ValueError: no such slot, no such track."""
@@ -180,7 +180,7 @@ class Recorder:
 
     def turn(self, taped: Iterable[Taped], now: int) -> list[Told]:
         """Take what was on the tape; returns what is to be told."""
-        self._take(taped)
+        self._take(taped, now)
         self._strangers = [one for one in self._strangers if now - one.last < _STRANGERS_US]
         for slot in [slot for slot, at in self._unclaimed.items() if now >= at]:
             del self._unclaimed[slot]
@@ -194,11 +194,13 @@ class Recorder:
                 self._give(going, plain, now)
         return self._heard(now)
 
-    def _take(self, taped: Iterable[Taped]) -> None:
+    def _take(self, taped: Iterable[Taped], now: int) -> None:
         for one in taped:
             going = self._slots.get(one.recording)
             if going is not None:
                 going.capture.take(one)
+                if going.capture.is_full:
+                    self._give(going, going.capture.taken(), now)
             elif len(self._strangers) < MOST_STRANGERS:
                 self._strangers.append(one)
 

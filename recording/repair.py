@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recording.proof.journal import Journal, Value, unchecked
-from recording.proof.sealed_file import Damage, read_header, segments, whole_end
+from recording.proof.sealed_file import UNFINISHED, Damage, read_header, segments, whole_end
 from recording.proof.verifier import SUFFIX
 
 NODE = "node"
@@ -36,6 +36,9 @@ def repair(files: Path, journal: Journal, at: float, is_new: Callable[[str], boo
 
     is_new: whether a recording was begun by this process, so that it is none of ours.
     """
+    for path in files.rglob(f"*{SUFFIX}{UNFINISHED}"):
+        if not is_new(path.name.removesuffix(SUFFIX + UNFINISHED)):
+            path.unlink(missing_ok=True)  # a death before its header: nothing was ever in it
     known = {recording for what, recording in unchecked(journal.path) if what in _KNOWN}
     return [
         _repair(recording, file, journal, at)

@@ -13,6 +13,7 @@ Every SYNC_SECONDS what was written is made to outlive a power cut, all files at
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from recording.capture import Plain
 from recording.keys import KeyStore, fingerprint, make_key, wrap
 from recording.proof.sealed_file import Header, SealedFile
 from recording.proof.verifier import SUFFIX
+
+log = logging.getLogger(__name__)
 
 MOST_WAITING_BYTES: Final = 256 * 1024 * 1024  # 25 s of 500 calls in G.711
 SPARE: Final = 8  # so much less besides is for what is stated of packets that were let go
@@ -183,6 +186,12 @@ class Writer:
                 self._report(Failed(job.recording, error.strerror or str(error), 0))
                 if self._stopping.wait(RETRY_SECONDS):
                     return False
+            except Exception:  # a fault of ours: the others are written all the same
+                log.exception("recording=%s could not be written", job.recording)
+                self._report(Failed(job.recording, "a fault within, which the log tells", 0))
+                if isinstance(job, _Write):
+                    self._taken(job.plain)
+                return True
             else:
                 return True
 
@@ -196,8 +205,7 @@ class Writer:
                 file.write(plain.plain, plain.begun)
                 if self._sync_at is None:
                     self._sync_at = self._clock() + SYNC_SECONDS
-                with self._lock:
-                    self._waiting_bytes -= len(plain.plain)
+                self._taken(plain)
                 self._report(Written(recording, plain.packets, file.bytes_written))
             case _End(recording):
                 file = self._files[recording]
@@ -214,14 +222,19 @@ class Writer:
         month.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
             raise FileExistsError(EEXIST, "there is such a recording")
+        self._keys.destroy(recording)  # of a try before this one, whose file there never was
         try:
             self._keys.put(recording, wrap(key, recording, self._public))
             return SealedFile(path, Header(recording, begun, self._wrapped_for), key)
         except OSError:
-            with suppress(OSError):  # what there is of it holds nothing: the next try makes it anew
-                path.unlink(missing_ok=True)
+            with suppress(OSError):
                 self._keys.destroy(recording)
             raise
+
+    def _taken(self, plain: Plain) -> None:
+        """A segment doesn't wait any more."""
+        with self._lock:
+            self._waiting_bytes -= len(plain.plain)
 
     def _report(self, report: Report) -> None:
         self._reports.append(report)

@@ -24,12 +24,15 @@ import json
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
+from errno import EEXIST
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+UNFINISHED: Final = ".new"  # behind the name of a file that has no header yet
 MAGIC: Final = b"beffroi\x10"
 KEY_BYTES: Final = 32
 HASH_BYTES: Final = 32
@@ -96,9 +99,20 @@ class SealedFile:
         self._cipher = AESGCM(key)
         written = _header_bytes(header)
         self.head = hashlib.sha256(written).digest()
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._end = 0
-        self._append(written)
+        # A file is there with its header, or not at all: a death in between leaves what is none.
+        unfinished = path.with_name(path.name + UNFINISHED)
+        self._descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            self._append(written)
+            if path.exists():
+                raise FileExistsError(EEXIST, os.strerror(EEXIST), str(path))
+            unfinished.rename(path)
+        except OSError:
+            self.close()
+            with suppress(OSError):
+                unfinished.unlink()
+            raise
 
     def write(self, plain: bytes, begun: int) -> None:
         """Seal a segment and append it. begun: of its first entry, Unix microseconds."""

@@ -290,6 +290,18 @@ def test_when_each_track_was_heard_is_told(node: Node):
     assert node.recorder.heard == {5: {0: 0, 1: at}}
 
 
+def test_what_comes_at_once_after_a_standstill_is_written_in_segments_that_a_file_may_have(node: Node):
+    node.recorder.begin(5, "20261122-r1", ABOUT, CLOCK, node.now)
+    node.recorder.track(5, 0, "1001", "a", PCMA, node.now)
+    node.turn(*(taped(5, 0, node.now, packets=10_000) for _ in range(10)))  # 18 MB
+    node.recorder.end(5, "hung up")
+    end = node.turn_until(Ended)
+    assert isinstance(end, Ended)
+    assert (end.packets, end.lost) == (100_000, 0)
+    (path,) = node.files.rglob("*.sealed")
+    assert max(len(one.sealed) for one in segments(path)) < 8 * 1024 * 1024
+
+
 def test_nobody_records_into_a_slot_that_there_is_not(node: Node):
     for verb in (
         lambda: node.recorder.track(1, 0, "1001", "a", PCMA, START),

@@ -90,3 +90,10 @@ def test_journal_that_was_changed_keeps_nothing_from_being_repaired(tmp_path: Pa
     lines = journal.path.read_bytes().splitlines(keepends=True)
     journal.path.write_bytes(b"".join([lines[0], b"changed\n", *lines[2:]]))
     assert [one.recording for one in repair(tmp_path, journal, 9.0, nobodys)] == ["r1", "r3"]
+
+
+def test_file_that_a_death_kept_from_its_header_is_none_and_goes(tmp_path: Path, journal: Journal):
+    for name in ("r1", "r2"):
+        (tmp_path / f"{name}.sealed.new").write_bytes(b"beffroi")
+    assert repair(tmp_path, journal, 9.0, lambda name: name == "r2") == []
+    assert [path.name for path in tmp_path.glob("*.new")] == ["r2.sealed.new"]

@@ -197,3 +197,43 @@ def test_stop_says_when_something_could_not_be_written(node: Node, monkeypatch: 
         node.writer.write(RECORDING, segment(0))
         assert isinstance(node.next(), Failed)
         assert not node.writer.stop(30)
+
+
+def test_key_that_a_try_has_left_holds_up_no_other(node: Node, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.0)
+    with monkeypatch.context() as disk:
+        disk.setattr("recording.proof.sealed_file.os.write", full_for(2, os.write))
+        disk.setattr("recording.keys.Path.unlink", full_for(2, Path.unlink))
+        node.writer.begin(RECORDING, BEGUN)
+        node.writer.write(RECORDING, segment(0))
+        node.writer.end(RECORDING)
+        end = closed(node)
+    assert node.plains(end) == [segment(0).plain]
+
+
+def test_fault_of_ours_in_one_recording_keeps_no_other_from_being_written(
+    node: Node, caplog: pytest.LogCaptureFixture
+):
+    node.writer.write("20261122-never-begun", segment(0))
+    node.writer.begin(RECORDING, BEGUN)
+    node.writer.write(RECORDING, segment(1))
+    node.writer.end(RECORDING)
+    assert node.plains(closed(node)) == [segment(1).plain]
+    assert node.writer.waiting_bytes == 0
+    assert "recording=20261122-never-begun could not be written" in caplog.text
+
+
+def test_file_whose_header_could_not_be_written_leaves_nothing_open(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.0)
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as disk:
+        disk.setattr("recording.proof.sealed_file.os.write", full_for(20, os.write))
+        node.writer.begin(RECORDING, BEGUN)
+        while not isinstance(node.next(), Opened):
+            pass
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    node.writer.end(RECORDING)
+    closed(node)
+    assert list(node.directory.rglob("*.new")) == []
