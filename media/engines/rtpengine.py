@@ -305,6 +305,7 @@ class RtpengineEngine:
         self._reel = reel
         self._tapes: Tapes | None = None  # from the first leg on that is on the tape
         self._uncopied: set[tuple[str, str]] = set()  # call and leg that a process before this one had there
+        self._restored = asyncio.Event()  # some of them are known
         self._digits = digits
         self._digits_socket: socket.socket | None = None
         self._hosts = frozenset(host for host, _ in daemons)
@@ -328,6 +329,7 @@ class RtpengineEngine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pool.watch())
             group.create_task(self._listen())
+            group.create_task(self._copy_again())
 
     def close(self) -> None:
         """Let go of the sockets. What the daemons carry goes on without us."""
@@ -415,6 +417,8 @@ class RtpengineEngine:
         call.daemon = daemon
         daemon.calls.add(call.name)
         self._uncopied.update((call.name, stream.name) for stream in call.legs.values() if stream.tapes)
+        if self._uncopied:
+            self._restored.set()
 
     # -- the verbs -----------------------------------------------------------------------------------
 
@@ -1147,10 +1151,6 @@ class RtpengineEngine:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1.0)
-            while self._uncopied:
-                name, leg = self._uncopied.pop()
-                if name in self._calls and leg in self._calls[name].legs:
-                    await self._copy(self._calls[name], self._calls[name].legs[leg])
             for call in list(self._calls.values()):
                 if call.daemon is None or loop.time() - call.asked_at < POLL_SECONDS:
                     continue
@@ -1161,6 +1161,16 @@ class RtpengineEngine:
                     continue  # its legs have been told
                 self._look(call, {name: counts_of(reply, name) for name in call.legs}, loop.time())
                 await asyncio.sleep(1 / POLLS_A_SECOND)
+
+    async def _copy_again(self) -> None:
+        """Have legs on the tape again that a process before this one had there, as soon as they are known."""
+        while True:
+            await self._restored.wait()
+            self._restored.clear()
+            while self._uncopied:
+                name, leg = self._uncopied.pop()
+                if name in self._calls and leg in self._calls[name].legs:
+                    await self._copy(self._calls[name], self._calls[name].legs[leg])
 
     def _look(self, call: _Call, counts: "dict[str, Counts]", now: float) -> None:
         """Compare what has come from each leg with the last look."""

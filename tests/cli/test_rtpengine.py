@@ -16,6 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from pbx.node.keys import private_of
+from recording.keys import KeyStore, read_private, unwrap
+from recording.outline import Outline, opened, outline
+from recording.proof.verifier import SUFFIX
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, OutgoingCall, UserAgent
 from tests.cli.conftest import Town
@@ -74,7 +78,10 @@ def daemons(town: Town) -> list[dict[str, object]]:
     return listed
 
 
-async def test_call_outlives_signalling_and_its_end_frees_the_daemon(town: Town, tmp_path: Path):
+async def test_call_outlives_signalling_and_is_recorded_on_and_its_end_frees_the_daemon(
+    town: Town, tmp_path: Path
+):
+    town.change_plan('number: "9196", type: echo', 'number: "9196", type: echo, record: police')
     with over_rtpengine(town, tmp_path) as daemon:
         password = town.run("user", "add", "2011", "Claire", "--json").json["password"]
         name = f"127.0.0.1:{daemon.address[1]}"
@@ -100,6 +107,19 @@ async def test_call_outlives_signalling_and_its_end_frees_the_daemon(town: Town,
             assert [one["calls"] for one in daemons(town)] == [0]
         asyncio.get_running_loop().remove_reader(line.socket.fileno())
         line.socket.close()
+    (caller,) = (track for track in recorded(town).tracks.values() if track.party == "2011")
+    # What was said while nobody was there to take it is missing, and no more.
+    (packets,) = caller.packets.values()
+    assert 30 < packets <= line.sent
+    assert caller.last - caller.first > 2_000_000
+
+
+def recorded(town: Town) -> Outline:
+    """What is in the one recording of a town whose node has ended."""
+    data = town.settings.data_dir
+    (file,) = (data / "recordings").glob(f"*/*{SUFFIX}")
+    name, private = file.name.removesuffix(SUFFIX), read_private(private_of(data / "recording.pub"))
+    return outline(opened(file, unwrap(KeyStore(data / "recording-keys").get(name), name, private)))
 
 
 def test_daemon_that_is_draining_is_listed_so(town: Town, tmp_path: Path):
