@@ -390,6 +390,18 @@ def test_code_that_wants_more_memory_than_there_is_records_nothing(
     short.renounce()
 
 
+def test_where_nothing_is_compiled_there_is_a_tape_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(native, "lib", None)
+    talk = Taping(tmp_path, "auto")
+    talk.begin(None, None)
+    talk.record(talk.a, 7, 0)
+    talk.a.say(10.0, packets=2)
+    assert [taped.packets for taped in talk.read()] == [2]
+    talk.end()
+
+
 # -- the socket of Python ------------------------------------------------------------------------------
 
 
