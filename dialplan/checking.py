@@ -47,6 +47,7 @@ from dialplan.plan import (
 )
 from dialplan.proof import check_emergency
 from dialplan.ranges import NumberRange, RangeSet
+from dialplan.recorded import recorded_by
 from dialplan.routing import route
 from dialplan.schedule import boundaries
 
@@ -144,7 +145,11 @@ def _mismatch(plan: Plan, test: PlanTest, decision: Decision) -> str:
         return f"nobody has extension {test.caller}"
     got = _aspects(decision)
     for aspect, wanted in _wanted(test.expect):
-        if got.get(aspect) != wanted:
+        if aspect == "recorded":
+            policies = recorded_by(decision)
+            if wanted not in (policies or ("nothing",)):
+                return f"{describe(decision.target)}, recorded {' and '.join(policies) or 'nothing'}"
+        elif got.get(aspect) != wanted:
             shown = got.get(aspect)
             detail = f", {aspect} {shown}" if shown is not None and aspect in ("trunk", "caller_id") else ""
             return describe(decision.target) + detail

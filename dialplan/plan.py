@@ -522,7 +522,7 @@ class RecordingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a test of the plan expects; None where it says nothing."""
+    """What a test of the plan expects; None where it says nothing. recorded: a policy, `nothing` for none."""
 
     emergency: bool | None = None
     trunk: str | None = None
@@ -532,6 +532,7 @@ class Expectation:
     service: str | None = None
     feature: str | None = None
     reject: str | None = None
+    recorded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ parked is the application's matter (`pbx.recordings`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dialplan.decision import Facts, Step, Target, ToPerson, ToTrunks
+from dialplan.decision import Decision, Facts, Step, Target, ToPerson, ToTrunks
 
 if TYPE_CHECKING:
     from dialplan.plan import Plan
+
+
+_RULE: Final = "recording "  # of a step in a decision's trace
 
 
 class Recorded(NamedTuple):
@@ -43,6 +46,12 @@ def recorded_people(plan: Plan) -> Mapping[str, Recorded]:
     return recorded
 
 
+def recorded_by(decision: Decision) -> tuple[str, ...]:
+    """The policies that a call is recorded by, each once."""
+    rules = [step.rule for step in decision.trace if step.rule.startswith(_RULE)]
+    return tuple(dict.fromkeys(rule.removeprefix(_RULE) for rule in rules))
+
+
 def recorded_as(plan: Plan, policy: str) -> str:
     """From when and how long a policy records, in words."""
     rules = plan.recordings[policy]
@@ -57,10 +66,10 @@ def recording_steps(plan: Plan, facts: Facts, target: Target) -> Iterator[Step]:
         one = plan.tables.recorded.get(extension)
         if one is not None:
             words = f"{extension}, by {one.because}: {recorded_as(plan, one.policy)}"
-            yield Step(one.line, f"recording {one.policy}", words)
+            yield Step(one.line, _RULE + one.policy, words)
     trunks = target.trunks if isinstance(target, ToTrunks) else ()
     for name in dict.fromkeys((facts.trunk or "", *trunks)):
         trunk = plan.trunks.get(name)
         if trunk is not None and trunk.record is not None:
             words = f"by trunk {name}: {recorded_as(plan, trunk.record)}"
-            yield Step(trunk.line, f"recording {trunk.record}", words)
+            yield Step(trunk.line, _RULE + trunk.record, words)

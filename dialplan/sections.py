@@ -677,7 +677,9 @@ def _read_instant(node: Node, zone: ZoneInfo) -> datetime | None:
 
 
 def _read_expectation(node: Node, references: References) -> Expectation:
-    fields = node.mapping({"emergency", "trunk", "caller_id", "to", "user", "service", "feature", "reject"})
+    fields = node.mapping(
+        {"emergency", "trunk", "caller_id", "to", "user", "service", "feature", "reject", "recorded"}
+    )
     if not fields:
         node.error(
             "missing_key", "this test expects nothing", 'write {user: "2010"}, {trunk: …}, {reject: class} …'
@@ -695,4 +697,10 @@ def _read_expectation(node: Node, references: References) -> Expectation:
         service=references.name("service", fields["service"]) if "service" in fields else None,
         feature=text("feature"),
         reject=fields["reject"].choice(REJECT_REASONS, "reason") if "reject" in fields else None,
+        recorded=_read_recorded(fields["recorded"], references) if "recorded" in fields else None,
     )
+
+
+def _read_recorded(node: Node, references: References) -> str:
+    """The policy that a call is expected to be recorded by, or `nothing`."""
+    return "nothing" if node.value == "nothing" else references.name("recording", node, "a test")

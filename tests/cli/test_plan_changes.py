@@ -97,7 +97,7 @@ def test_apply_shows_the_difference_asks_and_replaces_the_plan(town: Town):
     new = changed(town, MOBILES)
     outcome = town.run("plan", "apply", str(new), typed="y\n")
     assert outcome.status == 0
-    assert "the plan's own tests pass: 12\n" in outcome.out
+    assert "the plan's own tests pass: 14\n" in outcome.out
     assert "  7 users such as 1001 dialling mobile numbers: by operateur-b instead of" in outcome.out
     assert "Put it in force? [y/N]" in outcome.out
     assert outcome.out.endswith(f"plan {version(new)} is in force when a node starts; none runs now\n")

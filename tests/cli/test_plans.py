@@ -100,7 +100,7 @@ def test_a_secret_that_is_set_is_no_note(town: Town, monkeypatch: pytest.MonkeyP
 def test_the_plans_own_tests_are_a_table(town: Town):
     outcome = town.run("plan", "test")
     assert outcome.status == 0
-    assert outcome.out.splitlines()[-1] == "12 passed, 0 failed"
+    assert outcome.out.splitlines()[-1] == "14 passed, 0 failed"
 
 
 def test_a_test_that_fails_is_shown_with_what_came_instead(town: Town):

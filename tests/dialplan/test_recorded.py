@@ -150,3 +150,27 @@ def test_what_a_plan_records_otherwise_is_a_change() -> None:
     assert [str(change) for change in difference(before, after, OPEN)] == [
         "user 201, record: r instead of nothing"
     ]
+
+
+@pytest.mark.parametrize(
+    ("expected", "says"),
+    [
+        ("recorded: r", ""),
+        ("recorded: nothing", "expected recorded nothing, got service ligne (echo, 300), recorded r"),
+        ("service: ligne, recorded: other", "got service ligne (echo, 300), recorded r"),
+    ],
+)
+def test_a_plan_tests_what_is_recorded(expected: str, says: str) -> None:
+    more = (
+        POLICY + "  other: {legal_basis: b, keep: 1 days}\n"
+        'services:\n  ligne: {number: "300", type: echo, record: r}\n'
+        f'tests:\n  - {{from: "201", dial: "300", expect: {{{expected}}}}}\n'
+    )
+    failed = [str(finding) for finding in check(village(more), OPEN) if finding.code == "test_failed"]
+    assert len(failed) == (1 if says else 0)
+    assert not says or says in failed[0]
+
+
+def test_a_test_of_an_unknown_policy_is_an_error() -> None:
+    (error,) = errors_of(VILLAGE + 'tests:\n  - {from: "201", dial: "201", expect: {recorded: nobody}}\n')
+    assert 'unknown recording "nobody"' in error
