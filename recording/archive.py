@@ -29,7 +29,7 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from recording import requests, rights, subject
+from recording import accounting, requests, rights, subject
 from recording.approvals import APPROVED, ASKED, EXPORTED, GOOD_SECONDS, NotApproved, granted
 from recording.catalogue import PURGING, Catalogue, CatalogueUnusable, Unknown, tombstone
 from recording.clock import ClockWatch
@@ -37,15 +37,15 @@ from recording.keys import KeyStore, NoKey
 from recording.proof.journal import START, Entry, Journal, JournalDamage, Value, entries_since
 from recording.purge import NODE, Cause, Copies, NoCopies, Purge, path_of
 from recording.requests import Asking, Found, PolicyTold, Query, Said, Tombstone
-from recording.retention import DAY_SECONDS, ClockSeen, Fate, Hold, Kept, Verdict, fates, oldest_first
+from recording.retention import DAY_SECONDS, ClockSeen, oldest_first
 from recording.rights import Denied, Who
+from recording.terms import Terms
 from recording.wire import Facts, Policy
 
 log = logging.getLogger(__name__)
 
 MOST_HELD_AT_ONCE: Final = 10_000
 LONGEST_HOLD_SECONDS: Final = 10 * 366 * DAY_SECONDS
-MOST_FORESEEN: Final = 100_000
 _AT_ONCE: Final = 200
 _SUM: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -69,6 +69,7 @@ class Archive:
         self._keys = keys
         self._journal = journal
         self._catalogue = catalogue
+        self._terms = Terms(catalogue)
         self._clock = clock
         self._look = look
         self._administrators = frozenset(administrators)
@@ -220,7 +221,7 @@ class Archive:
         if query.number:
             about["mark"] = self._mark(query.number)
         self._say("searched", "", who, **about)
-        return requests.Page(self._completed(found), following)
+        return requests.Page(self._terms.completed(found, self._now()), following)
 
     def show(self, who: Who, recording: str) -> requests.Shown:
         """Return what is known of a recording. Raises Denied or Unknown."""
@@ -228,7 +229,7 @@ class Archive:
         rights.reason(who)
         self._say("shown", recording, who)
         self.catch_up()
-        (complete,) = self._completed([found])
+        (complete,) = self._terms.completed([found], self._now())
         holds = self._catalogue.holds(self._now(), recording)
         return requests.Shown(complete, holds, self._catalogue.history(recording))
 
@@ -250,7 +251,7 @@ class Archive:
 
     def _open(self, who: Who, found: Found, purpose: requests.Purpose) -> requests.Opened:
         rights.reason(who)
-        policy = self._policy(found)
+        policy = self._terms.policy(found)
         approval: dict[str, Value] = {}
         if purpose == "export":
             self._may_export(found, policy)
@@ -265,7 +266,7 @@ class Archive:
         except NoKey:
             raise Denied(f"the key of {found.recording} isn't in the key store any more", "unknown") from None
         self._say(EXPORTED if purpose == "export" else "listened", found.recording, who, **approval)
-        (complete,) = self._completed([found])
+        (complete,) = self._terms.completed([found], self._now())
         return requests.Opened(complete, str(path), key, policy)
 
     # Exports
@@ -274,7 +275,7 @@ class Archive:
         """Ask another listener to agree to an export. Raises Denied or Unknown."""
         found = self._hearable(who, recording)
         rights.reason(who)
-        policy = self._policy(found)
+        policy = self._terms.policy(found)
         self._may_export(found, policy)
         if policy.export != "two_persons":
             raise Denied(f"nobody needs to be asked: {who.person} may export {recording}")
@@ -417,7 +418,7 @@ class Archive:
         gone: list[Tombstone] = []
         who = Who("", NODE, "its time is over")
         for policy in self._catalogue.policies().values():
-            while some := self._due(policy):
+            while some := self._terms.due(policy, self._now(), _AT_ONCE):
                 gone += [self._erase(kept.recording, "due", who) for kept in some]
         if gone:
             self._catalogue.wipe()
@@ -438,7 +439,7 @@ class Archive:
                 one.name: now - one.least_days * DAY_SECONDS for one in self._catalogue.policies().values()
             }
             oldest = self._catalogue.oldest(may_go, now, _AT_ONCE)
-            decided, waiting = self._fates(oldest, now), self._copies.waiting()
+            decided, waiting = self._terms.fates(oldest, now, now), self._copies.waiting()
             copied = [fate for fate in decided if fate.kept.recording not in waiting]
             some = oldest_first(copied, need_bytes - freed) or oldest_first(decided, need_bytes - freed)
             if not some:
@@ -460,93 +461,16 @@ class Archive:
     def foresee(self, who: Who, until: float) -> requests.Foreseen:
         """Return what goes until an instant, and what is held then; nothing is done. Raises Denied."""
         rights.administrator(who, "see what goes")
-        going: list[Fate] = []
-        told: list[requests.PolicyForeseen] = []
-        totals = self._catalogue.totals()
-        policies = self._catalogue.policies()
-        for name in sorted({*policies, *totals}):
-            policy = policies.get(name, PolicyTold(name=name))
-            some: list[Fate] = []
-            if policy.keep_days is not None:
-                instant = until - policy.keep_days * DAY_SECONDS
-                ended = self._catalogue.ended_before(name, instant, MOST_FORESEEN)
-                some = self._fates(ended, until)
-            due = [fate for fate in some if fate.verdict is Verdict.DUE]
-            going += due
-            told.append(
-                requests.PolicyForeseen(
-                    policy=name,
-                    keep_days=policy.keep_days,
-                    due=len(due),
-                    due_bytes=sum(fate.kept.bytes for fate in due),
-                    first=due[0].over if due else None,
-                    last=due[-1].over if due else None,
-                    held=sum(fate.verdict is Verdict.HELD for fate in some),
-                    unknown=totals[name][0] if policy.keep_days is None and name in totals else 0,
-                )
-            )
-        listed = [_without_numbers(self._catalogue.get(fate.kept.recording)) for fate in going[:_AT_ONCE]]
-        holds = self._catalogue.holds(self._now())
-        return requests.Foreseen(until, told, self._completed(listed), holds, self._doubt())
-
-    # Accounting
+        return self._terms.foreseen(until, self._now(), self._doubt())
 
     def account(self, who: Who, since: float, until: float) -> requests.Accounted:
         """Return the account of a period. Raises Denied."""
         rights.administrator(who, "have the account")
         if not since < until:
             raise Denied("a period ends after it begins")
-        now = self._now()
         self._say("reported", "", who, since=since, until=until)
         self.catch_up()
-        said = self._catalogue.said(since, until)
-        stones = [tombstone(entry) for entry in said if entry.what == "purged"]
-        used = [entry for entry in said if entry.what in _USES]
-        events = [entry for entry in said if entry.what in _EVENTS]
-        holds = self._catalogue.holds(now)
-        return requests.Accounted(
-            since=since,
-            until=until,
-            made=now,
-            node=subject.public_text(self._journal.key.public_key()),
-            policies=self._policy_accounts(stones, since, until, now),
-            used=used,
-            holds=holds,
-            tombstones=stones,
-            events=events,
-            clock=self._doubt(),
-            entries=self._journal.entries,
-            head=self._journal.head,
-        )
-
-    def _policy_accounts(
-        self, stones: list[Tombstone], since: float, until: float, now: float
-    ) -> list[requests.PolicyAccount]:
-        totals, policies = self._catalogue.totals(), self._catalogue.policies()
-        begun = self._catalogue.begun_between(totals, since, until)
-        held: dict[str, set[str]] = {}
-        for hold in self._catalogue.holds(now):
-            held.setdefault(self._policy_of(hold.recording), set()).add(hold.recording)
-        accounts = []
-        for name in sorted({*policies, *totals, *(stone.policy for stone in stones)}):
-            policy = policies.get(name, PolicyTold(name=name))
-            count, size, oldest = totals.get(name, (0, 0, None))
-            gone = [stone for stone in stones if stone.policy == name]
-            first = self._catalogue.due(name, float("inf"), now, 1)
-            accounts.append(
-                requests.PolicyAccount(
-                    policy=policy,
-                    kept=count,
-                    kept_bytes=size,
-                    oldest=oldest,
-                    next_purge=_over(first[0], policy) if first else None,
-                    held=len(held.get(name, ())),
-                    begun=begun.get(name, 0) + sum(since <= stone.kept_from < until for stone in gone),
-                    purged=len(gone),
-                    purged_bytes=sum(stone.bytes for stone in gone),
-                )
-            )
-        return accounts
+        return accounting.account(self._catalogue, self._journal, since, until, self._now(), self._doubt())
 
     # What somebody asks about their number
 
@@ -559,7 +483,8 @@ class Archive:
         found = self._catalogue.about(number)
         searched = self._catalogue.searches(mark)
         self._say("about", "", who, mark=mark, found=len(found))
-        return requests.AboutNumber(number, self._completed(found), self._stays(found), searched)
+        complete = self._terms.completed(found, self._now())
+        return requests.AboutNumber(number, complete, self._stays(found), searched)
 
     def erase_number(self, who: Who, asked: requests.EraseNumber) -> requests.Erased:
         """Erase what there is about a number, where that is allowed. Raises Denied."""
@@ -615,8 +540,8 @@ class Archive:
                 stays[one.recording] = "it still goes on"
             elif holds:
                 stays[one.recording] = f"it is held until {shown(max(hold.until for hold in holds))}"
-            elif now < self._must_stay_until(one):
-                stays[one.recording] = f"it must be kept until {shown(self._must_stay_until(one))}"
+            elif now < self._terms.must_stay_until(one):
+                stays[one.recording] = f"it must be kept until {shown(self._terms.must_stay_until(one))}"
         return stays
 
     def tell_numbers(self, who: Who, numbers: Mapping[str, tuple[str, str]]) -> requests.NumbersTaken:
@@ -689,13 +614,13 @@ class Archive:
                 )
             if found.ended is None:
                 raise Denied(f"{recording} still goes on", "goes on")
-            least = self._must_stay_until(found)
+            least = self._terms.must_stay_until(found)
             if cause != "due" and now < least:
                 raise Denied(
                     f"{recording} must be kept until {shown(least)}: `keep_at_least:` of the plan",
                     "must stay",
                 )
-            about = self._purge.begin(found, self._policy(found), cause, who.name, who.why, who.account)
+            about = self._purge.begin(found, self._terms.policy(found), cause, who.name, who.why, who.account)
             self.catch_up()
             self._purge.finish(recording, who.name, about)
             history = self._history_of_purge(recording)
@@ -704,28 +629,6 @@ class Archive:
     def _history_of_purge(self, recording: str) -> Said:
         self.catch_up()
         return [said for said in self._catalogue.history(recording) if said.what == "purged"][-1]
-
-    def _due(self, policy: PolicyTold) -> list[Kept]:
-        """Some of a policy's recordings whose time is over."""
-        if policy.keep_days is None:
-            return []
-        now = self._now()
-        ended = self._catalogue.due(policy.name, now - policy.keep_days * DAY_SECONDS, now, _AT_ONCE)
-        return [fate.kept for fate in self._fates(ended, now) if fate.verdict is Verdict.DUE]
-
-    def _fates(self, found: Sequence[Found], at: float) -> list[Fate]:
-        """What becomes of these at an instant; holds are those that there are now."""
-        holds = [
-            Hold(one.recording, one.by, one.why, one.until) for one in self._catalogue.holds(self._now())
-        ]
-        days = {one.name: one.keep_days for one in self._catalogue.policies().values()}
-        keep = {name: kept for name, kept in days.items() if kept is not None}
-        kept = [
-            Kept(one.recording, one.policy, one.begun, one.ended, one.bytes)
-            for one in found
-            if one.ended is not None
-        ]
-        return fates(kept, keep, holds, at)
 
     def _all_like(self, query: Query, policies: Collection[str]) -> list[Found]:
         """All recordings that a query finds. Raises Denied where they are too many."""
@@ -739,23 +642,6 @@ class Archive:
                 raise Denied(f"more than {MOST_HELD_AT_ONCE} recordings are like this: hold fewer at once")
             if not after:
                 return found
-
-    def _completed(self, found: Sequence[Found]) -> list[Found]:
-        """These with when their time is over and until when they are held."""
-        policies, now = self._catalogue.policies(), self._now()
-        until: dict[str, float] = {}
-        for hold in self._catalogue.holds(now):
-            until[hold.recording] = max(hold.until, until.get(hold.recording, 0.0))
-        return [
-            msgspec.structs.replace(
-                one, over=_over(one, policies.get(one.policy)), held_until=until.get(one.recording, 0.0)
-            )
-            for one in found
-        ]
-
-    def _must_stay_until(self, found: Found) -> float:
-        """Before when nothing but its time may end a recording."""
-        return (found.ended or 0.0) + self._policy(found).least_days * DAY_SECONDS
 
     def _measure(self, found: Found) -> None:
         path = path_of(self._directory, found.recording)
@@ -773,9 +659,6 @@ class Archive:
 
     def _doubt(self) -> str:
         return self._clock.seen(self._look())
-
-    def _policy(self, found: Found) -> PolicyTold:
-        return self._catalogue.policies().get(found.policy, PolicyTold(name=found.policy))
 
     def _policy_of(self, recording: str) -> str:
         try:
@@ -804,41 +687,9 @@ class Archive:
         return self._look().wall
 
 
-_USES: Final = frozenset(
-    {
-        "searched", "shown", "listened", ASKED, APPROVED, EXPORTED, "packaged", "refused", "about",
-        "reported",
-    }
-)  # fmt: skip
-_EVENTS: Final = frozenset(
-    {
-        "held",
-        "released",
-        "policy",
-        "vouched",
-        "clock",
-        "erasure",
-        "repaired",
-        "damaged",
-        "missing",
-        "numbers told",
-    }
-)
-
-
 def shown(instant: float) -> str:
     """Return Unix seconds as they are written in answers: UTC, RFC 3339."""
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _over(found: Found, policy: PolicyTold | None) -> float | None:
-    if found.ended is None or policy is None or policy.keep_days is None:
-        return None
-    return found.ended + policy.keep_days * DAY_SECONDS
-
-
-def _without_numbers(found: Found) -> Found:
-    return msgspec.structs.replace(found, caller="", called="")
 
 
 def _told(policy: Policy) -> PolicyTold:
