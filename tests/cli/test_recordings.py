@@ -13,8 +13,10 @@ from pbx.records import CallRecord
 from pbx.store.calls import insert_calls
 from pbx.store.database import open_database
 from pbx.store.revision import upgrade
+from recording.archive import Archive
 from recording.catalogue import Catalogue
-from recording.retention import DAY_SECONDS
+from recording.clock import ClockWatch
+from recording.retention import DAY_SECONDS, ClockSeen
 from tests.cli.conftest import Outcome, Town
 from tests.cli.test_listening import Kept
 
@@ -229,7 +231,14 @@ def test_numbers_that_the_list_has_lost_are_read_from_the_files(kept: Kept):
     kept.archive._catalogue.close()
     for path in kept.directory.glob("catalogue.sqlite*"):
         path.unlink()
-    kept.archive._catalogue = Catalogue(kept.directory / "catalogue.sqlite")
+    kept.archive = Archive(
+        kept.directory,
+        kept.keys,
+        kept.journal,
+        Catalogue(kept.directory / "catalogue.sqlite"),
+        ClockWatch(kept.directory),
+        lambda: ClockSeen(kept.now, kept.now, "boot", synchronised=True),
+    )
     assert done(kept, "search", *AS, "--number", CITIZEN) == "no recording is like this\n"
     assert done(kept, "recover-numbers", *WHY) == "2 recordings have their numbers again\n"
     assert done(kept, "recover-numbers", *WHY, "--json") == '{"recovered": 0, "unopened": 0}\n'
