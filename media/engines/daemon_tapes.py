@@ -21,11 +21,10 @@ from media.engines.daemon_recordings import Ear
 from media.engines.pieces import FRAME_MS, Piece
 from media.engines.reel import NEVER, Writer
 from media.negotiation import Leg
-from media.rtp import HEADER_BYTES, RTCP_PAYLOAD_TYPES, Packet, build
+from media.rtp import RTCP_PAYLOAD_TYPES, Packet, RtpError, build, parse
 
 _AT_ONCE: Final = 64  # packets in one turn of the loop
 _MAX_BYTES: Final = 4096
-_VERSION: Final = 0x80
 _FRAME_SECONDS: Final = FRAME_MS / 1000
 _FRAME_TICKS: Final = 160
 _PCMA: Final = 8
@@ -91,9 +90,7 @@ class Tapes:
                 packet = ear.socket.recv(_MAX_BYTES)
             except OSError:  # nothing more
                 break
-            # RFC 5761 section 4: reports come to the same port.
-            is_rtp = len(packet) >= HEADER_BYTES and packet[0] & 0xC0 == _VERSION
-            if not is_rtp or packet[1] & 0x7F in RTCP_PAYLOAD_TYPES:
+            if not _is_rtp(packet):
                 continue
             for slot, (by_leg, _) in leg.tapes.items():
                 if by_leg != NO_TRACK:
@@ -144,3 +141,11 @@ class Tapes:
         self._timer = None
         self._writer.flush(self._loop.time())
         self._flush_in_time()
+
+
+def _is_rtp(packet: bytes) -> bool:
+    """Say whether a datagram is a packet of sound; reports come to the same port (RFC 5761 section 4)."""
+    try:
+        return parse(packet).payload_type not in RTCP_PAYLOAD_TYPES
+    except RtpError:
+        return False

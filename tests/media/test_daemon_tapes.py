@@ -1,6 +1,8 @@
 """Legs at a daemon on the recorder's tape: copies of what they say, by Debian's rtpengine."""
 
 import asyncio
+import random
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -9,16 +11,20 @@ import pytest
 from media import sdes, tones
 from media.codecs import Pcm
 from media.engine import NO_TRACK, MediaRefused
-from media.engines.reel import Reel
+from media.engines.daemon_recordings import Ear
+from media.engines.daemon_tapes import Tapes
+from media.engines.reel import Reel, Writer
 from media.engines.rtpengine import RtpengineEngine
 from media.engines.tape import Tape, Taped
 from media.goertzel import share
-from media.rtp import build
+from media.negotiation import Leg
+from media.rtp import RTCP_PAYLOAD_TYPES, RtpError, build, parse
 from media.srtp import Sender
 from tests.media.listener import OPUS, PCMA, Speaker
 from tests.media.listening import tone
 from tests.media.phone import Phone, sound, target
 from tests.media.rtpengine_daemon import RtpengineDaemon
+from tests.media.test_native import a_datagram
 from tests.media.test_secured_legs import security
 from tests.media.test_tape import on_track
 
@@ -180,6 +186,34 @@ async def test_next_signalling_process_puts_its_legs_on_the_tape_again(
         assert {one.recording for one in taped} == {7}
     tape.close()
     reel.renounce()
+
+
+async def test_of_1000_strange_copies_only_whole_packets_are_on_the_tape():
+    # RFC 5761 section 4: reports come to the same port
+    reel, ear, chance = Reel(), Ear("127.0.0.1"), random.Random(20261122)
+    tape, tapes = Tape(reel), Tapes(Writer(reel))
+    leg = Leg("a", "127.0.0.1", 0, 1)
+    leg.tape(7, 3, NO_TRACK)
+    whole = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        for number in range(1000):
+            daemon.sendto(datagram := a_datagram(chance, number), ear.place)
+            whole += is_whole(datagram)
+            if number % 50 == 49:
+                tapes.take(ear, leg)
+    tapes.hear(ear, leg)
+    tapes.forget(ear, leg)
+    tapes.close()
+    assert sum(taped.packets for taped in tape.read(0)) == whole > 300
+    tape.close()
+    reel.renounce()
+
+
+def is_whole(datagram: bytes) -> bool:
+    try:
+        return parse(datagram).payload_type not in RTCP_PAYLOAD_TYPES
+    except RtpError:
+        return False
 
 
 async def test_without_a_reel_a_leg_can_not_be_put_on_the_tape(
