@@ -46,6 +46,8 @@ from recording.writer import Writer
 
 log = logging.getLogger(__name__)
 
+FLUSH_SECONDS: Final = 0.3  # at most, for who wants the last call
+FLUSH_LOOKS: Final = 30
 TURN_SECONDS: Final = 0.1
 HEARD_TURNS: Final = 5  # between two reports of what was heard
 STEP_SECONDS: Final = 0.5  # of the clock: less is as if it ran a little faster
@@ -313,12 +315,23 @@ class Process:
             request = requests.read_request(line)
         except msgspec.DecodeError as error:
             return requests.Refused(f"this is no request: {error}")
+        if isinstance(request, requests.Last):
+            await self._flush()
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._archive.answer, request, account)
         except Exception:
             log.exception("a request could not be answered")
             return requests.Refused("this failed within; the log says why")
+
+    async def _flush(self) -> None:
+        """Have what was said up to now in the files, for whoever wants to hear it, or nearly so."""
+        self.turn()
+        self._recorder.flush(self._now_us())
+        for _ in range(FLUSH_LOOKS):
+            if not self._writer.waiting_bytes:
+                return
+            await asyncio.sleep(FLUSH_SECONDS / FLUSH_LOOKS)
 
 
 class _Signalling(asyncio.Protocol):

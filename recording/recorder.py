@@ -194,6 +194,12 @@ class Recorder:
                 self._give(going, plain, now)
         return self._heard(now)
 
+    def flush(self, now: int) -> None:
+        """Have all that was gathered so far written, before it is time."""
+        for going in self._slots.values():
+            if (plain := going.capture.gathered()) is not None:
+                self._give(going, plain, now)
+
     def _take(self, taped: Iterable[Taped], now: int) -> None:
         for one in taped:
             going = self._slots.get(one.recording)

@@ -345,6 +345,24 @@ async def test_request_is_answered_to_the_account_that_asks(serve: Callable[[], 
     assert refused.by == getpass.getuser()
 
 
+async def test_who_asks_for_the_last_call_hears_up_to_now(serve: Callable[[], Served]):
+    served = serve()
+    reader, writer = await served.connect(0)
+    writer.write(wire.frame([Begin(5, RECORDING, START, FACTS), Track(5, 0, "1001", "a", PCMA)]))
+    await reports_until(reader, Heard)
+    asking, asked = await served.connect(1)
+    asked.write(msgspec.json.encode(requests.Last(line="8200", why="dossier 12")) + b"\n")
+    assert await asking.readline()
+    for _ in range(1_000_000):  # a disk may take longer than anybody waits
+        if not served.node.writer.waiting_bytes:
+            break
+        await asyncio.sleep(0)
+    said = [entry.statement for entry in served.node.heard()]  # though no second has gone by
+    assert entry_bytes.Track("1001", "a", PCMA) in said
+    asked.close()
+    writer.close()
+
+
 async def test_what_is_no_request_is_told_so(serve: Callable[[], Served]):
     served = serve()
     reader, writer = await served.connect(1)

@@ -60,9 +60,9 @@ class Node:
         return self.recorder.turn(taken, self.now)
 
     def turn_until(self, wanted: type[Told]) -> Told:
-        """Turn after each report of the writer's, until this is told."""
+        """Turn twice (it takes two to end) after each report of the writer's, until this is told."""
         while True:
-            for told in self.turn():
+            for told in self.turn() + self.turn():
                 if isinstance(told, wanted):
                     return told
             self.woken.get(timeout=30)
