@@ -158,7 +158,7 @@ class Capture:
 
     def gathered(self) -> Plain | None:
         """Return what was gathered, before it is time: somebody wants to hear it. None for nothing."""
-        return self._take() if self._entries else None
+        return self.taken() if self._entries else None
 
     def clock_set(self, clock: Clock, by_us: int, now: int) -> Plain:
         """The clock was set by `by_us`, to `now`: returns what was gathered before.
