@@ -76,7 +76,7 @@ def last(
     key: KeyOption = None,
     configuration: ConfigurationOption = None,
 ) -> None:
-    """Listen to the last call of a line or a person, up to a second ago where it still goes on."""
+    """Listen to the last call of a line or a person, up to now where it still goes on."""
     from recording.requests import Last
 
     if bool(line) == bool(user):
