@@ -133,6 +133,11 @@ class ClockWatch:
         unfinished.replace(self._path)
 
 
+def kept_doubt(directory: Path) -> str:
+    """Return what makes the clock doubted by the watch of a directory, "" where nothing does."""
+    return _read(directory / FILE_NAME).doubted
+
+
 def _read(path: Path) -> _Known:
     with suppress(OSError, ValueError, TypeError, KeyError):
         with path.open("rb") as file:

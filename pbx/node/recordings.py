@@ -14,6 +14,7 @@ from pathlib import Path
 from dialplan.finding import Finding, Severity
 from pbx.configuration import Bucket, Configuration, Timestamp
 from pbx.node.keys import private_of
+from recording.clock import kept_doubt
 from recording.disk import days_left, foretold, read_samples, room_of
 from recording.proof.stamp import FOLDER as STAMPS
 from recording.proof.stamp import SUFFIX as STAMP_SUFFIX
@@ -41,6 +42,10 @@ def recordings_findings(
                 "add a disk, or keep recordings for less time; `when_full: oldest_first` lets the oldest go"
             )
             yield _finding("recordings_disk", "warning", wanted.directory, why, hint)
+    if why := kept_doubt(wanted.directory):
+        message = f"no recording is purged: {why}"
+        hint = "compare it with another clock, then `beffroi recording vouch-for-clock`"
+        yield _finding("clock_doubted", "warning", wanted.directory, message, hint)
     private = private_of(wanted.key_file)
     if os.path.exists(private):
         message = "the key that opens recordings is on this machine, with the recordings"

@@ -20,8 +20,10 @@ from pbx.node.doctor import examine, holder_of
 from pbx.node.keys import private_of, recording_key
 from pbx.node.recordings import recordings_findings
 from pbx.voicemail.mail import Letter, Spool
+from recording.clock import ClockWatch
 from recording.disk import FILE_NAME as DISK
 from recording.disk import room_of
+from recording.retention import ClockSeen
 from tests.cli.conftest import Town, run_command
 from tests.pbx.sample_records import call
 from tests.recording.time_authority import TimeAuthority
@@ -344,6 +346,18 @@ def test_disk_of_recordings_that_fills_is_told_days_ahead(town: Town):
     assert codes(town)["recordings_disk"] == "warning"
     (state,) = (one.state for one in examine(town.settings, {}, NOW) if one.what == "recordings")
     assert state.endswith("its disk lasts 10 days at this pace")
+
+
+def test_clock_that_stops_the_purge_of_recordings_is_told_until_somebody_vouches_for_it(town: Town):
+    watch = ClockWatch(recording(town, "{}"))
+    seen = ClockSeen(NOW.timestamp(), 100.0, "boot", synchronised=True)
+    watch.seen(seen)
+    assert "clock_doubted" not in codes(town)
+    stepped = seen._replace(wall=seen.wall + 7200)
+    watch.seen(stepped)
+    assert codes(town)["clock_doubted"] == "warning"
+    watch.vouch(stepped)
+    assert "clock_doubted" not in codes(town)
 
 
 def test_private_key_that_lies_beside_the_recordings_is_a_note(town: Town):
