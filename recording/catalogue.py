@@ -522,6 +522,7 @@ class Catalogue:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is read again
         connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA cache_size = -512")  # kB; the system remembers the file as well
         if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
             connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
         return connection

@@ -40,6 +40,7 @@ def filled(path: Path, recordings: int) -> list[str]:
     citizens = [f"+336{chance.randrange(10**8):08d}" for _ in range(CITIZENS)]
     database = sqlite3.connect(path)
     database.execute("PRAGMA synchronous = OFF")  # it is made for a minute
+    database.execute("PRAGMA cache_size = -500000")
     columns = (
         "id, recording, begun, ended, policy, call, line, user, caller, called, bytes, packets, head, state"
     )
