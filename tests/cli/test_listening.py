@@ -53,11 +53,12 @@ class Kept:
         self.private_file = private_of(settings.recordings.key_file)
         self.journal = Journal(settings.recordings_journal, node_key(settings.node_key_file))
         self.keys = KeyStore(settings.recording_keys_dir)
+        self.catalogue = Catalogue(self.directory / "catalogue.sqlite")
         self.archive = Archive(
             self.directory,
             self.keys,
             self.journal,
-            Catalogue(self.directory / "catalogue.sqlite"),
+            self.catalogue,
             ClockWatch(self.directory),
             lambda: ClockSeen(self.now, self.now, "boot", synchronised=True),
         )
@@ -66,7 +67,8 @@ class Kept:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(settings.data_dir / FILE_NAME))
         self.socket.listen()
-        threading.Thread(target=self._answer, daemon=True).start()
+        self.answering = threading.Thread(target=self._answer)
+        self.answering.start()
 
     def record(self, name: str, *, ended: bool = True) -> Path:
         """A call of 3 s: a tone of 440 Hz from the caller, one of 1000 Hz from who answered."""
@@ -97,7 +99,7 @@ class Kept:
     def heard(self) -> list[tuple[str, str]]:
         """What the journal has of who did what."""
         self.archive.catch_up()
-        history = self.archive._catalogue.said(0, 1e12)
+        history = self.catalogue.said(0, 1e12)
         return [(one.what, one.by) for one in history if one.what != "policy"]
 
     def _answer(self) -> None:
@@ -112,7 +114,9 @@ class Kept:
     def close(self) -> None:
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+        self.answering.join()
         self.journal.close()
+        self.catalogue.close()
 
 
 @pytest.fixture
