@@ -7,10 +7,9 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -33,10 +32,11 @@ PACKET_SECONDS = 0.02
 
 
 class Recorded:
-    """What a node has recorded."""
+    """What a node has recorded. sent: packets of the caller."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Town, sent: int) -> None:
         self.configuration = town.settings
+        self._sent = sent
 
     def node_key(self) -> Ed25519PublicKey:
         key = load_pem_public_key(self.configuration.node_key_file.with_suffix(".pub").read_bytes())
@@ -58,10 +58,10 @@ class Recorded:
         paths = self.configuration.recordings.directory.rglob("*.sealed")
         return [self._opened(path, store, private) for path in sorted(paths)]
 
-    def missing(self, line: Line) -> list[int]:
+    def missing(self) -> list[int]:
         """Which of the packets that a telephone has sent are in no recording."""
         packets = [one for part in self.entries() for one in part if one.packet and not one.track]
-        return sorted(set(range(line.sent)) - {rtp.parse(one.packet).sequence for one in packets})
+        return sorted(set(range(self._sent)) - {rtp.parse(one.packet).sequence for one in packets})
 
     def verified(self) -> tuple[int, int, list[Finding]]:
         """How many recordings are whole, how many go on, and what is wrong."""
@@ -88,11 +88,12 @@ async def speak(line: Line, seconds: float) -> None:
         await asyncio.sleep(max(0.0, began + (number + 1) * PACKET_SECONDS - loop.time()))
 
 
-@asynccontextmanager
-async def recorded_call(town: Town, line: Line) -> AsyncIterator[None]:
-    """A telephone in a call with the echo, whose line is recorded; it hangs up at the end."""
+@pytest.fixture
+async def recorded(town: Town) -> Recorded:
+    """A call with the echo, whose line is recorded; the recorder is killed in it, and signalling later."""
     town.change_plan(f'number: "{ECHO}", type: echo', f'number: "{ECHO}", type: echo, record: police')
     password = town.run("user", "add", "2011", "Claire", "--json").json["password"]
+    line = Line()
     with town.serving() as log_until:
         agent = UserAgent(Account("2011", password, "localhost"), secrets.token_bytes(16))
         bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -103,22 +104,23 @@ async def recorded_call(town: Town, line: Line) -> AsyncIterator[None]:
             await agent.register()
             call = agent.invite(ECHO, line.offer())
             line.take_answer(await call.answered())
-            yield
+            await speak(line, 2.0)
+            os.kill(process(town, "recorder"), signal.SIGKILL)
+            await speak(line, 2.0)
+            os.kill(process(town, "signalling"), signal.SIGKILL)
+            await speak(line, 1.5)
             call.hang_up()
             await agent.unregister()
         line.socket.close()
         agent.close()
         transport.close()
         await asyncio.to_thread(log_until, "ended packets")
+    return Recorded(town, line.sent)
 
 
-async def test_recorder_killed_in_a_call_and_what_follows_is_recorded(town: Town):
-    line = Line()
-    async with recorded_call(town, line):
-        await speak(line, 2.0)
-        os.kill(process(town, "recorder"), signal.SIGKILL)
-        await speak(line, 2.5)
-    recorded = Recorded(town)
+async def test_recorder_killed_in_a_call_is_continued_by_the_next_one_and_signalling_killed_changes_nothing(
+    recorded: Recorded,
+):
     first, second = (name for what, name in recorded.said() if what == "begun")
     assert [what for what, name in recorded.said() if name == first] == ["begun", "repaired"]
     assert [what for what, name in recorded.said() if name == second] == ["begun", "ended"]
@@ -126,20 +128,7 @@ async def test_recorder_killed_in_a_call_and_what_follows_is_recorded(town: Town
     about = [entry.statement for part in found for entry in part if isinstance(entry.statement, About)]
     assert [one.continues for one in about] == ["", first]
     assert all(any(isinstance(entry.statement, Track) for entry in part) for part in found)
-    missing = recorded.missing(line)
-    assert len(missing) <= 2.0 / PACKET_SECONDS
-    assert max(missing, default=0) <= 100  # all that came after the kill is there
     assert recorded.verified() == (2, 0, [])
-
-
-async def test_signalling_killed_in_a_call_and_its_recording_goes_on(town: Town):
-    line = Line()
-    async with recorded_call(town, line):
-        await speak(line, 1.0)
-        os.kill(process(town, "signalling"), signal.SIGKILL)
-        await speak(line, 2.0)
-    recorded = Recorded(town)
-    assert [what for what, _ in recorded.said()] == ["begun", "ended"]
-    # Its first packets may be faster than the word to the media process that they are to be recorded.
-    assert [number for number in recorded.missing(line) if number > 2] == []
-    assert recorded.verified() == (1, 0, [])
+    missing = recorded.missing()
+    assert len(missing) <= 2.0 / PACKET_SECONDS
+    assert max(missing, default=0) <= 100  # all that came after the first kill is there
