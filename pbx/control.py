@@ -281,10 +281,11 @@ class FollowEvents(msgspec.Struct, frozen=True, tag=True):
 
 
 class Counters(msgspec.Struct, frozen=True, tag=True):
-    """The answer to Status."""
+    """The answer to Status. recordings: what isn't well with these ("disk", "copies", …), and why."""
 
     counters: dict[str, int]
     plan_version: str
+    recordings: dict[str, str] = {}
 
 
 class Reloaded(msgspec.Struct, frozen=True, tag=True):

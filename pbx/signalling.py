@@ -122,7 +122,7 @@ class _Signalling:
         engine = await self._start_engine()
         directory = self._directory()
         kept_bans = self._kept(self._configuration.bans_file, KeptBans)
-        recorder = RecorderClient(configuration.recorder_socket, events, clock, engine)
+        self._recorder = recorder = RecorderClient(configuration.recorder_socket, events, clock, engine)
         self._exchange = exchange = Exchange(
             domain=configuration.domain,
             plan=with_directory(self._plan, directory),
@@ -391,7 +391,8 @@ class _Signalling:
     async def _answer(self, question: control.Question) -> control.Answer:
         match question:
             case control.Status():
-                return control.Counters(self._exchange.status(), self._exchange.plan.version)
+                troubles = self._recorder.troubles
+                return control.Counters(self._exchange.status(), self._exchange.plan.version, troubles)
             case control.ReloadPlan():
                 return await self._reload(question.author)
             case control.DeleteMessage(mailbox, message):

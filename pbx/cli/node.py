@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
-from pbx.cli.printing import print_json
+from pbx.cli.printing import clean, print_json
 from pbx.cli.reading import configured, fail, why_silent
 
 
@@ -41,13 +41,16 @@ def status(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     assert isinstance(answer, Counters)
     processes = running_processes(settings.data_dir)
     if as_json:
-        print_json({"processes": processes, "plan_version": answer.plan_version, **answer.counters})
+        told = {"processes": processes, "plan_version": answer.plan_version, **answer.counters}
+        print_json({**told, "recordings": answer.recordings})
         return
     for process in processes:
         typer.echo(f"{process['role']:<14} pid {process['pid']}")
     typer.echo(f"{'plan':<14} {answer.plan_version}")
     for name, value in answer.counters.items():
         typer.echo(f"{name.replace('_', ' '):<14} {value}")
+    for why in answer.recordings.values():
+        typer.echo(clean(f"{'recordings':<14} {why}"))
 
 
 def running_processes(data_dir: Path) -> list[dict[str, str | int]]:

@@ -139,6 +139,11 @@ class RecorderClient:
         """How many recordings there are whose file isn't closed yet."""
         return len(self._open)
 
+    @property
+    def troubles(self) -> dict[str, str]:
+        """What isn't well and is about no single recording (`RecordingTrouble`), and why."""
+        return dict(self._troubles)
+
     def policies(self, policies: Iterable[Policy]) -> None:
         """These are all policies from now on: said at the start and with each new plan."""
         self._policies = tuple(policies)

@@ -35,6 +35,7 @@ def test_status_shows_every_process(town: Town):
     roles = {process["role"] for process in status["processes"]}
     assert {"supervisor", "signalling", "media", "recorder", "worker"} <= roles
     assert all(f"pid {process['pid']}" in shown for process in status["processes"])
+    assert set(status["recordings"]) <= {"clock", "disk"}  # of the machine that the tests are on
 
 
 def test_the_doctor_knows_the_ports_of_our_own_node(town: Town):

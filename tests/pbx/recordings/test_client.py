@@ -372,8 +372,10 @@ async def test_trouble_is_told_once_and_when_it_is_over(town: Town):
     town.recorder.inventory = Inventory((), (Trouble("disk", "full on Sunday"),))
     await town.start()
     await town.until(RecordingTrouble)
+    assert town.client.troubles == {"disk": "full on Sunday"}
     town.recorder.say(Trouble("disk", "full on Sunday"), TroubleOver("disk"))
     await town.until(RecordingTroubleOver)
+    assert town.client.troubles == {}
     assert town.told == [
         RecordingTrouble(NOW, "disk", "full on Sunday"),
         RecordingTroubleOver(NOW, "disk"),
