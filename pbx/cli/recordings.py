@@ -452,8 +452,11 @@ def _erase(settings: Configuration, number: str, why: str, receipt: Path, as_jso
             receipt.unlink()
             raise
         file.write(done.receipt + "\n")
+    left = len(_calls_about(settings, number))
+    if left:  # of the last minute, or of a worker that can't reach the database
+        typer.echo(f"beffroi: {left} call records aren't in the database yet; do this again", err=True)
     if as_json:
-        print_json({"erased": done.erased, "stays": done.stays, "calls_erased": count})
+        print_json({"erased": done.erased, "stays": done.stays, "calls_erased": count, "calls_left": left})
         return
     typer.echo(f"erased: {len(done.erased)} recordings, and the number in {count} call records")
     for name, reason in done.stays.items():
