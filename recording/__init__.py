@@ -1,1 +1,1 @@
-"""Call recording with proof and retention (docs/decisions/005). No call is recorded yet: see README.md."""
+"""Call recording with proof and retention (docs/decisions/005): a process of its own, and what it is made of."""
