@@ -361,7 +361,7 @@ class RecordingWorks(Event, frozen=True):
 
 class RecordingTrouble(Event, frozen=True):
     """Something about recordings isn't well, until RecordingTroubleOver. what: `disk`, `clock`, `copies`,
-    `stamps`, `purge`, `keys`, `repair` or `journal`; why: in words."""
+    `stamps`, `purge`, `catalogue`, `repair` or `journal`; why: in words."""
 
     what: str
     why: str

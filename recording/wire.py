@@ -165,8 +165,8 @@ class Going(msgspec.Struct, array_like=True, frozen=True):
 class Trouble(msgspec.Struct, tag="trouble", array_like=True, frozen=True):
     """Something isn't well that is about no single recording.
 
-    what: one of "disk", "clock", "copies", "stamps", "purge", "catalogue", "keys", "repair",
-    "journal"; why: in words.
+    what: one of "disk", "clock", "copies", "stamps", "purge", "catalogue", "repair", "journal"; why: in
+    words.
     """
 
     what: str
