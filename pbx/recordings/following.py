@@ -6,8 +6,8 @@ carries it from one call to the next; whatever call a carrier is in is recorded,
     who carries the policy                            from                       until
     line     whoever called it                        the call came in, or it    their conversation is over,
                                                       was answered (`start:`)    wherever it went on
-    user     the user's own telephone                 they called (`ringing`),   they hang up, or go on in
-                                                      or somebody answered       another call: that is another
+    user     the user's own telephone                 they called (`ringing`),   they hang up: who speaks on
+                                                      or somebody answered       without them isn't recorded
     trunk    the party outside                        likewise; their early      they hang up
                                                       media too (`ringing`)
 
@@ -21,7 +21,6 @@ carries it from one call to the next; whatever call a carrier is in is recorded,
     three and more in a room                          it goes on: each party apart, and what the carrier hears
     a second policy meets (another line, a user)      has its own recording, at the same time
     the same policy meets in one call                 is one recording
-
     callers of one recorded room                      are one recording, from the first to the last
     a page                                            is who speaks
 
@@ -41,7 +40,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dialplan.decision import ToTrunks
+from dialplan.decision import ToPerson, ToTrunks
 from dialplan.plan import Plan, RecordingPolicy
 from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused, MediaUnavailable
 from media.tones import Segment, Tone
@@ -217,11 +216,13 @@ class Recordings:
         names = [plan.services[line].record for line in decision.recorded_lines]
         if plan.tables.records_parties:
             names += [policy for policy, _ in self._policies_of(call.caller)]
-            extension = getattr(decision.target, "extension", "")
-            if extension in plan.tables.recorded:
-                names.append(plan.tables.recorded[extension].policy)
-            trunks = getattr(decision.target, "trunks", ())
-            names += [plan.trunks[name].record for name in trunks]
+            match decision.target:
+                case ToPerson(extension) if extension in plan.tables.recorded:
+                    names.append(plan.tables.recorded[extension].policy)
+                case ToTrunks(_, trunks):
+                    names += [plan.trunks[name].record for name in trunks]
+                case _:
+                    pass
         if not any(plan.recordings[name].on_failure == "refuse" for name in names if name):
             return False
         return not (call.is_emergency or (self.recorder.is_well and call.engine.tapes))

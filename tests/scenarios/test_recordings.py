@@ -163,6 +163,31 @@ async def test_a_recorded_user_is_recorded_when_they_call_and_when_they_answer(w
 
 
 @scenario()
+async def test_who_speaks_on_without_the_recorded_user_is_recorded_no_more(world: World) -> None:
+    us = await line(world, "1001", "1002", "2010", plan=USER_RECORDED)
+    alice, bruno, chloe = us.people
+    await dials(us, alice, "1002")
+    bruno.refer(bruno.talking[0], "sip:2010@valmont.example")
+    await world.sleep(4)
+    assert len(alice.talking) == len(chloe.talking) == 1
+    assert us.taped(alice, chloe) == [[], []]
+    assert us.told()[-1].startswith("end: ")
+    await us.end()
+
+
+@scenario()
+async def test_a_recorded_user_who_is_transferred_stays_recorded(world: World) -> None:
+    us = await line(world, "1001", "1002", "2010", plan=USER_RECORDED)
+    alice, bruno, chloe = us.people
+    await dials(us, alice, "1002")
+    alice.refer(alice.talking[0], "sip:2010@valmont.example")
+    await world.sleep(4)
+    assert us.taped(bruno, chloe) == [[1], [1]]
+    await us.end()
+    assert us.town.recorder.facts.keys() == {1}
+
+
+@scenario()
 async def test_a_group_of_recorded_people_is_recorded_each_by_itself(world: World) -> None:
     plan = PLAN_TEXT.replace("services:\n", "groups:\n  accueil: {record: police}\n\nservices:\n", 1)
     us = await line(world, "1001", "2010", plan=plan)
