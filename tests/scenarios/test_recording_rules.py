@@ -266,6 +266,7 @@ async def test_a_recording_stops_by_a_code_and_goes_on_by_another(world: World) 
     assert us.taped(us.citizen, guard) == [[1], [1]]
     await us.end()
     assert [one for one in us.told() if "stopped" in one] == ["stopped: 2301"]
+    assert_golden("recorded-stopped", us.town.ladder)
     assert us.town.recorder.going == {}
 
 

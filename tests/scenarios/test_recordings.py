@@ -250,6 +250,7 @@ async def test_a_hold_is_a_part_of_the_same_recording(world: World) -> None:
         "talk: +33699999999, 2201",
         "end: hung up",
     ]
+    assert_golden("recorded-held", us.town.ladder)
 
 
 @scenario()
@@ -380,6 +381,7 @@ async def test_picked_up_by_a_colleague_it_is_recorded_with_them(world: World) -
     assert us.taped(us.citizen, us.people[1]) == [[1], [1]]
     assert us.told()[-1] == "talk: +33699999999, 2202"
     await us.end()
+    assert_golden("recorded-picked-up", us.town.ladder)
 
 
 @scenario()
@@ -405,6 +407,7 @@ async def test_three_who_speak_together_are_one_recording_each_side_apart(world:
     assert us.taped(guard) == [[]]
     assert us.told()[-1] == "end: hung up"
     await us.end()
+    assert_golden("recorded-conference", us.town.ladder)
 
 
 @scenario()
