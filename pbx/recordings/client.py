@@ -217,9 +217,10 @@ class RecorderClient:
         loop = asyncio.get_running_loop()
         self._missing_since, self._may_come = loop.time(), True
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._stay_connected(loop))
-                both.create_task(self._keep_looking(loop))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._stay_connected(loop))
+                tasks.create_task(self._keep_looking(loop))
+                tasks.create_task(self._keep_comparing())
         finally:
             if self._connection is not None:
                 self._connection.abort()
@@ -241,6 +242,7 @@ class RecorderClient:
     def _lose(self, now: float) -> None:
         if self._is_ready:
             log.error("the recorder is gone")
+        if self._missing_since is None:
             self._missing_since = now
         self._connection, self._is_ready = None, False
         self._orders.clear()
@@ -371,6 +373,10 @@ class RecorderClient:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look_at_recorder(loop.time())
+
+    async def _keep_comparing(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
             await self.look_at_legs()
 
     def look_at_recorder(self, now: float) -> None:
@@ -378,6 +384,7 @@ class RecorderClient:
         connection = self._connection
         if connection is not None and now - connection.heard_at >= SILENT_SECONDS:
             log.error("the recorder says nothing for %.0f s", now - connection.heard_at)
+            self._missing_since = min(connection.heard_at, self._missing_since or now)
             connection.abort()
         if self._missing_since is not None and now - self._missing_since >= UNREACHABLE_SECONDS:
             self._may_come = False

@@ -9,7 +9,7 @@ import pytest
 from media.engine import CallMedia, LegMedia
 from pbx.events import Event, Events, RecordingFailed, RecordingTrouble, RecordingTroubleOver, RecordingWorks
 from pbx.recordings import client as client_module
-from pbx.recordings.client import FEWEST_PACKETS, RecorderClient
+from pbx.recordings.client import FEWEST_PACKETS, LOOK_SECONDS, RecorderClient
 from recording import wire
 from recording.wire import (
     Begin,
@@ -323,6 +323,17 @@ async def test_recorder_that_says_nothing_any_more_is_let_go_of_and_met_again(to
     async with asyncio.timeout(20):
         while town.recorder.connections < 2:  # noqa: ASYNC110
             await asyncio.sleep(0)
+
+
+async def test_recorder_that_stands_still_is_told_for_each_recording_within_five_seconds(town: Town):
+    await town.start()
+    name = town.client.begin(FACTS).recording
+    await town.recorder.until(Policies(()))
+    heard_at = asyncio.get_running_loop().time()
+    town.client.look_at_recorder(heard_at + 1.9)
+    assert town.told == []
+    town.client.look_at_recorder(heard_at + 1.9 + LOOK_SECONDS)
+    assert town.told == [RecordingFailed(NOW, name, "c1", "there is no recorder")]
 
 
 async def look(town: Town, heard: Heard) -> None:
