@@ -392,6 +392,8 @@ class _Signalling:
         match question:
             case control.Status():
                 troubles = self._recorder.troubles
+                if not self._exchange.plan.tables.records:
+                    troubles.pop("clock", None)  # `beffroi doctor` says it too
                 return control.Counters(self._exchange.status(), self._exchange.plan.version, troubles)
             case control.ReloadPlan():
                 return await self._reload(question.author)
