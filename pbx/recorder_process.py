@@ -62,9 +62,9 @@ def run_recorder(
     watch = ClockWatch(directory)
     administrators = {"root", account_name(os.getuid())}
     catalogue = Catalogue(directory / CATALOGUE)
-    copies = _copies(configuration, journal)
+    copies = copies_of(configuration, journal)
     archive = Archive(directory, keys, journal, catalogue, watch, look, copies, administrators)
-    chores = _chores(configuration, journal, archive, watch, copies)
+    chores = chores_of(configuration, journal, archive, watch, copies)
     writer = Writer(directory, keys, public, time.monotonic, lambda: None)  # noqa: TID251
     process = Process(Tape(reel), directory, writer, journal, archive, chores, clocks, troubles)
     gc.collect()
@@ -73,7 +73,7 @@ def run_recorder(
     journal.close()
 
 
-def _copies(configuration: Configuration, journal: Journal) -> Copies | None:
+def copies_of(configuration: Configuration, journal: Journal) -> Copies | None:
     """Return what copies recordings to a second destination; None where there is none."""
     wanted = configuration.recordings.copy_to
     if wanted is None:
@@ -98,7 +98,7 @@ def _with_secret(bucket: configured.Bucket) -> Bucket:
     return Bucket(bucket.name, bucket.prefix, bucket.endpoint, bucket.region, bucket.access_key, secret)
 
 
-def _chores(
+def chores_of(
     configuration: Configuration,
     journal: Journal,
     archive: Archive,
