@@ -519,12 +519,16 @@ class Catalogue:
                 path.unlink(missing_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level="IMMEDIATE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is read again
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA cache_size = -512")  # kB; the system remembers the file as well
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-            connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is read again
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA cache_size = -512")  # kB; the system remembers the file as well
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _version(self) -> int:

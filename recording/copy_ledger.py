@@ -149,5 +149,9 @@ class CopyLedger:
 
 def _opened(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False)
-    database.executescript(_SCHEMA)
+    try:
+        database.executescript(_SCHEMA)
+    except BaseException:
+        database.close()
+        raise
     return database
