@@ -161,7 +161,7 @@ def test_stamp_that_was_cut_anywhere_is_none(stamp: bytes):
             read_stamp(stamp[:length], DIGEST, [])
 
 
-@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # odd numbers in them
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # it warns
 @settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=60), kept=st.integers(0, 1000))
 def test_anything_else_is_a_stamp_error_and_no_other(data: bytes, kept: int, stamp: bytes):
