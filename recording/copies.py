@@ -12,6 +12,7 @@ the one that copies went to before, since nothing is mounted there, gets none.
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from obstore.store import LocalStore, MemoryStore, S3Config, S3Store
 
 Store: TypeAlias = "LocalStore | MemoryStore | S3Store"
+
+log = logging.getLogger(__name__)
 
 FIRST_AGAIN_SECONDS: Final = 15.0
 LONGEST_AGAIN_SECONDS: Final = 900.0
@@ -181,9 +184,11 @@ class Copies:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 size = file.tell()
-        except FileNotFoundError:
+        except OSError as error:
+            # Purged meanwhile; or gone or unreadable, as verifying tells: it holds up no other.
+            log.warning("recording=%s can't be copied: %s", recording, error.strerror)
             ledger.read_on()
-            ledger.lost(recording)  # what isn't purged and isn't there, verifying tells
+            ledger.lost(recording)
             return
         place = _place(recording)
         obstore.put(store, place, path, chunk_size=PART_BYTES, max_concurrency=2)

@@ -2,7 +2,8 @@
 
 ```
 "ended" ──> waiting ──(begin)──> trying ──"copied"──> copied ──"purging"──> going ──"copy_gone"──> (nothing)
-               └──"purging"──> (nothing)    └──"purging"──> going
+               └──"purging"──> (nothing)    ├──"purging"──> going
+                                            └──(no file)──> lost ──(next process)──> trying
 ```
 All but `trying` follows from the journal, which is read on from where it was read last; so the ledger may be
 lost, and is made anew. Another destination has another ledger.
@@ -80,7 +81,7 @@ class CopyLedger:
             return begun.rowcount == 1
 
     def lost(self, recording: str) -> None:
-        """What was about to be copied isn't there."""
+        """What was about to be copied can't be read; the next process tries again."""
         with self._lock:
             self._database.execute(
                 "UPDATE copies SET state = 'lost' WHERE recording = ? AND state = 'trying'", (recording,)
@@ -137,6 +138,8 @@ class CopyLedger:
         """Return where the journal was read to; a ledger of another destination or journal is emptied."""
         row = self._database.execute("SELECT * FROM read").fetchone()
         if row is not None and row[0] == self._destination and row[1] <= self._journal.place.offset:
+            self._database.execute("UPDATE copies SET state = 'trying' WHERE state = 'lost'")
+            self._database.commit()
             return Place(*row[1:])
         self._database.executescript("DELETE FROM copies; DELETE FROM read;")
         return START

@@ -82,7 +82,7 @@ def _days(samples: Sequence[Sample], used: int, free: int, now: float, window: f
 def foretold(room: Room, days: float, warn_days: float) -> str:
     """Return what is to be said of a disk, "" for nothing. days: that are left."""
     if room.free < room.little:
-        return f"the disk of recordings is full: {room.free // 1_000_000} MB are free"
+        return f"the disk of recordings is full: less than {room.little // 1_000_000} MB are free"
     if days >= warn_days:
         return ""
     step = next((step for step in STEPS_DAYS if days < step), STEPS_DAYS[-1])

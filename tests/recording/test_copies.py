@@ -198,12 +198,30 @@ def test_another_destination_gets_all_that_there_is(town: Town, copies: Copies):
     assert there(other) == {"202611/202611-1.sealed"}
 
 
-def test_file_that_is_gone_holds_up_no_other(town: Town, copies: Copies):
+def test_file_that_is_gone_holds_up_no_other_and_is_tried_again_by_the_next_process(
+    town: Town, copies: Copies
+):
     town.ended("202611-1", "202611-2")
-    path_of(town.files, "202611-1").unlink()
+    path = path_of(town.files, "202611-1")
+    path.rename(path.with_suffix(".away"))
     assert copies.turn(10.0) == []
     assert there(town.store) == {"202611/202611-2.sealed"}
     assert copies.waiting() == set()
+    path.with_suffix(".away").rename(path)
+    with closing(town.copies()) as again:
+        again.turn(20.0)
+    assert len(there(town.store)) == 2
+
+
+def test_file_that_is_gone_and_then_purged_leaves_nothing_there(town: Town, copies: Copies):
+    town.ended("202611-1")
+    path_of(town.files, "202611-1").rename(town.files / "away")
+    copies.turn(10.0)
+    obstore.put(town.store, "202611/202611-1.sealed", b"of a process before")
+    (town.files / "away").rename(path_of(town.files, "202611-1"))
+    town.purged("202611-1")
+    copies.turn(20.0)
+    assert there(town.store) == set()
 
 
 def test_folder_that_is_not_the_one_of_before_gets_nothing(town: Town, tmp_path: Path):
