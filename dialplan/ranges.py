@@ -1,7 +1,8 @@
 """Ranges of numbers of one length, such as 2000..2199 or +33383001000..+33383001199, and a map over them.
 
 Numbers are texts: 0700 and 700 are different. Texts of one length compare as their numbers do, so a
-range is two texts, and finding the range of a number is one bisection among those of its length.
+range is two texts, and finding the range of a number is one bisection among those of its length. What lies
+between two numbers as a text and is none itself (+3338300101p) is in no range.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class NumberRange:
     last: str
 
     def __contains__(self, number: str) -> bool:
-        return len(number) == len(self.first) and self.first <= number <= self.last
+        return len(number) == len(self.first) and self.first <= number <= self.last and _is_number(number)
 
     def __len__(self) -> int:
         return int(self.last) - int(self.first) + 1
@@ -44,6 +45,11 @@ class NumberRange:
         """The number at a position, as long as the first (leading zeros and + kept)."""
         sign = self.first[0] if self.first[0] == "+" else ""
         return sign + str(int(self.first) + position).zfill(len(self.first) - len(sign))
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is digits, with a + before them or without."""
+    return text.isascii() and text.removeprefix("+").isdigit()
 
 
 def parse_range(text: str) -> NumberRange:
@@ -85,7 +91,7 @@ class RangeMap(Generic[Value]):
         if entries is None:
             return ()
         index = bisect_right(entries[0], number) - 1
-        if index < 0 or number > entries[1][index][0]:
+        if index < 0 or number > entries[1][index][0] or not _is_number(number):
             return ()
         return (entries[1][index][1],)
 

@@ -17,6 +17,15 @@ def test_a_number_of_another_length_is_not_in_a_range():
     assert "02100" not in parse_range("2000..2199")
 
 
+@pytest.mark.parametrize("text", ["+3338300101p", "+33383001\u066004", "+3338300+010"])
+def test_a_text_between_two_numbers_that_is_no_number_is_in_no_range(text):
+    numbers = parse_range("+33383001000..+33383001199")
+    assert numbers.first <= "+3338300101p" <= numbers.last
+    assert text not in numbers
+    assert RangeMap([(numbers, "block")]).find(text) == ()
+    assert text not in RangeSet([numbers])
+
+
 def test_leading_zeros_and_plus_are_kept():
     assert parse_range("0098..0102").at(3) == "0101"
     assert parse_range("+33383001000..+33383001199").at(150) == "+33383001150"

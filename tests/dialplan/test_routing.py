@@ -228,7 +228,8 @@ def test_without_an_unassigned_destination_such_a_number_is_unknown():
 
 
 @pytest.mark.parametrize(
-    "dialled", ["0612345678", "+33612345678", "112", "18", "*21*0612345678", "2010", "8100", "8190", ""]
+    "dialled",
+    ["0612345678", "+33612345678", "112", "18", "*21*0612345678", "2010", "8100", "8190", "", "+3338300101p"],
 )
 def test_a_caller_from_outside_reaches_nothing_but_our_public_numbers(dialled):
     assert reason(from_trunk(dialled).target) == "unknown"
