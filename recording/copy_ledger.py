@@ -40,11 +40,11 @@ class CopyLedger:
         path = journal.path.parent / FILE_NAME
         try:
             self._database = _opened(path)
-            self._place = self._known_place()
         except sqlite3.DatabaseError:
-            path.unlink(missing_ok=True)
+            for damaged in (path, path.with_name(f"{path.name}-journal")):
+                damaged.unlink(missing_ok=True)
             self._database = _opened(path)
-            self._place = self._known_place()
+        self._place = self._known_place()
 
     def read_on(self) -> None:
         """Learn what the journal says since the last time."""
@@ -154,6 +154,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False)
     try:
         database.executescript(_SCHEMA)
+        database.execute("SELECT destination, offset, number, digest FROM read").fetchall()
     except BaseException:
         database.close()
         raise
