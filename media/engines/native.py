@@ -30,7 +30,7 @@ from media.sdes import Crypto, Security, Suite
 if TYPE_CHECKING:
     from media.engines.leg_keys import LegKeys
 
-ABI: Final = 4
+ABI: Final = 5
 """Of `plane.h`: a module that says another number was compiled from another version of the C code."""
 
 try:

@@ -12,7 +12,7 @@ typedef struct plane plane;
 typedef struct plane_stream plane_stream;
 
 /* Grows with every change of this file that Python has to know of: `native.ABI`. */
-enum { PLANE_ABI = 4 };
+enum { PLANE_ABI = 5 };
 enum { PLANE_RECORD_BYTES = 256, PLANE_RECORDS = 65536, PLANE_DATAGRAM_BYTES = 4096 };
 enum { PLANE_NOT_RELAYED = 128, PLANE_NO_TYPE = 255 };
 enum { PLANE_DIGIT = 1, PLANE_HEARD = 2 };

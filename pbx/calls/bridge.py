@@ -42,6 +42,7 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
         await broker.unite()
     call.keep()
     if call.recorded:
+        await call.exchange.recordings.catch_up()
         await tell_recorded(call, caller, answered)
     for leg in (caller, answered):
         if leg.proposal:

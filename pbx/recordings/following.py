@@ -148,7 +148,8 @@ class Recordings:
         self._of: dict[Leg, list[Followed]] = {}  # those that a leg carries, or has a voice in
         self._by_slot: dict[int, Followed] = {}
         self._due: dict[Followed, None] = {}
-        self._at_work: asyncio.Task[None] | None = None
+        self._is_due = False  # it is in the next turn
+        self._is_working = False
         exchange.events.subscribe(self._failed, RecordingFailed)
 
     def __len__(self) -> int:
@@ -176,6 +177,14 @@ class Recordings:
         for leg in call.legs:
             for one in self._of.get(leg, ()):
                 self._make_due(one)
+
+    async def catch_up(self) -> None:
+        """Do what follows from all that was noted, before anything else has its turn.
+
+        So two who have just been joined are on the tape before they say anything.
+        """
+        if not self._is_working:
+            await self._work()
 
     def room_changed(self, calls: Iterable[Call]) -> None:
         """Others hear these calls' parties in a room from now on."""
@@ -326,10 +335,16 @@ class Recordings:
 
     def _make_due(self, one: Followed) -> None:
         self._due[one] = None
-        if self._at_work is None:
-            self._at_work = self._exchange.beside(self._work(), "recordings")
+        if not (self._is_due or self._is_working):
+            self._is_due = True
+            self._exchange.beside(self._work_next(), "recordings")
+
+    async def _work_next(self) -> None:
+        self._is_due = False
+        await self.catch_up()
 
     async def _work(self) -> None:
+        self._is_working = True
         try:
             while self._due:
                 one = next(iter(self._due))
@@ -340,7 +355,7 @@ class Recordings:
                     log.exception("call=%s can't be followed", one.facts.call)
                     self._fail(one, f"it can't be followed: {type(error).__name__}")
         finally:
-            self._at_work = None
+            self._is_working = False
 
     async def _settle(self, one: Followed) -> None:
         """Bring a recording to what its parties do now."""

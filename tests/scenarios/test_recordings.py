@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from pbx.events import CallAnswered
 from tests.scenarios.offers import operator_party, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.test_queue_turns import plan_with
@@ -107,6 +108,23 @@ async def test_a_call_to_the_police_line_is_recorded_from_the_answer(world: Worl
     await world.sleep(3)
     assert us.told()[0] == "begin police (astreinte): +33699999999 to +33383000300"
     assert us.taped(us.citizen, us.people[0]) == [[1], [1]]
+    await us.end()
+
+
+@scenario()
+async def test_who_are_joined_are_on_the_tape_before_anything_else_has_its_turn(world: World) -> None:
+    us = await line(world, "2301", "2302")
+    us.people[1].answers_after = None
+    us.people[0].answers_after = 2.0
+    taped: list[int] = []
+
+    def answered(event: CallAnswered) -> None:
+        if event.leg == "a":
+            world.loop.call_soon(lambda: taped.append(len(us.town.engine.tapings)))
+
+    us.town.exchange.events.subscribe(answered, CallAnswered)
+    await us.call(POLICE, 4)
+    assert taped == [2]
     await us.end()
 
 
