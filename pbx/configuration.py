@@ -261,7 +261,7 @@ class Configuration:
 
     @property
     def recordings_socket(self) -> Path:
-        """Where the recorder's process is asked for recordings (recording.requests)."""
+        """Where the recorder's process is asked for recordings (recording.archive.requests)."""
         return self.data_dir / "recordings.sock"
 
     @property

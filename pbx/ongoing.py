@@ -29,7 +29,7 @@ from msgspec import Struct
 
 from media.snapshot import CallMediaSnapshot
 from pbx.records import Interval
-from recording.wire import Facts
+from recording.live.wire import Facts
 from sip.core.snapshot import SessionSnapshot
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The recorder's process: what it is made of on this node. What it does is in `recording.process`."""
+"""The recorder's process: what it is made of on this node. What it does is in `recording.live.process`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from media.engines.tape import Tape
 from pbx import configuration as configured
 from pbx.configuration import Configuration
 from pbx.node.keys import node_key, recording_key
-from recording.archive import Archive
-from recording.catalogue import FILE_NAME as CATALOGUE
-from recording.catalogue import Catalogue
-from recording.chores import Chore
-from recording.clock import ClockWatch, look
-from recording.copies import Bucket, Copies, CopyError, Store, open_store
-from recording.disk import Disk, room_of
-from recording.housekeeping import CatalogueChore, ClockChore, PurgeChore
+from recording.archive.archive import Archive
+from recording.archive.catalogue import FILE_NAME as CATALOGUE
+from recording.archive.catalogue import Catalogue
+from recording.archive.clock import ClockWatch, look
+from recording.archive.housekeeping import CatalogueChore, ClockChore, PurgeChore
 from recording.keys import KeyStore
-from recording.process import Process, account_name
+from recording.live.chores import Chore
+from recording.live.process import Process, account_name
+from recording.live.writer import Writer
 from recording.proof.journal import Journal
+from recording.safekeeping.copies import Bucket, Copies, CopyError, Store, open_store
+from recording.safekeeping.disk import Disk, room_of
+from recording.safekeeping.stamps import Authority, Stamps, post
 from recording.set_aside import open_journal
-from recording.stamps import Authority, Stamps, post
-from recording.writer import Writer
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from recording.approvals import APPROVED, ASKED, EXPORTED
-from recording.catalogue import Catalogue, Unknown, tombstone
+from recording.archive.approvals import APPROVED, ASKED, EXPORTED
+from recording.archive.catalogue import Catalogue, Unknown, tombstone
+from recording.archive.requests import Accounted, PolicyAccount, PolicyTold, Tombstone
+from recording.archive.subject import public_text
 from recording.proof.journal import Journal
-from recording.requests import Accounted, PolicyAccount, PolicyTold, Tombstone
-from recording.subject import public_text
 from recording.terms import over
 
 _USES: Final = frozenset(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from recording.requests import PolicyTold, Query
+from recording.archive.requests import PolicyTold, Query
 
 MOST_REASON: Final = 500  # characters
 MOST_WORD: Final = 64

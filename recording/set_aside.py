@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from recording.live.wire import Trouble
 from recording.proof.journal import Journal, JournalDamage
-from recording.wire import Trouble
 
 NODE = "node"
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from recording.catalogue import Catalogue
-from recording.requests import Foreseen, Found, PolicyForeseen, PolicyTold
+from recording.archive.catalogue import Catalogue
+from recording.archive.requests import Foreseen, Found, PolicyForeseen, PolicyTold
 from recording.retention import DAY_SECONDS, Fate, Hold, Kept, Verdict, fates
 
 MOST_FORESEEN: Final = 100_000

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from pbx.configuration import Configuration
-    from recording.outline import Outline, Sealed
+    from recording.archive.requests import Answer, Opened, Request
+    from recording.export.outline import Outline, Sealed
+    from recording.export.sound_files import Format
     from recording.proof.sealed_file import Damage
     from recording.proof.verifier import Finding
-    from recording.requests import Answer, Opened, Request
-    from recording.sound_files import Format
 
 KeyOption = Annotated[
     Path | None,
@@ -57,7 +57,7 @@ def listen(
     configuration: ConfigurationOption = None,
 ) -> None:
     """Listen to a recording. Each party is in a channel of its own."""
-    from recording.requests import Open
+    from recording.archive.requests import Open
 
     request = Open(person=person, why=why, recording=name)
     _listen(request, configured(configuration), key, out, play=play, mix=mix)
@@ -77,7 +77,7 @@ def last(
     configuration: ConfigurationOption = None,
 ) -> None:
     """Listen to the last call of a line or a person, up to now where it still goes on."""
-    from recording.requests import Last
+    from recording.archive.requests import Last
 
     if bool(line) == bool(user):
         misused("--line", "name either a --line or a --user")
@@ -94,7 +94,7 @@ def ask_export(
     as_json: JsonOption = False,
 ) -> None:
     """Ask another listener to agree to an export, where the plan has two persons do it."""
-    from recording.requests import AskExport, ExportAsked
+    from recording.archive.requests import AskExport, ExportAsked
 
     asked = _ask(configured(configuration), AskExport(person=person, why=why, recording=name))
     assert isinstance(asked, ExportAsked)
@@ -115,7 +115,7 @@ def approve(
     configuration: ConfigurationOption = None,
 ) -> None:
     """Agree to an export that another listener has asked for."""
-    from recording.requests import ApproveExport, ExportAsked
+    from recording.archive.requests import ApproveExport, ExportAsked
 
     approved = _ask(configured(configuration), ApproveExport(person=person, why=why, request=request))
     assert isinstance(approved, ExportAsked)
@@ -139,9 +139,9 @@ def export(
     """Export a recording: its sound, what explains and what proves it, in one package."""
     from tempfile import TemporaryDirectory
 
-    from recording import package
-    from recording.purge import path_of
-    from recording.requests import Journalled, Open, Packaged
+    from recording.archive.purge import path_of
+    from recording.archive.requests import Journalled, Open, Packaged
+    from recording.export import package
 
     settings = configured(configuration)
     if out.suffix != ".zip":
@@ -218,8 +218,8 @@ def _listen(
         fail(f"{out}: File exists")
     private = private_key(settings, key)
     opened = _opened(settings, request)
-    from recording import outline
-    from recording.package import Wanted
+    from recording.export import outline
+    from recording.export.package import Wanted
     from recording.proof.sealed_file import Damage
 
     with _told_in_a_sentence():
@@ -233,7 +233,7 @@ def _listen(
         if out in ("", "-"):
             _stream(sealed, seen, play=play, mix=mix)
             return
-        from recording.package import write_sound
+        from recording.export.package import write_sound
 
         write_sound(Path(out), sealed, seen, Wanted(kind, mix), _progress("sound"))
     length = f"{(seen.end - seen.begun) / 1e6:.1f} s"
@@ -255,8 +255,8 @@ def _stream(sealed: Sealed, seen: Outline, *, play: bool, mix: bool) -> None:
     import shutil
     import subprocess
 
-    from recording import sound
-    from recording.sound_files import wav_header
+    from recording.export import sound
+    from recording.export.sound_files import wav_header
 
     parties, rate = seen.parties, seen.rate
     blocks = sound.blocks(sealed, seen, rate, sound.Unplaced())
@@ -286,7 +286,7 @@ def _stream(sealed: Sealed, seen: Outline, *, play: bool, mix: bool) -> None:
 
 def _ask(settings: Configuration, request: Request) -> Answer:
     """Return the answer; a refusal ends the command."""
-    from recording.requests import Refused, Unanswered, ask
+    from recording.archive.requests import Refused, Unanswered, ask
 
     try:
         answer = ask(settings.data_dir, request)
@@ -299,7 +299,7 @@ def _ask(settings: Configuration, request: Request) -> Answer:
 
 
 def _opened(settings: Configuration, request: Request) -> Opened:
-    from recording.requests import Opened
+    from recording.archive.requests import Opened
 
     answer = _ask(settings, request)
     assert isinstance(answer, Opened)
@@ -329,7 +329,7 @@ def private_key(settings: Configuration, given: Path | None) -> X25519PrivateKey
 
 def _sealed(opened: Opened, private: X25519PrivateKey) -> Sealed:
     """The recording as it can be read; a key that isn't its own ends the command."""
-    from recording import outline
+    from recording.export import outline
     from recording.keys import KeyUnusable, unwrap
 
     path = Path(opened.path)
@@ -366,7 +366,7 @@ def _authorities(settings: Configuration) -> list[Certificate]:
 
 
 def _format(name: str) -> Format:
-    from recording.sound_files import FORMATS
+    from recording.export.sound_files import FORMATS
 
     found = next((kind for kind in FORMATS if kind == name), None)
     if found is None:
@@ -389,10 +389,10 @@ def _progress(what: str) -> Callable[[float], None]:
 @contextmanager
 def _told_in_a_sentence() -> Iterator[None]:
     """What is wrong with a file or a disk ends the command with a sentence."""
+    from recording.export.sound_files import TooManyChannels
     from recording.proof.entries import EntryError
     from recording.proof.parcel import ParcelTooLarge
     from recording.proof.sealed_file import Damage
-    from recording.sound_files import TooManyChannels
 
     try:
         yield
@@ -487,9 +487,9 @@ def _verify_all(settings: Configuration, private: X25519PrivateKey | None, *, as
 def _verify_one(
     settings: Configuration, name: str, private: X25519PrivateKey | None, *, as_json: bool
 ) -> NoReturn:
+    from recording.archive.purge import path_of
     from recording.proof.journal import JournalDamage, entries
     from recording.proof.verifier import verify_file
-    from recording.purge import path_of
 
     path = path_of(settings.recordings.directory, name)
     if "/" in name or not path.is_file():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from pbx.configuration import Configuration
-    from recording.key_backup import Life
+    from recording.safekeeping.key_backup import Life
 
 keys = typer.Typer(help="Back up the keys of recordings, and restore them.", no_args_is_help=True)
 recording.add_typer(keys, name="keys")
@@ -36,8 +36,8 @@ def backup(
     They open nothing without the private key. Yet a recording that was purged could be heard again by
     whoever has this file, that key and a copy: delete the file by the date that is told.
     """
-    from recording.key_backup import make
     from recording.keys import KeyStore
+    from recording.safekeeping.key_backup import make
 
     settings = configured(configuration)
     if os.path.lexists(target) and not force:
@@ -72,10 +72,10 @@ def restore(
     Keys of recordings that were purged, or whose time is over, stay out.
     """
     from pbx.node.doctor import is_running
-    from recording.key_backup import KeyBackupError
-    from recording.key_backup import restore as restore_keys
     from recording.keys import KeyStore
     from recording.proof.journal import Journal, JournalDamage
+    from recording.safekeeping.key_backup import KeyBackupError
+    from recording.safekeeping.key_backup import restore as restore_keys
 
     settings = configured(configuration)
     if not why.strip():
@@ -107,9 +107,9 @@ def restore(
 def _known(settings: Configuration) -> tuple[Ed25519PrivateKey, dict[str, Life]]:
     """What the node signs with, and how long each recording is kept."""
     from pbx.node.keys import node_key
-    from recording.key_backup import lives
     from recording.keys import KeyUnusable
     from recording.proof.journal import JournalDamage, entries
+    from recording.safekeeping.key_backup import lives
 
     if not settings.node_key_file.exists():
         fail(f"{settings.node_key_file} isn't there: nothing has been recorded with {settings.path} yet")
@@ -125,7 +125,7 @@ def _known(settings: Configuration) -> tuple[Ed25519PrivateKey, dict[str, Life]]
 
 
 def _account() -> str:
-    from recording.process import account_name
+    from recording.live.process import account_name
 
     return account_name(os.getuid())
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
     from pbx.records import CallRecord
-    from recording.requests import Answer, Found, HoldMade, Request
+    from recording.archive.requests import Answer, Found, HoldMade, Request
 
 recording = typer.Typer(
     help="Recorded calls: find and hear them, hold them, account for them.", no_args_is_help=True
@@ -94,7 +94,7 @@ def search(
     after: Annotated[str, typer.Option(help="Go on where the page before ended: its `next`.")] = "",
 ) -> None:
     """Find recordings that somebody may hear, the newest first. Times are in UTC."""
-    from recording.requests import Page, Query, Search
+    from recording.archive.requests import Page, Query, Search
 
     settings = configured(configuration)
     query = Query(
@@ -128,7 +128,7 @@ def show(
     why: WhyOption = "",
 ) -> None:
     """Show what is known of a recording: its holds, and who had to do with it. Times are in UTC."""
-    from recording.requests import Show, Shown
+    from recording.archive.requests import Show, Shown
 
     settings = configured(configuration)
     shown = asked(settings, Show(person=person, why=why, recording=name), Shown)
@@ -163,7 +163,7 @@ def hold(
 
     Those named, or all that are like the options say.
     """
-    from recording.requests import Hold, HoldList, Query
+    from recording.archive.requests import Hold, HoldList, Query
 
     settings = configured(configuration)
     like = any((number, line, policy, since, before))
@@ -190,7 +190,7 @@ def list_holds(
     configuration: ConfigurationOption = None, as_json: JsonOption = False, person: AsOption = ""
 ) -> None:
     """List the holds that last. Times are in UTC."""
-    from recording.requests import HoldList, ListHolds
+    from recording.archive.requests import HoldList, ListHolds
 
     listed = asked(configured(configuration), ListHolds(person=person), HoldList)
     _print_holds(listed.holds, as_json, "nothing is held")
@@ -208,7 +208,7 @@ def release(
     ] = None,
 ) -> None:
     """End holds: all those of recordings, or some by their number."""
-    from recording.requests import HoldList, Release
+    from recording.archive.requests import HoldList, Release
 
     request = Release(person=person, why=why, recordings=names or [], holds=holds or [])
     ended = asked(configured(configuration), request, HoldList)
@@ -231,7 +231,7 @@ def purge(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask before one is erased early.")] = False,
 ) -> None:
     """Purge what is due. The node does that by itself, each minute; this does it at once, and tells."""
-    from recording.requests import Purge, Purged, PurgeDue
+    from recording.archive.requests import Purge, Purged, PurgeDue
 
     settings = configured(configuration)
     if dry_run:
@@ -253,7 +253,7 @@ def purge(
 
 
 def _foresee(settings: Configuration, until: str, as_json: bool) -> None:
-    from recording.requests import Foresee, Foreseen
+    from recording.archive.requests import Foresee, Foreseen
 
     instant = read_instant(planned(settings), until, "--until") if until else now() + timedelta(days=1)
     seen = asked(settings, Foresee(until=instant.timestamp()), Foreseen)
@@ -304,8 +304,8 @@ def report(
     """
     from zoneinfo import ZoneInfo
 
-    from recording.report import written
-    from recording.requests import Account, Accounted
+    from recording.archive.report import written
+    from recording.archive.requests import Account, Accounted
 
     settings = configured(configuration)
     until = read_since(before, "--before")
@@ -341,7 +341,7 @@ def about(
     figures, and lose the number.
     """
     from pbx.records import printable
-    from recording.requests import AboutNumber, FindNumber
+    from recording.archive.requests import AboutNumber, FindNumber
 
     settings = configured(configuration)
     if erase != (receipt is not None):
@@ -385,8 +385,8 @@ def check_receipt(
     as_json: JsonOption = False,
 ) -> None:
     """Check that this node gave a receipt, and that its journal bears it out."""
+    from recording.archive.subject import NotSigned, hashed, read
     from recording.proof.journal import JournalDamage, entries
-    from recording.subject import NotSigned, hashed, read
 
     settings = configured(configuration)
     try:
@@ -421,7 +421,7 @@ def vouch_for_clock(
 
     Compare it with another clock first: a recording whose time seems over is gone for good.
     """
-    from recording.requests import ClockTrusted, VouchForClock
+    from recording.archive.requests import ClockTrusted, VouchForClock
 
     settings = configured(configuration)
     trusted = asked(settings, VouchForClock(why=why), ClockTrusted)
@@ -436,7 +436,7 @@ def vouch_for_clock(
 def _erase(settings: Configuration, number: str, why: str, receipt: Path, as_json: bool) -> None:
     """Erase calls, then recordings, and write the receipt."""
     from pbx.store.calls import erase_number
-    from recording.requests import Erased, EraseNumber
+    from recording.archive.requests import Erased, EraseNumber
 
     try:  # before anything is gone: a receipt that can't be written is none
         descriptor = os.open(receipt, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -560,7 +560,7 @@ def node_public_key(settings: Configuration) -> Ed25519PublicKey:
 def asked(settings: Configuration, request: Request, kind: type[_Answer]) -> _Answer:
     """What the recorder's process answers; a refusal, or no process, ends the command with a sentence."""
     from pbx.control import NotRunningError
-    from recording.requests import Refused, Unanswered, ask
+    from recording.archive.requests import Refused, Unanswered, ask
 
     try:
         answer: Answer = ask(settings.data_dir, request)

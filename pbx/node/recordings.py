@@ -14,11 +14,11 @@ from pathlib import Path
 from dialplan.finding import Finding, Severity
 from pbx.configuration import Bucket, Configuration, Timestamp
 from pbx.node.keys import private_of
-from recording.clock import kept_doubt
-from recording.disk import days_left, foretold, read_samples, room_of
+from recording.archive.clock import kept_doubt
 from recording.proof.stamp import FOLDER as STAMPS
 from recording.proof.stamp import SUFFIX as STAMP_SUFFIX
 from recording.proof.stamp import StampError, authorities
+from recording.safekeeping.disk import days_left, foretold, read_samples, room_of
 
 LONGEST_UNSTAMPED_SECONDS = 86_400.0
 

@@ -32,8 +32,8 @@ import msgspec
 
 from media.engine import CallMedia, MediaUnavailable
 from pbx.events import Events, RecordingFailed, RecordingTrouble, RecordingTroubleOver, RecordingWorks
-from recording import wire
-from recording.wire import Facts, Policy
+from recording.live import wire
+from recording.live.wire import Facts, Policy
 
 log = logging.getLogger(__name__)
 

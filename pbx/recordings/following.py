@@ -49,7 +49,7 @@ from pbx.calls.transferee import Transferee
 from pbx.events import AlarmRaised, RecordingFailed
 from pbx.ongoing import Because, OngoingRecording
 from pbx.recordings.policies import policies_of
-from recording.wire import Facts, Policy
+from recording.live.wire import Facts, Policy
 
 if TYPE_CHECKING:
     from pbx.calls.call import Call

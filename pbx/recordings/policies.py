@@ -6,7 +6,7 @@ from typing import cast
 
 from dialplan.plan import Plan
 from pbx.apps.group import members_of
-from recording.wire import Export, OnFailure, Policy, Start
+from recording.live.wire import Export, OnFailure, Policy, Start
 
 
 def policies_of(plan: Plan) -> tuple[Policy, ...]:

@@ -31,7 +31,7 @@ from benches.signalling import Bench, Peer
 if TYPE_CHECKING:
     from media.engines.reel import Reel
     from pbx.configuration import Configuration
-    from recording import wire
+    from recording.live import wire
 
 MEANINGS = {
     "recording_cpu": Meaning("CPU of recording a second of a call", "ms", "lower", 0.3),
@@ -129,20 +129,20 @@ class Recorder:
 
     def say(self, orders: "Sequence[wire.Order]") -> None:
         """Tell it something."""
-        from recording import wire
+        from recording.live import wire
 
         self._connection.sendall(wire.frame(orders))
 
     def hear(self) -> "list[wire.Report]":
         """Wait for what it tells."""
-        from recording import wire
+        from recording.live import wire
 
         length = int.from_bytes(self._heard.read(4))
         return wire.reports(self._heard.read(length))
 
     def begin(self, slots: range) -> None:
         """Calls of two parties are recorded from now on."""
-        from recording import wire
+        from recording.live import wire
 
         orders: list[wire.Order] = []
         for slot in slots:
@@ -156,7 +156,7 @@ class Recorder:
 
     def end(self, slots: range) -> None:
         """Calls are over; returns when all of them are in their files. A disk that fails is waited for."""
-        from recording import wire
+        from recording.live import wire
 
         self.say([wire.End(slot, "hung up") for slot in slots])
         ended = 0

@@ -37,10 +37,10 @@ from pbx.recorder_process import run_recorder
 from pbx.recordings.client import RecorderClient
 from recording import keys
 from recording.keys import KeyStore
+from recording.live.wire import Facts
 from recording.proof.entries import read
 from recording.proof.sealed_file import segments, unseal
 from recording.proof.verifier import verify
-from recording.wire import Facts
 from tests.media.phone import Phone, target
 
 PACKET_SECONDS = 0.02
@@ -55,12 +55,14 @@ PARTIES = ("1001", "1002")
 class Loss(NamedTuple):
     """What one kill cost. lost: packets; oldest_seconds: how long before the kill the first of them was sent.
 
-    after: packets that were sent after the kill and aren't there; recordings: that the call came to be;
-    findings: of the verifier.
+    stalled_seconds: the longest that the machine kept this process from sending when it was due, and others
+    from doing what they do; after: packets that were sent after the kill and aren't there; recordings: that
+    the call came to be; findings: of the verifier.
     """
 
     lost: int
     oldest_seconds: float
+    stalled_seconds: float
     after: int
     kept: int
     recordings: int
@@ -75,6 +77,7 @@ class Scene:
         directory.mkdir(parents=True)
         self.kill_at = kill_at
         self.killed_at = 0.0
+        self.stalled_seconds = 0.0
         self.configuration: Configuration = parse_configuration("data_dir: .", directory / "beffroi.yaml")
         self._directory = directory
         self._reel = Reel()
@@ -163,6 +166,7 @@ class Scene:
         return Loss(
             lost=len(missing),
             oldest_seconds=max(before, default=0.0),
+            stalled_seconds=self.stalled_seconds,
             after=len(missing) - len(before),
             kept=sum(map(len, kept)),
             recordings=verified.whole + verified.running,
@@ -205,7 +209,9 @@ async def _play(scenes: list[Scene]) -> None:
             await scene.begin(tasks)
         began = loop.time()
         for number in range(round(SECONDS / PACKET_SECONDS)):
+            late = loop.time() - began - number * PACKET_SECONDS
             for scene in scenes:
+                scene.stalled_seconds = max(scene.stalled_seconds, late)
                 scene.speak(loop.time() - began)
             await asyncio.sleep(max(0.0, began + (number + 1) * PACKET_SECONDS - loop.time()))
         for scene in scenes:

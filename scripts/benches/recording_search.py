@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recording.requests import Query
+    from recording.archive.requests import Query
 
 RECORDINGS = 1_000_000
 EVERY_SECONDS = 60.0
@@ -33,7 +33,7 @@ TIMES = 9
 
 def filled(path: Path, recordings: int) -> list[str]:
     """Make a catalogue; returns some of the numbers in it."""
-    from recording.catalogue import Catalogue
+    from recording.archive.catalogue import Catalogue
 
     Catalogue(path).close()
     chance = random.Random(SEED)
@@ -68,7 +68,7 @@ def filled(path: Path, recordings: int) -> list[str]:
 
 def queries(citizens: Iterable[str], recordings: int) -> "dict[str, list[Query]]":
     """Return some of each kind of search."""
-    from recording.requests import Query
+    from recording.archive.requests import Query
 
     days = [86_400.0 * (day + 1) for day in range(TIMES)]
     middle = recordings * EVERY_SECONDS / 2
@@ -94,7 +94,7 @@ def measured(path: Path, recordings: int) -> dict[str, float]:
     """Return what each kind of search takes, in milliseconds: the median, second pages included."""
     import msgspec
 
-    from recording.catalogue import Catalogue
+    from recording.archive.catalogue import Catalogue
 
     citizens = filled(path, recordings)
     catalogue = Catalogue(path)

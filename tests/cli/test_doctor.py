@@ -20,10 +20,10 @@ from pbx.node.doctor import examine, holder_of
 from pbx.node.keys import private_of, recording_key
 from pbx.node.recordings import recordings_findings
 from pbx.voicemail.mail import Letter, Spool
-from recording.clock import ClockWatch
-from recording.disk import FILE_NAME as DISK
-from recording.disk import room_of
+from recording.archive.clock import ClockWatch
 from recording.retention import ClockSeen
+from recording.safekeeping.disk import FILE_NAME as DISK
+from recording.safekeeping.disk import room_of
 from tests.cli.conftest import Town, run_command
 from tests.pbx.sample_records import call
 from tests.recording.time_authority import TimeAuthority

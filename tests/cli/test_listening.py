@@ -17,20 +17,20 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pbx.node.keys import node_key, private_of, recording_key
-from recording.archive import Archive
-from recording.catalogue import Catalogue
-from recording.clock import ClockWatch
+from recording.archive.archive import Archive
+from recording.archive.catalogue import Catalogue
+from recording.archive.clock import ClockWatch
+from recording.archive.purge import path_of
+from recording.archive.requests import FILE_NAME, answer_line, read_request
 from recording.keys import KeyStore, fingerprint, read_private, wrap
+from recording.live.wire import Facts, Policy
 from recording.proof.entries import About
 from recording.proof.journal import Journal
 from recording.proof.package import check
 from recording.proof.sealed_file import segments
-from recording.purge import path_of
-from recording.requests import FILE_NAME, answer_line, read_request
 from recording.retention import ClockSeen
-from recording.wire import Facts, Policy
 from tests.cli.conftest import Outcome, Town
-from tests.recording.archived import START
+from tests.recording.archive.archived import START
 from tests.recording.calls import Sender, recorded, said, tone, track
 from tests.recording.sealed import KEY
 

@@ -13,9 +13,9 @@ from pbx.records import CallRecord
 from pbx.store.calls import insert_calls
 from pbx.store.database import open_database
 from pbx.store.revision import upgrade
-from recording.archive import Archive
-from recording.catalogue import Catalogue
-from recording.clock import ClockWatch
+from recording.archive.archive import Archive
+from recording.archive.catalogue import Catalogue
+from recording.archive.clock import ClockWatch
 from recording.retention import DAY_SECONDS, ClockSeen
 from tests.cli.conftest import Outcome, Town
 from tests.cli.test_listening import Kept

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from pbx.node.keys import private_of
+from recording.export.outline import Outline, opened, outline
 from recording.keys import KeyStore, read_private, unwrap
-from recording.outline import Outline, opened, outline
 from recording.proof.verifier import SUFFIX
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, OutgoingCall, UserAgent

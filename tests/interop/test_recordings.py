@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from pbx.node.keys import private_of
+from recording.export.outline import opened, outline
+from recording.export.sound import Unplaced, blocks
 from recording.keys import KeyStore, read_private, unwrap
-from recording.outline import opened, outline
 from recording.proof.entries import Ended, Part
 from recording.proof.verifier import SUFFIX
-from recording.sound import Unplaced, blocks
 from tests.interop import beffroi
 from tests.interop.baresip import Baresip
 from tests.interop.namespaces import Town

@@ -10,15 +10,15 @@ import pytest
 
 from pbx.configuration import Configuration, parse_configuration
 from pbx.recorder_process import chores_of, copies_of
-from recording.archive import Archive
-from recording.catalogue import Catalogue
-from recording.clock import ClockWatch
-from recording.copies import Copies
+from recording.archive.archive import Archive
+from recording.archive.catalogue import Catalogue
+from recording.archive.clock import ClockWatch
+from recording.archive.purge import path_of
 from recording.keys import KeyStore
+from recording.live.wire import Trouble
 from recording.proof.journal import Journal
-from recording.purge import path_of
 from recording.retention import ClockSeen
-from recording.wire import Trouble
+from recording.safekeeping.copies import Copies
 from tests.recording.sealed import NODE, ended, plains, sealed
 from tests.recording.tiny_s3 import served
 

@@ -11,7 +11,7 @@ from media import rtp
 from media.g711 import Samples
 from media.sdp import Codec
 from media.voice import encoder_of
-from recording.outline import codec_of
+from recording.export.outline import codec_of
 from recording.proof.entries import NO_TRACK, Clock, Ended, Statement, Track, packet, statement
 from recording.proof.sealed_file import SealedFile
 from recording.proof.verifier import SUFFIX

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recording.archived import Shelf
+from tests.recording.archive.archived import Shelf
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recording import wire, writer
+from recording.live import wire, writer
 from recording.proof.entries import Missed
 from recording.proof.verifier import verify
+from tests.recording.live.test_process import FakeSignalling, Node
 from tests.recording.sealed import NODE
-from tests.recording.test_process import FakeSignalling, Node
 
 PACKETS = 200  # 4 s of a party, 10 in a turn
 

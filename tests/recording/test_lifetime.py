@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from recording import requests, wire
-from recording.archive import Archive
-from recording.housekeeping import PurgeChore
+from recording.archive import requests
+from recording.archive.archive import Archive
+from recording.archive.housekeeping import PurgeChore
+from recording.live import wire
 from recording.proof.verifier import verify
 from recording.recovery import numbers
 from recording.retention import DAY_SECONDS
+from tests.recording.live.test_process import FACTS, RECORDING, Node
 from tests.recording.sealed import NODE
-from tests.recording.test_process import FACTS, RECORDING, Node
 
 POLICE = wire.Policy("police", "Délibération 2026-015", 30, ("2301",))
 WHY = "dossier 12"

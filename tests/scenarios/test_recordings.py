@@ -112,23 +112,6 @@ async def test_a_call_to_the_police_line_is_recorded_from_the_answer(world: Worl
 
 
 @scenario()
-async def test_who_are_joined_are_on_the_tape_before_anything_else_has_its_turn(world: World) -> None:
-    us = await line(world, "2301", "2302")
-    us.people[1].answers_after = None
-    us.people[0].answers_after = 2.0
-    taped: list[int] = []
-
-    def answered(event: CallAnswered) -> None:
-        if event.leg == "a":
-            world.loop.call_soon(lambda: taped.append(len(us.town.engine.tapings)))
-
-    us.town.exchange.events.subscribe(answered, CallAnswered)
-    await us.call(POLICE, 4)
-    assert taped == [2]
-    await us.end()
-
-
-@scenario()
 async def test_a_call_that_nobody_answers_is_recorded_to_its_end_where_the_plan_begins_at_the_ringing(
     world: World,
 ) -> None:
@@ -178,6 +161,21 @@ async def test_a_recorded_user_is_recorded_when_they_call_and_when_they_answer(w
     assert us.told(1) == ["begin police (1002): 1001 to 1002", "talk: 1001, 1002", "end: released"]
     assert us.told(2) == ["begin police (1002): 1002 to 1001", "talk: 1002, 1001", "end: released"]
     assert us.town.recorder.facts[1].user == "1002"
+
+
+@scenario()
+async def test_who_are_joined_are_on_the_tape_before_anything_else_has_its_turn(world: World) -> None:
+    us = await line(world, "1001", "1002", plan=USER_RECORDED)
+    taped: list[int] = []
+
+    def answered(event: CallAnswered) -> None:
+        if event.leg == "a":
+            world.loop.call_soon(lambda: taped.append(len(us.town.engine.tapings)))
+
+    us.town.exchange.events.subscribe(answered, CallAnswered)
+    await dials(us, us.people[0], "1002")
+    assert taped == [2]
+    await us.end()
 
 
 @scenario()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from pbx.recordings.client import Recording
-from recording.wire import Facts, Policy
+from recording.live.wire import Facts, Policy
 
 
 class FakeRecorder:

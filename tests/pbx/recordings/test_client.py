@@ -10,8 +10,8 @@ from media.engine import CallMedia, LegMedia
 from pbx.events import Event, Events, RecordingFailed, RecordingTrouble, RecordingTroubleOver, RecordingWorks
 from pbx.recordings import client as client_module
 from pbx.recordings.client import FEWEST_PACKETS, LOOK_SECONDS, RecorderClient
-from recording import wire
-from recording.wire import (
+from recording.live import wire
+from recording.live.wire import (
     Begin,
     End,
     Ended,

@@ -1,0 +1,1 @@
+"""Recordings that there are: found, opened, held, purged on time, and accounted for."""

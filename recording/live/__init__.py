@@ -1,0 +1,1 @@
+"""Recordings while they are made: from the tape into sealed files, and the process that does it."""

@@ -1,0 +1,1 @@
+"""What keeps recordings beyond one disk and one clock: copies, stamps, room, a backup of the keys."""
