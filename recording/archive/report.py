@@ -6,6 +6,7 @@ gone, and how to check all that. A pure function of what the archive tells (`Acc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -15,6 +16,17 @@ from recording.archive.requests import Accounted, HoldMade, PolicyAccount, Said,
 Language: TypeAlias = Literal["fr", "en"]
 MOST_LISTED: Final = 200  # of each kind; the journal has them all
 _WIDTH: Final = 26  # of what stands before a colon
+_DOUBTS: Final = tuple(
+    (re.compile(english), french)
+    for english, french in (
+        ("the clock is not synchronised", "l'horloge n'est pas synchronisée"),
+        (r"the clock went back by ([0-9]+) s", "l'horloge a reculé de {} s"),
+        (r"the machine was off for ([0-9]+) days", "la machine a été arrêtée pendant {} jours"),
+        (r"the clock was set by ([+-][0-9]+) s", "l'horloge a été réglée de {} s"),
+        ("nobody has looked at the clock yet", "personne n'a encore regardé l'horloge"),
+    )
+)
+"""What a doubt of the clock (recording.retention.doubt) is in French."""
 
 _FRENCH: Final[Mapping[str, str]] = {
     "title": "Compte rendu des enregistrements de conversations",
@@ -43,7 +55,7 @@ _FRENCH: Final[Mapping[str, str]] = {
     "oldest": "le plus ancien",
     "next": "prochain effacement",
     "in period": "dans la période",
-    "in period of": "{begun} faits, {purged} effacés ({size})",
+    "in period of": "faits : {begun} ; effacés : {purged} ({size})",
     "used": "Qui a cherché, écouté ou exporté, et pour quel motif",
     "refused": "Ce qui a été refusé",
     "holds": "Conservations forcées en cours",
@@ -56,7 +68,7 @@ _FRENCH: Final[Mapping[str, str]] = {
     "erasure": "à la demande de la personne concernée",
     "stone of": "conservé du {first} au {last}, {cause}, par {by} : {why}",
     "requests": "Demandes de personnes concernées",
-    "request": "{erased} effacés, {stay} conservés ; appels : {calls_erased} effacés sur {calls_found}",
+    "request": "effacés : {erased} ; conservés : {stay} ; appels effacés : {calls_erased} sur {calls_found}",
     "events": "Changements et incidents",
     "clock": "Horloge",
     "clock well": "L'horloge est sûre : les effacements ont lieu à la minute.",
@@ -243,7 +255,11 @@ def written(account: Accounted, language: Language, zone: tzinfo = UTC) -> str:
         ),
         page.section(
             "clock",
-            [words["clock not"].format(why=account.clock) if account.clock else words["clock well"]],
+            [
+                words["clock not"].format(why=page.doubt(account.clock))
+                if account.clock
+                else words["clock well"]
+            ],
         ),
         page.section("check", words["check how"].split("\n")),
     ]
@@ -376,7 +392,7 @@ class _Page(NamedTuple):
                 said = words["held"].format(until=self.time(about.get("until", 0.0)))
             case "clock":
                 doubt = about.get("doubt", "")
-                said = words["doubted"].format(doubt=doubt) if doubt else words["trusted"]
+                said = words["doubted"].format(doubt=self.doubt(doubt)) if doubt else words["trusted"]
             case "damaged":
                 said = words["damaged"].format(damage=about.get("damage", ""))
             case _:
@@ -397,6 +413,13 @@ class _Page(NamedTuple):
         if name in ("since", "until"):
             return f"{self.word(name)} {self.time(float(value))}"
         return f"{self.word(name)} {value}"
+
+    def doubt(self, english: str) -> str:
+        """Why the clock is doubted."""
+        for pattern, french in _DOUBTS if self.language == "fr" else ():
+            if found := pattern.fullmatch(english):
+                return french.format(*found.groups())
+        return english
 
     def because(self, why: str) -> str:
         colon = " : " if self.language == "fr" else ": "

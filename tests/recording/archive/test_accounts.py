@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from recording.archive.report import MOST_LISTED, written
@@ -19,7 +20,7 @@ from recording.archive.requests import (
     Search,
 )
 from recording.archive.subject import NotSigned, hashed, read
-from recording.retention import DAY_SECONDS
+from recording.retention import DAY_SECONDS, ClockSeen, doubt
 from tests.recording.archive.archived import CHIEF, FIRE, NOBODY, POLICE, Shelf, refusal
 from tests.recording.sealed import NODE
 
@@ -116,6 +117,22 @@ def test_document_reads_in_both_languages_and_names_no_citizen(shelf: Shelf, lan
         assert said in text
     assert "12345678" not in text
     assert not any(line.endswith(" ") for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("seen", "french"),
+    [
+        (ClockSeen(5000.0, 5000.0, "a", synchronised=False), "l'horloge n'est pas synchronisée"),
+        (ClockSeen(500.0, 5000.0, "a", synchronised=True), "l'horloge a reculé de 500 s"),
+        (ClockSeen(9600.0, 5000.0, "a", synchronised=True), "l'horloge a été réglée de +4600 s"),
+        (ClockSeen(9 * DAY_SECONDS + 1000, 1.0, "b", synchronised=True), "arrêtée pendant 9 jours"),
+    ],
+)
+def test_document_says_in_its_language_why_the_clock_is_doubted(shelf: Shelf, seen: ClockSeen, french: str):
+    why = doubt(ClockSeen(1000.0, 1000.0, "a", synchronised=True), seen)
+    told = msgspec.structs.replace(account(shelf), clock=why)
+    assert french in written(told, "fr")
+    assert why in written(told, "en")
 
 
 def test_document_of_an_empty_period_says_nothing_where_there_is_nothing(shelf: Shelf):
