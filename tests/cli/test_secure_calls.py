@@ -8,7 +8,7 @@ import socket
 import ssl
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -119,7 +119,14 @@ async def in_a_browser(town: SecureTown, extension: str, *, secure: bool) -> Asy
     finally:
         reading.cancel()
         agent.close()
-        writer.close()
+        await closed(writer)
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and be there until it is."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def call(
@@ -200,7 +207,7 @@ async def test_a_certificate_that_changes_is_shown_without_a_restart(secure_town
         context = ssl.create_default_context(cafile=str(authority.file))
         _, writer = await asyncio.open_connection(*secure_town.tls, ssl=context, server_hostname="localhost")
         names = [value for _, value in writer.get_extra_info("peercert")["subjectAltName"]]
-        writer.close()
+        await closed(writer)
         return names
 
     install("first.example")

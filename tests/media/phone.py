@@ -4,6 +4,7 @@ import asyncio
 import math
 import socket
 from array import array
+from contextlib import suppress
 
 from media import codecs, rtp, sdp
 from media.codecs import Pcm
@@ -92,6 +93,14 @@ class Phone:
         """Return the next RTCP datagram. Raises TimeoutError."""
         async with asyncio.timeout(15.0):
             return await asyncio.get_running_loop().sock_recv(self.rtcp, 4096)
+
+    def arrived(self) -> list[rtp.Packet]:
+        """Return the packets that have come so far."""
+        found: list[rtp.Packet] = []
+        with suppress(BlockingIOError):
+            while True:
+                found.append(rtp.parse(self.rtp.recv(4096)))
+        return found
 
     def heard_nothing(self) -> bool:
         """True when no datagram is waiting."""
