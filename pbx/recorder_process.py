@@ -23,12 +23,12 @@ from recording.archive.housekeeping import CatalogueChore, ClockChore, PurgeChor
 from recording.keys import KeyStore
 from recording.live.chores import Chore
 from recording.live.process import Process, account_name
+from recording.live.set_aside import open_journal
 from recording.live.writer import Writer
 from recording.proof.journal import Journal
 from recording.safekeeping.copies import Bucket, Copies, CopyError, Store, open_store
 from recording.safekeeping.disk import Disk, room_of
 from recording.safekeeping.stamps import Authority, Stamps, post
-from recording.set_aside import open_journal
 
 log = logging.getLogger(__name__)
 

@@ -26,9 +26,9 @@ def recover_numbers(
 
     All else the node makes again from its journal, by itself. It takes the private key.
     """
+    from recording.archive.recovery import numbers
     from recording.archive.requests import NumbersTaken, TellNumbers
     from recording.keys import KeyStore
-    from recording.recovery import numbers
 
     settings = configured(configuration)
     private = private_key(settings, key)

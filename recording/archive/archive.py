@@ -29,19 +29,18 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from recording import accounting, rights
-from recording.archive import requests, subject
+from recording.archive import accounting, requests, rights, subject
 from recording.archive.approvals import APPROVED, ASKED, EXPORTED, GOOD_SECONDS, NotApproved, granted
 from recording.archive.catalogue import PURGING, Catalogue, CatalogueUnusable, Unknown, tombstone
 from recording.archive.clock import ClockWatch
 from recording.archive.purge import NODE, Cause, Copies, NoCopies, Purge, path_of
 from recording.archive.requests import Asking, Found, PolicyTold, Query, Said, Tombstone
+from recording.archive.rights import Denied, Who
+from recording.archive.terms import Terms
 from recording.keys import KeyStore, NoKey
 from recording.live.wire import Facts, Policy
 from recording.proof.journal import START, Entry, Journal, JournalDamage, Value, entries_since
 from recording.retention import DAY_SECONDS, ClockSeen, oldest_first
-from recording.rights import Denied, Who
-from recording.terms import Terms
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Final
 from recording.archive.archive import Archive
 from recording.archive.catalogue import CatalogueUnusable
 from recording.archive.clock import ClockWatch
+from recording.archive.rights import Denied
 from recording.live.troubles import Troubled
 from recording.live.wire import Trouble, TroubleOver
 from recording.proof.journal import JournalDamage
 from recording.retention import ClockSeen
-from recording.rights import Denied
 
 PURGE_SECONDS: Final = 20.0  # a recording goes within the minute that its time is over
 CLOCK_SECONDS: Final = 10.0

@@ -16,10 +16,10 @@ from math import inf
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from recording.archive.rights import Denied
 from recording.live.troubles import Troubled
 from recording.live.wire import Trouble, TroubleOver
 from recording.retention import DAY_SECONDS
-from recording.rights import Denied
 
 FILE_NAME: Final = "disk.json"
 HOUR_SECONDS: Final = 3600.0

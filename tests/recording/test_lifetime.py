@@ -9,9 +9,9 @@ import pytest
 from recording.archive import requests
 from recording.archive.archive import Archive
 from recording.archive.housekeeping import PurgeChore
+from recording.archive.recovery import numbers
 from recording.live import wire
 from recording.proof.verifier import verify
-from recording.recovery import numbers
 from recording.retention import DAY_SECONDS
 from tests.recording.live.test_process import FACTS, RECORDING, Node
 from tests.recording.sealed import NODE

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from recording.archive.rights import Denied
 from recording.live.wire import Trouble, TroubleOver
-from recording.rights import Denied
 from recording.safekeeping.disk import (
     FILE_NAME,
     SAMPLE_SECONDS,

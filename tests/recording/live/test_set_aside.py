@@ -3,9 +3,9 @@
 from contextlib import closing
 from pathlib import Path
 
+from recording.live.set_aside import open_journal
 from recording.live.wire import Trouble
 from recording.proof.journal import Journal, entries
-from recording.set_aside import open_journal
 from tests.recording.sealed import NODE
 
 NOW = 1_795_339_800.0  # 22 November 2026, 09:30:00 UTC

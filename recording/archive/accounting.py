@@ -11,8 +11,8 @@ from recording.archive.approvals import APPROVED, ASKED, EXPORTED
 from recording.archive.catalogue import Catalogue, Unknown, tombstone
 from recording.archive.requests import Accounted, PolicyAccount, PolicyTold, Tombstone
 from recording.archive.subject import public_text
+from recording.archive.terms import over
 from recording.proof.journal import Journal
-from recording.terms import over
 
 _USES: Final = frozenset(
     {
