@@ -5,6 +5,7 @@ import getpass
 import os
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from errno import ENOSPC
@@ -140,6 +141,7 @@ class Node:
         """Let the thread write what waits: time goes faster here than for it."""
         while self.writer.waiting_bytes:
             self.process.turn()
+            time.sleep(0.001)
 
     def met(self) -> FakeSignalling:
         made = FakeSignalling()
@@ -148,11 +150,12 @@ class Node:
 
     def turn_until(self, signalling: FakeSignalling, wanted: type[Report]) -> Report:
         """Turn until signalling was told this; the writer's thread takes its time."""
-        for _ in range(100_000):
+        for _ in range(30_000):
             for one in signalling.told:
                 if isinstance(one, wanted):
                     return one
             self.process.turn()
+            time.sleep(0.001)
         raise AssertionError(f"{wanted.__name__} was never told: {signalling.told}")
 
     def heard(self, recording: str = RECORDING) -> list[Entry]:

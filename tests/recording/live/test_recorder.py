@@ -1,6 +1,7 @@
 """All recordings that go on: from the tape into files, and what goes wrong is told in time."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from errno import ENOSPC
@@ -52,6 +53,7 @@ class Node:
         self.writer = Writer(self.files, self.store, public, lambda: 0.0, lambda: self.woken.put(None))
         self.recorder = Recorder(self.writer, self.enter)
         self.now = START
+        self.told: deque[Told] = deque()
 
     def enter(self, said: Entered) -> None:
         self.journal.append(said.at, said.what, said.recording, "node", **said.about)
@@ -61,10 +63,14 @@ class Node:
         return self.recorder.turn(taken, self.now)
 
     def turn_until(self, wanted: type[Told]) -> Told:
-        """Turn twice (it takes two to end) after each report of the writer's, until this is told."""
+        """Turn twice (it takes two to end) after each report of the writer's, until this is told.
+
+        What was told with it and behind it is for the next time.
+        """
         while True:
-            for told in self.turn() + self.turn():
-                if isinstance(told, wanted):
+            self.told.extend(self.turn() + self.turn())
+            while self.told:
+                if isinstance(told := self.told.popleft(), wanted):
                     return told
             self.woken.get(timeout=30)
 
