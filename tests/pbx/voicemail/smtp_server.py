@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+from contextlib import suppress
 from email.message import EmailMessage
 from typing import Self
 
@@ -21,6 +22,7 @@ class SmtpServer:
         self.said: list[str] = []
         self.port = 0
         self.taken = asyncio.Event()
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24)
@@ -30,8 +32,22 @@ class SmtpServer:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
         await self._server.wait_closed()
+        if self._clients:  # who has handed over a letter still takes its leave
+            await asyncio.wait(self._clients)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = asyncio.current_task()
+        assert client is not None
+        self._clients.add(client)
+        try:
+            await self._talk(reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+            self._clients.discard(client)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 test ESMTP\r\n")
         while line := (await reader.readline()).decode():
             verb = line.split(":")[0].split()[0].upper()
@@ -58,4 +74,3 @@ class SmtpServer:
             writer.write(f"{answer}\r\n".encode())
             if verb == "QUIT":
                 break
-        writer.close()
