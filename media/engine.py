@@ -142,6 +142,14 @@ class StreamLost(msgspec.Struct, frozen=True):
     reason: str
 
 
+class BrowserGone(msgspec.Struct, frozen=True):
+    """A browser's leg neither hears nor is heard, and had time to come back: only its end is left."""
+
+    call: str
+    leg: str
+    reason: str
+
+
 class SpeakerChanged(msgspec.Struct, frozen=True):
     """Another party of a room is the loudest now. call, leg: "" when nobody speaks any more."""
 
@@ -175,6 +183,7 @@ MediaEvent = (
     | MediaSilent
     | MediaHeard
     | StreamLost
+    | BrowserGone
     | SpeakerChanged
     | OneWayAudio
     | EngineLost
@@ -252,6 +261,8 @@ class MediaEngine(Protocol):
     """Whether it can `record`."""
     tapes: bool
     """Whether it can `tape`. Where it can't, no call can be recorded."""
+    speaks_webrtc: bool
+    """Whether a leg may be a browser's: told and taken ICE and DTLS-SRTP (`secure` with `browser`)."""
 
     def secure(self, call: str, leg: str, policy: Policy) -> None:
         """Say what of SRTP the leg is told and taken; before its first offer or answer, `off` without.

@@ -108,8 +108,9 @@ class Mixer:
     def mute(self, party: Party, *, muted: bool) -> None:
         """Let the room hear the party, or not. Raises MixerError if it has left."""
         self._check(party)
-        party.muted = muted
-        self._note_gains()
+        if party.muted != muted:
+            party.muted = muted
+            self._note_gains()
 
     def set_gain(self, party: Party, gain_db: float) -> None:
         """Make the party louder or softer for all others, at most LOUDEST_GAIN_DB. Raises MixerError."""
@@ -124,8 +125,9 @@ class Mixer:
             self._check(to)
             if to is party or to.room != party.room:
                 raise MixerError("whispers go to another party of the same room")
-        party.whispers_to = to
-        self._note_gains()
+        if party.whispers_to is not to:
+            party.whispers_to = to
+            self._note_gains()
 
     def _check(self, party: Party) -> None:
         if party not in self._rooms.get(party.room, ()):

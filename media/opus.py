@@ -27,6 +27,9 @@ LONGEST_MS: Final = 120  # of sound in a packet
 
 # RFC 7587 section 3.1.1: what each bandwidth of speech takes, in bits a second.
 _BITS_A_SECOND: Final = {8_000: 16_000, 12_000: 18_000, 16_000: 22_000, 24_000: 28_000, 48_000: 34_000}
+# From which rate on libopus has room for a copy of the packet before, with 5 % of loss to be expected: below
+# it, it makes none, whatever was asked for. Spoken French, 1.1 to 1.4: four of five packets hold one.
+_BITS_WITH_COPIES: Final = {8_000: 26_000, 12_000: 24_000, 16_000: 27_000, 24_000: 32_000, 48_000: 36_000}
 _COMPLEXITY: Final = 3  # of 10: beyond, sound comes back hardly nearer and costs half as much again
 # A telephone's band: spoken French comes back as near (spectral distance 4.9 dB, signal to noise 10.4 dB, 37
 # bytes a packet) with 1 as with 3 and 5, for 27 CPU microseconds a frame instead of 47 and 61.
@@ -98,7 +101,7 @@ class Encoder:
         self._input = np.zeros(rate * LONGEST_MS // 1000, np.int16)
         self._input_at = self._input.ctypes.data  # asked once: numpy makes an object each time
         self._output = ctypes.create_string_buffer(MAX_PAYLOAD_BYTES)
-        bits = _BITS_A_SECOND[rate]
+        bits = (_BITS_WITH_COPIES if peer.inband_fec else _BITS_A_SECOND)[rate]
         if peer.max_bits_a_second:
             bits = max(6_000, min(bits, peer.max_bits_a_second))
         self._set(_SET_BITRATE, bits)

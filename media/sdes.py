@@ -24,7 +24,8 @@ import msgspec
 from media.sdp import MediaDescription
 
 Suite = Literal["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"]
-Policy = Literal["required", "preferred", "off"]
+Policy = Literal["required", "preferred", "off", "browser"]
+"""What a leg is told and taken. `browser`: WebRTC (DTLS-SRTP), by an engine that `speaks_webrtc` alone."""
 Random: TypeAlias = Callable[[int], bytes]
 
 # In our order of preference. What a phone with hardware AES does quickest, and what every phone does.

@@ -374,7 +374,7 @@ def _media(lines: list[str], start: int, end: int, host: str, direction: str) ->
     if not host and port:
         raise SdpError(start + 1, "no c= line for this m= line")
     codecs: list[Codec] = []
-    if protocol[:4] == "RTP/":
+    if protocol[:4] == "RTP/" or protocol[:12] == "UDP/TLS/RTP/":
         codecs = _codecs(formats, rtpmaps, start)
     return MediaDescription(
         kind, port, port_count, protocol, formats, host, own_host, direction, codecs,

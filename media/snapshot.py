@@ -5,6 +5,8 @@ the next process. Only what both legs have agreed is in it: an offer that was un
 transaction.
 """
 
+from typing import Literal
+
 import msgspec
 
 from media.sdes import Crypto, Policy, Security
@@ -74,12 +76,46 @@ class LegSnapshot(msgspec.Struct, frozen=True, array_like=True):
     tapes: dict[int, tuple[int, int]] = {}
 
 
+class AssociationSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """A browser's ICE and DTLS. The fields are those of `media.engines.rtc_leg.Association`.
+
+    The password is in it; see `LineSnapshot`.
+    """
+
+    key: str
+    ufrag: str
+    password: str
+    fingerprint: tuple[str, str]
+    sockets: tuple[tuple[str, int], ...]
+    role: Literal["server", "client"]
+    ice: str
+    certificates: tuple[tuple[str, str], ...]
+
+
+class BrowserSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """What a leg is to its browser, beside its plain RTP in `LegSnapshot`.
+
+    The fields are those of `media.engines.rtc_leg.BrowserLeg`.
+    """
+
+    name: str
+    association: AssociationSnapshot
+    mids: tuple[str, ...]
+    places: tuple[int, ...]
+    advertised: str
+    version: int
+    sent: bytes
+    renumbered: dict[int, dict[int, int]] = {}
+
+
 class CallMediaSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """All streams of one call; `legs` is empty for a call without streams.
 
-    engine: the name of the machine that carries them, where the engine has several.
+    engine: the name of the machine that carries them, where the engine has several. browsers: of those legs
+    that are one.
     """
 
     call: str
     legs: list[LegSnapshot]
     engine: str = ""
+    browsers: list[BrowserSnapshot] = []

@@ -16,8 +16,13 @@ from urllib.parse import urlsplit
 from dialplan.document import Node, read_document, read_text
 from dialplan.finding import Finding, PlanError
 from media.speech import VOICES as LANGUAGES
+from pbx.accounts.elsewhere import Ldap, OpenId, read_ldap, read_openid
+from pbx.click_to_call import Button, read_click_to_call
 from pbx.defence.bans import FILE_NAME as BANS_FILE_NAME
 from pbx.defence.gate import Settings
+from pbx.phones.settings import Provisioning, read_provisioning
+from pbx.screen_pop import ScreenPop, read_screen_pops
+from pbx.turn import Turn, read_turn
 
 FILE_NAME = "beffroi.yaml"
 SPENDING_FILE_NAME = "spending.json"
@@ -27,9 +32,12 @@ FEWEST_PORTS = 4
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Engine: TypeAlias = Literal["auto", "python", "passthrough", "native", "rtpengine"]
+RtcCodec: TypeAlias = Literal["any", "opus"]
+LogFormat: TypeAlias = Literal["text", "json", "syslog"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 Encryption: TypeAlias = Literal["starttls", "tls", "none"]
 WhenFull: TypeAlias = Literal["stop", "oldest_first"]
+WebTls: TypeAlias = Literal["auto", "always", "never"]
 
 ENGINES: dict[str, Engine] = {
     "auto": "auto",
@@ -38,6 +46,9 @@ ENGINES: dict[str, Engine] = {
     "native": "native",
     "rtpengine": "rtpengine",
 }
+RTC_CODECS: dict[str, RtcCodec] = {"any": "any", "opus": "opus"}
+RTC_PORT = 19_999
+LOG_FORMATS: dict[str, LogFormat] = {"text": "text", "json": "json", "syslog": "syslog"}
 LOG_LEVELS: dict[str, LogLevel] = {
     "info": "info",
     "debug": "debug",
@@ -46,6 +57,7 @@ LOG_LEVELS: dict[str, LogLevel] = {
 }
 ENCRYPTIONS: dict[str, Encryption] = {"starttls": "starttls", "tls": "tls", "none": "none"}
 MAIL_PORTS: dict[Encryption, int] = {"starttls": 587, "tls": 465, "none": 25}
+WEB_TLS: dict[str, WebTls] = {"auto": "auto", "always": "always", "never": "never"}
 WHEN_FULL: dict[str, WhenFull] = {"stop": "stop", "oldest_first": "oldest_first"}
 PRIVATE_NETWORKS = (
     "127.0.0.0/8",
@@ -70,6 +82,8 @@ _MEDIA_KEYS = (
     "music",
     "voices",
     "emergency_pairs",
+    "rtc",
+    "rtc_codec",
 )
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
@@ -129,6 +143,9 @@ class Media:
     rtpengine_digits: where they tell the keys that telephones press (their `dtmf-log-dest`).
     music: a WAV for who is on hold, None for our own melody; voices: piper's voice files, by language.
     emergency_pairs: of ports, which emergency calls alone may take, of each kind of address.
+    rtc: the one UDP port of all browsers, on an address of each kind; None for RTC_PORT on the media
+    addresses where there are pages or SIP over WebSocket, empty for no browsers. rtc_codec: what browsers
+    speak: what the other party has, or Opus always, which stands losses best.
     """
 
     engine: Engine = "auto"
@@ -141,6 +158,8 @@ class Media:
     music: Path | None = None
     voices: tuple[tuple[str, Path], ...] = ()
     emergency_pairs: int = 8
+    rtc: tuple[Listen, ...] | None = None
+    rtc_codec: RtcCodec = "any"
 
     @property
     def has_process(self) -> bool:
@@ -193,6 +212,19 @@ class Recordings:
 
 
 @dataclass(frozen=True, slots=True)
+class Messages:
+    """How long the SIP messages of calls are kept, and in how much room; 0 of either keeps none."""
+
+    keep_days: int = 7
+    most_mb: int = 1000
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether any are."""
+        return bool(self.keep_days and self.most_mb)
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """The server that letters are given to, and who they are from.
 
@@ -210,11 +242,58 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """Where the pages and the HTTP API are heard, and what they show.
+
+    tls: `auto` speaks TLS at every address but loopback's. certificates: of their own; () for those of SIP,
+    the self-signed pair where there are none. public_url: an origin (`https://pbx.valmont.example`), where
+    browsers find us; "" for each address that is heard. proxies: who may say whom a request comes from.
+    openid, ldap: who else may say who somebody is; None where nobody may. screen_pops: pages of other
+    programs that open for calls.
+    """
+
+    listen: tuple[Listen, ...] = (Listen("0.0.0.0", 8080),)  # noqa: S104
+    tls: WebTls = "auto"
+    certificates: tuple[tuple[Path, Path], ...] = ()
+    public_url: str = ""
+    proxies: tuple[IPNetwork, ...] = ()
+    openid: OpenId | None = None
+    ldap: Ldap | None = None
+    screen_pops: tuple[ScreenPop, ...] = ()
+
+    def is_tls(self, listen: Listen) -> bool:
+        """Whether TLS is spoken at an address."""
+        return self.tls == "always" or (
+            self.tls == "auto" and not ipaddress.ip_address(listen.host).is_loopback
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
-    """How much is said. sip_trace: raw SIP messages too, on the logger `sip.trace`."""
+    """How much is said, how, and to whom. sip_trace: raw SIP messages too, on the logger `sip.trace`.
+
+    syslog: of `format: syslog`: `/dev/log`, or an address with `udp://` (that of none) or `tcp://` before it.
+    """
 
     level: LogLevel = "info"
     sip_trace: bool = False
+    format: LogFormat = "text"
+    syslog: str = "/dev/log"
+
+    @property
+    def syslog_transport(self) -> Literal["udp", "tcp", "unix"]:
+        """How the log server is reached."""
+        if self.syslog.startswith("/"):
+            return "unix"
+        return "tcp" if self.syslog.startswith("tcp://") else "udp"
+
+    @property
+    def syslog_address(self) -> tuple[str, int] | str:
+        """Where, for a socket."""
+        if self.syslog.startswith("/"):
+            return self.syslog
+        listen = _parse_listen(self.syslog.rpartition("/")[2])
+        return listen.host, listen.port
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +308,7 @@ class Configuration:
     plan: Path
     database: str = field(repr=False)  # may hold a password
     sip: Sip
-    web: tuple[Listen, ...]
+    web: Web
     external_address: str | None
     local_networks: tuple[IPNetwork, ...]
     media: Media
@@ -237,12 +316,21 @@ class Configuration:
     log: Log
     defence: Settings = field(default_factory=Settings)
     mail: Mail | None = None
+    messages: Messages = Messages()
+    turn: Turn | None = None
+    click_to_call: tuple[Button, ...] = ()
+    provisioning: Provisioning = field(default_factory=Provisioning)
     notes: tuple[Finding, ...] = ()
 
     @property
     def voicemail_dir(self) -> Path:
         """Where messages and greetings are."""
         return self.data_dir / "voicemail"
+
+    @property
+    def messages_dir(self) -> Path:
+        """Where the SIP messages of calls are (pbx.messages)."""
+        return self.data_dir / "messages"
 
     @property
     def mail_dir(self) -> Path:
@@ -265,6 +353,11 @@ class Configuration:
         return self.data_dir / "recordings.sock"
 
     @property
+    def pages_socket(self) -> Path:
+        """Where signalling hears the SIP of pages, which the web process hands on (sip.net.relayed)."""
+        return self.data_dir / "pages.sock"
+
+    @property
     def recordings_journal(self) -> Path:
         """What was begun, ended, heard, held and purged (recording.proof.journal)."""
         return self.recordings.directory / "journal"
@@ -273,6 +366,11 @@ class Configuration:
     def recording_keys_dir(self) -> Path:
         """The store of the recordings' keys, which is in no copy and no backup of the node."""
         return self.data_dir / "recording-keys"
+
+    @property
+    def audit_journal(self) -> Path:
+        """Who did what to the node (pbx.audit.journal)."""
+        return self.data_dir / "audit" / "journal"
 
     @property
     def node_key_file(self) -> Path:
@@ -356,6 +454,10 @@ def parse_configuration(text: str, path: Path) -> Configuration:
             "log",
             "defence",
             "mail",
+            "messages",
+            "turn",
+            "click_to_call",
+            "provisioning",
         }
     )
     folder = path.absolute().parent
@@ -368,7 +470,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
         plan=_path(keys, "plan", folder, "plan.yaml"),
         database=_database(keys, folder, data_dir),
         sip=sip,
-        web=_listens(keys, "web", (Listen("0.0.0.0", 8080),)),  # noqa: S104
+        web=_web(keys, folder),
         external_address=_external_address(keys),
         local_networks=_networks(keys),
         media=media,
@@ -376,6 +478,10 @@ def parse_configuration(text: str, path: Path) -> Configuration:
         log=_log(keys),
         defence=_defence(keys),
         mail=_mail(keys, folder),
+        messages=_messages(keys),
+        turn=read_turn(keys["turn"], folder) if "turn" in keys else None,
+        click_to_call=read_click_to_call(keys["click_to_call"]) if "click_to_call" in keys else (),
+        provisioning=_provisioning(keys, folder),
         notes=(*_notes(root.findings.file, keys), *_soundless(root.findings.file, keys, sip, media)),
     )
     root.findings.raise_errors()
@@ -585,7 +691,24 @@ def _media(keys: Mapping[str, Node], folder: Path) -> Media:
         music=_path(section, "music", folder, "") if "music" in section else None,
         voices=tuple((name, _path(voices, name, folder, "")) for name in voices),
         emergency_pairs=_emergency_pairs(section, (last + 1) // 2 - (first + 1) // 2),
+        rtc=_browsers_port(section),
+        rtc_codec=_choice(section, "rtc_codec", RTC_CODECS),
     )
+
+
+def _browsers_port(section: Mapping[str, Node]) -> tuple[Listen, ...] | None:
+    """Where browsers' sound comes: one address of IPv4 and one of IPv6 at most, as browsers are told it."""
+    if "rtc" not in section:
+        return None
+    found = _listens(section, "rtc", ())
+    node = section["rtc"]
+    kinds = [":" in listen.host for listen in found]
+    if len(set(kinds)) < len(kinds):
+        node.error("two_addresses", "several addresses of one kind", "one of IPv4 and one of IPv6 at most")
+    if any(ipaddress.ip_address(listen.host).is_unspecified for listen in found):
+        node.error("wrong_address", "browsers are told this address", f"such as 192.0.2.1:{RTC_PORT}")
+        return ()
+    return found
 
 
 def _daemons(section: Mapping[str, Node], name: str, default: tuple[Listen, ...]) -> tuple[Listen, ...]:
@@ -654,6 +777,15 @@ def _recordings(keys: Mapping[str, Node], data_dir: Path) -> Recordings:
     )
 
 
+def _messages(keys: Mapping[str, Node]) -> Messages:
+    section = _section(keys, "messages", ("keep_days", "most_mb"))
+    usual = Messages()
+    return Messages(
+        keep_days=section["keep_days"].integer(0, 366) if "keep_days" in section else usual.keep_days,
+        most_mb=section["most_mb"].integer(0, 1_000_000) if "most_mb" in section else usual.most_mb,
+    )
+
+
 def _timestamp(node: Node, data_dir: Path) -> Timestamp:
     section = node.mapping(("url", "ca_file", "every_minutes"), required=("url", "ca_file"))
     return Timestamp(
@@ -700,12 +832,57 @@ def _url(node: Node, hint: str) -> str:
     return text
 
 
+def _web(keys: Mapping[str, Node], folder: Path) -> Web:
+    """Addresses alone, or a section."""
+    if "web" not in keys or not keys["web"].is_mapping:
+        return Web(listen=_listens(keys, "web", Web().listen))
+    known = ("listen", "tls", "certificate", "key", "public_url", "proxies", "openid", "ldap", "screen_pop")
+    section = keys["web"].mapping(known)
+    return Web(
+        listen=_listens(section, "listen", Web().listen),
+        tls=_choice(section, "tls", WEB_TLS),
+        certificates=_certificates(section, folder),
+        public_url=_public_url(section["public_url"]) if "public_url" in section else "",
+        proxies=_network_list(section["proxies"]) if "proxies" in section else (),
+        openid=read_openid(section["openid"], folder) if "openid" in section else None,
+        ldap=read_ldap(section["ldap"], folder) if "ldap" in section else None,
+        screen_pops=read_screen_pops(section["screen_pop"]) if "screen_pop" in section else (),
+    )
+
+
+def _public_url(node: Node) -> str:
+    """An origin (RFC 6454 section 6.2), in lower case."""
+    text = node.text().lower().rstrip("/")
+    if not _ORIGIN.fullmatch(text) or not _parsed(_scheme, text):
+        hint = "such as https://pbx.valmont.example, without a path"
+        node.error("wrong_url", f'"{text[:60]}" is not where a browser finds the pages', hint)
+    return text
+
+
 def _log(keys: Mapping[str, Node]) -> Log:
-    section = _section(keys, "log", ("level", "sip_trace"))
+    section = _section(keys, "log", ("level", "sip_trace", "format", "syslog"))
     return Log(
         level=_choice(section, "level", LOG_LEVELS),
         sip_trace=section["sip_trace"].boolean() if "sip_trace" in section else False,
+        format=_choice(section, "format", LOG_FORMATS),
+        syslog=_syslog(section["syslog"]) if "syslog" in section else Log().syslog,
     )
+
+
+def _syslog(node: Node) -> str:
+    """The machine's own socket, or an address: a name would have to be looked up, and no line waits."""
+    text = node.text()
+    bare = text.removeprefix("udp://").removeprefix("tcp://")
+    if not text.startswith("/") and not any(listen.port for listen in _parsed(_parse_listen, bare)):
+        hint = "such as /dev/log, 192.0.2.1:514 or tcp://192.0.2.1:601"
+        node.error("wrong_address", f'"{text[:60]}" is no log server', hint)
+    return text
+
+
+def _provisioning(keys: Mapping[str, Node], folder: Path) -> Provisioning:
+    if "provisioning" not in keys:
+        return Provisioning()
+    return read_provisioning(keys["provisioning"], folder, _listens, _network_list)
 
 
 def _secret(node: Node) -> Mapping[str, Node]:
@@ -757,10 +934,10 @@ def _defence(keys: Mapping[str, Node]) -> Settings:
 
 
 def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
-    """What is written but does nothing in this version; said once, so that nobody counts on it."""
-    if "web" in keys:
-        message = "`web:` is read and does nothing yet in this version"
-        yield Finding("not_yet", "note", file, keys["web"].line, keys["web"].column, message)
+    """What is written but does nothing in this version, or gives something away: said once, so that nobody
+    counts on it.
+    """
+    yield from _handed_out(file, keys)
     media = keys["media"].value if "media" in keys and keys["media"].is_mapping else {}
     assert isinstance(media, dict)
     elsewhere = "engine" in media and media["engine"].value == "rtpengine"
@@ -771,6 +948,19 @@ def _notes(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
             message = f"`{name}:` does nothing with this media engine"
             hint = "rtpengine's own configuration says it" if elsewhere else "write `engine: rtpengine`"
             yield Finding("idle_key", "note", file, node.line, node.column, message, hint)
+
+
+def _handed_out(file: str, keys: Mapping[str, Node]) -> Iterable[Finding]:
+    """The password of another directory, which goes into the settings of every telephone."""
+    said = keys["provisioning"].value if "provisioning" in keys and keys["provisioning"].is_mapping else {}
+    assert isinstance(said, dict)
+    found = said["directory"].value if "directory" in said and said["directory"].is_mapping else {}
+    assert isinstance(found, dict)
+    if "password" in found:
+        node = found["password"]
+        message = "each telephone holds this password from now on"
+        hint = "take an account that reads the directory and nothing else; `ldaps:` gives each its own"
+        yield Finding("password_in_telephones", "note", file, node.line, node.column, message, hint)
 
 
 def _soundless(file: str, keys: Mapping[str, Node], sip: Sip, media: Media) -> Iterable[Finding]:

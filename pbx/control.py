@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from media.engines.daemons import DaemonStatus
-from pbx.api.views import CallView, Done
+from pbx.api.views import CallView, ColleagueStatus, Done
 from pbx.defence.bans import Ban
 from pbx.events import KINDS, Event, Events, Feed
 from pbx.queues.figures import AgentFigures, QueueFigures
@@ -92,6 +92,7 @@ class SetForward(msgspec.Struct, frozen=True, tag=True):
     seconds: int = 0
     callers: tuple[str, ...] = ()
     hours: tuple[str, ...] = ()
+    until: float = 0.0
 
 
 class StopForwarding(msgspec.Struct, frozen=True, tag=True):
@@ -103,11 +104,12 @@ class StopForwarding(msgspec.Struct, frozen=True, tag=True):
 
 
 class SetDoNotDisturb(msgspec.Struct, frozen=True, tag=True):
-    """Ask that a person's devices ring, or don't."""
+    """Ask that a person's devices ring, or don't until an instant in Unix seconds, 0 for ever."""
 
     extension: str
     on: bool
     by: str
+    until: float = 0.0
 
 
 class SetSwitch(msgspec.Struct, frozen=True, tag=True):
@@ -156,9 +158,13 @@ class RemoveOverride(msgspec.Struct, frozen=True, tag=True):
 
 
 class ListDevices(msgspec.Struct, frozen=True, tag=True):
-    """Ask who uses which device, and where it is, for the DEVICES_A_PAGE that come after a sign-in."""
+    """Ask who uses which device, and where it is, for the DEVICES_A_PAGE that come after a sign-in.
+
+    extension: those alone that are this person's, or that they use; "" for all.
+    """
 
     after: str = ""
+    extension: str = ""
 
 
 class UseDevice(msgspec.Struct, frozen=True, tag=True):
@@ -187,6 +193,72 @@ class ForgetAddress(msgspec.Struct, frozen=True, tag=True):
     network: str = ""
 
 
+class ListPages(msgspec.Struct, frozen=True, tag=True):
+    """Ask which sessions have a page whose telephone is registered."""
+
+
+class SignOutPages(msgspec.Struct, frozen=True, tag=True):
+    """Ask that the telephones of pages sign out whose sessions (their ids) have ended."""
+
+    sessions: list[str]
+
+
+class SetWakeable(msgspec.Struct, frozen=True, tag=True):
+    """Ask that closed pages of these people, and of nobody else, be woken when a call rings them."""
+
+    extensions: list[str]
+
+
+class NotifyDevices(msgspec.Struct, frozen=True, tag=True):
+    """Ask that devices be told to fetch their settings, or to start anew: a NOTIFY to each that isn't in a
+    call.
+
+    event: its Event header, as `check-sync;reboot=false`; content_type, body: what it holds, mostly nothing.
+    """
+
+    devices: list[str]
+    event: str
+    content_type: str = ""
+    body: str = ""
+
+
+class DropBindings(msgspec.Struct, frozen=True, tag=True):
+    """Ask that devices be reached nowhere any more until they register again.
+
+    lost: their telephone is: their calls end, and the passwords that they have open nothing from now on, even
+    before the directory says so.
+    """
+
+    devices: list[str]
+    lost: bool = False
+
+
+class AskPhones(msgspec.Struct, frozen=True, tag=True):
+    """Ask which devices are registered now, and which of them are in a call."""
+
+    devices: list[str]
+
+
+class DeclineCall(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a call that rings somebody who can be woken ring them no more."""
+
+    call: str
+    extension: str
+
+
+class AskDoorway(msgspec.Struct, frozen=True, tag=True):
+    """Ask how a button of the town's site is now."""
+
+    button: str
+
+
+class CallVisitorBack(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a number be called back that a visitor left at a button."""
+
+    button: str
+    number: str
+
+
 class SetPin(msgspec.Struct, frozen=True, tag=True):
     """Ask that a person have this PIN, and to forgive those that were wrong; digits "": none any more."""
 
@@ -199,6 +271,13 @@ class ListCalls(msgspec.Struct, frozen=True, tag=True):
     """Ask which calls are in progress; who: of one party, "" for all."""
 
     who: str = ""
+
+
+class ListColleagues(msgspec.Struct, frozen=True, tag=True):
+    """Ask what some people are doing: these, and those who use these devices (pbx.services.colleagues)."""
+
+    extensions: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
 
 class Originate(msgspec.Struct, frozen=True, tag=True):
@@ -235,15 +314,85 @@ class SendOn(msgspec.Struct, frozen=True, tag=True):
 class InCall(msgspec.Struct, frozen=True, tag=True):
     """Ask for something in a party's call. call: which of its calls, "" where it has one.
 
-    verb: `answer`, `hold`, `resume`, `mute`, `unmute`, `transfer`, `join`, `merge`, `park`, `hang_up` or
-    `digits`. argument: the number to transfer to, the other call to join or merge, the place to park at, or
-    the digits.
+    verb: `answer`, `hold`, `resume`, `mute`, `unmute`, `transfer`, `join`, `merge`, `park`, `hang_up`,
+    `recording_stop`, `recording_again` or `digits`. argument: the number to transfer to, the other call to
+    join or merge, the place to park at, or the digits.
     """
 
     verb: str
     who: str
     call: str = ""
     argument: str = ""
+
+
+class Play(msgspec.Struct, frozen=True, tag=True):
+    """Ask to play something to a party, in place of what it hears: a WAV file (its absolute path), a tone of
+    media.tones.FRANCE, or `music`. The one of them that isn't "" counts."""
+
+    who: str
+    call: str = ""
+    path: str = ""
+    tone: str = ""
+
+
+class Say(msgspec.Struct, frozen=True, tag=True):
+    """Ask to speak to a party. language: one of media.speech.VOICES."""
+
+    who: str
+    text: str
+    language: str = "fr"
+    call: str = ""
+
+
+class Gather(msgspec.Struct, frozen=True, tag=True):
+    """Ask for the keys that a party presses next: at most so many, before `end`, within `seconds`."""
+
+    who: str
+    most: int
+    seconds: float
+    end: str = "#"
+    call: str = ""
+
+
+class Record(msgspec.Struct, frozen=True, tag=True):
+    """Ask to write what a party says into a WAV file (its absolute path), for at most so many seconds."""
+
+    who: str
+    path: str
+    seconds: float
+    call: str = ""
+
+
+class StopRecording(msgspec.Struct, frozen=True, tag=True):
+    """Ask to end what Record began."""
+
+    who: str
+    call: str = ""
+
+
+class MarkHeard(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a message count as heard."""
+
+    mailbox: str
+    message: str
+
+
+class KeepGreeting(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a sound be a mailbox's greeting. situation: one of pbx.voicemail.mailboxes.SITUATIONS.
+
+    recorded: the name of a WAV without its ending, in the mailboxes' folder of what is passing.
+    """
+
+    mailbox: str
+    situation: str
+    recorded: str
+
+
+class DropGreeting(msgspec.Struct, frozen=True, tag=True):
+    """Ask that a mailbox's voice speak again in a situation."""
+
+    mailbox: str
+    situation: str
 
 
 class DeleteMessage(msgspec.Struct, frozen=True, tag=True):
@@ -311,7 +460,9 @@ class TrunkStatus(msgspec.Struct, frozen=True):
 
     state: `up`, `unknown`, `unregistered`, `down` or `refusing`. registered_until: Unix seconds, None without
     a binding; registration_status: what the registrar refused us with last, None while all is well.
-    options_delay_ms: of the last OPTIONS that was answered. servers: in the order of trial.
+    options_delay_ms: of the last OPTIONS that was answered. servers: in the order of trial. since: when the
+    state was last found to change, Unix seconds, or when the trunk began. refusal: what was refused or missed
+    last, in words, "" where nothing was; refused_at: when, Unix seconds.
     """
 
     name: str
@@ -325,6 +476,9 @@ class TrunkStatus(msgspec.Struct, frozen=True):
     channels_in_use: int
     options_delay_ms: float | None
     servers: list[str]
+    since: float = 0.0
+    refusal: str = ""
+    refused_at: float = 0.0
 
 
 class TrunkList(msgspec.Struct, frozen=True, tag=True):
@@ -341,11 +495,32 @@ class DaemonList(msgspec.Struct, frozen=True, tag=True):
 
 
 class SettingsInForce(msgspec.Struct, frozen=True, tag=True):
-    """What is set by hand after what was asked. problem: why it wasn't done, empty when it was."""
+    """What is set by hand after what was asked. problem: why it wasn't done, empty when it was; reason: that
+    in a word (pbx.people.settings.SettingRefused)."""
 
     people: list[PersonSettings]
     overrides: list[OverrideRecord]
     problem: str = ""
+    reason: str = ""
+
+
+class BindingStatus(msgspec.Struct, frozen=True):
+    """Where a device can be reached, by which transport, until when (Unix seconds), and what it is.
+
+    answers: False where it seems gone.
+    """
+
+    address: str
+    transport: str
+    user_agent: str
+    until: float
+    answers: bool
+
+
+class ColleagueList(msgspec.Struct, frozen=True, tag=True):
+    """What those who were asked about are doing, by extension."""
+
+    colleagues: list[ColleagueStatus]
 
 
 class DeviceStatus(msgspec.Struct, frozen=True):
@@ -362,6 +537,7 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     contacts: list[str]
     network: str
     addresses: list[AddressRecord]
+    bindings: list[BindingStatus] = []
 
 
 class DeviceList(msgspec.Struct, frozen=True, tag=True):
@@ -371,12 +547,71 @@ class DeviceList(msgspec.Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class PagesNow(msgspec.Struct, frozen=True, tag=True):
+    """The answer to ListPages: whose telephone (the extension) each session has, by the session's id."""
+
+    sessions: dict[str, str]
+
+
+class PagesSignedOut(msgspec.Struct, frozen=True, tag=True):
+    """The answer to SignOutPages: how many were registered."""
+
+    pages: int
+
+
+class DevicesTold(msgspec.Struct, frozen=True, tag=True):
+    """Which devices were told; those in a call, and those that can't be reached now, weren't."""
+
+    told: list[str]
+    busy: list[str] = []
+    away: list[str] = []
+
+
+class PhonesNow(msgspec.Struct, frozen=True, tag=True):
+    """The answer to AskPhones. registered: each with the Call-ID of its last REGISTER, which stays the same
+    until the telephone starts anew (RFC 3261 section 10.2.4).
+    """
+
+    registered: dict[str, str]
+    busy: list[str]
+
+
+class WakingSet(msgspec.Struct, frozen=True, tag=True):
+    """The answer to SetWakeable and DeclineCall. found: whether there was such a call."""
+
+    found: bool = True
+
+
+class DoorwayNow(msgspec.Struct, frozen=True, tag=True):
+    """How a button is, or what became of a number. found: False where there is no such button.
+
+    in_progress, answers, is_open, calls_back: as in pbx.calls.visitors. problem: why a number isn't kept, ""
+    when it is.
+    """
+
+    found: bool
+    in_progress: int = 0
+    answers: bool = False
+    is_open: bool = False
+    calls_back: bool = False
+    problem: str = ""
+
+
 class CallsNow(msgspec.Struct, frozen=True, tag=True):
     """What came of what was asked, and the calls that it is about. problem: why it wasn't done, "" when it
-    was."""
+    was; digits: those that Gather asked for; found: whether there is such a call with such a party.
+    """
 
     calls: list[CallView]
     done: Done = Done()
+    problem: str = ""
+    digits: str = ""
+    found: bool = True
+
+
+class MailboxDone(msgspec.Struct, frozen=True, tag=True):
+    """What was asked of a mailbox is done. problem: why it isn't, empty when it is."""
+
     problem: str = ""
 
 
@@ -443,8 +678,10 @@ SettingsQuestion = (
     | RemoveOverride
 )
 DeviceQuestion = ListDevices | UseDevice | SayAddress | ForgetAddress | SetPin
+MailboxQuestion = MarkHeard | KeepGreeting | DropGreeting
 QueueQuestion = ListQueues | PauseAgent | ResumeAgent
-CallQuestion = ListCalls | Originate | Retrieve | PickUp | SendOn | InCall
+SoundQuestion = Play | Say | Gather | Record | StopRecording
+CallQuestion = ListCalls | Originate | Retrieve | PickUp | SendOn | InCall | SoundQuestion
 Question = (
     Status
     | CallQuestion
@@ -457,8 +694,19 @@ Question = (
     | DrainDaemon
     | SettingsQuestion
     | DeviceQuestion
+    | ListPages
+    | SignOutPages
+    | NotifyDevices
+    | DropBindings
+    | AskPhones
+    | SetWakeable
+    | DeclineCall
+    | AskDoorway
+    | CallVisitorBack
     | DeleteMessage
+    | MailboxQuestion
     | QueueQuestion
+    | ListColleagues
 )
 Answer = (
     Counters
@@ -469,9 +717,23 @@ Answer = (
     | SettingsInForce
     | CallsNow
     | DeviceList
+    | PagesNow
+    | PagesSignedOut
+    | WakingSet
+    | DevicesTold
+    | PhonesNow
+    | DoorwayNow
     | MessageDeleted
+    | MailboxDone
     | QueueList
+    | ColleagueList
 )
+
+READS = (
+    *(ListTrunks, ListDaemons, ListSettings, ListDevices, ListCalls, ListQueues, ListBans, Status),
+    *(ListColleagues, AskPhones),
+)
+"""Questions that change nothing."""
 
 _question = msgspec.json.Decoder(Question | FollowEvents)
 _answer = msgspec.json.Decoder(Answer | Following)
@@ -583,6 +845,22 @@ def ask(data_dir: Path, question: Question) -> Answer:
             return answer
         except (OSError, msgspec.DecodeError) as error:
             raise NotRunningError(f"no running node answers in {data_dir}: {error}") from error
+
+
+async def ask_soon(data_dir: Path, question: Question) -> Answer:
+    """Ask a running node without keeping the event loop waiting. Raises NotRunningError."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            path = str(control_path(data_dir))
+            reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES)
+            try:
+                writer.write(msgspec.json.encode(question) + b"\n")
+                answer: Answer = _answer.decode(await reader.readline())
+                return answer
+            finally:
+                writer.close()
+    except (OSError, ValueError, msgspec.DecodeError) as error:  # a TimeoutError is an OSError
+        raise NotRunningError(f"no running node answers in {data_dir}: {error}") from error
 
 
 def every_device(data_dir: Path) -> list[DeviceStatus]:

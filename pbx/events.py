@@ -77,6 +77,25 @@ class LegLeft(LegChanged, frozen=True):
     cause: str
 
 
+class WakeWanted(Event, frozen=True):
+    """A call rings somebody whose closed pages can be woken. number, name: of the caller, empty where they
+    aren't shown; through: the service that it came to first, "" for none."""
+
+    call: str
+    extension: str
+    number: str
+    name: str
+    through: str
+
+
+class WakeOver(Event, frozen=True):
+    """It rings them no more. outcome: `answered`, `cancelled`, or why nobody answered, as in the record."""
+
+    call: str
+    extension: str
+    outcome: str
+
+
 class LegSilent(Event, frozen=True):
     """No sound has come from a party for `seconds`, while it isn't on hold."""
 
@@ -378,6 +397,8 @@ _ALL: tuple[type[Event], ...] = (
     CallStarted,
     *LEG_CHANGES,
     CallEnded,
+    WakeWanted,
+    WakeOver,
     LegSilent,
     LegHeard,
     LegDeaf,

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from dialplan.decision import Decision, Reject
 from dialplan.plan import Plan
 from media.engine import (
+    BrowserGone,
     DigitReceived,
     EngineLost,
     MediaEngine,
@@ -32,12 +33,14 @@ from pbx.apps.web_service import Asker, Web
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
-from pbx.calls.happenings import Digit, LegEnded, Played, PortLost, Recorded
+from pbx.calls.happenings import Digit, LegEnded, Played, PortLost, Recorded, TelephoneCame
 from pbx.calls.leg import Leg
 from pbx.calls.probes import Probes
 from pbx.calls.restored import restore
 from pbx.calls.router import Router
 from pbx.calls.srtp import secure_caller
+from pbx.calls.visitors import Visitors
+from pbx.calls.waking import Waking
 from pbx.completions import Completions
 from pbx.defence.bans import KeptBans
 from pbx.defence.gate import BAD_METHOD, MALFORMED, Gate, Settings
@@ -61,6 +64,8 @@ from pbx.keep_alive import KEEP_ALIVE_SECONDS
 from pbx.ongoing import OngoingCall
 from pbx.own_apps import Program
 from pbx.people.addresses import Addresses
+from pbx.people.browser_passwords import BrowserPasswords
+from pbx.people.browsers import Browsers
 from pbx.people.devices import Devices
 from pbx.people.directory import Directory
 from pbx.people.pin_attempts import PinAttempts
@@ -168,6 +173,7 @@ class Exchange:
     events: the node's bus, where there is one already. own_apps: by file. rotas: who is on call, where files
     say it. voicemail: the mailboxes, open; None for a node that has nowhere to keep messages. recorder: where
     recorded calls go; None for a node that has none, whose recordings all fail.
+    passwords: of pages; None for a node whose pages have no telephone.
     """
 
     def __init__(
@@ -194,6 +200,7 @@ class Exchange:
         voicemail: Voicemail | None = None,
         own_apps: dict[str, Program] | None = None,
         recorder: Recorder | None = None,
+        passwords: BrowserPasswords | None = None,
     ) -> None:
         self.domain = domain
         self.plan = plan
@@ -216,11 +223,14 @@ class Exchange:
         self.core.stack.on_refusal = self._refused
         self.core.session_changed = self._session_changed
         self.devices = Devices(domain)
+        self.browsers = Browsers(self, passwords)
+        self.waking = Waking(self)
         self.resolver = Resolver(names or Dns(), asyncio.get_running_loop().time, self.chance)
         self.trunks = Trunks(self, secret)
         self.settings = NodeSettings(self)
         self.conditions = NodeConditions(self, kept_callbacks)
         self.guard = Guard(self, secret)
+        self.visitors = Visitors(self, secret)
         self.registrations = Registrations(self, keep_alive_seconds)
         self.driver.on_flow_failed = self.registrations.flow_failed
         self.router = Router(self)
@@ -472,6 +482,12 @@ class Exchange:
         """The legs of all calls that haven't ended."""
         return (leg for call in self._calls.values() for leg in call.legs if leg.ended_at is None)
 
+    def ring_too(self, extension: str, binding: Binding) -> None:
+        """Let a page that has just come back ring for the calls that ring for its person."""
+        for call in self._calls.values():
+            if call.takers is not None and call.to == extension:
+                call.post(TelephoneCame(call.caller, binding))
+
     def is_engaged(self, extension: str, but: Call | None = None) -> bool:
         """Whether a device of somebody's is in a call, or rings. but: a call that doesn't count."""
         return any(leg.call is not but and self._person_of(leg.device) == extension for leg in self.legs())
@@ -519,6 +535,10 @@ class Exchange:
                 log.error("call=%s leg=%s is to have another port: %s", call_id, leg_name, reason)
                 self.events.publish(LegDeaf, call_id, leg_name, reason)
                 self._post(call_id, leg_name, PortLost)
+            case BrowserGone(call_id, leg_name, reason):
+                log.warning("call=%s leg=%s browser stayed away: %s", call_id, leg_name, reason)
+                if (leg := self.leg(call_id, leg_name)) is not None and leg.confirmed:
+                    self.probes.lose(leg)
             case EngineLost(reason):
                 log.error("media engine lost: %s", reason)
                 self.events.publish(MediaProcessLost, reason)

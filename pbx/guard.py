@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dialplan.decision import Facts, ToTrunks
 from dialplan.routing import route
 from pbx.people.devices import Device
-from sip.core.digest import BOTH, Authenticator, Credentials, Verdict, algorithms_for
+from sip.core.digest import BOTH, MD5_ONLY, Authenticator, Credentials, Verdict, algorithms_for
 from sip.core.errors import ParseError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.message import Request
@@ -51,12 +51,11 @@ class Guard:
             request.headers.get("authorization", []),
             request.method,
             request.uri,
-            exchange.devices.credentials,
+            self._credentials,
             now,
         )
         if verdict is Verdict.ACCEPTED:
-            device = exchange.devices.find(username)
-            assert device is not None
+            device = exchange.devices.find(username) or exchange.browsers.admitted(username)
             if gate.tries_too_often(host, username, now) and not _is_bound(device, flow):
                 raise _later("user=%s tried too often from=%s", username, flow)  # whatever the password
             gate.welcome(host)
@@ -65,9 +64,7 @@ class Guard:
             if gate.tries_too_often(host, username, now):
                 raise _later("user=%s tried too often from=%s", username, flow)
             log.warning("user=%s wrong credentials from=%s", username[:64], flow)
-            gate.wrong_credentials(
-                host, username, now, known_user=exchange.devices.find(username) is not None
-            )
+            gate.wrong_credentials(host, username, now, known_user=self._credentials(username) is not None)
             raise RemoteProtocolError(403, "Forbidden")
         if not gate.answers_stranger(host, now, request.get("user-agent")):
             exchange.core.stack.ignore(transaction)
@@ -76,9 +73,18 @@ class Guard:
         algorithms = claimed.algorithms if claimed is not None else BOTH
         if algorithms is BOTH:
             algorithms = algorithms_for(request.get("user-agent"))
+            if algorithms is BOTH and flow.transport in {"WS", "WSS"}:
+                algorithms = MD5_ONLY
         challenge = self._authenticator.challenge(now, algorithms, stale=verdict is Verdict.STALE)
         exchange.core.stack.answer_stranger(transaction, 401, headers=challenge)
         return None
+
+    def username_of(self, request: Request) -> str:
+        """Whom the digest of a request names that `device_of` has let in."""
+        return self._authenticator.username(request.headers.get("authorization", []))
+
+    def _credentials(self, username: str) -> Credentials | None:
+        return self._exchange.devices.credentials(username) or self._exchange.browsers.credentials(username)
 
     def caller_of(
         self, request: Request, dialled: str, transaction: ServerTransaction, now: float
@@ -118,7 +124,8 @@ class Guard:
         plan = exchange.plan
         if not plan.is_emergency(dialled) or not plan.tables.networks.find(address):
             return None
-        claimed = exchange.devices.find(_claimed(request))
+        said = _claimed(request)
+        claimed = exchange.devices.find(said) or exchange.browsers.claimed(said)
         extension = claimed.extension if claimed is not None else None
         facts = Facts(dialled, caller=extension, address=address)
         decision = route(plan, facts, datetime.fromtimestamp(exchange.clock(), UTC))

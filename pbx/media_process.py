@@ -10,11 +10,9 @@ from media.engines import native, relay
 from media.engines.inheritance import Inheritance
 from media.engines.reel import Reel
 from pbx.configuration import Configuration, Media
-from sip.net.addresses import local_address_toward
+from pbx.media_addresses import media_addresses
 
 log = logging.getLogger(__name__)
-
-UNROUTED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
 def run_media(
@@ -50,21 +48,3 @@ def run_media(
 def plane_of(media: Media) -> relay.PlaneName:
     """What moves packets with this configuration on this installation: C where it was compiled."""
     return "native" if native.is_built() and media.engine != "python" else "python"
-
-
-def media_addresses(configuration: Configuration) -> tuple[str, ...]:
-    """The addresses put in SDP, one for IPv4, IPv6 or each: those configured, else those SIP listens on.
-
-    Where SIP listens on all addresses, the one of the default route; a kind without a route is left out,
-    unless there is no other.
-    """
-    if configuration.media.addresses:
-        return tuple(str(address) for address in configuration.media.addresses)
-    sip = configuration.sip
-    found: dict[bool, str] = {}
-    for listen in (*sip.udp, *sip.tcp, *sip.tls, *sip.ws, *sip.wss):
-        if (":" in listen.host) not in found:
-            probe = "2001:db8::1" if ":" in listen.host else "192.0.2.1"
-            found[":" in listen.host] = local_address_toward((listen.host, 0), (probe, 9))[0]
-    usable = tuple(address for address in found.values() if address not in UNROUTED)
-    return usable or tuple(found.values())[:1] or ("127.0.0.1",)

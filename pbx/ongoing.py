@@ -50,7 +50,7 @@ Because: TypeAlias = Literal["line", "user", "trunk"]
 class OngoingLeg(Struct, array_like=True, frozen=True, gc=False):
     """One party. session: its dialog, None once it has ended or moved into another call.
 
-    transport, remote: where its device is; times in Unix seconds. codec: of a leg whose sound has ended.
+    transport, remote: where its device is; times in Unix seconds. codec, call_id: of a leg that has ended.
     """
 
     name: str
@@ -66,6 +66,7 @@ class OngoingLeg(Struct, array_like=True, frozen=True, gc=False):
     session: SessionSnapshot | None
     reached: str = ""
     via: str = ""
+    call_id: str = ""
 
 
 class Outside(Struct, array_like=True, frozen=True, gc=False):
@@ -99,7 +100,7 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     outside: None for a call inside. media: None where the parties send to each other directly.
     callback: it is the call back after an emergency call, which nothing ends. line: the service that it came
     to first. intervals, parents, plan_lines: as in its record. held, muted: the legs that hold
-    by us, or that nobody hears. recordings: what is recorded of it.
+    by us, or that nobody hears. recordings: what is recorded of it. hidden: as in its record.
     """
 
     id: str
@@ -125,6 +126,7 @@ class OngoingCall(Struct, array_like=True, frozen=True, gc=False):
     held: tuple[str, ...] = ()
     muted: tuple[str, ...] = ()
     recordings: tuple[OngoingRecording, ...] = ()
+    hidden: bool = False
 
 
 class _Block(NamedTuple):

@@ -32,7 +32,8 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     reached: how the party came into the call: `calls`, `dialled`, `forwarded`, `transfer`, `pick-up`, `park`,
     `replaces`, `conference`, `originated`, `overflow` (a queue sent the caller there), `call-back` (from a
     queue), or the type of the service that called it; via: the extension or service that did that, "" for the
-    caller itself. All four are "" in records that were made before there were intervals.
+    caller itself. All four are "" in records that were made before there were intervals. call_id: of its SIP
+    dialog, by which its messages are found (pbx.messages); "" where it had none, and in older records.
     """
 
     device: str
@@ -49,11 +50,17 @@ class LegRecord(Struct, array_like=True, frozen=True, gc=False):
     number: str = ""
     reached: str = ""
     via: str = ""
+    call_id: str = ""
 
     @property
     def direction(self) -> str:
         """`in` for who called us, `out` for whom we called; "" where it isn't known."""
         return self.reached and ("in" if self.reached in CAME else "out")
+
+    @property
+    def trunk(self) -> str:
+        """The trunk's name; "" for a device of ours, whose sign-in begins with the digits of an extension."""
+        return "" if self.device[:1].isdecimal() else self.device
 
 
 class Interval(Struct, array_like=True, frozen=True, gc=False):
@@ -76,7 +83,7 @@ class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
 
     intervals: in the order of time. parents: the calls that it was made for, or that its parties came from.
     plan_lines: the lines of the plan that were looked at, in the order of the decisions; 0 for a rule that
-    isn't written in it.
+    isn't written in it. hidden: the caller didn't want to be shown to who was called. recorded: some of it.
     """
 
     id: str
@@ -94,13 +101,16 @@ class CallRecord(Struct, array_like=True, frozen=True, gc=False, tag="call"):
     intervals: tuple[Interval, ...] = ()
     parents: tuple[str, ...] = ()
     plan_lines: tuple[int, ...] = ()
+    hidden: bool = False
+    recorded: bool = False
 
 
 class Binding(Struct, array_like=True, frozen=True, gc=False):
     """Where one device of an address of record can be reached until `expires_at`. RFC 3261 section 10.3.
 
     transport, local and remote name the flow that the REGISTER came on; path: RFC 3327 section 5.3, first hop
-    first. instance, reg_id: RFC 5626 section 4; instance "" and reg_id 0 for a phone without.
+    first. instance, reg_id: RFC 5626 section 4; instance "" and reg_id 0 for a phone without. username: of
+    its digest, "" where that is the device.
     """
 
     contact_uri: str
@@ -117,6 +127,7 @@ class Binding(Struct, array_like=True, frozen=True, gc=False):
     behind_nat: bool = False
     instance: str = ""
     reg_id: int = 0
+    username: str = ""
 
 
 class BindingsRecord(Struct, array_like=True, frozen=True, gc=False, tag="bindings"):
@@ -137,7 +148,7 @@ class ForwardSetting(Struct, array_like=True, frozen=True, gc=False):
     """One forward that somebody set: `when` is one of dialplan.forwarding.WHENS; to "" cancels the plan's.
 
     seconds: before `no_answer`, 0 for the usual. callers, hours: as in dialplan.decision.ForwardRule, hours
-    as a plan writes them (`mon-fri 12:00-14:00`).
+    as a plan writes them (`mon-fri 12:00-14:00`). until: Unix seconds, when it ends by itself; 0 for never.
     """
 
     when: str
@@ -146,6 +157,7 @@ class ForwardSetting(Struct, array_like=True, frozen=True, gc=False):
     seconds: int = 0
     callers: tuple[str, ...] = ()
     hours: tuple[str, ...] = ()
+    until: float = 0.0
 
 
 class Switch(Struct, array_like=True, frozen=True, gc=False):
@@ -178,7 +190,8 @@ class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settin
 
     forwards: the first that holds for a call decides. do_not_disturb: None for not set.
     anonymous_rejection, call_waiting: None for what the plan says. pauses: one for each service at most.
-    ring: how their telephones ring, None for what the plan says.
+    ring: how their telephones ring, None for what the plan says. do_not_disturb_until: when that ends by
+    itself, in Unix seconds; 0 for never.
     """
 
     extension: str
@@ -188,6 +201,7 @@ class PersonSettings(Struct, array_like=True, frozen=True, gc=False, tag="settin
     call_waiting: Switch | None = None
     pauses: tuple[PauseSetting, ...] = ()
     ring: RingSetting | None = None
+    do_not_disturb_until: float = 0.0
 
     def __bool__(self) -> bool:
         switches = (self.do_not_disturb, self.anonymous_rejection, self.call_waiting, self.ring)
@@ -502,6 +516,7 @@ def printable(call: CallRecord) -> dict[str, Any]:
                 "direction": leg.direction,
                 "reached": leg.reached,
                 "via": leg.via,
+                "call_id": leg.call_id,
             }
             for leg in call.legs
         ],
@@ -517,4 +532,6 @@ def printable(call: CallRecord) -> dict[str, Any]:
         ],
         "parents": list(call.parents),
         "plan_lines": [line for line in call.plan_lines if line],
+        "hidden": call.hidden,
+        "recorded": call.recorded,
     }

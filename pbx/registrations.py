@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pbx.events import DeviceReachable, DeviceUnreachable
 from pbx.keep_alive import KEEP_ALIVE_SECONDS, KeepAlive
+from pbx.people.browsers import longest_seconds
 from pbx.people.devices import Device
 from pbx.records import Binding as BindingRecord
 from pbx.records import BindingsRecord
@@ -66,16 +67,27 @@ class Registrations:
             return
         if exchange.journal.exhausted:  # design, promise 5: what can't be written isn't acknowledged
             raise RemoteProtocolError(503, "Service Unavailable", (("Retry-After", "60"),))
-        if request.to.sip_uri.user != device.sign_in:  # 10.3 step 4
+        user = request.to.sip_uri.user
+        if user != device.sign_in and not (device.is_browser and user == device.owner):  # 10.3 step 4
             raise RemoteProtocolError(403, "Not Your Address")
         before = device.bindings
-        device.bindings = bind(before, request, device.sign_in, now)
+        if device.is_browser:
+            username = exchange.guard.username_of(request)
+            longest = longest_seconds(username, exchange.clock())
+            device.bindings = bind(
+                before, request, device.sign_in, now, username=username, longest_seconds=longest
+            )
+            self._ring_too(device, before)
+        else:
+            device.bindings = bind(before, request, device.sign_in, now)
         if device.bindings is not before and "contact" in request.headers:  # without one it only asks
             self._write(device, now)
             if device.bindings and request.flow is not None:
                 exchange.addresses.registered(device, request.flow.remote[0])
             if exchange.probes.astray:
                 exchange.probes.registered(device)
+            if exchange.waking.ringing and request.flow is not None:
+                exchange.waking.registered(device, request.flow)
         if self._cut_off and device.sign_in in self._cut_off and self._is_reachable(device):
             self._cut_off.discard(device.sign_in)
             exchange.events.publish(DeviceReachable, device.sign_in)
@@ -93,12 +105,22 @@ class Registrations:
             elif not device.bindings:
                 self._gone(device.sign_in, "signed out")
 
+    def _ring_too(self, device: Device, before: tuple[Binding, ...]) -> None:
+        """A page that has come by another connection rings for the calls that ring already."""
+        known = {binding.flow for binding in before}
+        for binding in device.bindings:
+            if binding.flow not in known:
+                self._exchange.ring_too(device.extension, binding)
+
     def _answer_lines(self, request: Request, device: Device, now: float) -> str:
         """The header lines of the 200 to a REGISTER (RFC 3261 section 10.3 step 8)."""
         if "supported" not in request.headers and "path" not in request.headers:
             return contact_lines(device.bindings, now)
         supported = request.tokens("supported")
-        address_of_record = f"sip:{device.extension}@{self._exchange.domain}" if "gruu" in supported else ""
+        address_of_record = ""
+        if "gruu" in supported:
+            # RFC 5627 section 5.2: of the address that it registers; JsSIP takes requests to no other user.
+            address_of_record = f"sip:{request.to.sip_uri.user}@{self._exchange.domain}"
         lines = contact_lines(device.bindings, now, address_of_record=address_of_record)
         newest = device.bindings[-1] if device.bindings else None
         if newest is not None and newest.reg_id and newest.call_id == request.call_id and request.flow:
@@ -124,12 +146,26 @@ class Registrations:
         else:
             self._watch(device)
 
+    def remove(self, device: Device, is_over: Callable[[str], bool]) -> int:
+        """Remove the bindings of a device whose user name (`Binding.username`) is over; returns how many."""
+        kept = tuple(binding for binding in device.bindings if not is_over(binding.username))
+        removed = len(device.bindings) - len(kept)
+        if removed:
+            device.bindings = kept
+            self._exchange.subscriptions.presences.bindings_changed(device.extension)
+            self._exchange.write(self._record(device, self._exchange.driver.now))
+            self._watch(device)
+            self._exchange.driver.wake()
+            if not kept:
+                self._gone(device.sign_in, "signed out")
+        return removed
+
     def restore(self, recovered: Mapping[str, list[BindingRecord]], now: float) -> int:
         """Take back what an earlier process wrote down; returns how many bindings hold."""
         exchange = self._exchange
         offset = exchange.clock() - now
         for sign_in, records in recovered.items():
-            device = exchange.devices.find(sign_in)
+            device = exchange.devices.find(sign_in) or exchange.browsers.claimed(sign_in)
             if device is None:
                 continue
             device.bindings = tuple(self._restored(records, offset, now))
@@ -177,9 +213,11 @@ class Registrations:
             return
         for sign_in in self._connected.pop(flow, ()):
             device = self._exchange.devices.find(sign_in)
-            if device is None or all(binding.flow is not flow for binding in device.bindings):
+            if device is None:
                 continue
             self._exchange.probes.lost(flow)
+            if all(binding.flow is not flow for binding in device.bindings):
+                continue
             if sign_in not in self._cut_off and not self._is_reachable(device):
                 log.info("user=%s disconnected", sign_in)
                 self._gone(sign_in, "disconnected")
@@ -299,6 +337,7 @@ def _record(binding: Binding, offset: float) -> BindingRecord:
         behind_nat=binding.behind_nat,
         instance=binding.instance,
         reg_id=binding.reg_id,
+        username=binding.username,
     )
 
 
@@ -316,4 +355,5 @@ def _from_record(record: BindingRecord, flow: Flow, offset: float) -> Binding:
         path=tuple(record.path),
         instance=record.instance,
         reg_id=record.reg_id,
+        username=record.username,
     )

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from dialplan.document import read_text
@@ -18,6 +19,8 @@ from dialplan.plan import Plan
 from media.engine import MediaEngine, MediaUnavailable
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
+from media.engines.rtc import RtcEngine
+from media.engines.rtc_client import RtcClient
 from media.engines.rtpengine import RtpengineEngine
 from pbx import control, media_daemons
 from pbx.api.answers import answer_about_calls
@@ -30,16 +33,21 @@ from pbx.events import Events, MediaProcessBack, MediaProcessLost
 from pbx.exchange import Exchange
 from pbx.journal import Journal, Recovered, recover
 from pbx.kept import Kept, KeptError, read_kept, write_kept
-from pbx.media_process import media_addresses
+from pbx.media_addresses import media_addresses
+from pbx.messages.tap import Tap
 from pbx.node.external import external_of, follow
 from pbx.node.reserve import RESERVE_BYTES
+from pbx.node.sealing import sealing
 from pbx.node.sockets import Sockets
 from pbx.node.transports import Transports
 from pbx.own_apps import Program, folder_of, load_apps
+from pbx.people.browser_passwords import BrowserPasswords
 from pbx.people.device_answers import answer_about_devices
 from pbx.people.devices import with_directory
 from pbx.people.directory import Directory, DirectoryError, read_directory
 from pbx.people.settings_answers import answer_about_settings
+from pbx.people.visitor_passwords import VisitorPasswords
+from pbx.phones.notices import answer_about_notices
 from pbx.plans.conditions import KeptCallbacks
 from pbx.plans.history import HistoryError, PlanHistory, owner_of, version_of
 from pbx.plans.in_force import PlanInForce
@@ -47,9 +55,12 @@ from pbx.plans.rota import Rotas
 from pbx.queues.answers import answer_about_queues
 from pbx.recordings.client import RecorderClient
 from pbx.self_test import SelfTest
+from pbx.services.colleagues import answer_about_colleagues
 from pbx.tasks import Tasks
+from pbx.voicemail.answers import answer_about_mailboxes
 from pbx.voicemail.mail import Spool
 from pbx.voicemail.mailboxes import Voicemail, VoicemailError
+from recording.keys import KeyUnusable
 from sip.net.addresses import is_address
 
 log = logging.getLogger(__name__)
@@ -63,12 +74,14 @@ BANS_SECONDS = 1.0
 FAMILIAR_KEPT_SECONDS = 300.0
 
 
-def run_signalling(configuration: Configuration, plan: PlanInForce, sockets: Sockets) -> None:
+def run_signalling(
+    configuration: Configuration, plan: PlanInForce, sockets: Sockets, serving: Callable[[], object]
+) -> None:
     """Be the signalling process until SIGTERM; it then waits for calls to end.
 
-    Raises PlanError where there is no plan to begin with.
+    serving: called once, when phones are answered. Raises PlanError where there is no plan to begin with.
     """
-    signalling = _Signalling(configuration, plan, sockets)
+    signalling = _Signalling(configuration, plan, sockets, serving)
     tune_collector()
     asyncio.run(signalling.run())
 
@@ -98,14 +111,22 @@ def sweep() -> int:
 
 
 class _Signalling:
-    def __init__(self, configuration: Configuration, plan: PlanInForce, sockets: Sockets) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        plan: PlanInForce,
+        sockets: Sockets,
+        serving: Callable[[], object],
+    ) -> None:
         self._configuration = configuration
+        self._serving = serving
         self._in_force = plan
         self._plan = plan.read()
         self._history = PlanHistory(configuration.data_dir, configuration.plan)
         self._sockets = sockets
         self._rotas = Rotas(configuration.plan.parent)
         self._transports: Transports
+        self._engine: MediaEngine  # that carries the sound; the exchange's may stand around it, for browsers
         self._reconnecting = False
 
     async def run(self) -> None:
@@ -119,7 +140,7 @@ class _Signalling:
         clock = time.time  # noqa: TID251 (the composition root gives time to the others)
         events = Events(clock)
         journal = Journal(configuration.journal_dir, reserve_bytes=RESERVE_BYTES, events=events)
-        engine = await self._start_engine()
+        engine = self._with_browsers(await self._start_engine())
         directory = self._directory()
         kept_bans = self._kept(self._configuration.bans_file, KeptBans)
         self._recorder = recorder = RecorderClient(configuration.recorder_socket, events, clock, engine)
@@ -137,15 +158,18 @@ class _Signalling:
             kept_spending=self._kept(self._configuration.spending_file, KeptSpending),
             kept_callbacks=self._kept(self._configuration.callbacks_file, KeptCallbacks),
             external=external_of(configuration),
-            media_addresses=self._told_addresses(engine),
+            media_addresses=self._told_addresses(self._engine),
             keep_alive_seconds=configuration.sip.keep_alive_seconds,
             events=events,
             rotas=self._rotas,
             voicemail=self._mailboxes(),
             own_apps=self._own_apps(),
             recorder=recorder,
+            passwords=self._passwords(),
         )
+        self._let_visitors_in(exchange)
         events.subscribe(self._media_process_lost, MediaProcessLost)
+        tap = self._tap(exchange)
         self._transports = transports = Transports(
             exchange.driver,
             configuration,
@@ -158,6 +182,7 @@ class _Signalling:
             self._tasks.start(recorder.run(), "recorder")
         await transports.start()
         server = await control.serve(self._sockets.control, self._answer, events)
+        self._serving()
         await exchange.trunks.start()
         self._tasks.start(transports.watch(), "certificates")
         self._tasks.start(SelfTest(exchange).daily(), "emergency self-test")
@@ -183,10 +208,21 @@ class _Signalling:
             await self._write_callbacks()
         await transports.close()
         exchange.driver.close()
+        if tap is not None:
+            tap.pass_on()
         transports.close_datagrams()
         journal.close()
-        if isinstance(engine, PythonEngine | RtpengineEngine):
-            engine.close()
+        if isinstance(self._engine, PythonEngine | RtpengineEngine):
+            self._engine.close()
+
+    def _tap(self, exchange: Exchange) -> Tap | None:
+        """What keeps the messages of calls; None where the configuration keeps none."""
+        if not self._configuration.messages.are_kept:
+            return None
+        tap = Tap(self._sockets.tap, exchange.clock, asyncio.get_running_loop().time)
+        tap.attach(exchange.driver)
+        self._tasks.start(tap.run(), "messages")
+        return tap
 
     def _go_on(self, exchange: Exchange, recovered: Recovered | None) -> None:
         """Take back what the process before this one had."""
@@ -222,6 +258,27 @@ class _Signalling:
         except DirectoryError as error:
             log.error("%s; the people of the database can't sign in", error)
             return Directory()
+
+    def _passwords(self) -> BrowserPasswords | None:
+        """Those of pages, from the node's key; None where that can't be read."""
+        try:
+            return BrowserPasswords(sealing(self._configuration.node_key_file), self._configuration.domain)
+        except (KeyUnusable, OSError) as error:
+            log.error("pages have no telephone: %s", error)
+            return None
+
+    def _let_visitors_in(self, exchange: Exchange) -> None:
+        """Those of the buttons that the configuration lists."""
+        configuration = self._configuration
+        try:
+            passwords = VisitorPasswords(sealing(configuration.node_key_file), configuration.domain)
+        except (KeyUnusable, OSError) as error:
+            log.error("visitors can't call: %s", error)
+            return
+        exchange.visitors.allow(configuration.click_to_call, passwords)
+        for button in configuration.click_to_call:
+            if button.service not in self._plan.services:
+                log.error("click_to_call %s: the plan has no service %s", button.name, button.service)
 
     def _own_apps(self) -> dict[str, Program]:
         programs, findings = load_apps(self._plan, folder_of(self._configuration.plan))
@@ -352,6 +409,18 @@ class _Signalling:
         await engine.start()
         return engine
 
+    def _with_browsers(self, engine: MediaEngine) -> MediaEngine:
+        """The engine that browsers speak with as well, where there are any."""
+        self._engine = engine
+        if self._sockets.rtc is None:
+            return engine
+        worker = RtcClient(self._sockets.rtc)
+        self._tasks.start(worker.run(), "rtc")
+        media = self._configuration.media
+        return RtcEngine(
+            engine, worker, media_addresses(self._configuration), opus_only=media.rtc_codec == "opus"
+        )
+
     def _told_addresses(self, engine: MediaEngine) -> tuple[str, ...]:
         match engine:
             case PassthroughEngine():
@@ -366,12 +435,12 @@ class _Signalling:
         return connection
 
     def _media_process_lost(self, _: MediaProcessLost) -> None:
-        if isinstance(self._exchange.engine, PythonEngine) and not self._reconnecting:
+        if isinstance(self._engine, PythonEngine) and not self._reconnecting:
             self._reconnecting = True
             self._tasks.start(self._reconnect_media(), "media")
 
     async def _reconnect_media(self) -> None:
-        engine = self._exchange.engine
+        engine = self._engine
         assert isinstance(engine, PythonEngine)
         while True:
             try:
@@ -399,6 +468,9 @@ class _Signalling:
                 return await self._reload(question.author)
             case control.DeleteMessage(mailbox, message):
                 return await self._delete_message(mailbox, message)
+            case control.MarkHeard() | control.KeepGreeting() | control.DropGreeting():
+                assert self._exchange.voicemail is not None
+                return await answer_about_mailboxes(self._exchange.voicemail, question)
             case control.ListTrunks():
                 return control.TrunkList(self._exchange.trunks.statuses())
             case (
@@ -408,12 +480,17 @@ class _Signalling:
                 | control.PickUp()
                 | control.SendOn()
                 | control.InCall()
+                | control.Play()
+                | control.Say()
+                | control.Gather()
+                | control.Record()
+                | control.StopRecording()
             ):
                 return await answer_about_calls(CallApi(self._exchange), question)
             case control.ListBans() | control.AddBan() | control.RemoveBan():
                 return answer_about_bans(self._exchange.gate, question)
             case control.ListDaemons() | control.DrainDaemon():
-                return media_daemons.answer_about_daemons(self._exchange.engine, question)
+                return media_daemons.answer_about_daemons(self._engine, question)
             case (
                 control.ListSettings()
                 | control.SetForward()
@@ -434,8 +511,27 @@ class _Signalling:
                 | control.SetPin()
             ):
                 return answer_about_devices(self._exchange, question)
+            case control.ListPages():
+                return control.PagesNow(self._exchange.browsers.sessions())
+            case control.SignOutPages(sessions):
+                return control.PagesSignedOut(self._exchange.browsers.sign_out(sessions))
+            case control.NotifyDevices() | control.DropBindings() | control.AskPhones():
+                return answer_about_notices(self._exchange, question)
+            case control.SetWakeable(extensions):
+                self._exchange.waking.set_wakeable(extensions)
+                return control.WakingSet()
+            case control.DeclineCall(call, extension):
+                return control.WakingSet(self._exchange.waking.decline(call, extension))
+            case control.AskDoorway(button):
+                found = self._exchange.visitors.doorway(button)
+                return control.DoorwayNow(found is not None, *(found or ()))
+            case control.CallVisitorBack(button, number):
+                problem = self._exchange.visitors.call_back(button, number)
+                return control.DoorwayNow(found=True, problem=problem)
             case control.ListQueues() | control.PauseAgent() | control.ResumeAgent():
                 return answer_about_queues(self._exchange, question)
+            case control.ListColleagues():
+                return answer_about_colleagues(self._exchange, question)
 
     async def _delete_message(self, mailbox: str, message: str) -> control.MessageDeleted:
         voicemail = self._exchange.voicemail

@@ -7,7 +7,9 @@ never outlives the supervisor.
     supervisor ─┬─ signalling   SIP, routing, apps, journal
                 ├─ media        RTP
                 ├─ recorder     the tape of recorded calls into files, and what becomes of these
-                └─ worker       journal into the database
+                ├─ worker       journal into the database
+                ├─ rtc          browsers' sound: WebRTC into RTP and back
+                └─ web          pages and the HTTP API
 """
 
 from __future__ import annotations
@@ -25,17 +27,20 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dialplan.finding import PlanError
 from media.engines.inheritance import Inheritance
 from media.engines.reel import Reel
 from pbx import control
-from pbx.configuration import Configuration, Listen
+from pbx.configuration import Configuration, Listen, Web, find_configuration, load_configuration
+from pbx.media_addresses import browsers_port
 from pbx.node.logs import start_logging
-from pbx.node.sockets import Sockets
+from pbx.node.sockets import Sockets, tapped
+from pbx.phones.sockets import PhoneSockets, bound_group
 from pbx.plans.in_force import PlanInForce
 from sip.net.addresses import family_of
 
@@ -44,7 +49,12 @@ log = logging.getLogger(__name__)
 STEADY_SECONDS = 5.0  # a child that lived this long is started again at once
 RESTART_SECONDS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
+SERVING_SECONDS = 5.0
+"""The longest that worker and web wait for signalling to serve when a node starts: the first call doesn't
+wait for what they import. The recorder is there from the first call on."""
+
 WORKER_NICENESS = 10
+WEB_NICENESS = 5  # whatever is asked of a page, a call is first
 NO_PLAN = 78  # EX_CONFIG of sysexits.h
 WRITE_AGAIN_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
@@ -88,6 +98,9 @@ class Supervisor:
         self._recorder_listening = heard(configuration.recorder_socket)
         self._recordings_listening = heard(configuration.recordings_socket)
         self._worker_end, self._worker_wake = os.pipe()
+        tap, self._scribe_end = tapped()
+        self._browsers = list(_bound_for_browsers(configuration))
+        rtc = data_dir / "rtc.sock" if self._browsers else None
         self._sockets = Sockets(
             udp=[bound(listen, socket.SOCK_DGRAM) for listen in configuration.sip.udp],
             streams=[
@@ -98,13 +111,28 @@ class Supervisor:
             control=heard(control.control_path(data_dir)),
             media=data_dir / "media.sock",
             reel=self._reel,
+            tap=tap,
+            pages=heard(configuration.pages_socket),
+            rtc=rtc,
         )
+        self._web_sockets = list(_bound_for_pages(configuration.web))
         self._plan = PlanInForce(configuration.plan)
-        self._children = [Child("signalling", self._be_signalling), Child("worker", self._be_worker)]
-        if configuration.media.engine != "passthrough":
-            self._children.insert(0, Child("recorder", self._be_recorder))
+        self._told_serving, self._tell_serving = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._first = [Child("signalling", self._be_signalling)]
         if configuration.media.has_process:
-            self._children.insert(0, Child("media", self._be_media))
+            self._first.insert(0, Child("media", self._be_media))
+        if configuration.media.engine != "passthrough":
+            self._first.insert(0, Child("recorder", self._be_recorder))
+        self._later = [Child("worker", self._be_worker)]
+        if rtc is not None:
+            self._rtc_listening = heard(rtc)
+            self._later.insert(0, Child("rtc", self._be_rtc))
+        if self._web_sockets:
+            self._later.append(Child("web", self._be_web))
+        if configuration.provisioning.https:
+            self._phone_sockets = _bound_for_phones(configuration)
+            self._later.append(Child("phones", self._be_phones))
+        self._children = [*self._first, *self._later]
         self._stopping = False
         self._status = 0
         self._write_again = False
@@ -119,10 +147,15 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         gc.collect()
         gc.freeze()
+        for child in self._later:
+            child.start_at = _now() + SERVING_SECONDS
+        waiting = [reader, self._told_serving, self._inheritance.fileno()]
         while not self._stopping:
             self._start_due()
-            select.select([reader, self._inheritance.fileno()], [], [], self._seconds_to_next_start())
+            select.select(waiting, [], [], self._seconds_to_next_start())
             _drain(reader)
+            if _drain(self._told_serving):
+                self._start_later()
             self._reap()
             self._inheritance.receive()  # after a death: also what was bound just before it
         self._end()
@@ -136,6 +169,12 @@ class Supervisor:
             if child.start_at is not None and child.start_at <= _now():
                 self._start(child)
         self._write_processes()
+
+    def _start_later(self) -> None:
+        """Signalling serves: nobody has to wait for it any more."""
+        for child in self._later:
+            if not child.started_at:
+                child.start_at = 0.0
 
     def _start(self, child: Child) -> None:
         sys.stdout.flush()
@@ -223,7 +262,7 @@ class Supervisor:
     def _end(self) -> None:
         """Stop signalling first, which waits for its calls, then the others."""
         log.info("stopping")
-        others = [(role, STOP_SECONDS) for role in ("media", "recorder", "worker")]
+        others = [(role, STOP_SECONDS) for role in ("web", "phones", "rtc", "media", "recorder", "worker")]
         for role, seconds in (("signalling", None), *others):
             for child in self._children:
                 if child.role == role and child.pid:
@@ -235,7 +274,8 @@ class Supervisor:
         self._inheritance.renounce()
         from pbx.signalling import run_signalling
 
-        run_signalling(self._configuration, self._plan, self._sockets)
+        serving = partial(os.write, self._tell_serving, b"\n")
+        run_signalling(self._configuration, self._plan, self._sockets, serving)
 
     def _be_media(self) -> None:
         from pbx.media_process import run_media
@@ -256,7 +296,93 @@ class Supervisor:
         from pbx.worker import run_worker
 
         os.close(self._worker_wake)
-        run_worker(self._configuration, self._worker_end)
+        run_worker(self._configuration, self._worker_end, self._scribe_end)
+
+    def _be_rtc(self) -> None:
+        self._inheritance.renounce()
+        self._reel.renounce()
+        from pbx.rtc_process import run_rtc
+
+        run_rtc(self._configuration, self._rtc_listening, self._browsers)
+
+    def _be_web(self) -> None:
+        self._inheritance.renounce()
+        self._reel.renounce()
+        os.nice(WEB_NICENESS)  # before it imports, as the worker
+        from pbx.web.process import run_web
+
+        run_web(self._configuration, self._web_sockets, self._plan)
+
+    def _be_phones(self) -> None:
+        self._inheritance.renounce()
+        self._reel.renounce()
+        os.nice(WEB_NICENESS)
+        from pbx.phones.process import run_phones
+
+        run_phones(self._configuration, self._phone_sockets, self._plan)
+
+
+def serve(configuration: Path | None) -> int:
+    """Be a node until it is told to stop; returns the exit status. What is wrong is said on standard error.
+
+    configuration: its file; None finds it as `find_configuration` does.
+    """
+    try:
+        settings = load_configuration(find_configuration(configuration))
+        sys.stderr.write("".join(f"{note}\n" for note in settings.notes))
+        return Supervisor(settings).run()
+    except PlanError as error:
+        sys.stderr.write("".join(f"{finding}\n" for finding in error.findings))
+    except StartError as error:
+        sys.stderr.write(f"beffroi: {error}\n")
+    return 1
+
+
+def _bound_for_pages(web: Web) -> Iterator[tuple[socket.socket, bool]]:
+    """The sockets of pages, each with whether it speaks TLS. Telephones never wait for one that is taken."""
+    for listen in web.listen:
+        try:
+            yield bound(listen, socket.SOCK_STREAM), web.is_tls(listen)
+        except StartError as error:
+            log.error("no pages at %s, telephones are served without them: %s", listen, error)
+
+
+def _bound_for_phones(configuration: Configuration) -> PhoneSockets:
+    """The sockets that settings are handed out on. Calls never wait for one that is taken."""
+    said = configuration.provisioning
+
+    def each(listens: Sequence[Listen], kind: socket.SocketKind) -> Iterator[socket.socket]:
+        for listen in listens:
+            try:
+                yield bound(listen, kind)
+            except StartError as error:
+                log.error("nothing for telephones at %s: %s", listen, error)
+
+    group, interface = None, ""
+    if said.plug_and_play:
+        interface = next((one.host for one in said.https if ":" not in one.host), "0.0.0.0")  # noqa: S104
+        try:
+            group = bound_group(interface)
+        except OSError as error:
+            log.error("no plug and play for telephones on %s: %s", interface, error.strerror)
+    return PhoneSockets(
+        https=list(each(said.https, socket.SOCK_STREAM)),
+        http=list(each(said.http, socket.SOCK_STREAM)),
+        tftp=list(each(said.tftp, socket.SOCK_DGRAM)),
+        group=group,
+        group_interface=interface,
+        ldaps=list(each(said.ldaps, socket.SOCK_STREAM)),
+        ldap=list(each(said.ldap, socket.SOCK_STREAM)),
+    )
+
+
+def _bound_for_browsers(configuration: Configuration) -> Iterator[socket.socket]:
+    """The UDP port of browsers, on each of its addresses. Telephones never wait for one that is taken."""
+    for listen in browsers_port(configuration):
+        try:
+            yield bound(listen, socket.SOCK_DGRAM)
+        except StartError as error:
+            log.error("no browsers at %s, telephones are served without them: %s", listen, error)
 
 
 def bound(listen: Listen, kind: socket.SocketKind) -> socket.socket:
@@ -276,7 +402,7 @@ def bound(listen: Listen, kind: socket.SocketKind) -> socket.socket:
     except OSError as error:
         made.close()
         raise StartError(
-            f"cannot listen on {listen}: {error.strerror}; is another SIP server running there?"
+            f"cannot listen on {listen}: {error.strerror}; is another program running there?"
         ) from None
     return made
 
@@ -311,11 +437,12 @@ def _end_process(pid: int, seconds: float | None) -> None:
         return
 
 
-def _drain(descriptor: int) -> None:
+def _drain(descriptor: int) -> bool:
+    """Read what there is; returns whether there was anything."""
     try:
-        os.read(descriptor, 4096)
+        return bool(os.read(descriptor, 4096))
     except BlockingIOError:
-        return
+        return False
 
 
 def _now() -> float:

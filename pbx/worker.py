@@ -9,7 +9,8 @@ deletes a
 - it folds closed segments of bindings into a snapshot;
 - it exports the people of the database for signalling when they changed.
 
-A thread beside that sends letters (`pbx.voicemail.postman`), where mail is configured.
+A thread beside that sends letters (`pbx.voicemail.postman`), where mail is configured; another one writes
+down the messages of calls (`pbx.messages.scribe`).
 
 A database that is locked, away or broken is tried again, less and less often; calls wait in the journal
 meanwhile. A `kill -9` at any moment loses nothing and imports nothing twice.
@@ -24,6 +25,7 @@ import logging
 import os
 import select
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -44,6 +46,8 @@ from pbx.journal import (
     sync_directory,
     sync_segments,
 )
+from pbx.messages.scribe import Scribe
+from pbx.messages.segments import Segments
 from pbx.people.directory import DirectoryError, read_directory
 from pbx.records import CallRecord, Record
 from pbx.store.calls import insert_calls
@@ -51,9 +55,7 @@ from pbx.store.database import Database, DatabaseUnavailableError, open_database
 from pbx.store.migrate import migrate_apart
 from pbx.store.people import export_directory, revision
 from pbx.store.position import Position, forget_positions, positions, set_position
-from pbx.store.revision import SchemaTooNewError, upgrade
-from pbx.store.revision import revision as schema_revision
-from pbx.store.schema import SCHEMA_REVISION
+from pbx.store.revision import SchemaTooNewError, is_older, upgrade
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ SYNC_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 30.0
 MOST_IN_A_TRANSACTION = 500
+SCRIBE_SECONDS = 2.0
 
 
 class Worker:
@@ -126,7 +129,7 @@ class Worker:
         if self._database is None:
             database = open_database(self._url)
             try:
-                if database.read(schema_revision) != SCHEMA_REVISION:
+                if is_older(database):
                     migrate_apart(self._url)
                 if upgrade(database):
                     log.info("database migrated")
@@ -270,14 +273,25 @@ def _send_mail(configuration: Configuration, mail: Mail) -> None:
     asyncio.run(postman.run())
 
 
-def run_worker(configuration: Configuration, wake_descriptor: int | None = None) -> None:
+def _write_messages(configuration: Configuration, end: socket.socket, stopping: threading.Event) -> None:
+    """Write the messages of calls down, in a thread."""
+    kept = configuration.messages
+    segments = Segments(configuration.messages_dir, kept.keep_days * 86_400.0, kept.most_mb * 1_000_000)
+    Scribe(segments).run(end, stopping)
+
+
+def run_worker(
+    configuration: Configuration, wake_descriptor: int | None = None, scribe_end: socket.socket | None = None
+) -> None:
     """Be the worker process until SIGTERM, then import what is there and return.
 
     wake_descriptor: the reading end of a pipe; a byte on it makes the worker look at once, its end (whoever
     holds the other side is gone) ends the worker. SIGINT is left to the parent, which a terminal tells as
-    well.
+    well. scribe_end: where the messages of calls come (pbx.messages.tap).
     """
     stopping = False
+    last_message = threading.Event()
+    scribe: threading.Thread | None = None
 
     def stop(_number: int, _frame: object) -> None:
         nonlocal stopping
@@ -294,6 +308,10 @@ def run_worker(configuration: Configuration, wake_descriptor: int | None = None)
     worker = Worker(configuration)
     if configuration.mail is not None:
         threading.Thread(target=_send_mail, args=(configuration, configuration.mail), daemon=True).start()
+    if scribe_end is not None and configuration.messages.are_kept:
+        arguments = (configuration, scribe_end, last_message)
+        scribe = threading.Thread(target=_write_messages, args=arguments, daemon=True)
+        scribe.start()
     # What was imported lives for ever; what a batch makes dies with it. Collecting more rarely saves a third.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -303,7 +321,10 @@ def run_worker(configuration: Configuration, wake_descriptor: int | None = None)
         for descriptor, _ in poll.poll(POLL_MS):
             if not os.read(descriptor, 4096):
                 stopping = True
+    last_message.set()
     worker.close(time.monotonic())  # noqa: TID251
+    if scribe is not None:
+        scribe.join(SCRIBE_SECONDS)
     signal.set_wakeup_fd(-1)
     os.close(signal_reader)
     os.close(signal_writer)

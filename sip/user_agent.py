@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from sip.core.dialog import Dialog
 from sip.core.dialog_request import DialogRequest
-from sip.core.digest import authorization
+from sip.core.digest import authorization, says_stale
 from sip.core.errors import LocalProtocolError, ParseError, RemoteProtocolError, SipError
 from sip.core.flow import Flow
 from sip.core.grammar import parse_number, quote
@@ -137,7 +137,8 @@ class UserAgent:
     async def register(self, seconds: int = REGISTER_SECONDS) -> int:
         """Ask that calls come to us; returns the seconds granted, after which it is to be done again.
 
-        A challenge is answered once, an interval too brief is lengthened once (10.2.8).
+        A challenge is answered once, and again where it says that our nonce was too old; an interval too
+        brief is lengthened once (10.2.8).
         Raises RegistrationRefused.
         """
         if not 0 < seconds <= MAX_SECONDS:
@@ -165,7 +166,7 @@ class UserAgent:
                     if seconds and not granted:
                         raise RegistrationRefused(response.status, "our Contact isn't among the bindings")
                     return granted
-                if response.status in {401, 407} and not credentials:
+                if response.status in {401, 407} and (not credentials or says_stale(response)):
                     credentials = self.authorize(response, "REGISTER", registrar)
                 elif response.status == 423 and (longer := _least_seconds(response)) > seconds > 0:
                     seconds, credentials = longer, ""  # a nonce may serve once only

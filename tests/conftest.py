@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
+
 import hypothesis
 import pytest
 
@@ -29,6 +32,20 @@ class Outcomes:
         cache = getattr(self._config, "cache", None)  # none under -p no:cacheprovider
         if cache is not None and self._by_test:
             cache.set("beffroi/outcomes", cache.get("beffroi/outcomes", {}) | self._by_test)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "only the test modules of this half: an even number or an odd one; the other number has the rest"
+    parser.addoption("--half", type=int, help=text)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """True for a module of the other half; None, as pytest has it, where it's for others to say."""
+    half: int | None = config.getoption("--half")
+    if half is None or collection_path.suffix != ".py":
+        return None
+    name = collection_path.relative_to(config.rootpath).as_posix().encode()
+    return True if zlib.crc32(name) % 2 != half % 2 else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -70,6 +70,7 @@ class FakeEngine:
     carries = True
     records = True
     tapes = True
+    speaks_webrtc = False
 
     def __init__(
         self,

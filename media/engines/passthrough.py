@@ -28,6 +28,7 @@ class PassthroughEngine:
     carries = False
     records = False
     tapes = False
+    speaks_webrtc = False
 
     def __init__(self, events: Callable[[MediaEvent], None] | None = None) -> None:
         self.events: Callable[[MediaEvent], None] = events or _ignore

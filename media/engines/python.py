@@ -20,7 +20,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from media import agreement, dtmf, negotiation, sdp
+from media import agreement, dtmf, frames, negotiation, sdp
 from media.engine import (
     NO_TRACK,
     CallMedia,
@@ -136,6 +136,7 @@ class PythonEngine:
     carries = True
     records = True
     tapes = True
+    speaks_webrtc = False
 
     def __init__(
         self,
@@ -162,7 +163,7 @@ class PythonEngine:
         self._outbox: list[wire.Command] = []
         self._flushing = self._closing = False  # a flush is due: soon, within CLOSE_SECONDS
         self._unsent = b""
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
         self._connected = False
 
     async def start(self) -> None:
@@ -682,7 +683,7 @@ class PythonEngine:
         self._control = control
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(control.fileno(), self._readable)
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
         self._connected = True
         for ports in self._ports.values():
             ports.free.clear()
@@ -727,7 +728,7 @@ class PythonEngine:
         self._flushing = False
         if not self._outbox:
             return
-        body = wire.frame(self._outbox)
+        body = frames.frame(self._outbox)
         self._outbox.clear()
         if self._unsent:
             self._unsent += body
@@ -759,7 +760,7 @@ class PythonEngine:
 
     def _readable(self) -> None:
         try:
-            data = self._control.recv(wire.READ_BYTES)
+            data = self._control.recv(frames.READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
@@ -772,7 +773,7 @@ class PythonEngine:
             for body in self._reader.receive(data):
                 for report in wire.reports(body):
                     self._take(report)
-        except wire.WireError as error:
+        except frames.WireError as error:
             self._lose(str(error))
 
     def _take(self, report: wire.Report) -> None:
@@ -810,7 +811,7 @@ class PythonEngine:
     def _announced(self, report: wire.Ports) -> None:
         ports = self._ports.get(report.ipv6)
         if ports is None:
-            raise wire.WireError("ports of a kind of address that isn't ours")
+            raise frames.WireError("ports of a kind of address that isn't ours")
         ports.free.extend(number for number in report.ports if number not in self._by_number)
         ports.exhausted = report.exhausted
         if report.grown:

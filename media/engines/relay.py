@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from media import dtmf, speech, tones
+from media import dtmf, frames, speech, tones
 from media.engine import Source
 from media.engines import native, wire
 from media.engines.inheritance import Inheritance, Pair
@@ -50,6 +50,7 @@ _log = logging.getLogger(__name__)
 
 PACKET_SECONDS: Final = 0.02
 REST_SECONDS: Final = 2.0  # before a port is used again: late packets of its last call must be over
+GATHER_SECONDS: Final = 0.001
 SILENCE_SECONDS: Final = 10.0
 ORPHAN_SECONDS: Final = 30.0
 RTCP_SECONDS: Final = 5
@@ -110,7 +111,7 @@ class Relay:
         self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}  # RTP and RTCP, the plane's
         self._spread: set[int] = set()  # streams that send to a multicast address
         self._readers: dict[int, Callable[[float], None]] = {}  # by file descriptor
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
         self._reports: list[wire.Report] = []
         self._meters = Meters(self._reports)
         self._unsent = bytearray()
@@ -160,9 +161,14 @@ class Relay:
     def run(self) -> None:
         """Work until the signalling process is gone for good. Raises WireError for a bad frame, OSError."""
         poll, readers = self._epoll.poll, self._readers
+        gathers = isinstance(self._plane, native.NativePlane)  # whose packets come here to be converted
+        begun = 0.0
         try:
             self._plane.start()
             while self._control is not None or self._listening is not None:
+                if _now() - begun < 3 * GATHER_SECONDS and gathers:
+                    time.sleep(GATHER_SECONDS)  # to be woken for each frame costs a sixth more
+                begun = _now()
                 ready = poll(self._timeout(), 256)
                 now = _now()
                 for descriptor, _ in ready:
@@ -219,7 +225,7 @@ class Relay:
             self._control = None
             if self._hearers is not None:
                 self._hearers.end_recordings()
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
         self._unsent.clear()
 
     def _timeout(self) -> float:
@@ -434,7 +440,7 @@ class Relay:
         if self._control is None:
             return False
         try:
-            data = self._control.recv(wire.READ_BYTES)
+            data = self._control.recv(frames.READ_BYTES)
         except BlockingIOError:
             return True
         except ConnectionError:
@@ -459,7 +465,7 @@ class Relay:
                     self._close_stream(port, now)
             case wire.Grow(pairs, ipv6):
                 if ipv6 not in self._ranges:
-                    raise wire.WireError("ports of a kind of address that isn't ours")
+                    raise frames.WireError("ports of a kind of address that isn't ours")
                 self._grow(self._ranges[ipv6], min(pairs, 4096))
             case wire.Play(port, turn, repeat, source):
                 self._prepare_play(self._stream(port), turn, source, repeat=repeat)
@@ -647,7 +653,7 @@ class Relay:
             self._reports.clear()  # the next signalling process asks for what it needs
             return
         if self._reports:
-            self._unsent += wire.frame(self._reports)
+            self._unsent += frames.frame(self._reports)
             self._reports.clear()
         try:
             sent = self._control.send(self._unsent)
@@ -658,7 +664,7 @@ class Relay:
             return
         del self._unsent[:sent]
         if len(self._unsent) > MAX_UNSENT_BYTES:
-            raise wire.WireError("the signalling process doesn't read its reports")
+            raise frames.WireError("the signalling process doesn't read its reports")
 
 
 class _Wanted(NamedTuple):
@@ -755,7 +761,7 @@ def main(
     )
     try:
         relay.run()
-    except wire.WireError:
+    except frames.WireError:
         _log.critical("media process stops: control messages that it can't read", exc_info=True)
         raise
 

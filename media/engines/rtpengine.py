@@ -50,10 +50,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import structs
 
 from media import dtmf, negotiation, sdes, sdp, tones
 from media.engine import (
@@ -61,7 +60,6 @@ from media.engine import (
     CallMedia,
     DigitReceived,
     EngineLost,
-    LegMedia,
     LegQuality,
     MediaEvent,
     MediaHeard,
@@ -77,184 +75,40 @@ from media.engine import (
     StreamLost,
 )
 from media.engines import wire
-from media.engines.daemon_counts import Counts, counts_of, first_stream, integer, text
-from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, audio_in, nowhere, place_in
+from media.engines.daemon_counts import Counts, counts_of
+from media.engines.daemon_exchanges import NOT_HERE, Exchanges
+from media.engines.daemon_parties import (
+    NOTHING,
+    DaemonCall,
+    DaemonLeg,
+    FurtherLine,
+    Play,
+    close_ear,
+    in_order,
+    leg_media,
+    restored,
+)
+from media.engines.daemon_words import description
+from media.engines.daemons import Connect, Daemon, DaemonStatus, Pool, audio_in
 from media.engines.ng import Link, NgError, NgRefused, NgSilent, Reply, Said
 from media.engines.pieces import Piece, pieces_of
 from media.engines.reel import Reel, Writer
-from media.line import Line, is_rtp
-from media.negotiation import Leg
-from media.sdes import Crypto, Policy
-from media.sdp import MediaDescription
-from media.snapshot import CallMediaSnapshot, LegSnapshot
+from media.sdes import Policy
+from media.snapshot import CallMediaSnapshot
 from media.speech import Piper
 
 if TYPE_CHECKING:
-    from media.engines.daemon_recordings import Ear, Recordings
+    from media.engines.daemon_recordings import Recordings
     from media.engines.daemon_tapes import Tapes
 
 _log = logging.getLogger(__name__)
 
 NO_PORT: Final = 480
-NOT_HERE: Final = 488
 POLL_SECONDS: Final = 5.0  # between two looks at one call
 POLLS_A_SECOND: Final = 50  # at all calls together
 PIECE_GAP_SECONDS: Final = 0.02
 ALWAYS: Final = 1_000_000  # repetitions
 MAX_NOTICE_BYTES: Final = 8192
-# A port stays a leg's for good, and only the address in the leg's SDP may send there.
-_KNOWN: Final = "endpoint-learning-off"
-_STRICT: Final = ("port-latching", "strict-source", _KNOWN)
-
-
-_NOTHING: Final = MediaDescription(
-    "video", 0, 1, "RTP/AVP", ["96"], "", False, "inactive", [], 0, False, False, [], []
-)
-
-
-class _Play:
-    """What a leg is played. place: the piece that is heard, since `began_at`; timer: when it ends."""
-
-    __slots__ = ("began_at", "pieces", "place", "repeat", "timer")
-
-    def __init__(self, *, repeat: bool) -> None:
-        self.pieces: tuple[Piece, ...] = ()
-        self.place = 0
-        self.began_at = 0.0
-        self.repeat = repeat
-        self.timer: asyncio.TimerHandle | None = None
-
-
-class _FurtherStream(Line):
-    """Another m= line of a leg at the leg's daemon. joined: the daemon was told of one that it goes to.
-
-    carried: the last description of it; planted, hushed: as those of the leg's sound.
-    """
-
-    __slots__ = ("carried", "hushed", "joined", "leg", "planted")
-
-    def __init__(self, leg: "_Stream") -> None:
-        super().__init__(0, leg.random)
-        self.leg = leg
-        self.carried = _NOTHING
-        self.planted: Crypto | None = None
-        self.hushed = ""
-        self.joined = False
-
-    @property
-    def name(self) -> str:
-        """The party that the line is to the daemon."""
-        return f"{self.leg.name}+{self.place}"
-
-    @property
-    def shadow(self) -> str:
-        """The party that the line is joined to while it is alone."""
-        return f"~{self.name}"
-
-    @property
-    def tag(self) -> int:
-        """Of its a=crypto lines: those of two lines that are joined differ, as their legs' do."""
-        return self.leg.tag
-
-    @property
-    def address(self) -> str:
-        """The address that its party is told."""
-        return self.leg.address
-
-    @property
-    def nat(self) -> bool:
-        """True behind a NAT."""
-        return self.leg.nat
-
-    @property
-    def mate(self) -> "_FurtherStream | None":
-        """The line that it goes to, as both legs have agreed; None when it goes nowhere."""
-        peer = self.leg.peer
-        mate = peer.lines.get(self.other) if peer is not None else None
-        if not isinstance(mate, _FurtherStream):
-            return None
-        return mate if _is_carried(self.remote) and _is_carried(mate.remote) else None
-
-
-class _Stream(Leg):
-    """A leg at its daemon. peer: the leg that it is joined to, None when it is alone with its shadow.
-
-    hushed: the party that the daemon keeps the leg from hearing, "" for nobody; attended: it looks for keys
-    in the leg's sound. packets: that came from it
-    by the last look; heard_at: loop time of the look that found more, or of its first agreement.
-    tag: of its a=crypto lines between the daemon and us; planted: the key of ours that the daemon has for it.
-    ear: where the daemon sends what it says, None for nowhere; recording: its number, 0 for none.
-    copies: where it sends the same for the recorder's tape.
-    """
-
-    __slots__ = (
-        "attended", "copies", "ear", "echoes", "heard_at", "hushed", "packets", "peer", "planted", "play",
-        "recording", "silent", "tag",
-    )  # fmt: skip
-
-    def __init__(self, name: str, address: str, session: int, tag: int) -> None:
-        super().__init__(name, address, 0, session)
-        self.tag = tag
-        self.planted: Crypto | None = None
-        self.ear: Ear | None = None
-        self.copies: Ear | None = None
-        self.recording = 0
-        self.peer: _Stream | None = None
-        self.play: _Play | None = None
-        self.echoes = False
-        self.hushed = ""
-        self.attended = False
-        self.packets = 0
-        self.heard_at = -1.0
-        self.silent = False
-
-    @property
-    def shadow(self) -> str:
-        """The party that the leg is joined to while it is alone."""
-        return f"~{self.name}"
-
-    def new_line(self) -> Line:
-        """See Leg."""
-        return _FurtherStream(self)
-
-    def further(self) -> list[_FurtherStream]:
-        """Return the lines of the leg beside its sound that have a port."""
-        return [line for line in self.lines.values() if isinstance(line, _FurtherStream) and line.port]
-
-    @property
-    def ports(self) -> list[int]:
-        """What its party is told to send to, line by line."""
-        return [self.port, *(line.port for line in self.lines.values())]
-
-    @property
-    def speaks(self) -> bool:
-        """True when packets are to be expected from the leg."""
-        remote, peer = self.remote, self.peer
-        if remote is None or not remote.port or remote.effective_direction != "sendrecv":
-            return False
-        return peer is None or (peer.remote is not None and peer.remote.effective_direction == "sendrecv")
-
-
-_Party: TypeAlias = _Stream | _FurtherStream
-
-
-class _Call:
-    """The legs of one call. daemon: that has its streams, None before the first and once it is lost.
-
-    parties: legs and further lines, by the names that the daemon knows them by.
-    """
-
-    __slots__ = ("asked_at", "daemon", "injects", "legs", "name", "parties", "policies", "reserving")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.daemon: Daemon | None = None
-        self.legs: dict[str, _Stream] = {}
-        self.parties: dict[str, _Party] = {}
-        self.policies: dict[str, Policy] = {}
-        self.reserving = False
-        self.injects = False  # digits are put into its streams, which makes the daemon transcode them
-        self.asked_at = 0.0
 
 
 class _Notice(msgspec.Struct):
@@ -278,6 +132,7 @@ class RtpengineEngine:
     """
 
     carries = True
+    speaks_webrtc = False
     records = True
 
     def __init__(
@@ -310,9 +165,10 @@ class RtpengineEngine:
         self._digits_socket: socket.socket | None = None
         self._hosts = frozenset(host for host, _ in daemons)
         self._silence_seconds = silence_seconds
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, DaemonCall] = {}
         self._session = secrets.randbits(46)  # RFC 8866 section 5.2: unique, over restarts too
         self._worker = ThreadPoolExecutor(2, "prompts")
+        self._exchanges = Exchanges(self._ask)
 
     # -- from beginning to end -----------------------------------------------------------------------
 
@@ -341,7 +197,7 @@ class RtpengineEngine:
         for call in self._calls.values():
             for stream in call.legs.values():
                 self._end_play(stream)
-                _close_ear(stream)
+                close_ear(stream)
                 self._close_copies(stream)
         if self._tapes is not None:
             self._tapes.close()
@@ -397,16 +253,16 @@ class RtpengineEngine:
             raise MediaMisuse(f"call {snapshot.call} is there already")
         if not snapshot.legs:
             return
-        call = _Call(snapshot.call)
+        call = DaemonCall(snapshot.call)
         for tag, kept in enumerate(snapshot.legs, 1):
-            call.legs[kept.name] = _restored(kept, tag)
+            call.legs[kept.name] = restored(kept, tag)
         for kept in snapshot.legs:
             call.legs[kept.name].peer = call.legs.get(kept.peer)
         for stream in call.legs.values():
             call.parties[stream.name] = stream
             for line in stream.further():
                 call.parties[line.name] = line
-                line.joined, line.carried = True, line.remote or _NOTHING
+                line.joined, line.carried = True, line.remote or NOTHING
         daemon = self.pool.daemons.get(snapshot.engine)
         self._calls[call.name] = call
         if daemon is None or not daemon.up:
@@ -451,7 +307,7 @@ class RtpengineEngine:
         destination = self._stream(known, to, advertise=advertise or source.address)
         destination.simple = destination.simple or simple
         self._advertise(known, destination, advertise)
-        await self._place(known, source, destination)
+        await self._exchanges.place(known, source, destination)
         negotiation.hear_offer(source, destination, sdp, nat=nat)
         if source.lines:
             await self._place_further(known, source, destination)
@@ -479,7 +335,7 @@ class RtpengineEngine:
         known = self._call(call)
         stream = self._stream(known, leg, body=sdp)
         self._advertise(known, stream, advertise)
-        await self._place(known, stream)
+        await self._exchanges.place(known, stream)
         body, port = negotiation.publish(stream, sdp, nat=nat), stream.port
         await self._part(known, stream)
         return body if stream.port == port else negotiation.publish(stream, sdp, nat=nat)
@@ -489,7 +345,7 @@ class RtpengineEngine:
         known = self._call(call)
         stream = self._stream(known, leg, advertise=advertise)
         self._advertise(known, stream, advertise)
-        await self._place(known, stream)
+        await self._exchanges.place(known, stream)
         return negotiation.terminate_offer(stream)
 
     async def terminate_answer(self, call: str, leg: str, sdp: bytes, *, nat: bool = False) -> None:
@@ -503,7 +359,7 @@ class RtpengineEngine:
         known, stream = self._known(call, leg)
         self._require_daemon(known)
         self._end_play(stream)
-        stream.play = play = _Play(repeat=repeat)
+        stream.play = play = Play(repeat=repeat)
         await self._hush(known, stream)
         making = asyncio.get_running_loop().run_in_executor(
             self._worker, pieces_of, self._sounds, source, repeat
@@ -572,7 +428,7 @@ class RtpengineEngine:
         if known is not None and leg in known.legs:
             self._end_recording(known.legs[leg], "stopped")
 
-    def _end_recording(self, stream: _Stream, why: RecordEnd) -> None:
+    def _end_recording(self, stream: DaemonLeg, why: RecordEnd) -> None:
         """End what is recorded of a leg, if anything; it is told when the disk has it."""
         if self._recordings is not None and stream.recording:
             self._recordings.end(stream.recording, why)
@@ -599,7 +455,7 @@ class RtpengineEngine:
         elif not ends:
             raise MediaMisuse(f"call {call} has no media for leg {leg}")
 
-    async def _copy(self, call: _Call, stream: _Stream) -> None:
+    async def _copy(self, call: DaemonCall, stream: DaemonLeg) -> None:
         """Have the daemon send us what the leg says as long as it is on the tape.
 
         One that can't is told in the log, and by whoever watches over the recording.
@@ -626,13 +482,13 @@ class RtpengineEngine:
             if self._tapes is None:
                 self._tapes = Tapes(Writer(self._reel))
             self._tapes.hear(ear, stream)
-            answer = _description(said, *ear.place, "recvonly", mux=True)
+            answer = description(said, *ear.place, "recvonly", mux=True)
             await self._ask(call, "subscribe answer", party | {"sdp": answer})
         except (MediaRefused, MediaUnavailable, NgRefused, OSError) as error:
             _log.error("call=%s leg=%s isn't on the tape: %s", call.name, stream.name, error)
             self._close_copies(stream)
 
-    def _tape_played(self, stream: _Stream) -> None:
+    def _tape_played(self, stream: DaemonLeg) -> None:
         """Have on the tape what a leg is being played, if it is there."""
         play = stream.play
         if play is not None and play.pieces and stream.tapes and self._tapes is not None:
@@ -640,7 +496,7 @@ class RtpengineEngine:
             piece = play.pieces[play.place]
             self._tapes.play(stream, piece, play.began_at, repeat=repeat)
 
-    def _close_copies(self, stream: _Stream) -> None:
+    def _close_copies(self, stream: DaemonLeg) -> None:
         if stream.copies is not None and self._tapes is not None:
             self._tapes.forget(stream.copies, stream)
         elif stream.copies is not None:
@@ -697,7 +553,7 @@ class RtpengineEngine:
             if line.told_keys:
                 line.security, line.told_keys = None, tuple(sdes.offered_security(stream.policy, line.random))
         self._advertise(known, stream, "")
-        await self._place(known, stream)
+        await self._exchanges.place(known, stream)
 
     async def query(self, call: str) -> CallMedia:
         """See MediaEngine."""
@@ -710,7 +566,7 @@ class RtpengineEngine:
         self._look(known, counts, now)
         return CallMedia(
             {
-                name: _leg_media(
+                name: leg_media(
                     stream, counts[name], counts.get(stream.peer.name) if stream.peer else None, now
                 )
                 for name, stream in known.legs.items()
@@ -727,7 +583,7 @@ class RtpengineEngine:
             stream.peer = None
             self._recorded.pop(stream.recording, None)  # without a word
             self._end_recording(stream, "lost")
-            _close_ear(stream)
+            close_ear(stream)
             self._close_copies(stream)
         daemon, known.daemon = known.daemon, None
         if daemon is not None:
@@ -752,29 +608,29 @@ class RtpengineEngine:
         """Return None: what the daemons measure of a call is asked by `query` alone."""
         return None
 
-    def _call(self, name: str) -> _Call:
-        return self._calls.setdefault(name, _Call(name))
+    def _call(self, name: str) -> DaemonCall:
+        return self._calls.setdefault(name, DaemonCall(name))
 
-    def _known(self, call: str, leg: str) -> tuple[_Call, _Stream]:
+    def _known(self, call: str, leg: str) -> tuple[DaemonCall, DaemonLeg]:
         try:
             return self._calls[call], self._calls[call].legs[leg]
         except KeyError:
             raise MediaMisuse(f"call {call} has no media for leg {leg}") from None
 
-    def _require_daemon(self, call: _Call) -> Daemon:
+    def _require_daemon(self, call: DaemonCall) -> Daemon:
         """Return the daemon that has the call. Raises MediaUnavailable when it is lost."""
         if call.daemon is None:
             raise MediaUnavailable("the call's rtpengine is lost")
         return call.daemon
 
-    def _addresses(self, call: _Call) -> dict[bool, str]:
+    def _addresses(self, call: DaemonCall) -> dict[bool, str]:
         """Return the addresses that the call's legs may have; its daemon is chosen here."""
         if call.daemon is None:
             call.daemon = self.pool.choose(emergency=call.reserving)
             call.daemon.calls.add(call.name)
         return call.daemon.addresses
 
-    def _stream(self, call: _Call, leg: str, *, body: bytes = b"", advertise: str = "") -> _Stream:
+    def _stream(self, call: DaemonCall, leg: str, *, body: bytes = b"", advertise: str = "") -> DaemonLeg:
         """Return the leg, made on first use on the kind of address that `body` or `advertise` has."""
         addresses = self._addresses(call)
         if leg in call.legs:
@@ -782,71 +638,40 @@ class RtpengineEngine:
         ipv6 = _speaks_ipv6(body) if body else ":" in advertise
         address = addresses.get(ipv6) or next(iter(addresses.values()))
         self._session += 1
-        stream = _Stream(leg, address, self._session, len(call.legs) + 1)
+        stream = DaemonLeg(leg, address, self._session, len(call.legs) + 1)
         stream.policy = call.policies.pop(leg, "off")
         call.legs[leg] = call.parties[leg] = stream
         return stream
 
-    def _advertise(self, call: _Call, stream: _Stream, advertise: str) -> None:
+    def _advertise(self, call: DaemonCall, stream: DaemonLeg, advertise: str) -> None:
         """Choose the address that the leg is told."""
         ipv6 = ":" in stream.address
         said = advertise not in ("", "0.0.0.0", "::") and (":" in advertise) == ipv6  # noqa: S104 - compared
         stream.address = advertise if said else self._addresses(call).get(ipv6, stream.address)
 
-    async def _place(self, call: _Call, *streams: _Party) -> None:
-        """Have a port for each of these parties.
-
-        Raises MediaRefused (480) when none is left, MediaUnavailable.
-        """
-        missing = [stream for stream in streams if not stream.port]
-        if len(missing) == 2:
-            one, other = missing
-            await self._exchange(call, one.name, _nowhere(one), other.name, _nowhere(other))
-        else:
-            for one in missing:
-                await self._exchange(call, one.name, _nowhere(one), one.shadow, _nowhere(one))
-
-    async def _place_further(self, call: _Call, source: _Stream, destination: _Stream) -> None:
+    async def _place_further(self, call: DaemonCall, source: DaemonLeg, destination: DaemonLeg) -> None:
         """Have a port for each line of an offer beside its sound, and for the one that it goes to.
 
         What the daemon doesn't take is refused, and the call goes on; with its last port the call is lost.
         """
         for line in source.lines.values():
             mate = destination.lines.get(line.other)
-            if line.said is None or not isinstance(line, _FurtherStream):
+            if line.said is None or not isinstance(line, FurtherLine):
                 continue
-            if isinstance(mate, _FurtherStream) and mate.said is not None:
+            if isinstance(mate, FurtherLine) and mate.said is not None:
                 call.parties[line.name], call.parties[mate.name] = line, mate
                 line.carried = mate.carried = line.said
                 try:
-                    await self._place(call, line, mate)
+                    await self._exchanges.place(call, line, mate)
                 except (MediaRefused, MediaUnavailable) as error:
                     if call.daemon is None:
                         raise
                     _log.warning("call=%s m=%s not carried: %s", call.name, line.said.kind[:40], error)
                     line.said = mate.said = None
 
-    async def _exchange(
-        self, call: _Call, one: str, one_said: dict[str, Said], other: str, other_said: dict[str, Said]
-    ) -> None:
-        """Tell the daemon that two parties belong together, and what each of them said.
-
-        The ports that it gives are noted. Raises MediaRefused (480, 488), MediaUnavailable.
-        """
-        tags: dict[str, Said] = {"from-tag": one, "to-tag": other}
-        offered = await self._ask(call, "offer", {**one_said, **tags, **_toward(other_said)})
-        answered = await self._ask(call, "answer", {**other_said, **tags, **_toward(one_said)})
-        for tag, reply in ((other, offered), (one, answered)):
-            try:
-                _, port = place_in(reply)
-            except NgRefused as error:
-                raise MediaUnavailable(str(error)) from None
-            if tag in call.parties:
-                call.parties[tag].port = port
-
     # -- who hears whom --------------------------------------------------------------------------------
 
-    async def _join(self, call: _Call, one: _Stream, other: _Stream) -> None:
+    async def _join(self, call: DaemonCall, one: DaemonLeg, other: DaemonLeg) -> None:
         """Let two legs hear each other, as both have agreed; their former peers are alone from here on."""
         left = [stream.peer for stream in (one, other) if stream.peer not in (None, one, other)]
         fresh = one.peer is not other
@@ -864,7 +689,7 @@ class RtpengineEngine:
                 await self._settle_further(call, stream)
         await self._settle_further(call, one, other)
 
-    async def _part(self, call: _Call, stream: _Stream) -> None:
+    async def _part(self, call: DaemonCall, stream: DaemonLeg) -> None:
         """Let a leg be alone, and its former peer too."""
         former, stream.peer = stream.peer, None
         await self._settle(call, stream)
@@ -874,30 +699,24 @@ class RtpengineEngine:
             await self._settle(call, former)
             await self._settle_further(call, former)
 
-    async def _settle_further(self, call: _Call, *streams: _Stream) -> None:
+    async def _settle_further(self, call: DaemonCall, *streams: DaemonLeg) -> None:
         """Let the daemon carry the lines beside the sound, as their legs have agreed, and no others."""
-        done: set[_FurtherStream] = set()
+        done: set[FurtherLine] = set()
         for line in [line for stream in streams for line in stream.further()]:
             mate = line.mate
             try:
                 if mate is None:
-                    await self._settle_nowhere(call, line)
+                    await self._exchanges.send_nowhere(call, line)
                 elif line not in done:
                     done |= {line, mate}
                     line.joined = mate.joined = True
-                    await self._settle_joined(call, *_in_order(line, mate))
-                    await self._hear(call, line, "" if line.receives else mate.name)
-                    await self._hear(call, mate, "" if mate.receives else line.name)
+                    await self._exchanges.join(call, *in_order(line, mate))
+                    await self._exchanges.hear(call, line, "" if line.receives else mate.name)
+                    await self._exchanges.hear(call, mate, "" if mate.receives else line.name)
             except MediaRefused as refused:
                 _log.warning("call=%s leg=%s not carried: %s", call.name, line.name, refused.reason)
 
-    async def _settle_nowhere(self, call: _Call, line: _FurtherStream) -> None:
-        if line.joined:
-            line.joined, line.planted = False, None
-            await self._hear(call, line, "")
-            await self._exchange(call, line.name, _nowhere(line), line.shadow, _nowhere(line))
-
-    async def _settle(self, call: _Call, stream: _Stream) -> None:
+    async def _settle(self, call: DaemonCall, stream: DaemonLeg) -> None:
         """Let the daemon carry what the leg and its peer, or its shadow, have agreed."""
         peer = stream.peer
         if stream.remote is None or (peer is not None and peer.remote is None):
@@ -906,117 +725,28 @@ class RtpengineEngine:
         for each in deaf:
             self._end_recording(each, "stopped")
         if peer is None or stream.echoes or peer.echoes:
-            await self._settle_alone(call, stream)
+            await self._exchanges.leave_alone(call, stream)
             if peer is not None:
-                await self._settle_alone(call, peer)
+                await self._exchanges.leave_alone(call, peer)
         else:
-            await self._settle_joined(call, *_in_order(stream, peer))
+            await self._exchanges.join(call, *in_order(stream, peer))
         for each in deaf:  # nothing comes there any more
-            _close_ear(each)
+            close_ear(each)
         for one in (stream, peer):
             if one is not None:
                 await self._hush(call, one)
                 await self._attend(call, one)
                 await self._copy(call, one)
 
-    async def _settle_joined(self, call: _Call, one: _Party, other: _Party) -> None:
-        if one.remote is None or other.remote is None:
-            return
-        await self._plant(call, one)
-        await self._plant(call, other)
-        # RFC 4568 section 6.1: of one suite, the other would be sent what this one's key encrypts.
-        beside = other.planted if _same_suite(one, other) else None
-        said = self._described(call, one, one.remote, beside)
-        if isinstance(one, _Stream) and isinstance(other, _Stream):
-            said |= _converting(one, other)
-        await self._exchange(call, one.name, said, other.name, self._described(call, other, other.remote))
-
-    async def _plant(self, call: _Call, stream: _Party) -> None:
-        """Let the daemon encrypt with our key what the leg hears from here on (RFC 4568 section 6.1)."""
-        security = stream.security if stream.remote is not None and stream.remote.port else None
-        if stream.remote is None or security is None:
-            stream.planted = None
-            return
-        ours = structs.replace(security.ours, tag=stream.tag)
-        if ours == stream.planted:
-            return
-        shadow = _nowhere(stream)
-        shadow["sdp"] = _description(stream.remote, *_anywhere(stream), "sendrecv", keys=(ours,))
-        said = self._described(call, stream, stream.remote)
-        await self._exchange(call, stream.shadow, shadow, stream.name, said)
-        stream.planted = ours
-
-    async def _settle_alone(self, call: _Call, stream: _Stream) -> None:
-        if stream.remote is None:
-            return
-        await self._plant(call, stream)
-        shadow = _nowhere(stream)
-        # It speaks what the leg speaks: the daemon forgets all that only one of two has, events included.
-        shadow["sdp"] = _description(stream.remote, *_anywhere(stream), "sendrecv")
-        if stream.echoes:
-            shadow["sdp"] = await self._mirror(call, stream)
-        elif stream.ear is not None:
-            shadow["sdp"] = _description(stream.remote, *stream.ear.place, "sendrecv")
-        await self._exchange(
-            call, stream.name, self._described(call, stream, stream.remote), stream.shadow, shadow
-        )
-
-    async def _mirror(self, call: _Call, stream: _Stream) -> bytes:
-        """Return the description of a shadow that hears itself: its address is the daemon's port for it."""
-        if stream.remote is None:
-            raise MediaMisuse(f"leg {stream.name} has agreed to nothing")
-        said = self._described(call, stream, stream.remote)
-        await self._exchange(call, stream.name, said, stream.shadow, _nowhere(stream))
-        reply = await self._ask(call, "query", {})
-        port = first_stream(reply, stream.shadow)
-        host, number = text(port.get("local address")), integer(port.get("local port"))
-        if not (host and number):
-            raise MediaRefused(NOT_HERE, "this rtpengine doesn't say where an echo would come back")
-        return _description(stream.remote, host, number, "sendrecv")
-
-    def _described(
-        self, call: _Call, stream: _Party, remote: MediaDescription, beside: Crypto | None = None
-    ) -> dict[str, Said]:
-        """Return what the daemon is told of a leg: where it is, what it speaks, how its address is learnt.
-
-        beside: a key that it offers behind its own.
-        """
-        said = _nowhere(stream)
-        flags = list(_STRICT)
-        if call.injects:
-            flags.append("inject-DTMF")
-        said["flags"] = flags
-        if stream.nat:  # the first packet after an answer shows where it is
-            flags[flags.index(_KNOWN)] = "endpoint-learning-immediate"
-        if remote.port:
-            direction = remote.effective_direction
-            keys: tuple[Crypto, ...] = ()
-            if stream.security is not None:
-                keys = (_known_by(stream.tag, stream.security.theirs),)
-                if beside is not None:
-                    keys += (beside,)
-            said["sdp"] = _description(remote, remote.host, remote.port, direction, mux=stream.mux, keys=keys)
-        return said
-
-    async def _hush(self, call: _Call, stream: _Stream) -> None:
+    async def _hush(self, call: DaemonCall, stream: DaemonLeg) -> None:
         """Keep a leg from hearing its peer, or itself, while it is played something or doesn't listen."""
         audible = stream.peer.name if stream.peer is not None and not stream.echoes else ""
         if stream.echoes:
             audible = stream.name
         wanted = audible if stream.play is not None or not stream.receives else ""
-        await self._hear(call, stream, wanted)
+        await self._exchanges.hear(call, stream, wanted)
 
-    async def _hear(self, call: _Call, stream: _Party, hushed: str) -> None:
-        """Let a party hear all but this one."""
-        if hushed == stream.hushed:
-            return
-        before, stream.hushed = stream.hushed, hushed
-        if before:
-            await self._ask(call, "unblock media", {"from-tag": before})
-        if hushed:
-            await self._ask(call, "block media", {"from-tag": hushed})
-
-    async def _attend(self, call: _Call, stream: _Stream) -> None:
+    async def _attend(self, call: DaemonCall, stream: DaemonLeg) -> None:
         """Let the daemon find keys in the sound of a leg that has no events for them."""
         if self._digits is None or stream.attended or stream.voice is None or stream.event_type >= 0:
             return
@@ -1028,7 +758,7 @@ class RtpengineEngine:
     # -- what is played --------------------------------------------------------------------------------
 
     def _made(
-        self, call: _Call, stream: _Stream, play: _Play, making: "asyncio.Future[tuple[Piece, ...]]"
+        self, call: DaemonCall, stream: DaemonLeg, play: Play, making: "asyncio.Future[tuple[Piece, ...]]"
     ) -> None:
         """The sound is there, or can't be had: that is an end too."""
         if making.cancelled() or stream.play is not play:
@@ -1040,7 +770,7 @@ class RtpengineEngine:
         play.pieces = making.result()
         self._play_piece(call, stream, play)
 
-    def _play_piece(self, call: _Call, stream: _Stream, play: _Play) -> None:
+    def _play_piece(self, call: DaemonCall, stream: DaemonLeg, play: Play) -> None:
         if stream.play is not play or call.daemon is None:
             return
         piece = play.pieces[play.place]
@@ -1057,7 +787,7 @@ class RtpengineEngine:
             loop = asyncio.get_running_loop()
             play.timer = loop.call_later(seconds, self._piece_ended, call, stream, play)
 
-    def _piece_ended(self, call: _Call, stream: _Stream, play: _Play) -> None:
+    def _piece_ended(self, call: DaemonCall, stream: DaemonLeg, play: Play) -> None:
         play.place += 1
         if play.place == len(play.pieces) and not play.repeat:
             self._finish(call, stream, play)
@@ -1065,7 +795,7 @@ class RtpengineEngine:
             play.place %= len(play.pieces)
             self._play_piece(call, stream, play)
 
-    def _end_play(self, stream: _Stream) -> None:
+    def _end_play(self, stream: DaemonLeg) -> None:
         """Have the leg played nothing more, as far as it is ours to do."""
         play, stream.play = stream.play, None
         if play is not None and play.timer is not None:
@@ -1074,7 +804,7 @@ class RtpengineEngine:
         if self._tapes is not None:
             self._tapes.stop(stream)
 
-    def _finish(self, call: _Call, stream: _Stream, play: _Play) -> None:
+    def _finish(self, call: DaemonCall, stream: DaemonLeg, play: Play) -> None:
         if stream.play is not play:
             return
         self._end_play(stream)
@@ -1086,7 +816,7 @@ class RtpengineEngine:
 
     # -- what the daemons say --------------------------------------------------------------------------
 
-    async def _ask(self, call: _Call, command: str, said: dict[str, Said]) -> Reply:
+    async def _ask(self, call: DaemonCall, command: str, said: dict[str, Said]) -> Reply:
         """Ask the call's daemon. Raises MediaRefused (480 without a port, else 488), MediaUnavailable."""
         daemon = self._require_daemon(call)
         try:
@@ -1128,7 +858,7 @@ class RtpengineEngine:
         if not any(other.up for other in self.pool.daemons.values()):
             self.events(EngineLost(f"no rtpengine answers; the last one: {daemon.name}: {reason}"))
 
-    def _lost(self, call: _Call, reason: str) -> None:
+    def _lost(self, call: DaemonCall, reason: str) -> None:
         """A call's daemon has it no more: its legs hear nothing until they have other ports."""
         if call.daemon is not None:
             call.daemon.calls.discard(call.name)
@@ -1137,7 +867,7 @@ class RtpengineEngine:
             had, stream.port, stream.hushed, stream.attended = stream.port, 0, "", False
             stream.planted = None
             self._end_recording(stream, "lost")
-            _close_ear(stream)
+            close_ear(stream)
             self._close_copies(stream)
             for line in stream.further():
                 line.port, line.hushed, line.planted, line.joined = 0, "", None, False
@@ -1172,7 +902,7 @@ class RtpengineEngine:
                 if name in self._calls and leg in self._calls[name].legs:
                     await self._copy(self._calls[name], self._calls[name].legs[leg])
 
-    def _look(self, call: _Call, counts: "dict[str, Counts]", now: float) -> None:
+    def _look(self, call: DaemonCall, counts: "dict[str, Counts]", now: float) -> None:
         """Compare what has come from each leg with the last look."""
         for name, stream in call.legs.items():
             if stream.heard_at < 0 and stream.remote is not None:
@@ -1214,136 +944,6 @@ class RtpengineEngine:
             self._recordings.pressed(stream.recording, digit)
 
 
-# --- what a daemon is told --------------------------------------------------------------------------
-
-
-def _is_carried(remote: MediaDescription | None) -> bool:
-    """Say whether a line was agreed on."""
-    return remote is not None and remote.port != 0
-
-
-def _nowhere(stream: _Party) -> dict[str, Said]:
-    """Return what is said of a party that has no address yet."""
-    said: dict[str, Said] = {
-        "ICE": "remove",
-        "DTLS": "off",
-        "flags": list(_STRICT),
-        "replace": ["zero-address"],
-        "rtcp-mux": ["accept", "offer"],  # RFC 5761: each leg as it has agreed with us
-    }
-    if isinstance(stream, _Stream):
-        said["sdp"] = nowhere(":" in stream.address)
-        said["generate RTCP"] = "on"
-    else:  # reports and feedback (RFC 4585) of what we don't look into are its parties' own
-        said["sdp"] = _description(stream.carried, *_anywhere(stream), "sendrecv")
-    return said
-
-
-def _anywhere(stream: _Party) -> tuple[str, int]:
-    """Return the address of a party that has none."""
-    return "::" if ":" in stream.address else "0.0.0.0", 9  # noqa: S104 - told, never bound
-
-
-def _toward(said: dict[str, Said]) -> dict[str, Said]:
-    """Return what is said of the party that a message of the other one is for: its address, its profile."""
-    body = said["sdp"]
-    assert isinstance(body, bytes)
-    _, _, line = body.partition(b"\r\nm=")
-    return {
-        "address family": "IP6" if b"c=IN IP6" in body else "IP4",
-        "transport-protocol": line.split(b" ", 3)[2],
-    }
-
-
-def _in_order(one: _Party, other: _Party) -> tuple[_Party, _Party]:
-    """Return two parties that are joined, the one first whose offer leaves the keys of both as they are."""
-    if other.security is None or (one.security is not None and one.tag < other.tag):
-        return one, other
-    return other, one
-
-
-def _same_suite(one: _Party, other: _Party) -> bool:
-    """Say whether both have keys, and of one suite."""
-    if one.security is None or other.security is None:
-        return False
-    return one.security.theirs.suite == other.security.ours.suite
-
-
-def _known_by(tag: int, key: Crypto) -> Crypto:
-    """Return a key by the tag that the daemon has for its leg; for how long it is good is not its affair."""
-    return Crypto(tag, key.suite, key.key, key.mki)
-
-
-def _description(
-    media: MediaDescription,
-    host: str,
-    port: int,
-    direction: str,
-    *,
-    mux: bool = False,
-    keys: Sequence[Crypto] = (),
-) -> bytes:
-    """Return a leg's own words for the daemon: its address, codecs and keys, and nothing else of it."""
-    family = "IP6" if ":" in host else "IP4"
-    unknown: list[str] = []
-    if media.kind != "audio" and is_rtp(media):  # it would write an rtpmap without a name
-        named = {str(codec.payload_type) for codec in media.codecs}
-        unknown = [number for number in media.formats if number not in named]
-    kept = ("a=rtpmap:", "a=fmtp:", "a=ptime:")
-    # Keys in the plain profile (RFC 8643) are in force once both have agreed: the daemon is told so.
-    # Feedback (RFC 4585) is left out of what goes on in a profile without it, so only the sound's has none.
-    feedback = "F" if media.kind != "audio" or media.protocol.endswith("F") else ""
-    profile = ("RTP/SAVP" if keys else "RTP/AVP") + feedback if is_rtp(media) else media.protocol
-    lines = [
-        "v=0",
-        f"o=- 1 1 IN {family} {host}",
-        "s=-",
-        f"c=IN {family} {host}",
-        "t=0 0",
-        f"m={media.kind} {port} {profile} {' '.join(media.formats)}",
-        *(line for line in media.lines if line.startswith(kept)),
-        *(f"a=rtpmap:{number} unknown/90000" for number in unknown),
-        *(sdes.build(key) for key in keys),
-        *(["a=rtcp-mux"] if mux else []),
-        f"a={direction}",
-        "",
-    ]
-    return "\r\n".join(lines).encode("latin-1")
-
-
-def _converting(one: _Stream, other: _Stream) -> dict[str, Said]:
-    """Return what makes the daemon convert, where the voice of `other` is nothing that `one` has."""
-    if one.remote is None or other.voice is None:
-        return {}
-    if any(codec.key == other.voice.key for codec in one.remote.codecs):
-        return {}
-    voice = other.voice
-    name = voice.name if voice.channels == 1 else f"{voice.name}/{voice.clock_rate}/{voice.channels}"
-    return {"codec": {"transcode": [name]}}
-
-
-# --- what a daemon says -------------------------------------------------------------------------------
-
-
-def _leg_media(stream: _Stream, counts: Counts, peer: Counts | None, now: float) -> LegMedia:
-    return LegMedia(
-        (stream.address, stream.port),
-        counts.remote if stream.receives else ("", 0),
-        stream.codec,
-        counts.packets,
-        counts.received_bytes,
-        peer.packets if peer is not None else 0,
-        counts.lost,
-        counts.jitter_ms,
-        now - stream.heard_at if counts.packets else -1.0,
-        counts.errors,
-        0,
-    )
-
-
-# --- small things -------------------------------------------------------------------------------------
-
-
 def _bound(address: tuple[str, int]) -> socket.socket:
     """Return a socket that hears the daemons' notices. Raises MediaUnavailable."""
     made = socket.socket(
@@ -1359,14 +959,6 @@ def _bound(address: tuple[str, int]) -> socket.socket:
     return made
 
 
-def _restored(kept: LegSnapshot, tag: int) -> _Stream:
-    """Return the leg that a process before this one had."""
-    stream = _Stream(kept.name, kept.address, kept.session, tag)
-    stream.restore(kept)
-    stream.port, stream.echoes = kept.port, kept.echoes
-    return stream
-
-
 def _facing(daemon: Daemon, address: str) -> str:
     """Return the daemon's address that ours is chosen by: of its ng socket, unless that is a loopback's."""
     host = daemon.address[0]
@@ -1374,12 +966,6 @@ def _facing(daemon: Daemon, address: str) -> str:
     return (
         host if known and host not in ("127.0.0.1", "::1") else daemon.addresses.get(":" in address, address)
     )
-
-
-def _close_ear(stream: _Stream) -> None:
-    if stream.ear is not None:
-        stream.ear.socket.close()
-        stream.ear = None
 
 
 def _speaks_ipv6(body: bytes) -> bool:

@@ -1,8 +1,6 @@
-"""The messages between the signalling process and the media process, and their frames.
+"""The messages between the signalling process and the media process, in frames (`media.frames`).
 
-A frame is a length of four bytes and a msgpack list of messages: all that one turn of a loop had to
-say. Both ends are ours and of one version, so a frame that doesn't decode is a fault, not an input: the
-process that meets one stops loudly, and its supervisor starts it again.
+The process that meets a frame that doesn't decode stops loudly, and its supervisor starts it again.
 
 A stream is named by its RTP port on IPv4, and by IPV6 + its port on IPv6: this is what `port` is in
 every message. The media process announces ports that it has bound (`Ports`); the signalling process
@@ -13,26 +11,19 @@ Either process may die. Whoever is left tells the next one nothing by itself: si
 `Route` again (`again`), then asks for ports; streams of which no word was said end after a while.
 """
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from media.engine import RecordEnd, Source
+from media.frames import decoded
 from media.sdes import Security
 from media.sdp import Codec
 
-MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
-READ_BYTES: Final = 16_384  # from a control socket at once; a longer buffer is mapped and unmapped each time
 IPV6: Final = 0x10000
 NOT_RELAYED: Final = 128  # in Route.payload_types: no payload type has this number
-_LENGTH_BYTES: Final = 4
 
 DigitPath = Literal["relay", "tones", "listen"]
-
-
-class WireError(Exception):
-    """A frame that isn't one of ours."""
 
 
 class Route(msgspec.Struct, tag="route", array_like=True):
@@ -329,56 +320,15 @@ Report = (
     Ports | Digit | Finished | Recorded | Silent | Heard | Lost | Speaker | OneWay | Measured | Statistics
 )
 
-_encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[Command])
 _reports = msgspec.msgpack.Decoder(list[Report])
 
 
-def frame(messages: Sequence[Command] | Sequence[Report]) -> bytes:
-    """Return one frame. Raises WireError when it would be longer than MAX_FRAME_BYTES."""
-    body = _encoder.encode(messages)
-    if len(body) > MAX_FRAME_BYTES:
-        raise WireError(f"a frame of {len(body)} bytes")
-    return len(body).to_bytes(_LENGTH_BYTES) + body
-
-
 def commands(body: bytes) -> list[Command]:
     """Return the messages of one frame to the media process. Raises WireError."""
-    try:
-        return _commands.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise WireError(f"not a command: {error}") from None
+    return decoded(body, _commands)
 
 
 def reports(body: bytes) -> list[Report]:
     """Return the messages of one frame from the media process. Raises WireError."""
-    try:
-        return _reports.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise WireError(f"not a report: {error}") from None
-
-
-class FrameReader:
-    """Cuts a byte stream into the bodies of its frames."""
-
-    __slots__ = ("_buffer",)
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def receive(self, data: bytes) -> list[bytes]:
-        """Add what was read and return the bodies that are whole. Raises WireError for a length too long."""
-        buffer = self._buffer
-        buffer += data
-        bodies: list[bytes] = []
-        start = 0
-        while len(buffer) - start >= _LENGTH_BYTES:
-            end = start + _LENGTH_BYTES + int.from_bytes(buffer[start : start + _LENGTH_BYTES])
-            if end - start > MAX_FRAME_BYTES + _LENGTH_BYTES:
-                raise WireError(f"a frame of {end - start} bytes")
-            if end > len(buffer):
-                break
-            bodies.append(bytes(buffer[start + _LENGTH_BYTES : end]))
-            start = end
-        del buffer[:start]
-        return bodies
+    return decoded(body, _reports)

@@ -310,6 +310,17 @@ class CallApi:
         await self._in_talk(leg, lambda broker: broker.record(leg, Path(), 0.0))
         return Done(leg.call.id)
 
+    async def let_be_recorded(self, who: str, call: str = "", *, on: bool) -> Done:
+        """Stop the plan's recordings of a call, or let them go on, where the plan allows that (`stop:
+        allowed`). Raises CallNotFound, NotPossibleNow."""
+        leg = self._leg(who, call, _talks)
+        match self._exchange.recordings.stop_for(leg, on=on):
+            case "never":
+                raise NotPossibleNow("the plan doesn't let this recording be stopped")
+            case "none":
+                raise NotPossibleNow("it is recorded already" if on else "it isn't recorded")
+        return Done(leg.call.id)
+
     async def gather(self, who: str, most: int, *, seconds: float, end: str = "#", call: str = "") -> str:
         """Return the keys that a party presses next, at most so many, before `end` or within `seconds`; its
         peer doesn't get them. Raises CallNotFound, NotPossibleNow."""
@@ -551,7 +562,8 @@ def _view(call: Call) -> CallView:
             _, name = exchange.identity_of_device(leg.device)
             name = name or (call.from_name if leg is call.caller else "")
             muted = leg.name in call.muted
-            parties.append(PartyView(leg.name, leg.device, leg.number, name, _state(leg), muted))
+            state = _state(leg)
+            parties.append(PartyView(leg.name, leg.device, leg.number, name, state, muted, leg.call_id))
     return CallView(
         call.id,
         call.direction,
@@ -563,6 +575,8 @@ def _view(call: Call) -> CallView:
         call.caller.answered_at,
         tuple(parties),
         call.parents,
+        call.line,
+        *exchange.recordings.state_of(call),
     )
 
 

@@ -1,8 +1,13 @@
-"""What pages and commands are told of the calls in progress."""
+"""What pages and commands are told of the calls in progress, and of what people are doing."""
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from msgspec import Struct
+
+ColleagueState: TypeAlias = Literal["free", "in_call", "ringing", "do_not_disturb", "away", "not_there"]
+"""What somebody is doing (pbx.services.colleagues)."""
 
 
 class PartyView(Struct, frozen=True):
@@ -10,6 +15,7 @@ class PartyView(Struct, frozen=True):
 
     state: `calls` (nobody has answered it), `called`, `rings`, `talks`, `holds`, `held` (its peer holds),
     `confers` (in a room), `waits` (for a service, or alone). muted: nobody hears it, by our doing.
+    dialog: the Call-ID of its dialog with us, by which a telephone finds its own call here.
     """
 
     leg: str
@@ -18,10 +24,15 @@ class PartyView(Struct, frozen=True):
     name: str
     state: str
     muted: bool = False
+    dialog: str = ""
 
 
 class CallView(Struct, frozen=True):
-    """A call in progress. started, answered: Unix seconds. to: who or what it reached, as in the record."""
+    """A call in progress. started, answered: Unix seconds. to: who or what it reached, as in the record.
+
+    service: that it came to first, "" for none. recorded: `on`, `stopped` by somebody in it, or "";
+    stoppable: whether they may.
+    """
 
     id: str
     direction: str
@@ -33,6 +44,17 @@ class CallView(Struct, frozen=True):
     answered: float | None
     parties: tuple[PartyView, ...]
     parents: tuple[str, ...] = ()
+    service: str = ""
+    recorded: str = ""
+    stoppable: bool = False
+
+
+class ColleagueStatus(Struct, frozen=True):
+    """What somebody is doing. is_forwarded: all their calls are sent elsewhere."""
+
+    extension: str
+    state: ColleagueState
+    is_forwarded: bool = False
 
 
 class Done(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from media.engine import MediaRefused
+from media.engine import MediaRefused, MediaUnavailable
 from media.simpler import can_be_simpler
 from pbx.apps.announce import announce
 from pbx.calls.app import App
@@ -13,10 +13,21 @@ from pbx.calls.bridge import connect
 from pbx.calls.broker import take_early
 from pbx.calls.call import Call
 from pbx.calls.direct import direct_site, go_direct, may_be_direct
-from pbx.calls.happenings import Answered, Failed, LegEnded, Offered, PickedUp, Progressed, TimeUp
+from pbx.calls.happenings import (
+    Answered,
+    Declined,
+    Failed,
+    LegEnded,
+    Offered,
+    PickedUp,
+    Progressed,
+    TelephoneCame,
+    TimeUp,
+)
 from pbx.calls.leg import Leg
 from pbx.calls.reasons import said
 from pbx.calls.srtp import policy_of, secure
+from pbx.people.browser_passwords import SUFFIX
 from sip.core.reason import Reason
 from sip.core.registrar import Binding
 
@@ -24,10 +35,13 @@ if TYPE_CHECKING:
     from media.sdes import Policy
 
 RING_SECONDS = 60.0
+RELOAD_SECONDS = 10.0  # until a page whose connection broke while it rang has registered again
+ABSENT_SECONDS = 2.0  # the same for one whose connection was broken before
 BESIDE_SECONDS = 20.0  # a device of an emergency call, before a destination that doesn't only ring
 NO_ANSWER = Reason("Q.850", 19, "No answer from the user")
 UNREACHABLE = Reason("Q.850", 20, "Subscriber absent")
 BUSY = Reason("Q.850", 17, "User busy")
+REFUSED = frozenset({486, 600, 603})  # by somebody, not by a network
 FLOW_FAILED = frozenset({408, 430, 503})  # nothing came back, or a proxy lost it (RFC 5626 section 11.5)
 
 
@@ -61,10 +75,11 @@ async def dial(call: Call, extension: str, instance: str = "", beside: str = "")
     exchange = call.exchange
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable, instance)
     seconds = exchange.router.ring_seconds(call, extension)
+    wakes = not instance and exchange.waking.can_wake(extension)
     if beside:
         seconds = RING_SECONDS
         ways += [flows for flows in _ways_to_device(call, beside) if flows not in ways]
-    vain = await _ring(call, extension, ways, seconds) if seconds else ENGAGED
+    vain = await _ring(call, extension, ways, seconds, wakes=wakes) if seconds else ENGAGED
     await send_on(call, extension, vain)
 
 
@@ -88,7 +103,8 @@ async def ring(call: Call, extension: str, only: tuple[str, ...] = (), headers: 
     ways = exchange.devices.ways_to(extension, exchange.registrations.reachable)
     if only:
         ways = [flows for flows in ways if flows[0].device in only]
-    vain = await _ring(call, extension, ways, RING_SECONDS, headers)
+    wakes = (not only or f"{extension}{SUFFIX}" in only) and exchange.waking.can_wake(extension)
+    vain = await _ring(call, extension, ways, RING_SECONDS, headers, wakes=wakes)
     call.cause = vain.cause
     call.caller.refuse(vain.status, vain.cause, reason=vain.reason)
 
@@ -112,24 +128,39 @@ def _ways_to_device(call: Call, sign_in: str) -> list[list[Binding]]:
 
 
 async def _ring(
-    call: Call, extension: str, ways: list[list[Binding]], seconds: float, headers: str = ""
+    call: Call,
+    extension: str,
+    ways: list[list[Binding]],
+    seconds: float,
+    headers: str = "",
+    *,
+    wakes: bool = False,
 ) -> Vain:
     """Ring telephones, each by the ways to it: returns why nobody answered. An answered call ends in
-    LegEnded."""
+    LegEnded. wakes: the person has closed pages that are woken, and ring when they come."""
     caller = call.caller
     phones = _Phones(call, extension, headers)
-    ringing = []
+    ringing: list[Leg] = []
+    unavailable: MediaUnavailable | None = None
     for flows in ways:
         # No phone rings itself.
         others = [
             flow for flow in flows if flow.device != caller.device or flow.flow.remote != caller.flow.remote
         ]
         if others:
-            ringing.append(await phones.ring(others))
-    if not ringing:
+            try:
+                ringing.append(await phones.ring(others))
+            except MediaUnavailable as error:
+                unavailable = error  # without an RTC worker pages don't ring; the desk phone beside them does
+    if unavailable is not None and not ringing:
+        raise unavailable
+    if not ringing and not wakes:
         return UNREACHED
     call.takers = ()
-    found = await _first_answer(call, ringing, phones, seconds)
+    if wakes:
+        found = await _first_answer_or_woken(call, extension, ringing, phones, seconds)
+    else:
+        found = await _first_answer(call, ringing, phones, seconds)
     for taker in call.close_to_takers():
         if not isinstance(found, PickedUp) or taker is not found.taker:
             call.drop([taker])  # too late
@@ -260,6 +291,12 @@ class _Phones:
         """Whether a phone was made the caller's own offer."""
         return leg in self._direct
 
+    def may_come_back(self, leg: Leg, status: int) -> bool:
+        """Whether a phone whose connection broke is a page that may just be being loaded again."""
+        binding = self._flows[leg]
+        device = self._call.exchange.devices.find(binding.device)
+        return device is not None and device.is_browser and status in FLOW_FAILED and not binding.flow.open
+
     async def ring_by_profile(self, leg: Leg) -> list[Leg]:
         """A phone can't use what it was offered: `ring_simpler` asks it again.
 
@@ -294,17 +331,39 @@ async def _offer(call: Call, leg: Leg, to: Leg, offer: bytes) -> None:
     await call.engine.offer(call.id, leg.name, to.name, offer, nat=leg.behind_nat, advertise=to.media_address)
 
 
+async def _first_answer_or_woken(
+    call: Call, extension: str, ringing: list[Leg], phones: _Phones, seconds: float
+) -> Answered | PickedUp | Vain:
+    """The same while the person's closed pages are woken: the call rings on with no telephone there yet."""
+    waking, outcome = call.exchange.waking, "cancelled"
+    waking.begin(call, extension)
+    if not call.caller.rang:
+        call.caller.ring()  # what rings there may be a page that was closed without a word
+    try:
+        found = await _first_answer(call, ringing, phones, seconds, wakes=True)
+        outcome = found.cause if isinstance(found, Vain) else "answered"
+        return found
+    except LegEnded as ended:
+        outcome = "answered" if ended.told_on is not None else outcome
+        raise
+    finally:
+        waking.end(call, extension, outcome)
+
+
 async def _first_answer(
-    call: Call, ringing: list[Leg], phones: _Phones, seconds: float
+    call: Call, ringing: list[Leg], phones: _Phones, seconds: float, *, wakes: bool = False
 ) -> Answered | PickedUp | Vain:
     """The leg that answered, taken out of `ringing`, with its answer, or who picked the call up and has our
-    answer; or why none did."""
+    answer; or why none did. wakes: others may come, until somebody refuses it."""
     told = call.caller.rang
     best = 0
-    deadline = call.exchange.driver.now + seconds
+    driver = call.exchange.driver
+    deadline = driver.now + seconds
+    away_until = driver.now  # for pages that are being loaded again
     try:
-        while ringing:
-            match await call.next_happening(deadline - call.exchange.driver.now):
+        while ringing or driver.now < away_until or (wakes and best not in REFUSED):
+            until = deadline if ringing or wakes else min(deadline, away_until)
+            match await call.next_happening(until - driver.now):
                 case Progressed() if not told:
                     told = True
                     call.caller.ring()
@@ -319,15 +378,26 @@ async def _first_answer(
                     await take_early(call, leg, offered)
                 case Failed(leg, status, _):
                     ringing.remove(leg)
+                    if phones.may_come_back(leg, status):
+                        away_until = driver.now + (RELOAD_SECONDS if leg.rang else ABSENT_SECONDS)
                     ringing += await phones.ring_otherwise(leg, status)
                     if status in {415, 488}:
                         ringing += await phones.ring_by_profile(leg)
                     if not ringing:
                         ringing += await phones.ring_simpler()
                     best = _better(best, status)
+                case TelephoneCame(_, binding):
+                    if all(leg.flow is not binding.flow for leg in ringing):
+                        ringing.append(await phones.ring([binding]))
+                case Declined():
+                    for leg in ringing:
+                        leg.hang_up("declined")
+                    return DECLINED
                 case PickedUp() as picked:
                     if await _pick_up(call, picked):
                         return picked
+                case TimeUp() if driver.now < deadline:
+                    pass  # nobody came back
                 case TimeUp():
                     for leg in ringing:
                         leg.hang_up("no answer")

@@ -23,13 +23,18 @@ from pbx.apps.spoken import spoken_number, spoken_since
 from pbx.calls.attendant import Attendant
 from pbx.calls.call import Call
 from pbx.people.settings import SettingRefused
-from pbx.voicemail.mailboxes import SHORTEST_SECONDS, Message, Voicemail, VoicemailError
+from pbx.voicemail.mailboxes import (
+    LONGEST_GREETING_SECONDS,
+    SHORTEST_SECONDS,
+    Message,
+    Voicemail,
+    VoicemailError,
+)
 from sip.core.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from dialplan.decision import Decision
 
-LONGEST_GREETING_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 120.0
 ATTEMPTS: Final = 3
 _BEEP: Final = Tone((Segment(200), Segment(300, (1000,))))

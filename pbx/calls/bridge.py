@@ -25,6 +25,16 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
     if call.confirms:
         await confirm(call, answered, body, call.confirms)
     if call.offer:
+        if came_back(caller):
+            call.offer = caller.offer_now
+            await engine.offer(
+                call.id,
+                caller.name,
+                answered.name,
+                call.offer,
+                nat=caller.behind_nat,
+                advertise=answered.media_address,
+            )
         answer = await engine.answer(
             call.id,
             answered.name,
@@ -48,6 +58,13 @@ async def connect(call: Call, answered: Leg, body: bytes) -> NoReturn:
         if leg.proposal:
             await broker.propose(leg, leg.proposal)
     await talk(call, broker)
+
+
+def came_back(caller: Leg) -> bool:
+    """Whether the page that calls was loaded again meanwhile: what it offered before means nothing now."""
+    while isinstance(caller, Transferee):
+        caller = caller.first
+    return caller.returned
 
 
 def _person(call: Call, answered: Leg) -> tuple[str, str]:

@@ -55,6 +55,7 @@ from pbx.calls.happenings import (
     OfferWithdrawn,
     Played,
     PortLost,
+    Returned,
     TimeUp,
 )
 from pbx.calls.intervals import turn
@@ -67,11 +68,15 @@ SILENCE = Tone((Segment(1000),))
 MEDIA_REFUSED = "media refused"  # the cause in the record
 NOT_ACCEPTABLE = Reason("SIP", 488, "Not Acceptable Here")
 
-# What may differ in a description without concerning whoever gets it: its version, and who holds.
-_IMMATERIAL = re.compile(rb"^(?:o=.*|a=(?:sendrecv|sendonly|recvonly|inactive))\r?\n", re.MULTILINE)
+# What may differ in a description without concerning whoever gets it: its version, who holds, and who would
+# begin DTLS, which an offer leaves open.
+_IMMATERIAL = re.compile(
+    rb"^(?:o=.*|a=(?:sendrecv|sendonly|recvonly|inactive)|a=setup:.*)\r?\n", re.MULTILINE
+)
 _VERSION = re.compile(rb"^o=.*\r?\n", re.MULTILINE)
 _HELD = re.compile(rb"^a=(?:sendonly|inactive)\r?$", re.MULTILINE)
-_PLACES = re.compile(rb"^(?:c=\S.*|m=\w+ \d+ \S+)", re.MULTILINE)
+# A browser's place is also who it meets there: another certificate is another association (RFC 8842).
+_PLACES = re.compile(rb"^(?:c=\S.*|m=\w+ \d+ \S+|a=fingerprint:.*|a=ice-ufrag:.*)", re.MULTILINE)
 _FORMATS = re.compile(rb"^m=audio [1-9]\d* \S+ (.*)", re.MULTILINE)
 
 
@@ -129,7 +134,7 @@ class Broker:
         match happening:
             case Offered(leg, body):
                 self._come_back()
-                await self._offered(leg, body)
+                await self._offered(leg, body, is_back=isinstance(happening, Returned))
                 if leg.proposal and leg.confirmed and self._pending is None:
                     await self.propose(leg, leg.proposal)  # it couldn't be refused (Leg.refuse_offer)
             case OfferAnswered(leg, body):
@@ -249,11 +254,11 @@ class Broker:
 
     # What a party says
 
-    async def _offered(self, leg: Leg, body: bytes) -> None:
+    async def _offered(self, leg: Leg, body: bytes, *, is_back: bool = False) -> None:
         peer = self.peer_of(leg)
         try:
             if body:
-                answer = await self._answer_for(leg, peer, body)
+                answer = await self._answer_for(leg, peer, body, is_back=is_back)
             else:
                 answer = await self._offer_for(leg, peer)
         except MediaRefused as refused:
@@ -377,15 +382,18 @@ class Broker:
         waiting = tuple(leg.name for leg in both if self._holds(self.peer_of(leg)))
         turn(self._call, "held" if waiting else "talk", waiting or tuple(leg.name for leg in both))
 
-    async def _answer_for(self, leg: Leg, peer: Leg, body: bytes) -> bytes:
-        """Our answer to a leg's offer; empty where the peer has to be asked, or it was refused."""
+    async def _answer_for(self, leg: Leg, peer: Leg, body: bytes, *, is_back: bool) -> bytes:
+        """Our answer to a leg's offer; empty where the peer has to be asked, or it was refused.
+
+        is_back: a page was loaded again, and offers all that it knows: what its peer sends is among that.
+        """
         if peer.session is None:
             # It has gone, and whoever asks is being transferred: it hears us.
             return await self._engine.publish(
                 self._call.id, leg.name, body, nat=leg.behind_nat, advertise=leg.media_address
             )
         told = await self._tell(leg, peer, body)
-        if self._concerns(peer, told):
+        if self._concerns(peer, told) and not (is_back and self.suits(peer, told)):
             if self._pending is not None:
                 leg.refuse_offer(491)  # RFC 3261 section 14.2: the peer's own offer waits for this leg
             elif not peer.confirmed:

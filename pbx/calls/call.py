@@ -17,6 +17,7 @@ from pbx.calls.happenings import (
     Happening,
     LegEnded,
     NotPossibleNow,
+    Offered,
     Played,
     TimeUp,
     TransferAsked,
@@ -116,6 +117,7 @@ class Call:
         "takers",
         "to",
         "via",
+        "was_recorded",
     )
 
     def __init__(
@@ -158,6 +160,7 @@ class Call:
         self.held: tuple[str, ...] = ()  # the legs whose parties hold by us, not by their telephones
         self.muted: tuple[str, ...] = ()  # those that nobody hears
         self.recorded = plan.tables.records_parties  # whether a party of it may be (pbx.recordings.following)
+        self.was_recorded = False
         self.legs: list[Leg] = []
         self.caller: Leg
         self._patience = Patience(self)
@@ -335,6 +338,14 @@ class Call:
             if not (isinstance(happening, Played) and happening.leg is leg)
         )
 
+    def forget_offered(self, leg: Leg) -> None:
+        """A leg has taken back what it offered, before anybody has seen it."""
+        self._happenings = deque(
+            happening
+            for happening in self._happenings
+            if not (isinstance(happening, Offered) and happening.leg is leg)
+        )
+
     async def silence(self) -> None:
         """End all sound of the call before its end."""
         for leg in self.legs:
@@ -432,6 +443,8 @@ class Call:
             intervals=intervals_of(self, ended),
             parents=self.parents,
             plan_lines=self.plan_lines,
+            hidden=self.hidden,
+            recorded=self.was_recorded,
         )
 
     def _ongoing(self) -> OngoingCall:
@@ -461,6 +474,7 @@ class Call:
             self.held,
             self.muted,
             self.exchange.recordings.ongoing(self) if self.recorded else (),
+            self.hidden,
         )
 
     @property

@@ -45,6 +45,8 @@ def direct_site(call: Call) -> str:
         return ""
     site = plan.tables.networks.find(caller.flow.remote[0])
     policy = policy_of(call, caller.device, caller.flow)
+    if policy == "browser":
+        return ""  # its place is found by ICE, which a desk phone has none of
     return site if site in plan.tables.direct_sites and _is_there(call, site, policy, call.offer) else ""
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pbx.calls.broker import Broker
     from pbx.calls.leg import Leg
     from sip.core.refer import Refer, ReferSubscription
+    from sip.core.registrar import Binding
 
 
 class LegEnded(Exception):
@@ -96,6 +97,11 @@ class Offered(msgspec.Struct, frozen=True):
 
     leg: Leg
     body: bytes
+
+
+class Returned(Offered, frozen=True):
+    """A page that was loaded again has taken its own call up (RFC 3891), in another dialog and with media of
+    its own: an offer like any other, but for that its peer needn't learn of it."""
 
 
 class OfferWithdrawn(msgspec.Struct, frozen=True):
@@ -240,6 +246,19 @@ class TimeUp(msgspec.Struct, frozen=True):
     """The deadline that the app gave has come."""
 
 
+class TelephoneCame(msgspec.Struct, frozen=True):
+    """A telephone of whom the call rings has registered meanwhile. leg: the caller's; binding: its place."""
+
+    leg: Leg
+    binding: Binding
+
+
+class Declined(msgspec.Struct, frozen=True):
+    """Whom the call rings declines it, with no telephone (pbx.calls.waking). leg: the caller's."""
+
+    leg: Leg
+
+
 class Woken(msgspec.Struct, frozen=True):
     """Something outside of the call has changed that its app waits for."""
 
@@ -251,6 +270,7 @@ Happening = (
     | Failed
     | PickedUp
     | Offered
+    | Returned
     | OfferWithdrawn
     | OfferAnswered
     | OfferRefused
@@ -266,5 +286,7 @@ Happening = (
     | Recorded
     | PortLost
     | TimeUp
+    | TelephoneCame
+    | Declined
     | Woken
 )

@@ -20,6 +20,7 @@ from pbx.calls.happenings import (
     Progressed,
     Referred,
 )
+from pbx.click_to_call import is_visitor
 from pbx.events import CallAnswered, CallRinging, LegLeft
 from pbx.ongoing import OngoingLeg
 from pbx.records import LegRecord
@@ -51,6 +52,7 @@ class Told(NamedTuple):
 
 UNTOLD = Told("", ())
 LOST = "lost"
+REPLACED = Reason("SIP", 200, "Call completed elsewhere")
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
 
@@ -74,11 +76,13 @@ class Leg:
         "device",
         "ended_at",
         "flow",
+        "former_call_id",
         "name",
         "proposal",
         "quality",
         "rang",
         "reached",
+        "returned",
         "session",
         "started_at",
         "told",
@@ -100,9 +104,11 @@ class Leg:
         self.reached, self.via = "calls", ""  # how the party came into the call (pbx.records.LegRecord)
         self.told = UNTOLD
         self.cause = ""
+        self.former_call_id = ""  # of its dialog, once it has ended
         self.codec = ""  # for its record, where its sound ended before the call
         self.quality: LegQuality | None = None  # likewise
         self.proposal = b""  # what it is still to be offered
+        self.returned = False  # whether its page was loaded again while it was being called
         self.versions_ahead = 0  # of its descriptions: how many more it was told than the engine made
 
     # What an app asks
@@ -181,6 +187,11 @@ class Leg:
         elif session.state is SessionState.BEGINNING:
             self.refuse(480, cause, reason=reason)
         self._wake()
+
+    @property
+    def offer_now(self) -> bytes:
+        """What the caller offers now."""
+        return self.call.offer
 
     def leave(self, cause: str) -> None:
         """The party has moved into another call, with its dialog."""
@@ -290,6 +301,11 @@ class Leg:
             session.refuse_offer(status, self._now)
         self._wake()
 
+    def _follow(self) -> None:
+        """The party has spoken over another connection: its requests go there from now on (12.2.2)."""
+        if self.session is not None and self.session.dialog.flow.reliable:
+            self.flow = self.session.dialog.flow
+
     # What the session tells (sip.core.session.SessionUser)
 
     def progressed(self, status: int, body: bytes, now: float) -> None:
@@ -322,6 +338,7 @@ class Leg:
 
     def offered(self, body: bytes, now: float) -> None:
         """The party wants to change its media."""
+        self._follow()
         self.call.post(Offered(self, body))
 
     def offer_withdrawn(self, now: float) -> None:
@@ -339,6 +356,9 @@ class Leg:
     def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """INFO with a key, or a REFER. Raises RemoteProtocolError for anything else."""
         stack = self.call.exchange.core.stack
+        if not self.flow.open and request.flow is not None and self.session is not None:
+            # RFC 5626 section 5.3: the way that it uses now is the one that works.
+            self.flow = self.session.dialog.flow = request.flow
         match request.method:
             case "INFO":
                 key = digit_of(request)
@@ -399,7 +419,8 @@ class Leg:
         """What the call record says of this leg."""
         return LegRecord(
             self.device,
-            host_port(self.flow.remote),
+            # A visitor of the town's site leaves nothing of who they are.
+            "" if is_visitor(self.device) else host_port(self.flow.remote),
             self.flow.transport.lower(),
             codec or None,
             self.started_at,
@@ -412,6 +433,7 @@ class Leg:
             self.number,
             self.reached,
             self.via,
+            self.call_id or self.former_call_id,
         )
 
     @property
@@ -442,6 +464,7 @@ class Leg:
             session.snapshot() if session is not None and confirmed else None,
             self.reached,
             self.via,
+            self.call_id or self.former_call_id,
         )
 
     def _numbered(self, body: bytes) -> bytes:
@@ -464,6 +487,8 @@ class Leg:
         if self.ended_at is None:
             self.ended_at = self.call.exchange.clock()
             self.cause = cause
+            if self.session is not None:
+                self.former_call_id = self.session.dialog.call_id
             call = self.call
             if call.recorded:
                 call.exchange.recordings.left(self)

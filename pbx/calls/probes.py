@@ -108,20 +108,29 @@ class Probes:
     def _stray(self) -> None:
         self.astray |= {leg for leg in self._exchange.legs() if leg.flow in self._lost}
         self._lost.clear()
+        for leg in self.astray:
+            device = self._exchange.devices.find(leg.device)
+            if device is not None:
+                self._go_over(leg, device)  # it may have made another one before
 
     def registered(self, device: Device) -> None:
         """A device has registered: its calls of before are reached the same way from now on."""
         self.astray = {leg for leg in self.astray if leg.confirmed}
         for leg in self.astray:
-            session = leg.session
-            if leg.device != device.sign_in or session is None or not leg.confirmed:
-                continue
-            ways = ways_of(device, leg.flow.transport, session.dialog.remote_target)
-            if ways and ways[0] is not leg.flow:
-                leg.flow = session.dialog.flow = ways[0]
-                asked = self._asked.pop(leg, None)
-                if asked is not None:
-                    asked.no_response("another connection", self._exchange.driver.now)
+            if leg.device == device.sign_in:
+                self._go_over(leg, device)
+
+    def _go_over(self, leg: Leg, device: Device) -> None:
+        """Reach a party by the newest connection of its telephone (RFC 5626 section 5.3), if there is any."""
+        session = leg.session
+        if session is None or not leg.confirmed:
+            return
+        ways = ways_of(device, leg.flow.transport, session.dialog.remote_target)
+        if ways and ways[0] is not leg.flow:
+            leg.flow = session.dialog.flow = ways[0]
+            asked = self._asked.pop(leg, None)
+            if asked is not None:
+                asked.no_response("another connection", self._exchange.driver.now)
 
     async def stop(self) -> None:
         """Ask no more."""
@@ -150,8 +159,10 @@ class Probes:
                 if leg.flow is not flow:
                     continue  # by another connection it may be there
                 late = exchange.driver.now >= until - AGAIN_SECONDS
+                if status != NO_ANSWER and not late and _is_page(exchange, leg):
+                    status = NO_ANSWER  # it was loaded again, and hasn't taken its call up yet
                 if status != NO_ANSWER or (late and not await self._heard(leg)):
-                    self._lose(leg, status)
+                    self.lose(leg, status)
                     return
                 await asyncio.sleep(AGAIN_SECONDS)
         finally:
@@ -190,7 +201,8 @@ class Probes:
         stream = media.legs.get(leg.name)
         return stream is not None and stream.packets > 0 and 0.0 <= stream.silent_seconds < HEARD_SECONDS
 
-    def _lose(self, leg: Leg, status: int) -> None:
+    def lose(self, leg: Leg, status: int = NO_ANSWER) -> None:
+        """End a party that can't be reached any more, and so its call; one of a call for help may stay."""
         other = leg.call.other_party(leg)
         if leg.call.is_emergency and other is not None and other not in self.silent:
             return  # whoever helps may hear more than we do, and hangs up
@@ -198,3 +210,8 @@ class Probes:
         if leg.session is not None:
             leg.session.broken(Reason("SIP", status, "No Answer"), self._exchange.driver.now)
             self._exchange.driver.wake()
+
+
+def _is_page(exchange: Exchange, leg: Leg) -> bool:
+    device = exchange.devices.find(leg.device)
+    return device is not None and device.is_browser

@@ -32,6 +32,7 @@ from pbx.ongoing import OngoingCall, OngoingLeg
 from pbx.people.devices import Device
 from sip.core.errors import LocalProtocolError, ParseError
 from sip.core.flow import Flow
+from sip.core.gruu import instance_called
 from sip.core.name_addr import NameAddr
 from sip.core.snapshot import SessionSnapshot
 from sip.core.uri import SipUri
@@ -65,7 +66,7 @@ def restore(exchange: Exchange, kept: OngoingCall) -> tuple[Call, App]:
     call.direction = kept.direction
     call.from_number, call.from_name = kept.from_number, kept.from_name
     call.to, call.cause, call.payer = kept.to, kept.cause, kept.payer
-    call.line = kept.line
+    call.line, call.hidden = kept.line, kept.hidden
     call.held, call.muted = kept.held, kept.muted
     call.intervals, call.parents, call.plan_lines = kept.intervals, kept.parents, kept.plan_lines
     call.plan_version = kept.plan_version
@@ -114,7 +115,7 @@ def _leg(call: Call, kept: OngoingLeg) -> Leg:
         flow = way_to(exchange, kept.device, session, behind_nat=kept.behind_nat)
     leg = Leg(call, kept.name, kept.device, flow, behind_nat=kept.behind_nat)
     leg.started_at, leg.answered_at, leg.ended_at = kept.started, kept.answered, kept.ended
-    leg.cause, leg.codec = kept.cause, kept.codec
+    leg.cause, leg.codec, leg.former_call_id = kept.cause, kept.codec, kept.call_id
     leg.reached, leg.via = kept.reached, kept.via
     if session is None:
         return leg
@@ -164,12 +165,16 @@ def _way_to_operator(exchange: Exchange, name: str, session: SessionSnapshot) ->
 
 
 def ways_of(device: Device, transport: str, contact: str) -> list[Flow]:
-    """The connections by which a device registered, newest first: with this Contact, else its only one."""
+    """The connections by which a device registered, newest first: those of the telephone that this Contact
+    names by its GRUU (RFC 5627), or with this very Contact; else its only one."""
     ways = [
         binding
         for binding in reversed(device.bindings)
         if binding.flow.transport == transport and binding.flow.open
     ]
+    instance = instance_called(contact)
+    if instance:
+        return [binding.flow for binding in ways if binding.instance == instance]
     same = [binding.flow for binding in ways if binding.contact == contact]
     return same or [binding.flow for binding in ways if len(ways) == 1]
 

@@ -44,9 +44,11 @@ from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
 from pbx.calls.happenings import PickedUp, Referred, TransferAsked
 from pbx.calls.leg import Leg, Told
+from pbx.calls.replacing import replaced_by, take_up_again
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import check_may_take, holding_channel, keeping_channel, take, transfer
 from pbx.calls.transferee import Transferee
+from pbx.calls.visitors import PAGES
 from pbx.events import LegStarted
 from pbx.nat import is_behind_nat
 from pbx.people.addresses import confirmed_here
@@ -59,7 +61,7 @@ from sip.core.gruu import instance_called
 from sip.core.identity import asserted_identity
 from sip.core.message import Request
 from sip.core.reason import Reason
-from sip.core.replaces import Stage, replaces_of
+from sip.core.replaces import Stage
 from sip.core.transactions.invite_server import InviteServer
 
 if TYPE_CHECKING:
@@ -91,9 +93,12 @@ class Router:
         dialled = dialled_number(request.uri)
         unix_now = exchange.clock()
         conditions = exchange.conditions.at(unix_now)
+        if flow.transport in PAGES and exchange.visitors.is_one(request, dialled):
+            exchange.visitors.invite_received(request, transaction, now)
+            return
         trunk = exchange.trunks.of_request(request)
         if trunk is not None:
-            device = trunk
+            device, is_page = trunk, False
             caller = exchange.trunks.caller_of(trunk, request, dialled)
             facts = Facts(
                 caller.dialled,
@@ -109,7 +114,7 @@ class Router:
             signed_in = exchange.guard.caller_of(request, dialled, transaction, now)
             if signed_in is None:
                 return  # challenged
-            device = signed_in.sign_in
+            device, is_page = signed_in.sign_in, signed_in.is_browser
             facts = Facts(
                 dialled,
                 caller=signed_in.extension,
@@ -121,11 +126,21 @@ class Router:
             )
             if signed_in.addresses is not None or signed_in.owner != signed_in.extension:
                 facts = _told_of_device(facts, signed_in)
-        replaced = self._replaced(request, device, dialled) if trunk is None else None
+        replaced = None
+        if trunk is None:
+            replaced = replaced_by(exchange, request, device, dialled, is_page=is_page)
         if request.max_forwards == 0:
             raise RemoteProtocolError(483, "Too Many Hops")
         if request.body and b"m=" not in request.body:
             raise RemoteProtocolError(488, "Not Acceptable Here")
+        if (
+            replaced is not None
+            and is_page
+            and replaced.device == device
+            and replaced.stage is not Stage.EARLY
+        ):
+            take_up_again(replaced, request, transaction)
+            return
         if replaced is not None and replaced.stage is Stage.EARLY:
             self._pick_up(replaced, device, request, transaction)
             return
@@ -160,20 +175,6 @@ class Router:
         if isinstance(decision.target, ToTrunks):
             call.from_number = "" if facts.anonymous else caller.number  # the decision shows one of ours
         exchange.begin(call, holding_channel(call.caller, app))
-
-    def _replaced(self, request: Request, device: str, dialled: str) -> Leg | None:
-        """The leg whose place an INVITE of a device of ours takes (RFC 3891); an operator's takes none, and
-        neither does a call for help, which may have proved nothing of who makes it.
-
-        Nobody takes a call from somebody else's hand (RFC 3891 section 4), but what rings may be picked up.
-        """
-        if "replaces" not in request.headers or self._exchange.plan.is_emergency(dialled):
-            return None
-        replaces = replaces_of(request)
-        assert replaces is not None
-        found = self._exchange.leg_of(replaces)
-        check_may_take(self._exchange, device, found)
-        return found
 
     def to_pick_up(self, code: ToFeature, device: str) -> Iterator[Leg]:
         """The telephones that ring and that a code picks up for a device, those that ring longest first."""

@@ -6,6 +6,7 @@
     off               anything                           RTP
     nothing           TLS, WSS                           as `preferred`
     nothing           UDP, TCP, WS                       as `off`
+    anything          WS, WSS: a browser's page          WebRTC, with keys of its own (RFC 8827)
 
 The plan says it of a class of people or of a trunk. An emergency call, and the call back after one, isn't
 refused for want of SRTP: `required` is `preferred` then, and whoever calls is taken with or without it. Where
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from pbx.calls.call import Call
 
 SECRET_TRANSPORTS = frozenset({"TLS", "WSS"})
+WEB_TRANSPORTS = frozenset({"WS", "WSS"})
 
 
 def policy_of(call: Call, device: str, flow: Flow) -> Policy:
     """What a party of a call is told and taken. device: its sign-in, or a trunk's name."""
+    if flow.transport in WEB_TRANSPORTS and call.exchange.engine.speaks_webrtc:
+        return "browser"
     plan = call.plan
     trunk = plan.trunks.get(device)
     said = trunk.srtp if trunk is not None else ""
@@ -48,4 +52,4 @@ def secure_caller(call: Call) -> None:
     """The same for whoever calls, whose offer an emergency call takes as it is."""
     caller = call.caller
     policy = policy_of(call, caller.device, caller.flow)
-    secure(call, caller.name, "preferred" if call.is_emergency else policy)
+    secure(call, caller.name, "preferred" if call.is_emergency and policy != "browser" else policy)

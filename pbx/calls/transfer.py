@@ -41,7 +41,7 @@ from pbx.calls.happenings import (
     TransferRings,
 )
 from pbx.calls.intervals import turn
-from pbx.calls.leg import Leg
+from pbx.calls.leg import REPLACED, Leg
 from pbx.calls.reasons import shown
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transferee import Transferee
@@ -60,7 +60,6 @@ PARTING_SECONDS = 2.0
 HANG_UP_SECONDS = 1.0
 TRANSFERRED = Reason("SIP", 200, "Transferred")
 _BACK = {"fr": "Retour, {why} :", "en": "Back, {why}:"}
-REPLACED = Reason("SIP", 200, "Call completed elsewhere")
 
 
 async def transfer(call: Call, broker: Broker, asked: Referred | TransferAsked) -> None:

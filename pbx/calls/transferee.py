@@ -47,6 +47,11 @@ class Transferee(Leg):
             return False
         return first.session is not None or (isinstance(first, Transferee) and first.waits)
 
+    @property
+    def offer_now(self) -> bytes:
+        """What the caller offers now, in the call that it is in."""
+        return self.first.offer_now
+
     def take_over(self) -> None:
         """Move the party's dialog into this call, with the trunk's channel that it is on, if any."""
         if isinstance(self.first, Transferee) and self.first.waits:

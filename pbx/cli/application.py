@@ -40,9 +40,3 @@ def _beffroi(
     ] = False,
 ) -> None:
     """Self-hosted telephone system for local governments."""
-
-
-# Each module registers its commands, in the order that the help shows.
-from pbx.cli import demo, node, installation, doctor, plans, plan_changes, users, devices, calls  # noqa: E402, F401, I001
-from pbx.cli import live_calls, traces, voicemail, settings, queues, trunks, media, backups, bans, events  # noqa: E402, F401
-from pbx.cli import recordings, listening, recovery, recording_keys  # noqa: E402, F401

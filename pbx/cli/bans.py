@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
+from pbx.cli.entering import entered_question
 from pbx.cli.printing import print_json, print_table
 from pbx.cli.reading import configured, fail, misused, now, planned, why_silent
 
@@ -53,9 +54,11 @@ def add(
     if found is None:
         misused("--for", f'"{for_[:20]}" is no duration; write 30m, 24h or 7d')
     seconds = int(found[1]) * _SECONDS[found[2]]
-    answer = _asked(settings, AddBan(_source(address), why, seconds))
-    if answer.problem:
-        fail(answer.problem)
+    question = AddBan(_source(address), why, seconds)
+    with entered_question(settings, question):
+        answer = _asked(settings, question)
+        if answer.problem:
+            fail(answer.problem)
     _print(answer, as_json)
 
 
@@ -67,9 +70,11 @@ def remove(
     from pbx.control import RemoveBan
 
     settings = configured(configuration)
-    answer = _asked(settings, RemoveBan(_source(address)))
-    if answer.problem:
-        fail(answer.problem)
+    question = RemoveBan(_source(address))
+    with entered_question(settings, question):
+        answer = _asked(settings, question)
+        if answer.problem:
+            fail(answer.problem)
     _print(answer, as_json)
 
 

@@ -37,7 +37,7 @@ def demo(
         signal.signal(number, signal.default_int_handler)
     good = True
     try:
-        with running_town(port) as town:
+        with running_town(port, with_pages=not call) as town:
             show_heading(console, town, port_was_chosen=port is not None)
             if call:
                 good = _play_a_call(console, town)

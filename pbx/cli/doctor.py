@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -20,15 +21,23 @@ _WORDS = {
 
 
 @application.command()
-def doctor(configuration: ConfigurationOption = None, as_json: JsonOption = False) -> None:
-    """Examine this installation: ports, media, limits, clock, disk, database, plan, journal.
+def doctor(
+    configuration: ConfigurationOption = None,
+    as_json: JsonOption = False,
+    coturn: Annotated[
+        bool, typer.Option("--coturn", help="print a turnserver.conf for this node's browsers instead")
+    ] = False,
+) -> None:
+    """Examine this installation: ports, media, limits, clock, disk, database, plan, journal, relays.
 
     Nothing is changed. It works beside a running node and before the first start.
 
     The exit status is 1 when there is an error.
     """
     from dialplan.finding import PlanError
+    from pbx.node.coturn import recipe
     from pbx.node.doctor import Examination, all_findings, examine
+    from pbx.node.relays import browsers_reach
 
     try:
         settings = read_configuration(configuration)
@@ -37,6 +46,9 @@ def doctor(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
             Examination("configuration", f"{error.findings[0].file} can't be used", error.findings)
         ]
     else:
+        if coturn:
+            typer.echo(recipe(settings.domain, browsers_reach(settings)), nl=False)
+            return
         examinations = list(examine(settings, os.environ, now()))
     findings = all_findings(examinations)
     if as_json:

@@ -10,10 +10,14 @@ import heapq
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from pbx.journal import CALLS, End, identity, read_chunk, segments
 from pbx.records import CallRecord
+from pbx.store.call_search import MOST_FOUND, Search, find_calls
 from pbx.store.calls import list_calls
 from pbx.store.database import Database
 from pbx.store.position import Position, positions
@@ -24,6 +28,7 @@ class Wanted:
     """Which calls. since, until: Unix seconds of the start, until excluded; None keeps every call.
 
     number: caller, dialled or reached, as the record has it. parent: the call that they were made for.
+    search: where it is given, nothing else is asked.
     """
 
     since: float | None = None
@@ -32,9 +37,12 @@ class Wanted:
     direction: str | None = None
     call_id: str | None = None
     parent: str | None = None
+    search: Search | None = None
 
     def keeps(self, call: CallRecord) -> bool:
         """Whether a call is one of those."""
+        if self.search is not None:
+            return self.search.keeps(call)
         return (
             (self.since is None or call.started >= self.since)
             and (self.until is None or call.started < self.until)
@@ -51,6 +59,9 @@ def ended_calls(database: Database, journal_dir: Path, wanted: Wanted, limit: in
     # segment that the worker deletes meanwhile is in it by the time that it is asked.
     imported = database.read(positions)
     waiting = heapq.nsmallest(limit, filter(wanted.keeps, _waiting(journal_dir, imported)), key=_newest_first)
+    if wanted.search is not None:
+        stored = database.read(partial(_found, search=wanted.search, limit=limit))
+        return _merged(waiting, stored, limit)
     stored = database.read(
         lambda connection: list_calls(
             connection,
@@ -63,8 +74,25 @@ def ended_calls(database: Database, journal_dir: Path, wanted: Wanted, limit: in
             limit=limit,
         )
     )
+    return _merged(waiting, stored, limit)
+
+
+def _merged(waiting: list[CallRecord], stored: list[CallRecord], limit: int) -> list[CallRecord]:
     by_id = {call.id: call for call in (*waiting, *stored)}
     return sorted(by_id.values(), key=_newest_first)[:limit]
+
+
+def _found(connection: sa.Connection, search: Search, limit: int) -> list[CallRecord]:
+    """Page by page, as many as are wanted."""
+    found: list[CallRecord] = []
+    while len(found) < limit:
+        page = find_calls(
+            connection, search, min(MOST_FOUND, limit - len(found)), found[-1].id if found else ""
+        )
+        if not page:
+            break
+        found += page
+    return found
 
 
 def _newest_first(call: CallRecord) -> tuple[float, str]:

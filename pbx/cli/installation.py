@@ -13,7 +13,7 @@ import typer
 
 from pbx.cli.application import application
 from pbx.cli.printing import clean
-from pbx.cli.reading import fail, now
+from pbx.cli.reading import database, fail, now
 
 if TYPE_CHECKING:
     from pbx.node.installation import Answers
@@ -165,14 +165,15 @@ def _add(configuration: Path, people: list[tuple[str, str]]) -> None:
     """Store the first users and print their passwords, once."""
     from pbx.cli.users import add_people, print_credentials
     from pbx.configuration import load_configuration
-    from pbx.people.directory import Person, generate_password
+    from pbx.people.directory import Person
 
     settings = load_configuration(configuration)
-    entries = [(Person(extension, name, "national"), generate_password()) for extension, name in people]
-    add_people(settings, entries)
-    for person, password in entries:
+    entries = [Person(extension, name, "national") for extension, name in people]
+    with database(settings) as opened:
+        issued = add_people(opened, settings, entries)
+    for person, made in zip(entries, issued, strict=True):
         typer.echo(f"\n{person.extension} {person.name}")
-        print_credentials(settings, person.extension, password)
+        print_credentials(settings, made)
 
 
 def _print_next_steps(answers: Answers, configuration: Path, plan: Path, *, with_people: bool) -> None:

@@ -8,8 +8,9 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption
 from pbx.cli.calls import call
-from pbx.cli.printing import clean, print_json, print_table, shown_time
-from pbx.cli.reading import configured, fail, why_silent
+from pbx.cli.entering import ask_entered
+from pbx.cli.printing import print_json, print_table, shown_time
+from pbx.cli.reading import configured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,16 +223,11 @@ def _in_call(
 
 def _asked(configuration: Path | None, question: CallQuestion) -> CallsNow:
     """The running node's answer; what it didn't do ends the command."""
-    from pbx.control import CallsNow, NotRunningError, ask
+    from pbx.control import CallsNow
 
     settings = configured(configuration)
-    try:
-        answer = ask(settings.data_dir, question)
-    except NotRunningError as error:
-        fail(why_silent(error, settings.data_dir, f"start one with `beffroi serve -c {settings.path}`"))
+    answer = ask_entered(settings, question, f"start one with `beffroi serve -c {settings.path}`")
     assert isinstance(answer, CallsNow)
-    if answer.problem:
-        fail(clean(answer.problem))
     return answer
 
 

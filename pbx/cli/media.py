@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
+from pbx.cli.entering import ask_entered
 from pbx.cli.printing import print_json, print_table
-from pbx.cli.reading import configured, fail, why_silent
+from pbx.cli.reading import configured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,16 +51,11 @@ def undrain(
 
 
 def _print(given: Path | None, question: ListDaemons | DrainDaemon, *, as_json: bool) -> None:
-    from pbx.control import DaemonList, NotRunningError, ask
+    from pbx.control import DaemonList
 
     settings = configured(given)
-    try:
-        answer = ask(settings.data_dir, question)
-    except NotRunningError as error:
-        fail(why_silent(error, settings.data_dir, f"start one with `beffroi serve -c {settings.path}`"))
+    answer = ask_entered(settings, question, f"start one with `beffroi serve -c {settings.path}`")
     assert isinstance(answer, DaemonList)
-    if answer.problem:
-        fail(answer.problem)
     rows = [
         (one.name, ("draining" if one.draining else "up") if one.up else "down", one.calls, one.addresses)
         for one in answer.daemons

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
+from pbx.cli.first_run import is_first_run, serve_first_run
 from pbx.cli.printing import clean, print_json
 from pbx.cli.reading import configured, fail, why_silent
+from pbx.node.processes import running_processes
 
 
 @application.command()
-def serve(configuration: ConfigurationOption = None) -> None:
-    """Run the node until it is told to stop (SIGTERM, Ctrl-C); calls in progress may end first."""
-    from pbx.supervisor import StartError, Supervisor
+def serve(
+    configuration: ConfigurationOption = None,
+    web: Annotated[str, typer.Option(help="First run: address and port of the pages.")] = "",
+    sip: Annotated[str, typer.Option(help="First run: address and port of SIP.")] = "",
+) -> None:
+    """Run the node until it is told to stop (SIGTERM, Ctrl-C); calls in progress may end first.
 
-    settings = configured(configuration)
-    for note in settings.notes:
-        typer.echo(str(note), err=True)
-    try:
-        supervisor = Supervisor(settings)
-    except StartError as error:
-        fail(error)
-    raise typer.Exit(supervisor.run())
+    Where there is no configuration yet, a link is printed to a page that makes one.
+    """
+    if is_first_run(configuration):
+        serve_first_run(configuration, web, sip)
+    from pbx.supervisor import serve as serve_node
+
+    raise typer.Exit(serve_node(configuration))
 
 
 @application.command()
@@ -51,23 +53,3 @@ def status(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
         typer.echo(f"{name.replace('_', ' '):<14} {value}")
     for why in answer.recordings.values():
         typer.echo(clean(f"{'recordings':<14} {why}"))
-
-
-def running_processes(data_dir: Path) -> list[dict[str, str | int]]:
-    """The node's processes that are alive, as the supervisor wrote them down."""
-    try:
-        written = json.loads((data_dir / "processes.json").read_text())
-        processes = [(str(process["role"]), int(process["pid"])) for process in written]
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
-    return [{"role": role, "pid": pid} for role, pid in processes if _alive(pid)]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption
-from pbx.cli.plans import author_or_user, findings_of, has_error, plan, refuse
+from pbx.cli.entering import entered
+from pbx.cli.plans import author_or_user, plan, refuse
 from pbx.cli.printing import clean, print_findings, print_json, print_table, printable_findings, shown_time
 from pbx.cli.reading import complain, configured, fail, misused, now, people_of, why_silent
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from dialplan.finding import Finding
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
+    from pbx.people.directory import Directory
     from pbx.plans.history import Entry, PlanHistory
+    from pbx.plans.proposal import Examined, InForce
 
 NOT_RUNNING = "is in force when a node starts; none runs now"
 TITLES = {
@@ -44,7 +47,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before i
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """How a plan is to be put in force: the options of `apply` and `rollback`."""
 
     author: str | None
@@ -52,15 +55,6 @@ class _Asked:
     yes: bool
     show_all: bool
     as_json: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _InForce:
-    """The plan in force. version: "" for none; text: "" where it isn't kept. running: a node has it now."""
-
-    version: str
-    text: str
-    running: bool
 
 
 # Commands
@@ -90,7 +84,7 @@ def diff(
         kept = PlanHistory(settings.data_dir, settings.plan)
         texts = [_text_of(name, kept) for name in plans]
         if len(plans) == 1:
-            in_force = _in_force(settings, kept)
+            in_force = in_force_or_fail(settings, kept)
             if not in_force.text:
                 fail("there is no plan in force to compare with; name two plans")
             plans, texts = [f"plan {in_force.version}", *plans], [in_force.text, *texts]
@@ -120,7 +114,8 @@ def apply(
     """
     settings = configured(configuration)
     text = _text_of_file(file)
-    _put_in_force(settings, text, str(file), _Asked(author, reason, yes, show_all, as_json))
+    asked = Asked(author, reason, yes, show_all, as_json)
+    put_in_force(settings, text, str(file), asked, "plan.apply")
 
 
 @plan.command()
@@ -183,7 +178,8 @@ def rollback(
     except HistoryError as error:
         fail(error)
     why = reason or f"rollback to {wanted}"
-    _put_in_force(settings, text, f"plan {wanted}", _Asked(author, why, yes, show_all, as_json))
+    asked = Asked(author, why, yes, show_all, as_json)
+    put_in_force(settings, text, f"plan {wanted}", asked, "plan.rollback")
 
 
 def _one_before(kept: PlanHistory) -> str:
@@ -201,56 +197,83 @@ def _row(entry: Entry) -> tuple[str, ...]:
 # Putting in force
 
 
-def _put_in_force(settings: Configuration, text: str, name: str, asked: _Asked) -> None:
-    """Check, show, ask, keep and replace, tell the node. name: what the text is called in findings."""
+def put_in_force(
+    settings: Configuration, text: str, name: str, asked: Asked, what: str, /, **about: str
+) -> None:
+    """Check, show, ask, keep and replace, tell the node, enter it in the audit journal.
+
+    name: what the text is called in findings. what, about: for the audit journal.
+    """
     from pbx.plans.history import HistoryError, PlanHistory
+    from pbx.plans.proposal import NotTakenError, replaced
 
     if asked.as_json and not asked.yes:
         misused("--json", "nobody can be asked; add --yes")
-    new, findings = _checked(settings, text, name, as_json=asked.as_json)
+    directory, notes = _people(settings, as_json=asked.as_json)
+    found = _examined(settings, text, name, directory, notes, as_json=asked.as_json)
+    new, findings = found.plan, [*notes, *found.findings]
     kept = PlanHistory(settings.data_dir, settings.plan)
-    in_file = kept.version_in_file()
-    former = _in_force(settings, kept)
-    if former.running and former.version == new.version == in_file:
+    former = in_force_or_fail(settings, kept)
+    if former.running and former.version == new.version == former.in_file:
         _print_done(new.version, former, (), findings, "is in force already", as_json=asked.as_json)
         return
-    changes = _show(settings, former, new, findings, asked)
-    if in_file not in ("", former.version, new.version):
-        message = f"{settings.plan} holds changes that were never in force; they are kept as {in_file}"
+    changes = _show(former, new, directory, findings, asked)
+    if former.in_file not in ("", former.version, new.version):
+        message = f"{settings.plan} holds changes that were never in force; they are kept as {former.in_file}"
         typer.echo(message, err=True)
     if not asked.yes and not typer.confirm("Put it in force?"):
         fail("the plan stays as it was")
     author, at = author_or_user(asked.author), now().timestamp()
-    try:
-        kept.put(text, expected=in_file, former=former.text, at=at, author=author, reason=asked.reason)
-    except HistoryError as error:
-        fail(f"the plan stays as it was: {error}")
-    words = _reload(settings, new.version, author, running=former.running)
+    said = {"version": new.version, "previous": former.version, "reason": asked.reason, "author": author}
+    with entered(settings, what, **said, **about):
+        try:
+            _, running = replaced(settings, kept, former, text, at=at, author=author, reason=asked.reason)
+        except HistoryError as error:
+            fail(f"the plan stays as it was: {error}")
+        except NotTakenError as error:
+            fail(clean(str(error)))
+    words = "is in force" if running else NOT_RUNNING
     _print_done(new.version, former, changes, findings, words, as_json=asked.as_json)
 
 
-def _checked(settings: Configuration, text: str, name: str, *, as_json: bool) -> tuple[Plan, list[Finding]]:
-    """The plan of a text with the people of the database, and its findings; an error ends the command."""
+def _people(settings: Configuration, *, as_json: bool) -> tuple[Directory, list[Finding]]:
+    """The people of the database and what is worth telling of it; where they can't be read, the end."""
     from dialplan.finding import PlanError
-    from dialplan.loading import parse_plan
-    from pbx.people.devices import with_directory
 
     try:
-        directory, findings = people_of(settings)
-        new = with_directory(parse_plan(text, name), directory)
+        return people_of(settings)
     except PlanError as error:
         refuse(list(error.findings), as_json)
-    findings = [*findings, *findings_of(new, settings.plan)]
-    if has_error(findings):
-        refuse([finding for finding in findings if finding.severity != "note"], as_json)
-    return new, findings
+
+
+def _examined(
+    settings: Configuration,
+    text: str,
+    name: str,
+    directory: Directory,
+    notes: Sequence[Finding],
+    *,
+    as_json: bool,
+) -> Examined:
+    """The plan of a text with the people of the database, and its findings; an error ends the command."""
+    from dialplan.finding import PlanError
+    from pbx.plans.proposal import examined
+
+    try:
+        found = examined(text, name, settings, directory, now())
+    except PlanError as error:
+        refuse(list(error.findings), as_json)
+    if found.refused:
+        refuse([one for one in (*notes, *found.findings) if one.severity != "note"], as_json)
+    return found
 
 
 def _show(
-    settings: Configuration, former: _InForce, new: Plan, findings: list[Finding], asked: _Asked
+    former: InForce, new: Plan, directory: Directory, findings: list[Finding], asked: Asked
 ) -> tuple[Change, ...]:
     """Show what is worth knowing before the plan is in force, and return its changes."""
     from dialplan.finding import PlanError
+    from pbx.plans.proposal import comparison, unreadable
 
     if not asked.as_json:
         print_findings([finding for finding in findings if finding.severity != "note"], err=True)
@@ -260,38 +283,19 @@ def _show(
         typer.echo("no plan is in force yet: there is nothing to compare with", err=True)
         return ()
     try:
-        old = _joined(_parsed(former.text, f"plan {former.version}"), settings)
+        old, changes = comparison(former, new, directory, now())
     except PlanError as error:
-        # Of an older version of Beffroi, or of people who aren't in the database any more.
-        what = error.findings[0].message
+        what = unreadable(error)
         typer.echo(f"plan {former.version}, now in force, can't be compared: {what}", err=True)
         return ()
-    changes = _changes(old, new)
     if not asked.as_json:
         _print_changes(old, new, changes, show_all=asked.show_all)
     return changes
 
 
-def _reload(settings: Configuration, version: str, author: str, *, running: bool) -> str:
-    """Have a running node take the plan in its file, and return how that went, in words."""
-    from pbx.control import NotRunningError, Reloaded, ReloadPlan, ask
-
-    try:
-        answer = ask(settings.data_dir, ReloadPlan(author))
-    except NotRunningError as error:
-        if running:
-            fail(f"{settings.plan} is replaced, and the node no longer answers: {error}")
-        return NOT_RUNNING
-    assert isinstance(answer, Reloaded)
-    if answer.plan_version != version:
-        why = "; ".join(answer.problems) or f"{settings.plan} was changed meanwhile"
-        fail(f"{settings.plan} is replaced, and the node keeps plan {answer.plan_version}: {clean(why)}")
-    return "is in force"
-
-
 def _print_done(
     version: str,
-    former: _InForce,
+    former: InForce,
     changes: Sequence[Change],
     findings: list[Finding],
     words: str,
@@ -315,31 +319,21 @@ def _print_done(
 # Which plans
 
 
-def _in_force(settings: Configuration, kept: PlanHistory) -> _InForce:
-    """The plan of the running node; without one, the last that was put in force, or that of the file."""
-    from pbx.control import Counters, NotRunningError, Status, ask
+def in_force_or_fail(settings: Configuration, kept: PlanHistory) -> InForce:
+    """The plan in force; what keeps us from knowing it ends the command."""
+    from pbx.control import NotRunningError
     from pbx.plans.history import HistoryError
+    from pbx.plans.proposal import in_force
 
-    in_file = kept.version_in_file()
     try:
-        answer = ask(settings.data_dir, Status())
-        assert isinstance(answer, Counters)
-        version, running = answer.plan_version, True
+        found = in_force(settings, kept)
     except NotRunningError as error:
-        if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
-            fail(why_silent(error, settings.data_dir, ""))
-        running = False
-        try:
-            version = next((entry.version for entry in reversed(kept.entries())), in_file)
-        except HistoryError as trouble:
-            fail(trouble)
-    if not version:
-        return _InForce("", "", running)
-    try:
-        return _InForce(version, kept.text(version), running)
+        fail(why_silent(error, settings.data_dir, ""))
     except HistoryError as error:
-        typer.echo(f"beffroi: plan {version} is in force, and {error}", err=True)
-        return _InForce(version, "", running)
+        fail(error)
+    if found.trouble:
+        typer.echo(f"beffroi: plan {found.version} is in force, and {found.trouble}", err=True)
+    return found
 
 
 def _text_of_file(file: Path) -> str:
@@ -406,10 +400,9 @@ def _print_changes(old: Plan, new: Plan, changes: Sequence[Change], *, show_all:
     if not changes:
         typer.echo(f"plan {new.version} instead of {old.version}: nothing changes for anybody")
         return
-    shown: dict[str, list[Change]] = {title: [] for title in TITLES}
-    for change in changes:
-        shown[_kind(change, old, new)].append(change)
-    for kind, members in shown.items():
+    from pbx.plans.proposal import by_kind
+
+    for kind, members in by_kind(changes, old, new).items():
         if not members:
             continue
         typer.echo(f"{TITLES[kind]}:")
@@ -420,16 +413,6 @@ def _print_changes(old: Plan, new: Plan, changes: Sequence[Change], *, show_all:
             typer.echo(f"  ... and {len(members) - most} more; --all shows them")
     counted = f"{len(changes)} change{'' if len(changes) == 1 else 's'}"
     typer.echo(f"plan {new.version} instead of {old.version}: {counted}")
-
-
-def _kind(change: Change, old: Plan, new: Plan) -> str:
-    facts = change.facts
-    if facts is None:
-        return "part"
-    if facts.trunk is not None:
-        return "in"
-    emergency = old.is_emergency(facts.dialled) or new.is_emergency(facts.dialled)
-    return "emergency" if emergency else "inside"
 
 
 def _printable_changes(changes: Sequence[Change]) -> list[dict[str, Any]]:

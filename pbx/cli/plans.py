@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
+from pbx.cli.entering import entered
 from pbx.cli.printing import clean, print_findings, print_json, print_table, printable_findings, tally
 from pbx.cli.reading import (
     configured,
@@ -17,6 +18,7 @@ from pbx.cli.reading import (
     now,
     plan_or_complain,
     plan_to_check,
+    planned,
     read_instant,
     settings_in_force,
     why_silent,
@@ -25,7 +27,7 @@ from pbx.cli.reading import (
 if TYPE_CHECKING:
     from dialplan.budgets import Spending
     from dialplan.checking import TestResult
-    from dialplan.decision import Conditions, Decision, Facts, Target
+    from dialplan.decision import Decision, Target
     from dialplan.finding import Finding
     from dialplan.plan import Plan
 
@@ -50,6 +52,8 @@ def check(
 
     The exit status is 1 when there is an error.
     """
+    from pbx.plans.proposal import has_error
+
     findings = _findings(file, configuration)
     if as_json:
         print_json(printable_findings(findings))
@@ -122,12 +126,16 @@ def explain(
 
     from dialplan.explaining import explain as explained
     from dialplan.routing import route_thoroughly
+    from pbx.plans.question import QuestionError, facts_of, with_settings
 
     asked = plan_or_complain(file, configuration)
     instant = read_instant(asked, at, "--at") if at is not None else now()
-    facts = _with_trunks_down(asked, _facts(asked, number, caller, at_site), trunk_down or [])
+    try:
+        facts = facts_of(asked, number, caller, site=at_site or "", trunks_down=trunk_down or ())
+    except QuestionError as error:
+        fail(error)
     if file is None:
-        facts = replace(facts, conditions=_with_settings(asked, configuration, facts.conditions))
+        facts = with_settings(asked, facts, settings_in_force(configured(configuration)))
     if asked.budgets and file is None:
         facts = replace(facts, spending=_spent(configuration, instant))
     decision = route_thoroughly(asked, facts, instant)
@@ -145,19 +153,21 @@ def reload(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
     A plan with an error is refused, and the former one stays. The version in force is printed.
     """
     from pbx.control import NotRunningError, Reloaded, ReloadPlan, ask
+    from pbx.plans.proposal import has_error
 
     settings = configured(configuration)
     findings = [finding for finding in _findings(None, settings.path) if finding.severity != "note"]
     if has_error(findings):
         refuse(findings, as_json)
-    try:
-        answer = ask(settings.data_dir, ReloadPlan(author_or_user()))
-    except NotRunningError as error:
-        fail(why_silent(error, settings.data_dir, "the plan has no error, and is read when one starts"))
-    assert isinstance(answer, Reloaded)
-    if answer.problems:
-        # It was changed, or damaged, between our check and the node's.
-        fail(f"the node refused the plan and keeps {answer.plan_version}: {'; '.join(answer.problems)}")
+    with entered(settings, "plan.reload", version=planned(settings).version):
+        try:
+            answer = ask(settings.data_dir, ReloadPlan(author_or_user()))
+        except NotRunningError as error:
+            fail(why_silent(error, settings.data_dir, "the plan has no error, and is read when one starts"))
+        assert isinstance(answer, Reloaded)
+        if answer.problems:
+            # It was changed, or damaged, between our check and the node's.
+            fail(f"the node refused the plan and keeps {answer.plan_version}: {'; '.join(answer.problems)}")
     if answer.not_kept:
         typer.echo(f"beffroi: not in the history: {answer.not_kept}", err=True)
     if as_json:
@@ -193,30 +203,9 @@ def _findings(file: Path | None, configuration: Path | None) -> list[Finding]:
         read, findings = plan_to_check(file, configuration)
     except PlanError as error:
         return list(error.findings)
-    return [*findings, *findings_of(read)]
+    from pbx.plans.proposal import findings_of
 
-
-def findings_of(read: Plan, file: Path | None = None) -> list[Finding]:
-    """Everything about a plan that could be read; what its own tests say is in it.
-
-    file: where it will be, where it isn't read from there.
-    """
-    import os
-
-    from dialplan.checking import check as checked
-    from pbx.node.doctor import unset_secrets
-    from pbx.own_apps import check_apps, folder_of
-
-    plan_file = file or Path(read.path)
-    # The node looks again, as its own user; here it is enough that they belong to who has the plan.
-    owners = frozenset({plan_file.stat().st_uid} if plan_file.exists() else ())
-    apps = check_apps(read, folder_of(plan_file), owners)
-    return [*checked(read, now()), *unset_secrets(read, os.environ), *apps]
-
-
-def has_error(findings: list[Finding]) -> bool:
-    """Whether one of the findings is an error."""
-    return any(finding.severity == "error" for finding in findings)
+    return [*findings, *findings_of(read, Path(read.path), now())]
 
 
 # test
@@ -264,12 +253,13 @@ def _printable_result(tested: Plan, result: TestResult) -> dict[str, Any]:
 
 def _explain_past(call_id: str, configuration: Path | None, *, as_json: bool) -> None:
     from dialplan.explaining import explain as explained
-    from pbx.cli.plan_past import NotExplainedError, recorded_call, walked_again
+    from pbx.cli.plan_past import recorded_call, walked
+    from pbx.plans.past_call import NotExplainedError
 
     settings = configured(configuration)
     record = recorded_call(settings, call_id)
     try:
-        past = walked_again(settings, record)
+        past = walked(settings, record)
     except NotExplainedError as error:
         fail(clean(str(error)))
     if as_json:
@@ -283,23 +273,6 @@ def _explain_past(call_id: str, configuration: Path | None, *, as_json: bool) ->
     typer.echo(f"not in the record: {'; '.join(past.unknown)}")
 
 
-def _facts(asked: Plan, number: str, caller: str, at_site: str | None) -> Facts:
-    from dialplan.decision import Facts
-    from dialplan.document import did_you_mean
-
-    if at_site is not None and at_site not in asked.sites:
-        fail(f'{asked.path} has no site "{at_site[:60]}"; {did_you_mean(at_site, asked.sites)}')
-    if caller not in asked.people and not caller.startswith(("+", "00")):
-        hint = did_you_mean(caller, asked.people)
-        fail(f'nobody has extension "{caller[:60]}" in {asked.path}; {hint} (+33… is an outside caller)')
-    if caller in asked.people:
-        return Facts(number, caller=caller, site=at_site)
-    called = asked.country.international_form(number)
-    # The operator that owns the number is the one that brings its calls.
-    owners = [trunk.name for trunk in asked.trunks.values() if any(called in one for one in trunk.owns)]
-    return Facts(number, trunk=[*owners, *asked.trunks, ""][0], caller_number=caller)
-
-
 def _spent(configuration: Path | None, instant: datetime) -> Spending:
     """What the node wrote down of the budgets; calls in progress aren't in it."""
     from pbx.defence.spending import KeptSpending
@@ -311,37 +284,6 @@ def _spent(configuration: Path | None, instant: datetime) -> Spending:
     except KeptError as error:
         fail(error)
     return Spent(instant.timestamp, kept)
-
-
-def _with_settings(asked: Plan, configuration: Path | None, conditions: Conditions) -> Conditions:
-    """The conditions with what people and operators have set by hand on this node."""
-    from dataclasses import replace
-
-    from pbx.people.settings import forwards_in_force, override_of
-
-    kept = settings_in_force(configured(configuration))
-    return replace(
-        conditions,
-        forwards={
-            one.extension: forwards_in_force(asked, asked.people[one.extension], one)
-            for one in kept.people
-            if one.extension in asked.people
-        },
-        services={one.name: override_of(asked, one) for one in kept.overrides if one.kind == "service"},
-        schedules={one.name: override_of(asked, one) for one in kept.overrides if one.kind == "schedule"},
-    )
-
-
-def _with_trunks_down(asked: Plan, facts: Facts, names: list[str]) -> Facts:
-    from dataclasses import replace
-
-    from dialplan.decision import Conditions
-    from dialplan.document import did_you_mean
-
-    for name in names:
-        if name not in asked.trunks:
-            fail(f'{asked.path} has no trunk "{name[:60]}"; {did_you_mean(name, asked.trunks)}')
-    return replace(facts, conditions=Conditions(trunks_down=frozenset(names))) if names else facts
 
 
 def _printable_decision(asked: Plan, caller: str, instant: datetime, decision: Decision) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
 from pbx.cli.calls import read_since
+from pbx.cli.entering import ask_entered
 from pbx.cli.plans import author_or_user
 from pbx.cli.printing import clean, print_json, print_table
-from pbx.cli.reading import configured, database, fail, why_silent
+from pbx.cli.reading import configured, database, fail
 
 if TYPE_CHECKING:
     from pbx.control import QueueQuestion, QueueStatus
@@ -132,16 +133,11 @@ def resume(
 
 def _asked(given: Path | None, question: QueueQuestion) -> list[QueueStatus]:
     """How the queues are once the running node did what was asked; where it refuses, this ends."""
-    from pbx.control import NotRunningError, QueueList, ask
+    from pbx.control import QueueList
 
-    data_dir = configured(given).data_dir
-    try:
-        answer = ask(data_dir, question)
-    except NotRunningError as error:
-        fail(why_silent(error, data_dir, "queues are those of a running node"))
+    settings = configured(given)
+    answer = ask_entered(settings, question, "queues are those of a running node")
     assert isinstance(answer, QueueList)
-    if answer.problem:
-        fail(clean(answer.problem))
     return answer.queues
 
 

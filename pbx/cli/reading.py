@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from pbx.control import NotRunningError, SettingsInForce
     from pbx.people.directory import Directory
     from pbx.store.database import Database
-
-
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_NEXT_TIME = re.compile(r"(?:(mon|tue|wed|thu|fri|sat|sun)[a-z]* )?([0-9]{1,2}):([0-9]{2})")
 
 
 def fail(message: object) -> NoReturn:
@@ -54,27 +49,12 @@ def now() -> datetime:
 def read_instant(plan: Plan, text: str, option: str) -> datetime:
     """The instant that an option names, in the plan's time zone: `2026-12-25 10:00`, or the next `sun 03:00`
     or `14:00`. What is none of these ends the command."""
-    from zoneinfo import ZoneInfo
+    from pbx.plans.question import QuestionError, instant_of
 
-    zone = ZoneInfo(plan.timezone)
-    following = _NEXT_TIME.fullmatch(text.strip().lower())
     try:
-        if following is not None:
-            day, hour, minute = following[1] or "", int(following[2]), int(following[3])
-            return _next(now().astimezone(zone), day, hour, minute)
-        instant = datetime.fromisoformat(text)
-        return (instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = f'"{text[:60]}" is no time; write "2026-12-25 10:00" or "sun 03:00"'
-        misused(option, message)
-
-
-def _next(start: datetime, day: str, hour: int, minute: int) -> datetime:
-    """The first such time from `start` on, on a day of the week or (for "") on any. Raises ValueError."""
-    found = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    if day:
-        found += timedelta(days=(_DAYS.index(day) - found.weekday()) % 7)
-    return found if found >= start else found + timedelta(days=7 if day else 1)
+        return instant_of(plan, text, now())
+    except QuestionError as error:
+        misused(option, str(error))
 
 
 def settings_in_force(settings: Configuration) -> SettingsInForce:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dialplan.plan import Plan
     from pbx.configuration import Configuration
     from pbx.records import CallRecord
+    from pbx.store.call_notes import CallNote
     from recording.archive.requests import Answer, Found, HoldMade, Request
 
 recording = typer.Typer(
@@ -351,8 +352,9 @@ def about(
     whole = _number(settings, number)
     known = asked(settings, FindNumber(why=why, number=whole), AboutNumber)
     calls = _calls_about(settings, whole)
+    notes = _notes_of(settings, calls)
     if export is not None:
-        _write_list(export, known.found, calls)
+        _write_list(export, known.found, calls, notes)
     if erase and receipt is not None:
         if not yes and (as_json or not typer.confirm(f"Erase what may be erased about {whole}?")):
             fail("nothing was erased; with --yes nobody is asked")
@@ -366,6 +368,7 @@ def about(
                 "stays": known.stays,
                 "searched": [_printable(one) for one in known.searched],
                 "calls": [printable(one) for one in calls],
+                "notes": [_note_said(one) for one in notes],
             }
         )
         return
@@ -435,7 +438,8 @@ def vouch_for_clock(
 
 def _erase(settings: Configuration, number: str, why: str, receipt: Path, as_json: bool) -> None:
     """Erase calls, then recordings, and write the receipt."""
-    from pbx.store.calls import erase_number
+    from pbx.messages.erasure import erase_messages
+    from pbx.store.calls import dialogs_about, erase_number
     from recording.archive.requests import Erased, EraseNumber
 
     try:  # before anything is gone: a receipt that can't be written is none
@@ -445,20 +449,27 @@ def _erase(settings: Configuration, number: str, why: str, receipt: Path, as_jso
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         try:
             with database(settings) as opened:
+                dialogs = opened.read(lambda connection: dialogs_about(connection, number))
+                messages = erase_messages(settings.messages_dir, number, dialogs)
                 count = opened.write(lambda connection: erase_number(connection, number), durable=True)
             request = EraseNumber(why=why, number=number, calls_found=count, calls_erased=count)
             done = asked(settings, request, Erased)
         except typer.Exit:
             receipt.unlink()
             raise
+        except OSError as error:
+            receipt.unlink()
+            fail(f"{error.filename or settings.messages_dir}: {error.strerror}; not everything was erased")
         file.write(done.receipt + "\n")
     left = len(_calls_about(settings, number))
     if left:  # of the last minute, or of a worker that can't reach the database
         typer.echo(f"beffroi: {left} call records aren't in the database yet; do this again", err=True)
     if as_json:
-        print_json({"erased": done.erased, "stays": done.stays, "calls_erased": count, "calls_left": left})
+        counts = {"calls_erased": count, "calls_left": left, "messages_erased": messages}
+        print_json({"erased": done.erased, "stays": done.stays, **counts})
         return
-    typer.echo(f"erased: {len(done.erased)} recordings, and the number in {count} call records")
+    found = f"{len(done.erased)} recordings, and the number in {count} call records"
+    typer.echo(f"erased: {found}, with {messages} SIP messages")
     for name, reason in done.stays.items():
         typer.echo(f"  {name} stays: {clean(reason)}")
     typer.echo(f"receipt: {receipt}")
@@ -475,7 +486,26 @@ def _calls_about(settings: Configuration, number: str) -> list[CallRecord]:
             fail(f"the call records can't be read: {error}")
 
 
-def _write_list(path: Path, found: Sequence[Found], calls: Sequence[CallRecord]) -> None:
+def _notes_of(settings: Configuration, calls: Sequence[CallRecord]) -> list[CallNote]:
+    from pbx.store.call_notes import notes_of
+    from pbx.store.database import DatabaseUnavailableError
+
+    with database(settings) as opened:
+        try:
+            return opened.read(lambda connection: notes_of(connection, [call.id for call in calls]))
+        except DatabaseUnavailableError as error:
+            fail(f"the notes about calls can't be read: {error}")
+
+
+def _note_said(note: CallNote) -> dict[str, str | None]:
+    from pbx.records import rfc3339
+
+    return {"call": note.call, "by": note.account, "text": note.text, "at": rfc3339(note.written_at)}
+
+
+def _write_list(
+    path: Path, found: Sequence[Found], calls: Sequence[CallRecord], notes: Sequence[CallNote]
+) -> None:
     """Write what is kept about somebody, for them: as JSON, or as a table."""
     from pbx.records import printable
 
@@ -483,10 +513,11 @@ def _write_list(path: Path, found: Sequence[Found], calls: Sequence[CallRecord])
         said = {
             "recordings": [_printable(one) for one in found],
             "calls": [printable(one) for one in calls],
+            "notes": [_note_said(one) for one in notes],
         }
         text = json.dumps(said, ensure_ascii=False, indent=1) + "\n"
     elif path.suffix == ".csv":
-        text = _table(found, calls)
+        text = _table(found, calls, notes)
     else:
         misused("--export", "name FILE.json or FILE.csv")
     try:
@@ -499,7 +530,7 @@ def _write_list(path: Path, found: Sequence[Found], calls: Sequence[CallRecord])
     typer.echo(f"{path}: {len(found)} recordings, {len(calls)} calls", err=True)
 
 
-def _table(found: Sequence[Found], calls: Sequence[CallRecord]) -> str:
+def _table(found: Sequence[Found], calls: Sequence[CallRecord], notes: Sequence[CallNote]) -> str:
     from pbx.records import rfc3339
 
     text = io.StringIO(newline="")
@@ -511,6 +542,9 @@ def _table(found: Sequence[Found], calls: Sequence[CallRecord]) -> str:
     for call in calls:
         times = rfc3339(call.started), rfc3339(call.ended), "", ""
         writer.writerow(_harmless(("call", call.id, call.from_, call.to, *times)))
+    for note in notes:
+        times = rfc3339(note.written_at), "", "", ""
+        writer.writerow(_harmless(("note", note.call, note.account, note.text, *times)))
     return text.getvalue()
 
 

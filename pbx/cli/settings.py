@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
+from pbx.cli.entering import ask_entered
 from pbx.cli.plans import author_or_user
-from pbx.cli.printing import clean, print_json, print_table, shown_time
-from pbx.cli.reading import configured, fail, misused, planned, read_instant, settings_in_force, why_silent
+from pbx.cli.printing import print_json, print_table, shown_time
+from pbx.cli.reading import configured, misused, planned, read_instant, settings_in_force
 
 if TYPE_CHECKING:
     from pbx.control import SettingsInForce, SettingsQuestion
@@ -182,16 +183,11 @@ def _when(what: str) -> str:
 
 def _asked(configuration: Path | None, question: SettingsQuestion) -> SettingsInForce:
     """What is set once the running node did what was asked; where it refuses, or none runs, this ends."""
-    from pbx.control import NotRunningError, SettingsInForce, ask
+    from pbx.control import SettingsInForce
 
-    data_dir = configured(configuration).data_dir
-    try:
-        answer = ask(data_dir, question)
-    except NotRunningError as error:
-        fail(why_silent(error, data_dir, "settings are changed in a running node"))
+    settings = configured(configuration)
+    answer = ask_entered(settings, question, "settings are changed in a running node")
     assert isinstance(answer, SettingsInForce)
-    if answer.problem:
-        fail(clean(answer.problem))
     return answer
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbx.cli.application import ConfigurationOption, JsonOption, application
+from pbx.cli.entering import ask_entered
 from pbx.cli.printing import clean, print_json, print_table, shown_time
-from pbx.cli.reading import configured, fail, why_silent
+from pbx.cli.reading import configured, fail
 
 if TYPE_CHECKING:
     from pbx.configuration import Configuration
@@ -76,16 +77,11 @@ def delete(
     mailbox: MailboxArgument, message: MessageArgument, configuration: ConfigurationOption = None
 ) -> None:
     """Delete a message for good, in a running node."""
-    from pbx.control import DeleteMessage, MessageDeleted, NotRunningError, ask
+    from pbx.control import DeleteMessage, MessageDeleted
 
-    data_dir = configured(configuration).data_dir
-    try:
-        answer = ask(data_dir, DeleteMessage(mailbox, message))
-    except NotRunningError as error:
-        fail(why_silent(error, data_dir, "messages are deleted in a running node"))
+    settings, question = configured(configuration), DeleteMessage(mailbox, message)
+    answer = ask_entered(settings, question, "messages are deleted in a running node")
     assert isinstance(answer, MessageDeleted)
-    if answer.problem:
-        fail(clean(answer.problem))
 
 
 def _messages(settings: Configuration) -> dict[str, tuple[Message, ...]]:

@@ -49,6 +49,13 @@ def show_town(console: Console, town: Town) -> None:
         extensions = ", ".join(person.extension for person in others)
         _row(console, "", "", f"and in the same way {extensions}")
 
+    if town.links:
+        _title(
+            console, "Open the pages", "in a browser on this machine; each link is signed in, and works once"
+        )
+        for role, link in town.links.items():
+            console.print(Text.assemble(INDENT, (f"{role:<15}", "dim"), (link, "cyan")))
+
     _title(console, "Dial")
     _row(console, "", ECHO, "echo: you hear yourself")
     _row(

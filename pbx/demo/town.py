@@ -17,14 +17,16 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dialplan.loading import load_plan
 from dialplan.plan import Person, Plan
 from pbx.configuration import Configuration, Listen, load_configuration
+from pbx.demo import FIRST_LINE
 from pbx.supervisor import StartError, Supervisor, bound
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, UserAgent
@@ -34,18 +36,19 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 USUAL_PORT = 5060
 LAST_PORT = USUAL_PORT + 100
+USUAL_WEB_PORT = 8080
+LAST_WEB_PORT = USUAL_WEB_PORT + 100
 ANSWER_SECONDS = 10.0
 SAMPLE_PLAN = Path(__file__).with_name("valmont.yaml")
 
 # Every listener is written, so that what a later version adds by default stays off the network here.
 _CONFIGURATION = """\
-# The demonstration town: loopback only, and gone when the demonstration ends.
 data_dir: ./data
 domain: {host}
 plan: ./valmont.yaml
 sip: {{udp: "{host}:{port}", tcp: "{host}:{port}", tls: [], ws: []}}
-web: []
-media: {{address: {host}, ports: 20000-20999}}
+web: {web}
+media: {{address: {host}, ports: 20000-20999, rtc: "{host}:0"}}
 """
 # No operator is there: their hosts become addresses of loopback, so that nothing is ever looked up or sent.
 _NO_OPERATORS = {
@@ -62,12 +65,16 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A running town. pid: of its supervisor; log: the file that its processes write to."""
+    """A running town. pid: of its supervisor; log: the file that its processes write to.
+
+    links: by role, each opens the pages signed in, once; none where no pages are served.
+    """
 
     configuration: Configuration
     plan: Plan
     pid: int
     log: Path
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def server(self) -> tuple[str, int]:
@@ -99,14 +106,17 @@ class Town:
 
 
 @contextmanager
-def running_town(port: int | None = None) -> Iterator[Town]:
+def running_town(port: int | None = None, *, with_pages: bool = False) -> Iterator[Town]:
     """The town for the length of the block, from its first answer to its end.
 
-    port: to listen on; None takes 5060, or the next one that is free. Raises DemoError.
+    port: to listen on; None takes 5060, or the next one that is free. with_pages: whether its pages are
+    served, from port 8080, or the next one that is free. Raises DemoError.
     """
     with tempfile.TemporaryDirectory(prefix="beffroi-demo-", ignore_cleanup_errors=True) as folder:
-        configuration = write_configuration(Path(folder), port if port is not None else free_port())
-        town = _start(configuration, load_plan(configuration.plan))
+        web_port = free_web_port() if with_pages else None
+        configuration = write_configuration(Path(folder), port if port is not None else free_port(), web_port)
+        links = _signed_in_links(configuration) if with_pages else {}
+        town = replace(_start(configuration, load_plan(configuration.plan)), links=links)
         try:
             asyncio.run(_until_it_answers(town))
             yield town
@@ -114,14 +124,19 @@ def running_town(port: int | None = None) -> Iterator[Town]:
             _stop(town.pid)
 
 
-def write_configuration(folder: Path, port: int) -> Configuration:
-    """Write the demonstration's configuration and plan into a folder and return the configuration."""
+def write_configuration(folder: Path, port: int, web_port: int | None = None) -> Configuration:
+    """Write the demonstration's configuration and plan into a folder and return the configuration.
+
+    web_port: where its pages are; None for none.
+    """
     plan = SAMPLE_PLAN.read_text(encoding="utf-8")
     for real, harmless in _NO_OPERATORS.items():
         plan = plan.replace(real, harmless)
     (folder / "valmont.yaml").write_text(plan, encoding="utf-8")
     file = folder / "beffroi.yaml"
-    file.write_text(_CONFIGURATION.format(host=HOST, port=port), encoding="utf-8")
+    web = "[]" if web_port is None else f"{HOST}:{web_port}"
+    text = _CONFIGURATION.format(host=HOST, port=port, web=web)
+    file.write_text(FIRST_LINE + text, encoding="utf-8")
     return load_configuration(file)
 
 
@@ -133,6 +148,38 @@ def free_port() -> int:
                 bound(Listen(HOST, port), kind).close()
             return port
     raise DemoError(f"every port from {USUAL_PORT} to {LAST_PORT} is taken; name a free one with --port")
+
+
+def free_web_port() -> int:
+    """The usual port of the pages, or the next one on which nobody listens. Raises DemoError."""
+    for port in range(USUAL_WEB_PORT, LAST_WEB_PORT):
+        with suppress(StartError):
+            bound(Listen(HOST, port), socket.SOCK_STREAM).close()
+            return port
+    raise DemoError(f"every port from {USUAL_WEB_PORT} to {LAST_WEB_PORT} is taken")
+
+
+def _signed_in_links(configuration: Configuration) -> dict[str, str]:
+    """Make the sample accounts; returns a link that is signed in for each role. Raises DemoError."""
+    # Imported here: two phones that call each other need no database in this process.
+    from pbx.accounts.demonstration import add_sample_accounts
+    from pbx.accounts.links import link_url
+    from pbx.store.database import DatabaseUnavailableError, open_database
+    from pbx.store.revision import upgrade
+
+    origin = f"http://{configuration.web.listen[0]}"
+    try:
+        database = open_database(configuration.database)
+        upgrade(database)
+        now = time.time()  # noqa: TID251 (the demonstration's own composition root)
+        language = "en" if os.environ.get("LANG", "").startswith("en") else "fr"
+        secrets_of = database.write(
+            lambda connection: add_sample_accounts(connection, now, language), durable=True
+        )
+        database.close()
+    except DatabaseUnavailableError as error:
+        raise DemoError(str(error)) from None
+    return {role: link_url(origin, "demo", secret) for role, secret in secrets_of.items()}
 
 
 def _start(configuration: Configuration, plan: Plan) -> Town:

@@ -1,9 +1,10 @@
 """A backup: one archive with everything that a node needs to be itself again, made while it runs.
 
 It holds the configuration, the plan and its history, the database (SQLite's own backup of it), the journal,
-voice messages, the journal of recordings with its stamps, and the other files at the top of data_dir. It
-doesn't hold recordings, which have their own export, nor their keys, which have a backup of their own (one
-that outlives a recording would bring it back), nor a PostgreSQL database; `Made.notes` says so.
+the audit journal, voice messages, the journal of recordings with its stamps, and the other files at the top
+of data_dir. It doesn't hold recordings, which have their own export, nor their keys, which have a backup of
+their own (one that outlives a recording would bring it back), nor a PostgreSQL database; `Made.notes` says
+so.
 
     manifest.json        format, SHA-256 and size of every other member; always first
     beffroi.yaml         the configuration, whatever its name was
@@ -25,6 +26,7 @@ import sqlite3
 import tarfile
 import tempfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -54,9 +56,11 @@ SQLITE_NAME = "beffroi.sqlite3"
 RECORDINGS = "recordings"
 ASIDE = "before-restore-"
 
+Progress = Callable[[float], None]
+
 _NAME = re.compile(
     r"beffroi\.yaml|plan/[^/\0]+|data/"
-    r"((journal|plans|recordings(/stamps)?|voicemail/[A-Za-z0-9][A-Za-z0-9_-]{0,63})/)?[^/\0]+"
+    r"((journal|plans|audit|recordings(/stamps)?|voicemail/[A-Za-z0-9][A-Za-z0-9_-]{0,63})/)?[^/\0]+"
 )
 
 
@@ -98,15 +102,18 @@ class Restored:
     notes: tuple[str, ...]
 
 
-def create(configuration: Configuration, target: Path) -> Made:
-    """Write the archive; the node may run meanwhile. Raises BackupError, with no half archive left."""
+def create(configuration: Configuration, target: Path, progress: Progress = lambda _: None) -> Made:
+    """Write the archive; the node may run meanwhile. Raises BackupError, with no half archive left.
+
+    progress: told again and again which share of the archive is written, from 0 to 1.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=configuration.data_dir) as folder:
             staged = Path(folder)
             notes = _stage(configuration, staged)
             plan = f"plan/{configuration.plan.name}"
             members = [_described(staged, path) for path in sorted(staged.rglob("*")) if path.is_file()]
-            _write_archive(target, staged, Manifest(FORMAT, plan, members))
+            _write_archive(target, staged, Manifest(FORMAT, plan, members), progress)
             return Made(target, tuple(members), tuple(notes))
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
         raise BackupError(f"{target}: {error}") from None
@@ -134,6 +141,7 @@ def _stage(configuration: Configuration, staged: Path) -> list[str]:
     elif database.exists():
         _copy_sqlite(database, staged / "data" / SQLITE_NAME)
     _copy_plans(configuration.data_dir / PLANS, staged / "data" / PLANS)
+    _copy_audit(configuration.audit_journal.parent, staged / "data" / "audit")
     _copy_voicemail(configuration.voicemail_dir, staged / "data" / VOICEMAIL)
     _copy_recordings_journal(configuration.recordings_journal, staged / "data" / RECORDINGS)
     for path in sorted(configuration.data_dir.iterdir()):
@@ -181,6 +189,14 @@ def _copy_plans(source: Path, into: Path) -> None:
         shutil.copyfile(text, into / text.name)
 
 
+def _copy_audit(source: Path, into: Path) -> None:
+    """Copy who did what, with what was set aside; what lacks of a last line, its next writer cuts off."""
+    for path in sorted(source.glob("[!.]*")):
+        if path.is_file() and not path.is_symlink():
+            into.mkdir(exist_ok=True)
+            shutil.copyfile(path, into / path.name)
+
+
 def _copy_voicemail(source: Path, into: Path) -> None:
     """Copy what each mailbox holds. Its index first: what it names was whole before, but for what is deleted
     meanwhile, or still spoken, which the next start finds out."""
@@ -222,7 +238,7 @@ def _described(staged: Path, path: Path) -> Member:
     return Member(path.relative_to(staged).as_posix(), path.stat().st_size, digest)
 
 
-def _write_archive(target: Path, staged: Path, manifest: Manifest) -> None:
+def _write_archive(target: Path, staged: Path, manifest: Manifest, progress: Progress) -> None:
     descriptor, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
     try:
         with (
@@ -231,9 +247,13 @@ def _write_archive(target: Path, staged: Path, manifest: Manifest) -> None:
         ):
             data = msgspec.json.format(msgspec.json.encode(manifest))
             _add(archive, MANIFEST, len(data), io.BytesIO(data))
+            total = sum(member.size for member in manifest.members)
+            written = 0
             for member in manifest.members:
                 with (staged / member.name).open("rb") as source:
                     _add(archive, member.name, member.size, source)
+                written += member.size
+                progress(written / total)
         os.replace(unfinished, target)
     except BaseException:
         os.unlink(unfinished)
@@ -244,6 +264,17 @@ def _add(archive: tarfile.TarFile, name: str, size: int, source: IO[bytes]) -> N
     header = tarfile.TarInfo(name)
     header.size, header.mode = size, 0o600
     archive.addfile(header, source)
+
+
+def verify(archive: Path, progress: Progress = lambda _: None) -> Manifest:
+    """Read an archive whole, as `restore` would, and return what it holds; nothing is written.
+
+    Raises BackupError for one that couldn't be restored: no backup, damaged, or a part of it missing.
+    """
+    try:
+        return _extract(archive, None, progress)
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
+        raise BackupError(f"{archive}: {error}") from None
 
 
 def restore(archive: Path, into: Path, *, force: bool = False) -> Restored:
@@ -372,12 +403,16 @@ class _BoundedReads:
         return self._file.read(size)
 
 
-def _extract(archive: Path, staged: Path) -> Manifest:
-    """Extract into a folder what the manifest lists, no more and no less, each byte checked."""
+def _extract(archive: Path, staged: Path | None, progress: Progress = lambda _: None) -> Manifest:
+    """Extract into a folder what the manifest lists, no more and no less, each byte checked.
+
+    staged: None to check alone.
+    """
     with gzip.open(archive, "rb") as file, tarfile.open(fileobj=_BoundedReads(file), mode="r:") as tar:  # type: ignore[call-overload]  # read, seek and tell are all it asks for
         manifest = _read_manifest(tar)
         expected = {member.name: member for member in manifest.members}
-        if sum(member.size for member in manifest.members) > shutil.disk_usage(staged).free:
+        total, done = sum(member.size for member in manifest.members), 0
+        if staged is not None and total > shutil.disk_usage(staged).free:
             raise BackupError(f"{archive}: there isn't room for it on the disk")
         while (header := tar.next()) is not None:
             # Forget the header: a list of all that were read would grow with a hostile archive.
@@ -385,7 +420,9 @@ def _extract(archive: Path, staged: Path) -> Manifest:
             member = expected.pop(header.name, None)
             if member is None:
                 raise BackupError(f"{archive}: {header.name[:60]!r} is not in its manifest, or twice in it")
-            _extract_member(tar, header, member, staged / member.name)
+            _extract_member(tar, header, member, staged / member.name if staged is not None else None)
+            done += member.size
+            progress(done / max(total, 1))
     if expected:
         raise BackupError(f"{archive}: {next(iter(expected))!r} is missing")
     return manifest
@@ -427,16 +464,25 @@ def _is_plain(header: tarfile.TarInfo) -> bool:
     return header.type == tarfile.REGTYPE and header.sparse is None
 
 
-def _extract_member(tar: tarfile.TarFile, header: tarfile.TarInfo, member: Member, target: Path) -> None:
+def _extract_member(
+    tar: tarfile.TarFile, header: tarfile.TarInfo, member: Member, target: Path | None
+) -> None:
     if not _is_plain(header) or header.size != member.size:
         raise BackupError(f"{member.name!r} is not the plain file that the manifest says")
     source = tar.extractfile(header)
     assert source is not None
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with open(target, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    digest, size = hashlib.sha256(), 0
+    with _written(target) as file:
         while data := source.read(COPY_BYTES):
             digest.update(data)
-            file.write(data)
-    if digest.hexdigest() != member.sha256 or target.stat().st_size != member.size:
+            size += file.write(data)
+    if digest.hexdigest() != member.sha256 or size != member.size:
         raise BackupError(f"{member.name!r} is damaged: its SHA-256 isn't the manifest's")
+
+
+def _written(target: Path | None) -> IO[bytes]:
+    """A new file that its owner alone may read; nowhere for None."""
+    if target is None:
+        return open(os.devnull, "wb")
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return open(target, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))

@@ -1,13 +1,15 @@
-"""The certificates that a node shows: those configured, else a self-signed one kept in data_dir.
+"""The certificates that a node shows: those configured, else one of an authority of its own, in data_dir.
 
-The self-signed pair is made at the first start, kept over restarts, and made anew a month before its end or
-when the domain changes. Files that change are taken without touching a connection.
+The authority is made at the first start and stays: telephones and browsers are told once to trust it. The
+certificate that it makes is kept over restarts, and made anew a month before its end or when a name is
+missing. Files that change are taken without touching a connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import ipaddress
 import logging
 import os
@@ -15,9 +17,11 @@ import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dialplan.finding import Finding
 from pbx.configuration import Configuration, Listen
+from pbx.phones.settings import settings_url
 from sip.net.addresses import family_of, is_address, local_address_toward
 from sip.net.certificates import Certificate, CertificateError, files_stamp
 from sip.net.tls import ServerContexts, client_context
@@ -26,6 +30,8 @@ log = logging.getLogger(__name__)
 
 CERTIFICATE_NAME = "tls.crt"
 KEY_NAME = "tls.key"
+AUTHORITY_NAME = "authority.crt"
+AUTHORITY_KEY_NAME = "authority.key"
 RENEW_DAYS = 30
 WARN_DAYS = 14
 LOOK_SECONDS = 3.0
@@ -35,7 +41,7 @@ _ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 
 def needs_certificate(settings: Configuration) -> bool:
-    """Whether anybody can connect to this node by TLS."""
+    """Whether a telephone can connect to this node by TLS."""
     return bool(settings.sip.tls or settings.sip.wss)
 
 
@@ -46,43 +52,94 @@ def certificate_files(settings: Configuration) -> tuple[tuple[Path, Path], ...]:
 
 
 def node_certificates(settings: Configuration, now: datetime) -> list[Certificate]:
-    """The certificates to show, the self-signed one made or renewed where it is due.
+    """The certificates to show, our own made or renewed where it is due.
 
     Raises CertificateError.
     """
     from sip.net.x509 import read_certificate  # large, and many commands need none of it
 
     if not settings.sip.certificates:
-        _keep_self_signed(settings, now)
+        _keep_own(settings, now)
     return [read_certificate(*files) for files in certificate_files(settings)]
 
 
-def _keep_self_signed(settings: Configuration, now: datetime) -> None:
-    from sip.net.x509 import make_self_signed, read_certificate
+def authority_file(settings: Configuration) -> Path:
+    """The certificate of the node's own authority, whether it is there or not."""
+    return settings.data_dir / AUTHORITY_NAME
 
+
+def _keep_own(settings: Configuration, now: datetime) -> None:
     path, key_path = certificate_files(settings)[0]
+    with _alone(path.with_suffix(".lock")):  # signalling and the web process may start at once
+        _keep_pair(settings, now, path, key_path)
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Be the only one of the node's processes for the length of the block. Raises CertificateError."""
+    try:
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise CertificateError(f"{lock}: {error.strerror}") from error
+
+
+def _keep_pair(settings: Configuration, now: datetime, path: Path, key_path: Path) -> None:
+    from sip.net.x509 import make_certificate, read_certificate
+
     if path.exists() and key_path.exists():
         try:
             found = read_certificate(path, key_path)
         except CertificateError as error:
             log.warning("certificate: %s; made anew", error)
         else:
-            if found.not_after - now > timedelta(days=RENEW_DAYS) and settings.domain in found.names:
+            wanted = {settings.domain, *_provisioning_names(settings)}
+            if found.not_after - now > timedelta(days=RENEW_DAYS) and wanted <= set(found.names):
                 return
-    certificate, key = make_self_signed(own_names(settings), now)
+    certificate, key = make_certificate(own_names(settings), now, _authority(settings, now))
     _write(key_path, key)
     _write(path, certificate)
-    log.info("certificate=%s made, self-signed", path)
+    log.info("certificate=%s made, of the node's own authority", path)
+
+
+def _authority(settings: Configuration, now: datetime) -> tuple[bytes, bytes]:
+    """The node's own authority and its key, made where there is none yet, or it ends before what it makes.
+
+    Raises CertificateError.
+    """
+    from sip.net.x509 import CERTIFICATE_DAYS, make_authority, read_certificate
+
+    path, key_path = authority_file(settings), settings.data_dir / AUTHORITY_KEY_NAME
+    if path.exists() and key_path.exists():
+        try:
+            if read_certificate(path, key_path).not_after - now > timedelta(days=CERTIFICATE_DAYS):
+                return path.read_bytes(), key_path.read_bytes()
+        except (CertificateError, OSError) as error:
+            log.warning("authority: %s; made anew: telephones are to be told to trust it again", error)
+    certificate, key = make_authority(f"Beffroi, {settings.domain}", now)
+    _write(key_path, key)
+    _write(path, certificate)
+    log.info("authority=%s made", path)
+    return certificate, key
 
 
 def own_names(settings: Configuration) -> list[str]:
-    """Whom the self-signed certificate speaks for: the domain, this machine's names, where SIP is heard."""
+    """Whom our own certificate speaks for: the domain, this machine's names, where SIP is heard."""
     names = [settings.domain.strip("[]"), socket.gethostname().lower(), socket.getfqdn().lower()]
     if settings.external_address is not None:
         names.append(str(settings.external_address))
-    for listen in (*settings.sip.tls, *settings.sip.wss):
+    for listen in (*settings.sip.tls, *settings.sip.wss, *filter(settings.web.is_tls, settings.web.listen)):
         names += _reached_at(listen)
+    names += _provisioning_names(settings)
     return [name for name in dict.fromkeys(names) if _is_name(name)] or ["beffroi"]
+
+
+def _provisioning_names(settings: Configuration) -> list[str]:
+    """As which desk telephones reach us for their settings, and then to register."""
+    said = settings.provisioning
+    host = urlsplit(settings_url(said)).hostname if said.https else None
+    return [host] if host and _is_name(host) else []
 
 
 def _reached_at(listen: Listen) -> list[str]:
@@ -174,7 +231,11 @@ def _name_findings(settings: Configuration, found: list[Certificate]) -> Iterato
         message = f"no certificate speaks for {domain}: telephones set up with it refuse to connect"
         hint = "it has " + ", ".join(sorted(names)[:5])
         yield Finding("certificate_name", "warning", str(found[0].path), 0, 0, message, hint)
-    if found[0].self_signed:
+    if not settings.sip.certificates:
+        message = "the node's own authority made this certificate: telephones are to be told to trust it"
+        hint = f"import {authority_file(settings)} there, or set `certificate:` and `key:` of another"
+        yield Finding("own_authority", "note", str(found[0].path), 0, 0, message, hint)
+    elif found[0].self_signed:
         message = "this certificate is self-signed: a telephone takes it only when told to trust it"
         hint = "import it there, or set `certificate:` and `key:` of an authority that telephones know"
         yield Finding("self_signed", "note", str(found[0].path), 0, 0, message, hint)

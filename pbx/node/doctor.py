@@ -33,9 +33,12 @@ from media.speech import piper_command
 from pbx import control
 from pbx.configuration import Configuration, Listen, Media
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
+from pbx.media_addresses import browsers_port, media_addresses
 from pbx.media_daemons import look
-from pbx.media_process import media_addresses, plane_of
+from pbx.media_process import plane_of
+from pbx.messages.trouble import messages_findings, messages_state
 from pbx.nat import is_private
+from pbx.node.browsers import browsers_findings, browsers_state
 from pbx.people.devices import with_directory
 from pbx.people.directory import Directory, DirectoryError, read_directory
 from pbx.plans.rota import Rotas, rotas_of
@@ -84,13 +87,23 @@ def examine(settings: Configuration, environment: Mapping[str, str], now: dateti
     yield _examine_journal(settings)
     yield from _examine_ports(settings, running=running)
     yield _examine_media(settings)
+    yield Examination(
+        "browsers", browsers_state(settings), tuple(browsers_findings(settings, running=running))
+    )
     yield _examine_speech()
     yield from _examine_sounds(settings.media)
     yield _examine_descriptors(settings)
     yield _examine_receive_buffer()
     yield _examine_clock(now)
     yield _examine_recordings(settings, environment, now)
+    yield Examination("messages", messages_state(settings), tuple(messages_findings(settings)))
     yield _examine_certificates(settings, now)
+    if settings.provisioning.https:
+        yield from _examine_phones(settings, now, running=running)
+    if settings.web.openid is not None or settings.web.ldap is not None:
+        yield _examine_identity(settings, environment)
+    if settings.turn is not None:
+        yield _examine_relays(settings, environment, now)
 
 
 def _counted(number: int, one: str, many: str = "") -> str:
@@ -500,6 +513,10 @@ def _examine_ports(settings: Configuration, *, running: bool) -> Iterator[Examin
     for name, listens, kind in kinds:
         for listen in listens:
             yield _examine_port(settings, f"SIP {name} {listen}", listen, kind, running=running)
+    for listen in settings.web.listen:
+        yield _examine_port(settings, f"pages {listen}", listen, socket.SOCK_STREAM, running=running)
+    for listen in browsers_port(settings):
+        yield _examine_port(settings, f"browsers {listen}", listen, socket.SOCK_DGRAM, running=running)
 
 
 def _examine_port(
@@ -512,7 +529,7 @@ def _examine_port(
         return Examination("port", f"{name} is taken, and a node of ours runs")
     if number == errno.EADDRINUSE:
         message = f"{name} is taken by {holder_of(listen, kind)}"
-        hint = "stop it, or choose another port under `sip:`"
+        hint = "stop it, or choose another port in the configuration"
     elif number == errno.EADDRNOTAVAIL:
         message, hint = (
             f"{name}: this machine has no address {listen.host}",
@@ -524,7 +541,7 @@ def _examine_port(
             "choose another port, or run it as root",
         )
     else:
-        message, hint = f"{name}: {os.strerror(number)}", "choose another address under `sip:`"
+        message, hint = f"{name}: {os.strerror(number)}", "choose another address"
     return Examination("port", name, _finding("port", "error", settings.path, message, hint))
 
 
@@ -586,6 +603,15 @@ def _examine_certificates(settings: Configuration, now: datetime) -> Examination
         return Examination("certificates", f"{files[0][0]}, made at the start", ())
     state = ", ".join(str(path) for path, _ in files)
     return Examination("certificates", state, tuple(certificate_findings(settings, now)))
+
+
+def _examine_phones(settings: Configuration, now: datetime, *, running: bool) -> Iterator[Examination]:
+    from pbx.phones.doctor import phones_findings, phones_state
+    from pbx.phones.trouble import care_findings
+
+    with contextlib.suppress(PlanError):  # told above
+        findings = tuple(phones_findings(settings, load_plan(settings.plan), now, running=running))
+        yield Examination("desk phones", phones_state(settings), (*findings, *care_findings(settings, now)))
 
 
 # Mail
@@ -754,6 +780,19 @@ def _examine_receive_buffer() -> Examination:
         f"{int(text) // 1024} kB allowed",
         _finding("rmem_max", "warning", file, message, hint),
     )
+
+
+def _examine_identity(settings: Configuration, environment: Mapping[str, str]) -> Examination:
+    from pbx.node.identity import identity_findings, identity_state
+
+    return Examination("sign-in", identity_state(settings), tuple(identity_findings(settings, environment)))
+
+
+def _examine_relays(settings: Configuration, environment: Mapping[str, str], now: datetime) -> Examination:
+    from pbx.node.relays import relay_findings
+
+    state = ", ".join(relay.url for relay in settings.turn.relays) if settings.turn is not None else ""
+    return Examination("relays", state, tuple(relay_findings(settings, environment, now)))
 
 
 def _examine_recordings(

@@ -39,7 +39,8 @@ class Answers:
     """What a first installation asks. Every one has a default.
 
     internal: extensions, `2000..2199`. main_number: E.164, "" for none yet. listen: address and port of SIP.
-    operator: the host of the operator's SIP server, "" for none yet. domain: the digest realm.
+    operator: the host of the operator's SIP server, "" for none yet. domain: the digest realm. street,
+    postcode, city: of the site, "" for none. web: address and port of the pages, "" for the usual ones.
     """
 
     organization: str = "My organisation"
@@ -52,6 +53,10 @@ class Answers:
     listen: str = "0.0.0.0:5060"
     domain: str = "beffroi"
     first_extension: str = ""
+    street: str = ""
+    postcode: str = ""
+    city: str = ""
+    web: str = ""
 
     @property
     def first(self) -> str:
@@ -82,6 +87,8 @@ def read_answer(name: str, text: str, country: str) -> str:
             return _e164(text, country)
         case "listen":
             return _with_port(text)
+        case "web" if text and ":" not in text.rpartition("]")[2]:
+            raise InstallationError("the address of the pages has its port: 127.0.0.1:8080")
         case _:
             return text
 
@@ -139,6 +146,7 @@ def write(directory: Path, answers: Answers) -> tuple[Path, Path]:
 
 def configuration_text(answers: Answers) -> str:
     """The configuration, with what is likely to change first."""
+    web = f"web: {_quoted(answers.web)}\n" if answers.web else ""
     return f"""\
 # Configuration of one node of Beffroi: where it listens, where it keeps things. The plan says what it does.
 data_dir: ./data                # relative to this file
@@ -151,7 +159,7 @@ sip:
   # certificate: /etc/ssl/pbx.crt   # PEM, with its chain
   # key: /etc/ssl/pbx.key
   ws: []                        # WebSocket: `wss:` is the secure one, for browsers
-# external_address: 203.0.113.7 # what peers outside local_networks are told, behind a router
+{web}# external_address: 203.0.113.7 # what peers outside local_networks are told, behind a router
 # media:
 #   ports: 20000-29999          # UDP ports of the sound: open them in the firewall
 """
@@ -189,7 +197,7 @@ language: {LANGUAGES.get(answers.country, "en")}
 sites:
   {site}:
     name: {_quoted(answers.site)}
-    # address: {{street: "1 place de la Mairie", postcode: "54999", city: Valmont}}
+    {_address_text(answers)}
     # networks: [192.168.1.0/24]  # a telephone that calls from here is at this site
     {trunks}
     {main_number}
@@ -235,6 +243,15 @@ services:
 # tests:                        # `beffroi plan check` runs them
 #   - {{from: "{answers.first}", dial: "18", expect: {{emergency: true, trunk: operator}}}}
 """
+
+
+def _address_text(answers: Answers) -> str:
+    """The site's address, or how to write one: it is told to operators that take it, with an emergency."""
+    if not answers.street and not answers.city:
+        return '# address: {street: "1 place de la Mairie", postcode: "54999", city: Valmont}'
+    parts = {"street": answers.street, "postcode": answers.postcode, "city": answers.city}
+    written = ", ".join(f"{name}: {_quoted(text)}" for name, text in parts.items() if text)
+    return f"address: {{{written}}}"
 
 
 def _trunks_text(answers: Answers) -> str:

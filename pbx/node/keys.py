@@ -7,6 +7,7 @@ half of the pair for recordings is needed to listen and to export alone, and may
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,13 +71,18 @@ def private_of(public: Path) -> Path:
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.new")
-    with suppress(FileNotFoundError):
-        unfinished.unlink()
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    unfinished.rename(path)
+    """Write a file whole or not at all, unless another process has written it meanwhile: the first one stays.
+
+    Recorder, web process and commands make the node's key where there is none; all must read the same one.
+    """
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".new")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(unfinished, path)
+    finally:
+        os.unlink(unfinished)

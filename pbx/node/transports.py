@@ -12,13 +12,14 @@ from pbx.node.sockets import Sockets
 from sip.core.flow import Flow
 from sip.net.addresses import family_of
 from sip.net.driver import Driver
+from sip.net.relayed import Relayed
 from sip.net.stream import Connections, StreamTransport
 from sip.net.tls import PeerIdentity, ServerContexts
 from sip.net.udp import UdpTransport
 
 
 class Transports:
-    """UDP, TCP, TLS, WebSocket and secure WebSocket.
+    """UDP, TCP, TLS, WebSocket and secure WebSocket, and the WebSockets that the web process hands on.
 
     clock: wall time in Unix seconds, for certificates. admit: whether an address may connect.
     """
@@ -37,6 +38,7 @@ class Transports:
         self._certificates = CertificatesInUse(settings, clock) if needs_certificate(settings) else None
         self._udp = [UdpTransport(driver, bound) for bound in sockets.udp]
         self._streams = [self._stream(transport, bound) for transport, bound in sockets.streams]
+        self._relayed, self._pages = Relayed(driver, self._connections), sockets.pages
 
     def _stream(
         self,
@@ -61,6 +63,7 @@ class Transports:
         """Accept connections."""
         for stream in self._streams:
             await stream.start()
+        await self._relayed.start(self._pages)
 
     async def watch(self) -> None:
         """Take certificates that change, until cancelled; returns at once where there are none."""
@@ -108,6 +111,7 @@ class Transports:
         """Close every connection."""
         for stream in self._streams:
             await stream.close()
+        await self._relayed.close()
 
     def close_datagrams(self) -> None:
         """Stop reading datagrams, after the last words have left."""

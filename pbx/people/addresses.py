@@ -59,7 +59,7 @@ class Addresses:
     def reloaded(self) -> None:
         """The devices were loaded anew: each is told where it is."""
         for sign_in in self._said:
-            self._tell(sign_in)
+            self.tell(sign_in)
 
     def registered(self, device: Device, host: str) -> None:
         """A device registers from an address: it is asked for where no site's network has it."""
@@ -113,7 +113,7 @@ class Addresses:
             self.forget(sign_in, by, next(iter(theirs)))
         self._write(record)
         self._said.setdefault(sign_in, {})[network] = record
-        self._tell(sign_in)
+        self.tell(sign_in)
         state = "confirmed" if confirm else "said"
         self._exchange.events.publish(AddressChanged, sign_in, network, state, by)
 
@@ -126,11 +126,11 @@ class Addresses:
         del self._said[sign_in][network]
         if not self._said[sign_in]:
             del self._said[sign_in]
-        self._tell(sign_in)
+        self.tell(sign_in)
         self._seen.pop(sign_in, None)  # its next REGISTER asks again
         self._exchange.events.publish(AddressChanged, sign_in, network, "forgotten", by)
 
-    def _tell(self, sign_in: str) -> None:
+    def tell(self, sign_in: str) -> None:
         """Let the device know its confirmed addresses, for its calls."""
         device = self._exchange.devices.find(sign_in)
         if device is not None:
@@ -139,7 +139,8 @@ class Addresses:
 
     def _network(self, sign_in: str, network: str) -> str:
         """Raises SettingRefused."""
-        if self._exchange.devices.find(sign_in) is None:
+        known = self._exchange.devices.find(sign_in) or self._exchange.browsers.claimed(sign_in)
+        if known is None:
             raise SettingRefused("device", _NO_DEVICE, f"no device signs in as {sign_in[:60]}")
         if network:
             try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbx.control import (
     DEVICES_A_PAGE,
+    BindingStatus,
     DeviceList,
     DeviceQuestion,
     DeviceStatus,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pbx.exchange import Exchange
     from pbx.people.devices import Device
 
+MOST_USER_AGENT = 200  # characters that are told of what a device says it is
+
 
 def answer_about_devices(exchange: Exchange, question: DeviceQuestion) -> DeviceList:
     """Do what was asked on the control socket, and tell of the device, or of a page of them."""
@@ -31,9 +34,15 @@ def answer_about_devices(exchange: Exchange, question: DeviceQuestion) -> Device
     except SettingRefused as refused:
         problem = str(refused)
     match question:
-        case ListDevices(after):
+        case ListDevices(after, extension):
             devices = sorted(exchange.devices, key=lambda device: device.sign_in)
-            devices = [device for device in devices if device.sign_in > after][:DEVICES_A_PAGE]
+            devices = [
+                device
+                for device in devices
+                if device.sign_in > after
+                and extension in ("", device.owner, device.extension)
+                and (device.bindings or not device.is_browser)  # a page's is listed while it is there
+            ][:DEVICES_A_PAGE]
         case SetPin():
             devices = []
         case _:
@@ -62,6 +71,7 @@ def _carry_out(exchange: Exchange, question: DeviceQuestion) -> None:
 
 def _status(exchange: Exchange, device: Device) -> DeviceStatus:
     seat = exchange.seats.of(device.sign_in)
+    offset = exchange.clock() - exchange.driver.now
     return DeviceStatus(
         device.sign_in,
         device.owner,
@@ -70,4 +80,14 @@ def _status(exchange: Exchange, device: Device) -> DeviceStatus:
         [host_port(binding.flow.remote) for binding in device.bindings],
         exchange.addresses.network_of(device.sign_in),
         exchange.addresses.of(device.sign_in),
+        [
+            BindingStatus(
+                host_port(binding.flow.remote),
+                binding.flow.transport,
+                binding.user_agent[:MOST_USER_AGENT],
+                binding.expires_at + offset,
+                exchange.registrations.reachable(binding),
+            )
+            for binding in device.bindings
+        ],
     )

@@ -14,13 +14,17 @@ from pbx.people.directory import Directory
 from sip.core.digest import BOTH, MD5_ONLY, Algorithm, Credentials
 from sip.core.registrar import Binding
 
+NO_CREDENTIALS = Credentials("", "")
+"""Of who signs in by other means."""
+
 
 @dataclass(slots=True)
 class Device:
     """One device's sign-in. extension: of the person who uses it now; owner: of the one whose it is.
 
     site: where it is when its address doesn't tell, None for its owner's. addresses: where it is in each
-    network outside of the sites (pbx.people.addresses).
+    network outside of the sites (pbx.people.addresses). is_browser: a page's, with passwords of its own
+    (pbx.people.browsers).
     """
 
     sign_in: str
@@ -30,6 +34,7 @@ class Device:
     md5_only: bool = False
     bindings: tuple[Binding, ...] = ()
     addresses: Mapping[str, Mapping[str, str]] | None = None
+    is_browser: bool = False
     owner: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +84,8 @@ class Devices:
         for sign_in, old in former.items():
             if sign_in in self._by_sign_in:
                 self._by_sign_in[sign_in].bindings = old.bindings
+            elif old.is_browser and old.owner in plan.people:
+                self._add(old)
             elif old.bindings:
                 gone.append(sign_in)
         return gone
@@ -86,6 +93,12 @@ class Devices:
     def _add(self, device: Device) -> None:
         self._by_sign_in[device.sign_in] = device
         self._by_extension.setdefault(device.extension, []).append(device)
+
+    def add_browser(self, sign_in: str, extension: str) -> Device:
+        """Add the browser of a person (pbx.people.browsers), and return it."""
+        made = Device(sign_in, extension, NO_CREDENTIALS, is_browser=True)
+        self._add(made)
+        return made
 
     def use(self, device: Device, extension: str) -> None:
         """Let a person use a device from now on."""
@@ -100,7 +113,7 @@ class Devices:
     def credentials(self, sign_in: str) -> Credentials | None:
         """What a device's digest is checked against, None for a stranger."""
         device = self._by_sign_in.get(sign_in)
-        return device.credentials if device is not None else None
+        return device.credentials if device is not None and not device.is_browser else None
 
     def bindings_of(self, extension: str) -> list[Binding]:
         """Where all devices of a person can be reached, best first (RFC 3261 section 10.2.1.2)."""

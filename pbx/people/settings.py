@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from dialplan.ringing import DEVICES, WAYS
 from dialplan.schedule import parse_weekly
 from dialplan.targets import TargetRefused, check_forward, check_override
 from pbx.events import OverrideChanged, SettingsChanged
+from pbx.people.temporary import LONGEST_SECONDS, next_end, without_what_is_over
 from pbx.records import (
     ForwardSetting,
     OverrideRecord,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NEVER = float("inf")
+AGAIN_SECONDS = 1.0
 LONGEST_RING_SECONDS = 300
 LONGEST_OVERRIDE_SECONDS = 366 * 86_400.0
 MOST_FORWARDS = 32  # of one person
@@ -101,14 +104,19 @@ class NodeSettings:
         self._overrides: dict[tuple[str, str], OverrideRecord] = {}
         self._plan: Plan | None = None  # that the forwards were made for
         self._forwards: dict[str, Forwards] = {}
+        self.deadline: float | None = None  # of what ends next by itself
+        self.armed: float | None = None
 
     def restore(self, people: Iterable[PersonSettings], overrides: Iterable[OverrideRecord]) -> int:
         """Take what a process before has written; returns how many people and overrides there are."""
         latest = self._now + LONGEST_OVERRIDE_SECONDS
-        self._people = {kept.extension: kept for kept in people if kept and _is_possible(kept)}
+        now = self._now
+        lasting = (without_what_is_over(kept, now) for kept in people if _is_possible(kept))
+        self._people = {kept.extension: kept for kept in lasting if kept}
         self._overrides = {(one.kind, one.name): one for one in overrides if self._now < one.until <= latest}
         self._plan = None
         self._exchange.conditions.refresh()
+        self._watch()
         return len(self._people) + len(self._overrides)
 
     # What there is
@@ -161,21 +169,24 @@ class NodeSettings:
         seconds: int = 0,
         callers: tuple[str, ...] = (),
         hours: tuple[str, ...] = (),
+        until: float = 0.0,
     ) -> ForwardSetting:
         """Send a person's calls on, in place of what the same `when`, callers and hours said before.
 
-        to: as that person would dial it; the one kept is returned. by: who asks. Raises SettingRefused.
+        to: as that person would dial it; the one kept is returned. by: who asks. until: when it ends by
+        itself, in Unix seconds, 0 for never. Raises SettingRefused.
         """
         plan = self._exchange.plan
         self._check_person(extension)
         _check_words(when, seconds, callers, hours)
+        self._check_until(until)
         try:
             number = check_forward(
                 plan, self.forwards(), extension, to, datetime.fromtimestamp(self._now, UTC)
             )
         except TargetRefused as refused:
             raise SettingRefused(refused.reason, refused.text, str(refused)) from None
-        setting = ForwardSetting(when, number, self._set_by(by), seconds, callers, hours)
+        setting = ForwardSetting(when, number, self._set_by(by), seconds, callers, hours, until)
         kept = self.of(extension)
         same = (when, callers, hours)
         others = tuple(one for one in kept.forwards if (one.when, one.callers, one.hours) != same)
@@ -208,11 +219,14 @@ class NodeSettings:
         )
         self._keep_person(structs.replace(kept, forwards=left + cancelled), by)
 
-    def do_not_disturb(self, extension: str, on: bool, by: str) -> None:
-        """Let a person's devices ring, or not. Raises SettingRefused."""
+    def do_not_disturb(self, extension: str, on: bool, by: str, until: float = 0.0) -> None:
+        """Let a person's devices ring, or not; until Unix seconds, 0 for ever. Raises SettingRefused."""
         self._check_person(extension)
+        self._check_until(until)
         set_by = self._set_by(by) if on else None
-        self._keep_person(structs.replace(self.of(extension), do_not_disturb=set_by), by)
+        ends = until if on else 0.0
+        kept = structs.replace(self.of(extension), do_not_disturb=set_by, do_not_disturb_until=ends)
+        self._keep_person(kept, by)
 
     def switch(self, extension: str, what: str, on: bool, by: str) -> None:
         """Switch one of SWITCHES on or off for a person, whatever the plan says. Raises SettingRefused."""
@@ -326,6 +340,30 @@ class NodeSettings:
                 return
         raise SettingRefused("nothing", _NO_SERVICE, f"{shortened(name)} is as planned already")
 
+    # Ending by itself
+
+    def fire(self, now: float) -> None:
+        """Something has come to its end (sip.core.timers)."""
+        unix_now = self._now + 0.5
+        for kept in self.everybody():
+            left = without_what_is_over(kept, unix_now)
+            if left != kept:
+                with suppress(SettingRefused):  # the disk is full: it is tried again
+                    self._keep_person(left, kept.extension)
+        self._watch()
+
+    def _watch(self) -> None:
+        exchange = self._exchange
+        end = next_end(self._people.values())
+        offset = exchange.clock() - exchange.driver.now
+        self.deadline = None if end is None else max(end - offset, exchange.driver.now + AGAIN_SECONDS)
+        exchange.core.stack.timers.arm(self)
+        exchange.driver.wake()
+
+    def _check_until(self, until: float) -> None:
+        if until and not self._now < until <= self._now + LONGEST_SECONDS:
+            raise SettingRefused("until", _NOT_UNDERSTOOD, "it ends in the future, within a year")
+
     # Keeping
 
     @property
@@ -366,6 +404,7 @@ class NodeSettings:
         else:
             self._forwards.pop(extension, None)
         self._exchange.conditions.refresh()
+        self._watch()
         self._exchange.events.publish(SettingsChanged, extension, by)
 
     def _keep_override(self, record: OverrideRecord) -> None:

@@ -43,6 +43,10 @@ class HistoryError(Exception):
     """The history can't be read or written, or hasn't what was asked; the message says where and why."""
 
 
+class ChangedMeanwhileError(HistoryError):
+    """The plan's file isn't any more what its user decided about: somebody else was faster."""
+
+
 class Entry(Struct, frozen=True):
     """A plan was put in force. at: Unix seconds. previous: the version before it, "" for the first one."""
 
@@ -165,12 +169,13 @@ class PlanHistory:
         expected: the version in the plan's file when its user decided, "" for none. former: the text in force
         until now, "" for none; it gets an entry of its own where it has none yet. What lies in the plan's
         file without having been in force is kept too. at: Unix seconds.
-        Raises HistoryError: the plan's file is then as it was.
+        Raises HistoryError, ChangedMeanwhileError where it isn't `expected`: the file is then as it was.
         """
         with self._writing():
             found = self._text_in_file()
             if (version_of(found) if found else "") != expected:
-                raise HistoryError(f"{self.plan_file} was changed meanwhile; look at the difference again")
+                message = f"{self.plan_file} was changed meanwhile; look at the difference again"
+                raise ChangedMeanwhileError(message)
             if former:
                 self._enter(former, at, owner_of(self.plan_file), "found in force")
             if found:

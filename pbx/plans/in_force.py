@@ -20,6 +20,8 @@ from pbx.plans.history import version_of
 if TYPE_CHECKING:
     from dialplan.plan import Plan
 
+_MOST_VERSION_BYTES = 200
+
 
 class PlanInForce:
     """The plan in force, shared by forked processes. One process at a time writes it.
@@ -56,6 +58,14 @@ class PlanInForce:
             version, text = _kept(descriptor)
             if version and version_of(text) == version:
                 return text
+        return ""
+
+    def version(self) -> str:
+        """The version of the plan that `read` gives, "" while no plan has been read."""
+        for descriptor in (self._last, self._first):
+            version, _, _ = os.pread(descriptor, _MOST_VERSION_BYTES, 0).partition(b"\n")
+            if version:
+                return version.decode("ascii", "replace")
         return ""
 
     @property

@@ -30,6 +30,7 @@ from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
+from media import frames
 from media.engine import CallMedia, MediaUnavailable
 from pbx.events import Events, RecordingFailed, RecordingTrouble, RecordingTroubleOver, RecordingWorks
 from recording.live import wire
@@ -264,7 +265,7 @@ class RecorderClient:
     def _flush(self) -> None:
         if self._connection is None or not self._orders:
             return
-        self._connection.write(wire.frame(self._orders))
+        self._connection.write(frames.frame(self._orders))
         self._orders.clear()
 
     def _say_begin(self, recording: Recording) -> None:
@@ -451,7 +452,7 @@ class _Connection(asyncio.Protocol):
         self.lost = asyncio.Event()
         self.heard_at = asyncio.get_running_loop().time()
         self._client = client
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -473,7 +474,7 @@ class _Connection(asyncio.Protocol):
             for body in self._reader.receive(data):
                 for report in wire.reports(body):
                     self._client.told(report)
-        except wire.WireError as error:
+        except frames.WireError as error:
             log.error("the recorder: %s", error)
             self.abort()
 

@@ -246,10 +246,24 @@ class Recordings:
         but: the call by which they ask. Returns "done", "none" where none is, or "never" where the plan
         doesn't let them.
         """
+        legs = (leg for leg in self._exchange.legs() if leg.call is not but and leg.number == extension)
+        return self._stop(legs, extension, on=on)
+
+    def stop_for(self, leg: Leg, *, on: bool) -> str:
+        """Let the call of one party of ours be recorded no more, or again; returns as `stop`."""
+        return self._stop((leg,), leg.number, on=on)
+
+    def state_of(self, call: Call) -> tuple[str, bool]:
+        """Whether a call is recorded now: "on", "stopped" by somebody in it, or ""; and whether they may."""
+        all_of = [one for leg in call.legs for one in self._of.get(leg, ()) if leg in one.voices]
+        state = "on" if any(not one.stopped for one in all_of) else "stopped" if all_of else ""
+        return state, any(one.policy.may_stop for one in all_of)
+
+    def _stop(self, legs: Iterable[Leg], extension: str, *, on: bool) -> str:
         found = {
             one: None
-            for leg in self._exchange.legs()
-            if leg.call is not but and leg.confirmed and leg.number == extension
+            for leg in legs
+            if leg.confirmed
             for one in self._of.get(leg, ())
             if leg in one.voices and bool(one.stopped) is on
         }
@@ -404,6 +418,7 @@ class Recordings:
     def _voice(self, one: Followed, leg: Leg, party: str) -> Voice:
         """A leg's voice in a recording: a new one, on its party's own tracks."""
         voice = one.voices[leg] = Voice(party, *_tracks_for(one, party))
+        leg.call.was_recorded = True
         self._join(leg, one)
         return voice
 
@@ -580,6 +595,7 @@ class Recordings:
     def restore(self, call: Call, kept: Iterable[OngoingRecording]) -> None:
         """Go on with the recordings of a call that was restored."""
         legs = {leg.name: leg for leg in call.legs if leg.session is not None}
+        call.was_recorded = True
         for was in kept:
             one = self._by_slot.get(was.slot)
             if one is None:

@@ -4,8 +4,9 @@ The callers are synchronous. SQLite is driven directly here; PostgreSQL is `pbx.
 """
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -90,7 +91,11 @@ def _set_synchronous(connection: sa.Connection, level: str) -> None:
 def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver's own idea of when a transaction begins leaves DDL outside of it: `begin` says it below.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    # Two processes may make the file at once: while one sets this the other is told "locked" without having
+    # waited, and finds it set.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL").close()
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -312,6 +312,9 @@ class Trunks:
                 f"{target.transport.lower()} {host_port((target.address, target.port))}"
                 for target in line.targets()
             ],
+            since=line.since,
+            refusal=line.refusal,
+            refused_at=line.refused_at,
         )
 
     def inventory(self) -> dict[str, int]:

@@ -78,6 +78,9 @@ class Line:
         self.mark = mark
         self.registration: Registration | None = None
         self.last_delay_seconds: float | None = None  # of the last OPTIONS that was answered
+        self.since = exchange.clock()  # Unix seconds: when its state was last found to change
+        self.refusal = ""  # what was refused or missed last, in words
+        self.refused_at = 0.0  # and when, Unix seconds
         self._exchange = exchange
         self._tasks = Tasks()
         self._heard = False
@@ -251,6 +254,7 @@ class Line:
         except NotFoundError as error:
             if not self._is_lost:
                 log.warning("trunk=%s %s", self.trunk.name, error)
+                self._remember(str(error))
             self._is_lost = True
             return []
         self._is_lost = False
@@ -268,6 +272,7 @@ class Line:
             flow = self.flow_to(target)
         except OSError as error:
             log.info("trunk=%s %s", self.trunk.name, error)
+            self._remember(str(error))
             self._miss(target)
             return
         question = _Question(self, target)
@@ -289,11 +294,13 @@ class Line:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await question.over.wait()
         except TimeoutError:
+            self._remember("OPTIONS was not answered")
             self._miss(target)
 
     def answered(self, target: Target, response: Response, delay_seconds: float) -> None:
         """An OPTIONS was answered, in time or late."""
         if response.status in {408, 503}:
+            self._remember(f"OPTIONS: {response.status} {response.reason}")
             self.refused(response.get("retry-after"))
             self._miss(target)
             return
@@ -302,6 +309,7 @@ class Line:
 
     def unanswered(self, target: Target) -> None:
         """Its transport failed."""
+        self._remember("OPTIONS was not answered: the connection failed")
         self._miss(target)
 
     def _miss(self, target: Target) -> None:
@@ -309,12 +317,17 @@ class Line:
         self.missed(target)
         self._tell()
 
+    def _remember(self, refusal: str) -> None:
+        """Keep what was refused or missed last, for who looks after the trunk."""
+        self.refusal, self.refused_at = refusal[:200], self._exchange.clock()
+
     def _tell(self) -> None:
         """Log and publish a change of state, once."""
         state = self.state
         if state is self._told:
             return
         before, self._told = self._told, state
+        self.since = self._exchange.clock()
         worse = _RANKS[state] > _RANKS[before]
         (log.warning if worse else log.info)("trunk=%s is %s", self.trunk.name, state.value)
         self._exchange.events.publish(TrunkChanged, self.trunk.name, state.value, before.value)
@@ -390,6 +403,7 @@ class Line:
     def unregistered(self, status: int, reason: str, now: float) -> None:
         """The registrar refused us, or none answered."""
         assert self.registration is not None
+        self._remember(f"REGISTER: {status} {reason}")
         wait = (self.registration.deadline or now) - now
         log.warning(
             "trunk=%s not registered: %d %s; again in %.0f s", self.trunk.name, status, reason[:100], wait

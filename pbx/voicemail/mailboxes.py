@@ -40,6 +40,7 @@ FORMAT = 1
 MOST_MESSAGES = 100
 SHORTEST_SECONDS = 2.0
 LONGEST_SECONDS = 180.0
+LONGEST_GREETING_SECONDS: Final = 60.0
 SITUATIONS: Final = ("any", "busy", "no-answer", "unreachable", "closed")
 """What a greeting may be for; `any`: where there is none for the situation."""
 
@@ -343,6 +344,28 @@ def read_messages(folder: Path) -> dict[str, tuple[Message, ...]]:
         whole = (one for one in kept.messages if one.seconds and _ID.fullmatch(one.id))
         found[kept.name] = tuple(sorted(whole, key=lambda one: one.at))
     return found
+
+
+def read_mailbox(folder: Path, name: str) -> tuple[Message, ...]:
+    """The whole messages of one mailbox, the newest first, as they are on the disk; () for one without any.
+
+    folder: of all mailboxes. Raises VoicemailError for what can't be read.
+    """
+    index = folder / folder_of(name) / INDEX
+    if not index.is_file():
+        return ()
+    try:
+        kept = read_kept(index, KeptMailbox)
+    except KeptError as error:
+        raise VoicemailError(str(error)) from None
+    whole = (one for one in kept.messages if one.seconds and _ID.fullmatch(one.id))
+    return tuple(sorted(whole, key=lambda one: -one.at))
+
+
+def greetings_of(folder: Path, name: str) -> dict[str, Path]:
+    """The greetings that were recorded for a mailbox, by situation. folder: of all mailboxes."""
+    there = {each: folder / folder_of(name) / greeting_file(each) for each in SITUATIONS}
+    return {situation: path for situation, path in there.items() if path.is_file()}
 
 
 def folder_of(name: str) -> str:

@@ -17,7 +17,7 @@ from recording.proof.journal import Journal
 _USES: Final = frozenset(
     {
         "searched", "shown", "listened", ASKED, APPROVED, EXPORTED, "packaged", "refused", "about",
-        "reported",
+        "reported", "verified",
     }
 )  # fmt: skip
 _EVENTS: Final = frozenset(

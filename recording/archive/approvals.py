@@ -10,9 +10,11 @@ recording. An approval serves one export. Times are Unix seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from recording.archive.requests import Said
+from msgspec.structs import replace
+
+from recording.archive.requests import ExportAsked, Said
 
 GOOD_SECONDS: Final = 86_400.0
 ASKED: Final = "export asked"
@@ -28,7 +30,28 @@ class Approval(NamedTuple):
 
 
 class NotApproved(Exception):
-    """Why somebody may not export a recording now; the text says what to do."""
+    """Why somebody may not export a recording now; the text says what to do, word is the pages' for it."""
+
+    def __init__(self, why: str, word: Literal["ask_first", "waits_for_another"]) -> None:
+        super().__init__(why)
+        self.word: Literal["ask_first", "waits_for_another"] = word
+
+
+def still_open(history: Iterable[Said], now: float) -> list[ExportAsked]:
+    """Return the requests that are of use still. history: of one recording."""
+    asked: dict[int, ExportAsked] = {}
+    for said in history:
+        number = said.about.get("request", -1)
+        if said.what == ASKED and now - said.at < GOOD_SECONDS:
+            why = str(said.about.get("why", ""))
+            asked[said.number] = ExportAsked(
+                said.number, said.recording, said.by, why, said.at + GOOD_SECONDS
+            )
+        elif said.what == APPROVED and number in asked:
+            asked[number] = replace(asked[number], approved_by=said.by)
+        elif said.what == EXPORTED:
+            asked.pop(number, None)
+    return list(asked.values())
 
 
 def granted(history: Iterable[Said], person: str, now: float) -> Approval:
@@ -49,6 +72,8 @@ def granted(history: Iterable[Said], person: str, now: float) -> Approval:
         number = max(asked)
         raise NotApproved(
             f"request {number} waits for another listener: `beffroi recording approve {number}`, "
-            "within 24 hours of the request"
+            "within 24 hours of the request",
+            "waits_for_another",
         )
-    raise NotApproved("two persons export this: ask first, by `beffroi recording ask-export`")
+    why = "two persons export this: ask first, by `beffroi recording ask-export`"
+    raise NotApproved(why, "ask_first")

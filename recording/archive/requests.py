@@ -3,7 +3,8 @@
 ```
 command line, pages ──(recordings.sock)──> recorder process ──> Archive.answer ──> answer
 ```
-Every request says for whom it is made and why; which account of the machine makes it, the socket tells. Times
+Every request says for whom it is made and why; which account of the machine makes it, and whether a process
+of the node itself does, the socket tells. Times
 are Unix seconds. Whoever is refused is answered `Refused`, which says why and what to do.
 """
 
@@ -53,10 +54,14 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """What every request says. person: the extension of who asks, "" for the administrator of the machine."""
+    """What every request says. person: the extension of who asks, "" for the administrator of the machine.
+
+    keeper: the sign-in name of who keeps house over the pages; only the node's own processes may name one.
+    """
 
     person: str = ""
     why: str = ""
+    keeper: str = ""
 
 
 class Search(Asking, frozen=True, kw_only=True, tag=True):
@@ -69,6 +74,22 @@ class Show(Asking, frozen=True, kw_only=True, tag=True):
     """What is known of a recording? Answered by Shown."""
 
     recording: str
+
+
+class Custody(Asking, frozen=True, kw_only=True, tag=True):
+    """What was done with a recording? For who hears it and for who keeps house. Answered by InCustody."""
+
+    recording: str
+
+
+class Verify(Asking, frozen=True, kw_only=True, tag=True):
+    """Ask for what it takes to verify a recording, for the same people. Answered by Verifiable."""
+
+    recording: str
+
+
+class ListExports(Asking, frozen=True, kw_only=True, tag=True):
+    """Which exports were asked for, of recordings that one may hear? Answered by ExportList."""
 
 
 class Open(Asking, frozen=True, kw_only=True, tag=True):
@@ -241,14 +262,6 @@ class Said(msgspec.Struct, frozen=True):
     about: dict[str, Any]
 
 
-class Shown(msgspec.Struct, frozen=True, tag=True):
-    """A recording, its holds, and what the journal says of it, in order."""
-
-    found: Found
-    holds: list[HoldMade]
-    history: list[Said]
-
-
 class PolicyTold(msgspec.Struct, frozen=True, kw_only=True):
     """A policy as it is in force. keep_days: None where the plan doesn't have it any more.
 
@@ -264,6 +277,60 @@ class PolicyTold(msgspec.Struct, frozen=True, kw_only=True):
     export: str = "two_persons"
 
 
+class ExportAsked(msgspec.Struct, frozen=True, tag=True):
+    """A request to export. request: its number; until: when it is of no use any more; approved_by: or ""."""
+
+    request: int
+    recording: str
+    by: str
+    why: str
+    until: float
+    approved_by: str = ""
+
+
+class Shown(msgspec.Struct, frozen=True, tag=True):
+    """A recording, its holds, and what the journal says of it, in order.
+
+    policy: as it is in force; exports: requests that are of use still.
+    """
+
+    found: Found
+    holds: list[HoldMade]
+    history: list[Said]
+    policy: PolicyTold
+    exports: list[ExportAsked] = []
+
+
+class InCustody(msgspec.Struct, frozen=True, tag=True):
+    """What was done with a recording, in order, and nothing of who spoke in it."""
+
+    recording: str
+    policy: PolicyTold
+    begun: float
+    ended: float | None
+    state: str
+    over: float | None
+    holds: list[HoldMade]
+    history: list[Said]
+
+
+class Verifiable(msgspec.Struct, frozen=True, tag=True):
+    """What it takes to verify a recording. path: of its file; key: its wrapped key.
+
+    head: the hash that the file must end with, as the journal says, "" while the recording goes on.
+    """
+
+    path: str
+    head: str
+    key: bytes
+
+
+class ExportList(msgspec.Struct, frozen=True, tag=True):
+    """Requests to export that are of use still, the oldest first."""
+
+    exports: list[ExportAsked]
+
+
 class Opened(msgspec.Struct, frozen=True, tag=True):
     """What it takes to hear a recording, but the private key. path: of its file; key: its wrapped key.
 
@@ -274,17 +341,6 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     path: str
     key: bytes
     policy: PolicyTold
-
-
-class ExportAsked(msgspec.Struct, frozen=True, tag=True):
-    """A request to export. request: its number; until: when it is of no use any more; approved_by: or ""."""
-
-    request: int
-    recording: str
-    by: str
-    why: str
-    until: float
-    approved_by: str = ""
 
 
 class Journalled(msgspec.Struct, frozen=True, tag=True):
@@ -421,14 +477,18 @@ class ClockTrusted(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """What was asked wasn't done. why: one sentence, with the mend."""
+    """What was asked wasn't done. why: one sentence, with the mend; word: what the pages know it by."""
 
     why: str
+    word: str = ""
 
 
 Request: TypeAlias = (
     Search
     | Show
+    | Custody
+    | Verify
+    | ListExports
     | Open
     | Last
     | AskExport
@@ -449,6 +509,9 @@ Request: TypeAlias = (
 Answer: TypeAlias = (
     Page
     | Shown
+    | InCustody
+    | Verifiable
+    | ExportList
     | Opened
     | ExportAsked
     | Journalled

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import pwd
 import signal
 import socket
@@ -31,6 +32,7 @@ from typing import Final, Protocol, cast
 
 import msgspec
 
+from media import frames
 from media.engines.tape import Tape, Taped
 from recording.archive import requests
 from recording.archive.archive import Archive
@@ -231,7 +233,7 @@ class Process:
 
     def _tell(self, reports: list[wire.Report]) -> None:
         if self._signalling is not None:
-            self._signalling.write(wire.frame(reports))
+            self._signalling.write(frames.frame(reports))
 
     # Journal and catalogue: in the clerk's thread
 
@@ -302,7 +304,7 @@ class Process:
         try:
             async with asyncio.timeout(QUESTION_SECONDS):
                 line = await reader.readuntil(b"\n")
-            answer = await self._answer(line, _account(writer.get_extra_info("socket")))
+            answer = await self._answer(line, *_peer(writer.get_extra_info("socket")))
             writer.write(requests.answer_line(answer))
             async with asyncio.timeout(QUESTION_SECONDS):
                 await writer.drain()
@@ -311,7 +313,7 @@ class Process:
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes, account: str) -> requests.Answer:
+    async def _answer(self, line: bytes, account: str, of_the_node: bool) -> requests.Answer:
         try:
             request = requests.read_request(line)
         except msgspec.DecodeError as error:
@@ -320,7 +322,8 @@ class Process:
             await self._flush()
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, self._archive.answer, request, account)
+            answered = partial(self._archive.answer, request, account, over_pages=of_the_node)
+            return await loop.run_in_executor(self._threads, answered)
         except Exception:
             log.exception("a request could not be answered")
             return requests.Refused("this failed within; the log says why")
@@ -340,7 +343,7 @@ class _Signalling(asyncio.Protocol):
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -362,7 +365,7 @@ class _Signalling(asyncio.Protocol):
             for body in self._reader.receive(data):
                 for order in wire.orders(body):
                     self._process.obey(order)
-        except wire.WireError as error:
+        except frames.WireError as error:
             log.error("signalling: %s", error)
             self._transport.abort()
 
@@ -370,10 +373,22 @@ class _Signalling(asyncio.Protocol):
         self._process.left(self)
 
 
-def _account(connection: socket.socket) -> str:
-    """Return which account of the machine is at the other end (SO_PEERCRED of unix(7))."""
+def _peer(connection: socket.socket) -> tuple[str, bool]:
+    """Return which account of the machine is at the other end (SO_PEERCRED of unix(7)), and whether it is a
+    process of the node: one of the same supervisor's, as this is. A command is some shell's."""
     said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return account_name(_CREDENTIALS.unpack(said)[1])
+    process, user, _ = _CREDENTIALS.unpack(said)
+    account = account_name(user)
+    return account, user == os.getuid() and _parent_of(process) == os.getppid()
+
+
+def _parent_of(process: int) -> int:
+    """Return which process has started this one, 0 where it is gone: proc_pid_stat(5), field 4."""
+    try:
+        said = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return 0
+    return int(said[said.rindex(b")") + 2 :].split()[1])
 
 
 def account_name(user: int) -> str:

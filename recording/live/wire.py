@@ -1,12 +1,9 @@
-"""The messages between signalling and the recorder's process, and their frames.
+"""The messages between signalling and the recorder's process, in frames (`media.frames`).
 
 ```
 signalling ── Policies, Begin, Track, Part, End, Slots ──> recorder
            <── Inventory, then Heard, Failing, WellAgain, Ended, Trouble, TroubleOver ──
 ```
-A frame is a length of four bytes and a msgpack list of messages, as between signalling and the media process
-(`media.engines.wire`): both ends are ours and of one version, so what doesn't decode is a fault.
-
 A recording is named by its slot, which its packets on the tape bear. Slots outlive both processes, so
 either may die: a recorder says first which recordings go on (`Inventory`); signalling says again what it
 wants, and ends with `Slots`. What is in none of them is nobody's, and ends.
@@ -16,42 +13,13 @@ Times are Unix microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
-from media.engines.wire import MAX_FRAME_BYTES, READ_BYTES, FrameReader, WireError
-
-__all__ = [
-    "MOST_SLOT",
-    "READ_BYTES",
-    "Begin",
-    "Ended",
-    "Facts",
-    "Failing",
-    "FrameReader",
-    "Going",
-    "Heard",
-    "Inventory",
-    "Order",
-    "Part",
-    "Policies",
-    "Policy",
-    "Report",
-    "Slots",
-    "Track",
-    "Trouble",
-    "TroubleOver",
-    "WellAgain",
-    "WireError",
-    "frame",
-    "orders",
-    "reports",
-]
+from media.frames import decoded
 
 MOST_SLOT: Final = 65_535  # TAPE_RECORDINGS of the plane: two that are so far apart would be one
-_LENGTH_BYTES: Final = 4
 
 Export: TypeAlias = Literal["two_persons", "one_person", "never"]
 OnFailure: TypeAlias = Literal["connect_and_alarm", "refuse"]
@@ -219,30 +187,15 @@ class TroubleOver(msgspec.Struct, tag="trouble-over", array_like=True, frozen=Tr
 Order: TypeAlias = Policies | Begin | Track | Part | End | Slots
 Report: TypeAlias = Inventory | Heard | Failing | WellAgain | Ended | Trouble | TroubleOver
 
-_encoder = msgspec.msgpack.Encoder()
 _orders = msgspec.msgpack.Decoder(list[Order])
 _reports = msgspec.msgpack.Decoder(list[Report])
 
 
-def frame(messages: Sequence[Order] | Sequence[Report]) -> bytes:
-    """Return one frame. Raises WireError when it would be longer than MAX_FRAME_BYTES."""
-    body = _encoder.encode(messages)
-    if len(body) > MAX_FRAME_BYTES:
-        raise WireError(f"a frame of {len(body)} bytes")
-    return len(body).to_bytes(_LENGTH_BYTES) + body
-
-
 def orders(body: bytes) -> list[Order]:
     """Return the messages of one frame to the recorder. Raises WireError."""
-    try:
-        return _orders.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise WireError(f"not an order: {error}") from None
+    return decoded(body, _orders)
 
 
 def reports(body: bytes) -> list[Report]:
     """Return the messages of one frame from the recorder. Raises WireError."""
-    try:
-        return _reports.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise WireError(f"not a report: {error}") from None
+    return decoded(body, _reports)

@@ -21,6 +21,8 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "damaged": ("the file was found damaged", "fichier trouvé endommagé"),
     "missing": ("the file was found missing", "fichier trouvé absent"),
     "shown": ("its facts were looked at", "consultation de la fiche"),
+    "reported": ("its journal was looked at", "consultation du journal"),
+    "verified": ("verified against the journal", "vérification d'intégrité"),
     "listened": ("listened to", "écoute"),
     "refused": ("a request was refused", "demande refusée"),
     "export asked": ("an export was asked for", "demande d'export"),
@@ -34,7 +36,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "released": ("no longer held", "fin de conservation forcée"),
     "stamped": ("the journal was time-stamped by an authority", "horodatage du journal par une autorité"),
 }
-_TOLD: Final = ("why", "account", "cause", "refusal", "authority", "format", "until")
+_TOLD: Final = ("why", "account", "over", "cause", "refusal", "authority", "format", "until")
 
 
 def page(recording: str, entries: Iterable[Entry]) -> str:

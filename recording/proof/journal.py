@@ -23,7 +23,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -85,7 +85,7 @@ class Journal:
         self._lock = Lock()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._end = _cut_unfinished(path, self._descriptor)
+            self._end = cut_unfinished(path, self._descriptor)
             last = _last(path, self._descriptor, self._end, key.public_key())
             self.head, self.entries = (last.digest, last.number + 1) if last is not None else (FIRST, 0)
         except BaseException:
@@ -107,10 +107,7 @@ class Journal:
             "recording": recording,
             "what": what,
         }
-        text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        line = text + b"\t" + self.key.sign(text).hex().encode()
-        if len(line) >= MOST_LINE_BYTES:
-            raise ValueError(f"an entry of {len(line)} bytes")
+        line = signed(fields, self.key)
         try:
             self._write(line + b"\n")
         except OSError:
@@ -136,6 +133,15 @@ class Journal:
         if written != len(data):
             raise OSError(f"{written} of {len(data)} bytes were written")
         os.fdatasync(self._descriptor)
+
+
+def signed(fields: Mapping[str, Any], key: Ed25519PrivateKey) -> bytes:
+    """Return the line of an entry, without its end. Raises ValueError for one that is too long."""
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    line = text + b"\t" + key.sign(text).hex().encode()
+    if len(line) >= MOST_LINE_BYTES:
+        raise ValueError(f"an entry of {len(line)} bytes")
+    return line
 
 
 def follow(previous: str, line: bytes) -> str:
@@ -192,6 +198,17 @@ def read_line(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tu
 
     number: which entry it must be. Raises JournalDamage.
     """
+    fields = fields_of(path, line, number, key)
+    try:
+        at, what, recording, by = (fields.pop(name) for name in ("at", "what", "recording", "by"))
+    except KeyError:  # the node signs other journals too
+        raise JournalDamage(path, number + 1, "is an entry of another journal") from None
+    before = fields.pop("previous")
+    return Entry(number, at, what, recording, by, fields, follow(before, line)), before
+
+
+def fields_of(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> dict[str, Any]:
+    """Return what `signed` was given for a line, but the number, which must be this. Raises JournalDamage."""
     text, _, signature = line.partition(b"\t")
     try:
         signed = bytes.fromhex(signature.decode("ascii"))
@@ -200,29 +217,35 @@ def read_line(path: Path, line: bytes, number: int, key: Ed25519PublicKey) -> tu
             raise ValueError
     except (InvalidSignature, ValueError):
         raise JournalDamage(path, number + 1, "is not what this node has signed") from None
-    # What the node has signed is what `append` wrote.
-    fields = json.loads(text)
-    if fields.pop("number") != number:
+    # What the node has signed is what was written.
+    fields: dict[str, Any] = json.loads(text)
+    if fields.pop("number", None) != number:
         raise JournalDamage(path, number + 1, "doesn't follow the entry before")
-    at, what, recording, by = (fields.pop(name) for name in ("at", "what", "recording", "by"))
-    before = fields.pop("previous")
-    return Entry(number, at, what, recording, by, fields, follow(before, line)), before
+    return fields
 
 
 def _last(path: Path, descriptor: int, end: int, key: Ed25519PublicKey) -> Entry | None:
     """Return the last entry, checked by its signature; None where there is none. end: of the file."""
+    line, number = last_line(path, descriptor, end)
+    return read_line(path, line, number, key)[0] if line else None
+
+
+def last_line(path: Path, descriptor: int, end: int) -> tuple[bytes, int]:
+    """Return the last line, and the number that it says it has; b"" and -1 where there is none.
+
+    end: of the file. Raises JournalDamage where it is no entry at all.
+    """
     tail = os.pread(descriptor, min(end, MOST_LINE_BYTES), max(0, end - MOST_LINE_BYTES))[:-1]
     if not tail:
-        return None
+        return b"", -1
     line = tail[tail.rfind(b"\n") + 1 :]
     try:
-        number = int(json.loads(line.partition(b"\t")[0])["number"])
+        return line, int(json.loads(line.partition(b"\t")[0])["number"])
     except (ValueError, TypeError, KeyError):
         raise JournalDamage(path, 0, "ends with what is no entry") from None
-    return read_line(path, line, number, key)[0]
 
 
-def _cut_unfinished(path: Path, descriptor: int) -> int:
+def cut_unfinished(path: Path, descriptor: int) -> int:
     """Cut off what a process that died left of a line; return where the file ends then."""
     size = os.fstat(descriptor).st_size
     tail_at = max(0, size - MOST_LINE_BYTES)

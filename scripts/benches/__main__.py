@@ -20,10 +20,13 @@ from benches import (
     lamps,
     media,
     plan,
+    provisioning,
     races,
     recording,
     signalling,
     sound,
+    web,
+    webrtc,
 )
 from benches.figure import Figure, Meaning
 from benches.load import Load, compile_sipload
@@ -45,6 +48,9 @@ AREAS: dict[str, Area] = {
     "recording": (recording.MEANINGS, recording.figures),
     "instructions": (instructions.MEANINGS, instructions.figures),
     "lamps": (lamps.MEANINGS, lamps.figures),
+    "web": (web.MEANINGS, web.figures),
+    "provisioning": (provisioning.MEANINGS, provisioning.figures),
+    "webrtc": (webrtc.MEANINGS, webrtc.figures),
 }
 
 

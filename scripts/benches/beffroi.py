@@ -148,8 +148,15 @@ def running(
     (directory / "plan.yaml").write_text(
         plan_text(network=ONE_ADDRESS if shape == "strangers" else EVERYBODY)
     )
+    (directory / "beffroi.yaml").write_text(configuration_text(port, engine, shape))
+    with started_from(directory, core, load) as node:
+        yield node
+
+
+@contextmanager
+def started_from(directory: Path, core: int, load: Load) -> Iterator[Running]:
+    """Beffroi as the configuration in `directory` says, which listens at the load's target."""
     config = directory / "beffroi.yaml"
-    config.write_text(configuration_text(port, engine, shape))
     command = [str(COMMAND), "serve", "-c", str(config)]
     roles = partial(_roles, config=config)
     with program.launched(command, core, load, directory / "beffroi.log", roles, {}) as node:

@@ -44,23 +44,24 @@ class _Process:
     """A media process, and what it is told. ports: those that it has announced."""
 
     def __init__(self, pid: int, control: socket.socket) -> None:
+        from media import frames
         from media.engines import wire
 
         self.pid = pid
         self._control = control
-        reader = wire.FrameReader()
+        reader = frames.FrameReader()
         self.say(wire.Grow(2 * PARTIES))
         self.ports: list[int] = []
         while not self.ports:
-            for body in reader.receive(control.recv(wire.READ_BYTES)):
+            for body in reader.receive(control.recv(frames.READ_BYTES)):
                 for report in wire.reports(body):
                     if isinstance(report, wire.Ports):
                         self.ports = list(report.ports)
 
     def say(self, *commands: object) -> None:
-        from media.engines import wire
+        from media import frames
 
-        self._control.sendall(wire.frame(commands))  # type: ignore[arg-type]
+        self._control.sendall(frames.frame(commands))  # type: ignore[arg-type]
 
     def cpu_us(self) -> float:
         """What all of its threads have run, user and system."""

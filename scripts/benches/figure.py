@@ -62,7 +62,9 @@ def in_words(value: float | None) -> str:
     """A number with as many decimals as its size deserves; a dash for one that could not be measured."""
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
 
 
 def ratio_in_words(ours: float | None, theirs: float | None) -> str:
@@ -86,7 +88,9 @@ def table(figures: Iterable[Figure], meanings: Mapping[str, Meaning]) -> Table:
             continue
         ours = values.get((name, BEFFROI))
         goal = (
-            "" if meaning.goal is None else f"{'≤' if meaning.better == 'lower' else '≥'} {meaning.goal:,.0f}"
+            ""
+            if meaning.goal is None
+            else f"{'≤' if meaning.better == 'lower' else '≥'} {in_words(meaning.goal)}"
         )
         met = "" if ours is None or ours.met is None else "yes" if ours.met else "NO"
         row = [meaning.title, meaning.unit, in_words(ours.value) if ours else "", goal, met]

@@ -27,6 +27,8 @@ from dialplan.loading import parse_plan
 from media.engines.passthrough import PassthroughEngine
 from pbx.exchange import Exchange
 from pbx.journal import Journal
+from pbx.messages.tap import BATCH, MOST_BATCH_BYTES, Tap
+from pbx.node.sockets import tapped
 from pbx.people.directory import Directory
 from pbx.signalling import tune_collector
 from sip.core.digest import authorization
@@ -117,6 +119,10 @@ class Line:
             flow=lambda transport, remote, local, identity=None: self.flows[remote],
             secret=SECRET,
         )
+        self._tap_end, self._scribe = tapped()
+        self._batch = bytearray(2 * MOST_BATCH_BYTES)  # it costs signalling nothing to be read
+        self.tap = Tap(self._tap_end, self.exchange.clock, loop.time)
+        self.tap.attach(self.exchange.driver)
 
     def give(self, port: int, data: bytes) -> None:
         """A message comes from the phones at a port."""
@@ -131,7 +137,15 @@ class Line:
                 self.give(port, data)
                 for _ in range(turns):
                     await asyncio.sleep(0)
+            if len(self.tap) >= BATCH:  # as often as a busy node does it
+                self.tap.pass_on(BATCH)
+                self._scribe.recv_into(self._batch)
             self.loop.now += SECONDS_BETWEEN
+
+    def close(self) -> None:
+        """Let go of what the messages went through."""
+        self._tap_end.close()
+        self._scribe.close()
 
     async def rest(self) -> None:
         """Let all timers come that a call leaves behind, as often as the driver lets them come."""
@@ -273,6 +287,7 @@ async def _record(directory: Path) -> Script:
             await getattr(phones, verb)(number)
             line.loop.now += SECONDS_BETWEEN
             conversations.append(phones.said)
+    line.close()
     return Script(found["register"], found["call"])
 
 
@@ -281,6 +296,7 @@ async def _replay(script: Script, kind: str, number: int, directory: Path) -> Li
     tune_collector()
     await line.replay(script.part(kind, number))
     await line.rest()
+    line.close()
     return line
 
 

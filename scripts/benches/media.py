@@ -160,6 +160,7 @@ def ours(plane: str, core: int) -> Iterator[Relay]:
 def secured(core: int) -> Iterator[Relay]:
     """Our media process with its packets moved by C, told by this process that all legs have keys."""
     sys.path.insert(0, str(ROOT))
+    from media import frames
     from media.engines import wire
     from media.sdes import Crypto, Security
 
@@ -168,10 +169,10 @@ def secured(core: int) -> Iterator[Relay]:
     ours, theirs = socket.socketpair()
 
     def join(phones: int) -> list[int]:
-        ours.sendall(wire.frame([wire.Grow(phones)]))
-        reader, ports = wire.FrameReader(), list[int]()
+        ours.sendall(frames.frame([wire.Grow(phones)]))
+        reader, ports = frames.FrameReader(), list[int]()
         while len(ports) < phones:
-            for body in reader.receive(ours.recv(wire.READ_BYTES)):
+            for body in reader.receive(ours.recv(frames.READ_BYTES)):
                 for report in wire.reports(body):
                     ports += report.ports if isinstance(report, wire.Ports) else ()
         for number, port in enumerate(ports):
@@ -180,7 +181,7 @@ def secured(core: int) -> Iterator[Relay]:
                 port, ports[number ^ 1], "127.0.0.1", at, at + 1, False, False, False, {8: 8}, (), "PCMA", 8,
                 8000, -1, security=security,
             )  # fmt: skip
-            ours.sendall(wire.frame([route]))
+            ours.sendall(frames.frame([route]))
         return ports
 
     with ours, TemporaryDirectory(prefix="bench-") as directory:

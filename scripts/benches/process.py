@@ -109,6 +109,13 @@ def udp_owners(port: int) -> list[int]:
     return [pid for pid in _all_pids() if inodes & _open_files(pid)]
 
 
+def udp_drops(pids: Iterable[int]) -> int:
+    """How many datagrams the kernel threw away since these processes' UDP sockets were full."""
+    files = set[str]().union(*map(_open_files, pids))
+    lines = [line for name in ("udp", "udp6") for line in (PROC / "net" / name).read_text().splitlines()[1:]]
+    return sum(int(line.split()[12]) for line in lines if f"socket:[{line.split()[9]}]" in files)
+
+
 def _open_files(pid: int) -> set[str]:
     names = set()
     with suppress(OSError):

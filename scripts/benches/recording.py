@@ -128,9 +128,9 @@ class Recorder:
 
     def say(self, orders: "Sequence[wire.Order]") -> None:
         """Tell it something."""
-        from recording.live import wire
+        from media import frames
 
-        self._connection.sendall(wire.frame(orders))
+        self._connection.sendall(frames.frame(orders))
 
     def hear(self) -> "list[wire.Report]":
         """Wait for what it tells."""

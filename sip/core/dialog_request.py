@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sip.core.digest import says_stale
 from sip.core.errors import ParseError
 from sip.core.message import Response
 from sip.core.transactions.invite_client import ClientUser
@@ -27,11 +28,13 @@ CHALLENGES = frozenset({401, 407})
 class DialogRequest:
     """One request of any method but INVITE, ACK and CANCEL, from first sending to the response that counts.
 
-    Its user hears every response but the challenge that was answered. authorize is asked once: a second
-    challenge is a refusal.
+    Its user hears every response but the challenge that was answered. A second challenge is a refusal, unless
+    it says that only our nonce was too old (RFC 7616 section 3.3), as a server does that was started again
+    between the two. That is believed once.
     """
 
     __slots__ = (
+        "_answered",
         "_authorize",
         "_body",
         "_contact",
@@ -60,6 +63,7 @@ class DialogRequest:
         self._stack = stack
         self._dialog = dialog
         self._user = user
+        self._answered = 0  # challenges
         self._authorize = authorize
         self._contact = contact
         self._headers = headers
@@ -84,9 +88,12 @@ class DialogRequest:
 
     def response_received(self, response: Response, now: float) -> None:
         """A response: a challenge is answered where that can be done, all else is the user's."""
-        if response.status in CHALLENGES:
-            authorize, self._authorize = self._authorize, None
-            credentials = credentials_for(authorize, response, self.method, self._dialog.remote_target)
+        if response.status in CHALLENGES and (
+            self._answered == 0 or (self._answered == 1 and says_stale(response))
+        ):
+            self._answered += 1
+            target = self._dialog.remote_target
+            credentials = credentials_for(self._authorize, response, self.method, target)
             if credentials:
                 self.send(now, credentials)
                 return

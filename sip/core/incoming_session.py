@@ -281,6 +281,26 @@ class IncomingSession(Session):
         super()._end(now)
 
 
+class ReturningSession(IncomingSession):
+    """A confirmed session that goes on in another dialog, which its peer has begun by an INVITE that replaces
+    the one it had (RFC 3891): that INVITE is to it what a re-INVITE is, `accept_offer` and `refuse_offer`
+    answer it. former: the session that it goes on with."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        core: UserAgentCore,
+        request: Request,
+        invite: InviteServer,
+        user: SessionUser,
+        former: Session,
+    ) -> None:
+        super().__init__(core, request, invite, user)
+        self.state = SessionState.CONFIRMED
+        self.local_sdp, self.remote_sdp = former.local_sdp, former.remote_sdp
+
+
 def _takes_reliable(request: Request, wanted: bool) -> bool:
     """Whether a provisional response to this INVITE can, or must, be reliable (RFC 3262 section 3)."""
     if "100rel" in request.tokens("require"):

@@ -32,7 +32,8 @@ class Binding:
 
     expires_at: seconds on the caller's clock. device: the name that it signed in with. behind_nat: its
     Contact or its Via isn't where it came from. path: the proxies to pass, next to us first (RFC 3327).
-    instance: the phone's own ID, empty for none; reg_id: the number of this flow of it, 0 where it isn't one
+    instance: the phone's own ID, empty for none; username: whom its digest named, empty where that is the
+    device; reg_id: the number of this flow of it, 0 where it isn't one
     of several (RFC 5626 section 4.2).
     """
 
@@ -48,6 +49,7 @@ class Binding:
     path: tuple[str, ...] = ()
     instance: str = ""
     reg_id: int = 0
+    username: str = ""
 
 
 class StaleRegister(RemoteProtocolError):
@@ -57,10 +59,19 @@ class StaleRegister(RemoteProtocolError):
         super().__init__(500, "CSeq out of order")
 
 
-def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: float) -> tuple[Binding, ...]:
+def bind(
+    bindings: tuple[Binding, ...],
+    register: Request,
+    device: str,
+    now: float,
+    *,
+    username: str = "",
+    longest_seconds: float = MAX_EXPIRES_SECONDS,
+) -> tuple[Binding, ...]:
     """Apply one REGISTER to the bindings of an address of record; returns the bindings that hold after it.
 
-    now: seconds of the clock of `expires_at`; what has expired by then is left out.
+    now: seconds of the clock of `expires_at`; what has expired by then is left out. username: see Binding;
+    longest_seconds: what its bindings last at the most.
     Raises RemoteProtocolError: 400 for a malformed Contact or `*` with anything beside it (step 6), 423 with
     Min-Expires for too short a time (step 7), 500 for a stale CSeq, 403 for more than MAX_BINDINGS devices,
     439 where the flow that a phone numbers isn't kept for it, 400 for a SIPS Contact without TLS. What
@@ -106,7 +117,7 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
                 contact.uri,
                 call_id,
                 sequence,
-                now + seconds,
+                now + min(seconds, longest_seconds),
                 flow,
                 device,
                 _q(contact),
@@ -115,6 +126,7 @@ def bind(bindings: tuple[Binding, ...], register: Request, device: str, now: flo
                 path,
                 instance,
                 reg_id,
+                username,
             )
             changed.append(binding)
             added.append(binding)

@@ -23,7 +23,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from sip.core.dialog import Dialog
-from sip.core.digest import authorization, parse_digest
+from sip.core.digest import authorization, says_stale
 from sip.core.errors import ParseError
 from sip.core.flow import Flow
 from sip.core.grammar import parse_number
@@ -206,7 +206,7 @@ class Registration:
         """The line that answers a challenge; empty where it says that our password is wrong (22.2)."""
         proxy = response.status == 407
         values = response.headers.get("proxy-authenticate" if proxy else "www-authenticate", [])
-        if self._answered and not any(_is_stale(value) for value in values):
+        if self._answered and not says_stale(response):
             return ""
         self._answered = True
         return authorization(
@@ -289,14 +289,6 @@ class Registration:
         self.state = RegistrationState.WANTING
         self.deadline = None
         self._user.flow_wanted(now, failed=failed)
-
-
-def _is_stale(challenge: str) -> bool:
-    """Whether a challenge says that only our nonce was too old (RFC 7616 section 3.3)."""
-    try:
-        return parse_digest(challenge).get("stale", "").lower() == "true"
-    except ParseError:
-        return False
 
 
 def retry_after_seconds(value: str) -> float:

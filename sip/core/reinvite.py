@@ -75,6 +75,7 @@ class Reinvite:
         session.reinvite_refused(self, response.status, response, now)
 
     def no_response(self, reason: str, now: float) -> None:
-        """No answer at all counts as 408 (8.1.3.1)."""
+        """No answer at all counts as 408, a broken connection as 503, which the dialog outlives (8.1.3.1)."""
         self.client = None
-        self._session.reinvite_refused(self, 408, Response(408, reason, {}), now)
+        status = 503 if reason == "transport error" else 408
+        self._session.reinvite_refused(self, status, Response(status, reason, {}), now)

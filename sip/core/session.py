@@ -303,6 +303,12 @@ class Session:
             self._send_update(body, headers, now)
 
     @property
+    def offers(self) -> bool:
+        """Whether an offer of ours in a re-INVITE or UPDATE has no answer yet."""
+        reinvite, update = self._reinvite, self._update
+        return (reinvite is not None and not reinvite.refresh) or (update is not None and bool(update.body))
+
+    @property
     def may_update(self) -> bool:
         """Whether an UPDATE can be sent now: the peer takes it, and none is under way."""
         return self._update is None and self.takes_update

@@ -14,7 +14,7 @@ from sip.core.dialog_request import Authorize
 from sip.core.errors import LocalProtocolError, RemoteProtocolError
 from sip.core.flow import Flow
 from sip.core.identifiers import Identifiers
-from sip.core.incoming_session import IncomingSession
+from sip.core.incoming_session import IncomingSession, ReturningSession
 from sip.core.inspection import ALLOWED, SUPPORTED, inspect
 from sip.core.message import Request
 from sip.core.multipart import Part
@@ -100,6 +100,15 @@ class UserAgentCore:
         interval is too short (RFC 4028 section 9).
         """
         return IncomingSession(self, request, invite, user, authorize=authorize, contact=contact)
+
+    def accept_again(
+        self, request: Request, invite: InviteServer, user: SessionUser, former: Session
+    ) -> ReturningSession:
+        """Take on an INVITE by which a peer goes on with a confirmed session (RFC 3891).
+
+        Raises as `accept`.
+        """
+        return ReturningSession(self, request, invite, user, former)
 
     def restore(
         self,

@@ -56,6 +56,7 @@ class Update:
             session.update_refused(self, response.status, response, now)
 
     def no_response(self, reason: str, now: float) -> None:
-        """No answer at all counts as 408 (8.1.3.1)."""
+        """No answer at all counts as 408, a broken connection as 503, which the dialog outlives (8.1.3.1)."""
         if not self._session.over and self._session.turn_to(self.dialog):
-            self._session.update_refused(self, 408, Response(408, reason, {}), now)
+            status = 503 if reason == "transport error" else 408
+            self._session.update_refused(self, status, Response(status, reason, {}), now)

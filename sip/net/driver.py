@@ -58,6 +58,9 @@ class Driver:
         self.admits: Callable[[str, float], bool] = _everybody  # whose messages are read at all, by address
         # Whose datagrams are read before those of others when there are too many at once, by address.
         self.knows: Callable[[str], bool] = _nobody_waits
+        # Told of each message that was admitted, and of those that leave together; None for nobody.
+        self.on_received: Callable[[tuple[float, Flow, bytes]], None] | None = None
+        self.on_sent: Callable[[tuple[float, list[tuple[Flow, bytes]]]], None] | None = None
         self.on_flow_failed: Callable[[Flow], None] = _nobody_to_tell
         self._flush_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -73,6 +76,8 @@ class Driver:
         """One message; the caller ends its batch with `batch_over`. admitted: it asked `admits` itself."""
         if not admitted and not self.admits(flow.remote[0], now):
             return
+        if self.on_received is not None:
+            self.on_received((now, flow, data))
         if trace.isEnabledFor(logging.DEBUG):
             trace.debug("%s received\n%s", flow, data.decode("utf-8", "replace"))
         try:
@@ -109,6 +114,8 @@ class Driver:
             self._before_sending()
             pending = outbox[:]
             outbox.clear()
+            if self.on_sent is not None:
+                self.on_sent((self._loop.time(), pending))
             tracing = trace.isEnabledFor(logging.DEBUG)
             for flow, data in pending:
                 if tracing:

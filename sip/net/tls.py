@@ -162,13 +162,14 @@ class ServerContexts:
             raise CertificateError("TLS needs a certificate")
         self.default = contexts[0]
 
+    def context_for(self, name: str | None) -> ssl.SSLContext:
+        """The context of the certificate that speaks for a name; `default` for none, or another's."""
+        name = (name or "").lower()
+        return self._by_name.get(name) or self._by_name.get("*." + name.partition(".")[2]) or self.default
+
     def _choose(self, session: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-        if name is None:
-            return
-        name = name.lower()
-        chosen = self._by_name.get(name) or self._by_name.get("*." + name.partition(".")[2])
-        if chosen is not None:
-            session.context = chosen
+        if name is not None:
+            session.context = self.context_for(name)
 
 
 def _server_context(certificate: Certificate, client_ca: Path | None) -> ssl.SSLContext:

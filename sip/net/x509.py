@@ -1,4 +1,4 @@
-"""Reading certificates, and making a self-signed one for who has none (RFC 5280).
+"""Reading certificates, and making an authority and its certificates for who has none (RFC 5280).
 
 It stands alone because what it imports is large: 13 MB that a node without TLS does without.
 """
@@ -18,7 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sip.net.certificates import Certificate, CertificateError, files_stamp
 
 MAX_FILE_BYTES = 1 << 20
-SELF_SIGNED_DAYS = 397  # what browsers take at most
+CERTIFICATE_DAYS = 397  # what browsers take at most
+AUTHORITY_DAYS = 20 * 365  # longer than a telephone's life: what was told to trust it isn't told again
 EARLIER_DAYS = 1  # a phone's clock may be slow
 MAX_COMMON_NAME = 64  # RFC 5280, ub-common-name
 
@@ -47,51 +48,95 @@ def read_certificate(path: Path, key_path: Path) -> Certificate:
     return Certificate(path, key_path, names, not_before, not_after, own, stamp)
 
 
-def make_self_signed(names: Iterable[str], now: datetime) -> tuple[bytes, bytes]:
-    """A certificate for domains, host names and addresses, and its key: both as PEM. now: aware.
+def make_authority(name: str, now: datetime) -> tuple[bytes, bytes]:
+    """An authority's certificate and its key: both as PEM. name: whose it is; now: aware.
 
-    ECDSA P-256, which whatever speaks TLS 1.2 knows; no authority vouches for it, so a phone is told to trust
-    this one.
+    ECDSA P-256, which whatever speaks TLS 1.2 knows. Nobody vouches for it: phones and browsers are told to
+    trust it, once for all certificates that it makes.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    known = list(dict.fromkeys(names))
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, known[0][:MAX_COMMON_NAME])])
-    public = key.public_key()
-    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
-    usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
+    subject = _subject(name)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    made = (
+        _dated(subject, key.public_key(), now, AUTHORITY_DAYS)
         .issuer_name(subject)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now.astimezone(UTC) - timedelta(days=EARLIER_DAYS))
-        .not_valid_after(now.astimezone(UTC) + timedelta(days=SELF_SIGNED_DAYS))
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in known]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)  # phones import only CAs
-        .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(identifier, critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
         )
-        .add_extension(_key_usage(), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = serialization.Encoding.PEM
-    return certificate.public_bytes(pem), key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return made.public_bytes(serialization.Encoding.PEM), _key_bytes(key)
+
+
+def make_certificate(
+    names: Iterable[str], now: datetime, authority: tuple[bytes, bytes]
+) -> tuple[bytes, bytes]:
+    """A certificate for domains, host names and addresses, with its authority's behind it, and its key: both
+    as PEM. now: aware. Raises CertificateError for an authority that can't be used.
+    """
+    try:
+        issuer = x509.load_pem_x509_certificate(authority[0])
+        issuer_key = serialization.load_pem_private_key(authority[1], None)
+    except (TypeError, ValueError) as error:
+        raise CertificateError(f"the node's own authority can't be read: {_first_line(error)}") from error
+    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey) or _public(issuer_key.public_key()) != _public(
+        issuer.public_key()
+    ):
+        raise CertificateError("the key of the node's own authority belongs to another certificate")
+    key = ec.generate_private_key(ec.SECP256R1())
+    known = list(dict.fromkeys(names))
+    usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    made = (
+        _dated(_subject(known[0]), key.public_key(), now, CERTIFICATE_DAYS)
+        .issuer_name(issuer.subject)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in known]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+        )
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .sign(issuer_key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM) + authority[0], _key_bytes(key)
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:MAX_COMMON_NAME])])
+
+
+def _dated(
+    subject: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now.astimezone(UTC) - timedelta(days=EARLIER_DAYS))
+        .not_valid_after(now.astimezone(UTC) + timedelta(days=days))
     )
 
 
-def _key_usage() -> x509.KeyUsage:
+def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True,
+        digital_signature=not signs_certificates,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
         encipher_only=False,
         decipher_only=False,
     )

@@ -21,6 +21,7 @@ import typer.main
 import typer.testing
 from typer.testing import CliRunner
 
+import pbx.cli.commands  # noqa: F401 (they register themselves)
 from pbx.cli.application import application
 from pbx.configuration import Configuration, load_configuration
 
@@ -56,12 +57,17 @@ class Town:
         self.configuration_file.write_text(
             f"domain: localhost\n"
             f"sip: {{udp: 127.0.0.1:{self.port}, tcp: 127.0.0.1:{self.port}, tls: [], ws: []}}\n"
-            f"media: {{address: 127.0.0.1, ports: {self.media_ports}}}\n"
+            f"media: {{address: 127.0.0.1, ports: {self.media_ports}}}\nweb: []\n"
         )
 
     @property
     def settings(self) -> Configuration:
         return load_configuration(self.configuration_file)
+
+    def change_configuration(self, old: str, new: str) -> None:
+        text = self.configuration_file.read_text("utf-8")
+        assert old in text
+        self.configuration_file.write_text(text.replace(old, new, 1), "utf-8")
 
     def change_plan(self, old: str, new: str) -> None:
         text = self.plan_file.read_text("utf-8")

@@ -76,3 +76,26 @@ def test_an_archive_or_a_folder_that_is_not_there_is_said_so(town: Town, tmp_pat
     restored = run_command("backup", "restore", str(tmp_path / "b"), "--into", str(tmp_path / "new"))
     assert restored.err == f"beffroi: {tmp_path / 'b'}: there is no such archive\n"
     assert (made.status, restored.status) == (1, 1)
+
+
+def test_an_archive_is_verified_and_a_damaged_one_found_out(town: Town, tmp_path: Path):
+    town.run("user", "add", "2011", "Claire")
+    archive = tmp_path / "town.tar.gz"
+    town.run("backup", "create", str(archive))
+    whole = run_command("backup", "verify", str(archive))
+    assert (whole.status, whole.out.startswith(f"{archive}: whole, ")) == (0, True)
+    archive.write_bytes(archive.read_bytes()[:-200])
+    damaged = run_command("backup", "verify", str(archive))
+    assert (damaged.status, damaged.err.startswith(f"beffroi: {archive}: ")) == (1, True)
+
+
+def test_the_backups_of_the_pages_are_listed(town: Town):
+    assert town.run("backup", "list").out == "no backup lies on this node\n"
+    town.run("user", "add", "2011", "Claire")
+    folder = town.settings.data_dir / "backups"
+    folder.mkdir()
+    (folder / "beffroi-20261122-190000.tar.gz").write_bytes(b"x" * 10)
+    (folder / "notes.txt").write_text("mine")
+    assert town.run("backup", "list", "--json").json == [
+        {"name": "beffroi-20261122-190000.tar.gz", "at": "2026-11-22T19:00:00.000Z", "bytes": 10}
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from pbx.store.database import open_database
 from pbx.store.revision import upgrade
 from pbx.worker import Worker
 from tests.cli.conftest import Town, run_command
+from tests.pbx.messages.talk import Line, request
 from tests.pbx.sample_records import call
 
 MORNING = 1_798_192_800.0  # 2026-12-25T10:00:00Z
@@ -85,14 +87,19 @@ def test_the_limit_keeps_the_newest_of_both(town: Town):
 
 
 def test_filters_hold_for_the_journal_and_the_database_alike(town: Town):
-    stored = replace(call(2), direction="inbound", from_="+33699999999")
-    waiting = replace(call(4), direction="inbound", from_="+33699999999")
+    stored = replace(call(2), direction="inbound", from_="+33699999999", legs=[])
+    waiting = replace(call(4), direction="inbound", from_="+33699999999", legs=[])
     write_journal(town, call(1), stored)
     import_journal(town)
     write_journal(town, call(3), waiting)
     assert listed(town, "--direction", "inbound") == [waiting.id, stored.id]
     assert listed(town, "--number", "+33699999999") == [waiting.id, stored.id]
+    assert listed(town, "--number", "06 99 99 99 99") == [waiting.id, stored.id]
     assert listed(town, "--number", "1001") == [call(3).id, call(1).id]
+    assert listed(town, "--party", "1001", "--number", "1002") == [call(3).id, call(1).id]
+    assert listed(town, "--name", "martín ali", "--direction", "internal") == [call(3).id, call(1).id]
+    for nothing in (("--missed",), ("--recorded",), ("--quality-below", "3")):
+        assert listed(town, *nothing) == []
 
 
 def test_since_and_until_bound_the_start(town: Town):
@@ -135,6 +142,8 @@ def test_the_json_of_a_call_has_the_agreed_shape(town: Town):
         "intervals",
         "parents",
         "plan_lines",
+        "hidden",
+        "recorded",
     ]
     assert list(record["legs"][0]) == [
         "device",
@@ -152,6 +161,7 @@ def test_the_json_of_a_call_has_the_agreed_shape(town: Town):
         "direction",
         "reached",
         "via",
+        "call_id",
     ]
     assert record["started"] == "2023-11-14T22:13:21.000Z"
     assert record["legs"][1]["answered"] is None
@@ -260,3 +270,63 @@ def test_bytes_that_are_no_text_find_no_call(town: Town):
     outcome = town.run("call", "list", "--number", "\udcff")
     assert outcome.status == 2
     assert outcome.err == "beffroi: --number: this is no number, such as 1001 or +33612345678\n"
+
+
+# Messages, explanation, table
+
+
+def test_a_call_whose_messages_are_not_kept_says_so(town: Town):
+    write_journal(town, call(1))
+    outcome = town.run("call", "ladder", call(1).id)
+    assert outcome.status == 1
+    assert outcome.err == (
+        "beffroi: its messages aren't kept, or not any more: `messages:` in the configuration says how long\n"
+    )
+    assert town.run("call", "ladder", call(1).id, "--json").json == {
+        "columns": [
+            {"name": "1001", "number": "", "is_trunk": False},
+            {"name": "Beffroi", "number": "", "is_trunk": False},
+            {"name": "1002", "number": "", "is_trunk": False},
+        ],
+        "rows": [],
+        "is_whole": False,
+    }
+
+
+def test_a_ladder_is_drawn_in_the_terminal(town: Town):
+    legs = [replace(leg, number=leg.device, call_id=f"{leg.device}@sip") for leg in call(1).legs]
+    made = replace(call(1), legs=legs)
+    write_journal(town, made)
+    line = Line(town.settings.messages_dir)
+    line.now = made.started - 1_800_000_000.0
+    line.received(request(call_id="1001@sip", lines='Authorization: Digest response="secret"\r\n'))
+    line.now += 0.25
+    line.sent(request(call_id="1002@sip", body="v=0\r\n"))
+    outcome = town.run("call", "ladder", made.id, "--texts")
+    assert outcome.out.splitlines()[:4] == [
+        "           1001                      Beffroi                       1002",
+        "            |                           |                           |",
+        "   0.000    |-- INVITE ---------------->|                           |",
+        "   0.250    |                           |-- INVITE ---------------->|",
+    ]
+    assert "  Authorization: (blanked)" in outcome.out
+    assert "secret" not in outcome.out
+
+
+def test_a_call_is_explained_by_itself(town: Town):
+    write_journal(town, replace(call(1), plan_version="0123456789ab"))
+    assert "0123456789ab" in town.run("call", "explain", call(1).id).out
+    assert town.run("call", "explain", call(1).id, "--json").json["steps"] == []
+
+
+def test_calls_are_exported_once_and_without_formulas(town: Town, tmp_path: Path):
+    write_journal(town, replace(call(1), from_name="=1+1"), call(2))
+    table = tmp_path / "calls.csv"
+    assert town.run("call", "export", str(table), "--name", "1+1").err == f"{table}: 0 calls\n"
+    table.unlink()
+    assert town.run("call", "export", str(table)).err == f"{table}: 2 calls\n"
+    rows = list(csv.reader(table.read_text("utf-8").splitlines()))
+    assert [row[0] for row in rows] == ["id", call(2).id, call(1).id]
+    assert rows[2][7] == "'=1+1"
+    assert table.stat().st_mode & 0o777 == 0o600
+    assert town.run("call", "export", str(table)).status == 1

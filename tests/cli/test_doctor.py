@@ -16,6 +16,7 @@ from media.sdes import SUITES
 from pbx.configuration import Listen
 from pbx.journal import Journal
 from pbx.media_process import plane_of
+from pbx.messages.trouble import leave_word
 from pbx.node.doctor import examine, holder_of
 from pbx.node.keys import private_of, recording_key
 from pbx.node.recordings import recordings_findings
@@ -42,6 +43,15 @@ def test_a_town_that_never_ran_has_no_error_and_nothing_is_made(town: Town):
     assert outcome.status == 0
     assert "made at the start" in outcome.out
     assert not town.settings.data_dir.exists()
+
+
+def test_messages_of_calls_that_are_not_kept_are_told(town: Town):
+    folder = town.settings.messages_dir
+    folder.mkdir(parents=True)
+    leave_word(folder, "No space left on device")
+    assert codes(town)["messages_not_kept"] == "warning"
+    leave_word(folder, "")
+    assert "messages_not_kept" not in codes(town)
 
 
 def test_each_line_says_how_it_is(town: Town):
@@ -88,7 +98,7 @@ def test_a_port_that_another_program_holds_is_an_error_with_its_name(town: Town)
 
 
 def test_an_address_of_another_machine_is_an_error(town: Town):
-    town.configuration_file.write_text("sip: {udp: 192.0.2.77:5060, tcp: [], tls: [], ws: []}\n")
+    town.configuration_file.write_text("web: []\nsip: {udp: 192.0.2.77:5060, tcp: [], tls: [], ws: []}\n")
     found = [finding for one in examine(town.settings, {}, NOW) for finding in one.findings]
     assert [one.message for one in found if one.code == "port"] == [
         "SIP udp 192.0.2.77:5060: this machine has no address 192.0.2.77"

@@ -38,7 +38,7 @@ class TrunkTown(Town):
         self.tls = ("127.0.0.1", free_port())
         self.operator = (OPERATOR, free_port())
         self.configuration_file.write_text(
-            f"domain: localhost\n"
+            f"domain: localhost\nweb: []\n"
             f"sip:\n  udp: 127.0.0.1:{self.port}\n  tcp: []\n  tls: 127.0.0.1:{self.tls[1]}\n  ws: []\n"
             f"  server_ca: {self.authority.file}\n  client_ca: {self.authority.file}\n"
             f"media: {{address: 127.0.0.1, ports: {self.media_ports}}}\n"

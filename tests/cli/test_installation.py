@@ -44,6 +44,7 @@ def test_what_it_wrote_serves_at_once(tmp_path: Path):
     )
     assert outcome.status == 0
     configuration = tmp_path / "beffroi.yaml"
+    configuration.write_text(f"{configuration.read_text('utf-8')}\nweb: []\n", "utf-8")
     with serving(configuration):
         status = run_command("status", "--json", "-c", str(configuration)).json
     assert status["devices"] == 1

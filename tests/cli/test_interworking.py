@@ -29,7 +29,7 @@ class EveryWay(SecureTown):
             f"domain: localhost\nsip:\n  udp: [127.0.0.1:{self.port}, '[::1]:{self.port}']\n"
             f"  tcp: [127.0.0.1:{self.port}, '[::1]:{self.port}']\n"
             f"  tls: 127.0.0.1:{self.tls[1]}\n  wss: 127.0.0.1:{self.wss[1]}\n  ws: 127.0.0.1:{self.ws[1]}\n"
-            "media: {address: [127.0.0.1, '::1'], ports: 26000-26099}\n"
+            "media: {address: [127.0.0.1, '::1'], ports: 26000-26099, rtc: []}\nweb: []\n"
         )
 
 

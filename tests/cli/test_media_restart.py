@@ -81,7 +81,7 @@ class Party:
 async def in_conversation(town: Town) -> AsyncIterator[Party]:
     """100 calls to the echo, each with sound for a second."""
     town.configuration_file.write_text(
-        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\n"
+        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\nweb: []\n"
         f"media: {{address: 127.0.0.1, ports: {free_media_ports(400)}}}\n"
     )
     password = town.run("user", "add", "2011", "Claire", "--json").json["password"]

@@ -38,6 +38,19 @@ def test_status_shows_every_process(town: Town):
     assert set(status["recordings"]) <= {"clock", "disk"}  # of the machine that the tests are on
 
 
+def test_phones_wait_for_no_other_process_when_a_node_starts(town: Town):
+    """The worker begins once signalling serves, which has taken more than this to import."""
+    with town.serving():
+        processes = town.run("status", "--json").json["processes"]
+        began = {process["role"]: start_ticks(process["pid"]) for process in processes}
+    assert began["worker"] > began["signalling"] + 5 >= max(began["media"], began["recorder"])
+
+
+def start_ticks(pid: int) -> int:
+    """When a process began, in hundredths of a second (proc(5), starttime)."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
 def test_the_doctor_knows_the_ports_of_our_own_node(town: Town):
     with town.serving():
         outcome = town.run("doctor")
@@ -88,7 +101,7 @@ def test_serve_tells_what_does_nothing(town: Town):
     outcome = subprocess.run(
         serve_command(town.configuration_file), capture_output=True, text=True, timeout=60
     )
-    told, refused = outcome.stderr.splitlines()
+    told, *_, refused = outcome.stderr.splitlines()
     assert "`rtpengine:` does nothing with this media engine" in told
     assert "cannot listen on 192.0.2.1:5060" in refused
 
@@ -126,7 +139,7 @@ def test_an_address_that_is_taken_ends_serve_with_one_sentence(town: Town, tmp_p
     assert outcome.returncode == 1
     assert outcome.stderr == (
         f"beffroi: cannot listen on 127.0.0.1:{town.port}: Address already in use; "
-        "is another SIP server running there?\n"
+        "is another program running there?\n"
     )
 
 

@@ -228,7 +228,7 @@ def test_without_a_node_it_is_said_what_to_do(town: Town):
 
 def test_numbers_that_the_list_has_lost_are_read_from_the_files(kept: Kept):
     kept.archive.catch_up()
-    kept.archive._catalogue.close()
+    kept.catalogue.close()
     for path in kept.directory.glob("catalogue.sqlite*"):
         path.unlink()
     kept.archive = Archive(

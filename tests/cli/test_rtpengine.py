@@ -37,7 +37,7 @@ def over_rtpengine(town: Town, folder: Path) -> Iterator[RtpengineDaemon]:
     """A daemon, and the configuration of a node that uses it."""
     with rtpengine(folder / "rtpengine.log", place=2) as daemon:
         town.configuration_file.write_text(
-            f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\n"
+            f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\nweb: []\n"
             f'media: {{engine: rtpengine, rtpengine: "127.0.0.1:{daemon.address[1]}", '
             f'rtpengine_digits: "127.0.0.1:{daemon.digits[1]}"}}\n'
         )

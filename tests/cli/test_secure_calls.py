@@ -38,9 +38,9 @@ class SecureTown(Town):
     def listen_securely(self, more: str = "") -> None:
         self.tls, self.wss, self.ws = ("127.0.0.1", port()), ("127.0.0.1", port()), ("127.0.0.1", port())
         self.configuration_file.write_text(
-            f"domain: localhost\nsip:\n  udp: 127.0.0.1:{self.port}\n  tcp: []\n"
+            f"domain: localhost\nweb: []\nsip:\n  udp: 127.0.0.1:{self.port}\n  tcp: []\n"
             f"  tls: 127.0.0.1:{self.tls[1]}\n  wss: 127.0.0.1:{self.wss[1]}\n  ws: 127.0.0.1:{self.ws[1]}\n"
-            f"{more}media: {{address: 127.0.0.1, ports: {self.media_ports}}}\n"
+            f"{more}media: {{address: 127.0.0.1, ports: {self.media_ports}, rtc: []}}\n"
         )
 
     def account(self, extension: str) -> Account:
@@ -174,7 +174,7 @@ async def test_a_call_between_browsers_without_tls(secure_town: SecureTown):
             await call(first, second)
 
 
-async def test_the_self_signed_pair_is_kept_over_restarts_and_its_key_is_secret(secure_town: SecureTown):
+async def test_our_own_pair_is_kept_over_restarts_and_its_key_is_secret(secure_town: SecureTown):
     key = secure_town.settings.data_dir / "tls.key"
     with secure_town.serving():
         first = key.read_bytes()

@@ -84,7 +84,7 @@ async def speak(parties: tuple[Party, ...], seconds: float) -> None:
 def prepare(town: Town, ports: str) -> dict[str, str]:
     """The town's configuration, and the passwords of two people."""
     town.configuration_file.write_text(
-        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\n"
+        f"domain: localhost\nsip: {{udp: 127.0.0.1:{town.port}, tcp: [], tls: [], ws: []}}\nweb: []\n"
         f"media: {{address: 127.0.0.1, ports: {ports}}}\n"
     )
     return {

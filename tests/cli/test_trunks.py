@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import socket
 import threading
 import time
@@ -103,3 +104,82 @@ def test_a_node_registers_at_its_operator_and_takes_the_binding_away_when_it_sto
     assert first["registered_until"] in shown
     assert "\r\nExpires: 600\r\n" in registers[0]
     assert "\r\nExpires: 0\r\n" in registers[-1]
+
+
+# In the plan, where no node runs
+
+
+def changed_lines(before: str, after: str) -> list[str]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+
+
+NEW = ("host=sip.c.example", "owns=[+33383000500]", "secret={env: C_SECRET}")
+
+
+def test_a_trunk_is_added_to_the_plan_and_the_rest_stays_as_written(town: Town):
+    before = town.plan_file.read_text("utf-8")
+    outcome = town.run("trunk", "add", "operateur-c", *NEW, "--yes")
+    assert outcome.status == 0, outcome.err
+    assert "  trunk operateur-c: new instead of none\n" in outcome.out
+    assert changed_lines(before, town.plan_file.read_text("utf-8")) == [
+        "+  operateur-c:",
+        "+    host: sip.c.example",
+        '+    owns: ["+33383000500"]',
+        "+    secret: {env: C_SECRET}",
+    ]
+    (entry, *_) = town.run("plan", "history", "--json").json
+    assert entry["reason"] == "trunk operateur-c added"
+
+
+def test_a_trunk_is_changed_key_by_key(town: Town):
+    before = town.plan_file.read_text("utf-8")
+    words = ("channels=40", "--without", "transport", "--reason", "more lines", "--yes")
+    assert town.run("trunk", "change", "operateur-a", *words).status == 0
+    assert changed_lines(before, town.plan_file.read_text("utf-8")) == [
+        "-    transport: tls",
+        "-    channels: 30",
+        "+    channels: 40",
+    ]
+
+
+def test_a_trunk_is_removed_and_one_that_is_used_is_not(town: Town):
+    before = town.plan_file.read_text("utf-8")
+    assert town.run("trunk", "add", "operateur-c", *NEW, "--yes").status == 0
+    assert town.run("trunk", "remove", "operateur-c", "--yes").status == 0
+    assert town.plan_file.read_text("utf-8") == before
+    used = town.run("trunk", "remove", "operateur-b", "--yes")
+    assert used.status == 1
+    assert 'unknown trunk "operateur-b"' in used.err
+    assert town.plan_file.read_text("utf-8") == before
+
+
+def test_a_change_of_a_trunk_is_in_the_audit_journal(town: Town):
+    assert town.run("trunk", "change", "operateur-a", "channels=40", "--yes").status == 0
+    (entry,) = [
+        one for one in town.run("audit", "list", "--json").json["items"] if one["what"] == "trunk.change"
+    ]
+    assert (entry["how"], entry["about"]["trunk"]) == ("command", "operateur-a")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("add", "c", "host=x", "secret=s3cret"), "a secret is never written in a plan"),
+        (("add", "operateur-a", "host=x"), 'the plan has a trunk "operateur-a" already'),
+        (("add", "c", "host"), '"host" is none; write channels=10'),
+        (("add", "c", "host=[x"), "this isn't valid YAML"),
+        (("change", "operateur-z", "channels=3"), '`trunks:` has no "operateur-z"'),
+        (("change", "operateur-a", "--without", "port"), 'has no "port" in the plan'),
+        (("change", "operateur-a"), "say what is to change"),
+        (("remove", "operateur-z"), '`trunks:` has no "operateur-z"'),
+        (("add", "c", "host=x", "channel=3"), 'unknown key "channel"; did you mean "channels"?'),
+    ],
+)
+def test_what_can_t_be_done_is_said_and_the_plan_stays(town: Town, words: tuple[str, ...], message: str):
+    before = town.plan_file.read_text("utf-8")
+    outcome = town.run("trunk", *words, "--yes")
+    assert outcome.status != 0
+    assert message in outcome.err
+    assert "s3cret" not in outcome.err + outcome.out
+    assert town.plan_file.read_text("utf-8") == before

@@ -130,10 +130,20 @@ def test_the_numbers_of_the_pages_are_those_of_the_program() -> None:
 
 @pytest.mark.parametrize("page", IT, ids=str)
 def test_the_configuration_that_is_shown_is_one(page: Path) -> None:
-    sections = ("external_address:", "defence:", "mail:", "media:", "recordings:", "sip:")
+    sections = (
+        "click_to_call:",
+        "external_address:",
+        "defence:",
+        "mail:",
+        "media:",
+        "recordings:",
+        "sip:",
+        "turn:",
+        "web:",
+    )
     shown = [block for block in blocks(text_of(page)) if block.body.startswith(sections)]
     read = [parse_configuration(block.body, ROOT / "beffroi.yaml") for block in shown]
-    assert len(read) == 7
+    assert len(read) == 12
     assert [note for one in read for note in one.notes] == []
 
 

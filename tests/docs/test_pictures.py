@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from scripts.page_pictures import PICTURES
 from tests.docs.markdown import pages, prose, text_of
 from tests.tools.places import ROOT
 
 IMAGES = sorted((ROOT / "docs" / "images").glob("*.svg"))
+PHOTOGRAPHS = sorted((ROOT / "docs" / "images").glob("*.png"))
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -27,13 +29,31 @@ def test_a_picture_loads_nothing(image: Path) -> None:
     assert re.findall(r"https?://|href|@import|url\(|<script", text) == []
 
 
-@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+@pytest.mark.parametrize("image", PHOTOGRAPHS, ids=lambda image: image.name)
+def test_a_photograph_is_small_and_says_nothing_but_what_is_seen(image: Path) -> None:
+    data = image.read_bytes()
+    kinds, place = set(), 8
+    while place < len(data):
+        size = int.from_bytes(data[place : place + 4])
+        kinds.add(data[place + 4 : place + 8])
+        place += size + 12
+    assert len(data) < 200_000
+    assert kinds <= {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"sRGB", b"pHYs"}
+
+
+def test_every_photograph_is_taken_by_the_command_and_every_one_taken_is_there() -> None:
+    taken = {f"{picture.name}.png" for picture in PICTURES}
+    assert taken == {photograph.name for photograph in PHOTOGRAPHS}
+    assert {picture.language for picture in PICTURES} == {"fr", "en"}
+
+
+@pytest.mark.parametrize("image", [*IMAGES, *PHOTOGRAPHS], ids=lambda image: image.name)
 def test_a_picture_is_shown_with_words_for_those_who_do_not_see_it(image: Path) -> None:
     shown = [
         words
         for page in pages()
         for words, path in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", prose(text_of(page)))
-        if (ROOT / page).parent / path == image
+        if ((ROOT / page).parent / path).resolve() == image
     ]
     assert shown
     assert all(len(words) > 20 for words in shown)

@@ -104,6 +104,9 @@ class Reader:
                 self.folder /= folder
                 return
             case ["beffroi", "serve"]:
+                with (self.folder / "beffroi.yaml").open("a", encoding="utf-8") as configuration:
+                    # The usual ports are others' too.
+                    configuration.write(f"web: 127.0.0.1:{free_port()}\nmedia: {{rtc: 127.0.0.1:0}}\n")
                 self.serve()
                 return
             case ["beffroi", "demo", *_]:

@@ -257,10 +257,11 @@ class Baresip(Ear):
 
     def recording(self) -> Recording:
         """What the latest call brought. Raises ToneError while there is nothing."""
-        recordings = sorted(self._folder.glob("dump-*-dec.wav"))
+        recordings = list(self._folder.glob("dump-*-dec.wav"))
         if not recordings:
             raise ToneError(f"{self.user} received no sound at all")
-        return read_recording(recordings[-1])
+        # Each stream of a call has one, named by its second: what grows is what is heard now.
+        return read_recording(max(recordings, key=lambda path: path.stat().st_mtime_ns))
 
     def _forget_recordings(self) -> None:
         # A tone of the call before is no proof; its names are of the second, so that two calls share one.

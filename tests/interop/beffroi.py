@@ -254,6 +254,7 @@ def write_configuration(
                     "ws": [],
                 },
                 "media": {"address": address, "ports": "20000-20999"},
+                "web": [],
                 "log": {"sip_trace": True},
             }
         )

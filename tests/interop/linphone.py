@@ -6,9 +6,9 @@ when a test waits for one, in order; those that a test doesn't wait for are pass
 
 Quirks of 5.1.65: it wants its folder of shared data made beforehand; it takes the first challenge that comes,
 and knows SHA-256; `play` before a call needs a path from the root; the header of a recording is written when
-it is closed; its TLS doesn't know a certificate's addresses (RFC 5922 section 7.1), only names, so where the
-registrar is an address it verifies who signed the certificate and not whose it is; its prompt stands before
-what it says next.
+it is closed; what it is to play is forgotten when its settings come; its TLS doesn't know a certificate's
+addresses (RFC 5922 section 7.1), only names, so where the registrar is an address it verifies who signed the
+certificate and not whose it is; its prompt stands before what it says next.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,7 +49,7 @@ verify_server_cn=0
 echocancellation=0
 [rtp]
 audio_jitt_comp=40
-"""
+{settings}"""
 
 
 class Linphone(Ear):
@@ -57,6 +58,8 @@ class Linphone(Ear):
     server: address of the registrar, also the domain of the account. transport: udp, tcp or tls.
     trusted: the certificate that a TLS server must show, or that vouches for it.
     encryption: `srtp`, and then no sound in clear.
+    settings_url: where it gets its account and all else from; `user` and what follows is then for nobody.
+    before: words of a command that runs it, its own network apart.
     Methods raise PeerError when the phone does something else than what its name says, or nothing in time.
     """
 
@@ -71,12 +74,16 @@ class Linphone(Ear):
         tone_hz: int = 440,
         trusted: Path = Path("/nonexistent"),
         encryption: str = "",
+        settings_url: str = "",
+        before: Sequence[str | Path] = (),
     ) -> None:
         self.user = user
         self.tone_hz = tone_hz
         self._namespace = namespace
         self._folder = folder / f"linphone-{user}-{namespace.address}"
         self._register = f"register sip:{user}@{server} sip:{server};transport={transport} {password}"
+        self._settings_url = settings_url
+        self._before = before
         self._transport = transport
         self._trusted = trusted
         self._encryption = encryption
@@ -102,11 +109,21 @@ class Linphone(Ear):
                     if self._encryption
                     else ""
                 ),
+                settings=f"[misc]\nconfig-uri={self._settings_url}\n" if self._settings_url else "",
             )
         )
         self._process = await asyncio.create_subprocess_exec(
             *self._namespace.command(
-                *("linphonec", "-c", configuration, "-d", "6", "-l", self._folder / "linphone.core.log")
+                *(
+                    *self._before,
+                    "linphonec",
+                    "-c",
+                    configuration,
+                    "-d",
+                    "6",
+                    "-l",
+                    self._folder / "linphone.core.log",
+                )
             ),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -120,7 +137,8 @@ class Linphone(Ear):
             await self.says("Using wav files", _START_SECONDS)
             self.tell(f"play {tone}")
             self.tell(f"record {self._heard}")
-            self.tell(self._register)
+            if not self._settings_url:
+                self.tell(self._register)
         except BaseException:
             await self._end()
             raise
@@ -141,6 +159,8 @@ class Linphone(Ear):
             return (await self.says(r"registered[,=].*")).startswith("registered, identity=")
 
         await until(status, f"{self.user} to be registered", _ANSWER_SECONDS)
+        if self._settings_url:
+            self.tell(f"play {self._folder / 'tone.wav'}")
 
     async def dial(self, number: str) -> int:
         """Call a number of our domain, or a whole SIP URI; returns its number for the call."""

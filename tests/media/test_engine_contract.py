@@ -17,11 +17,13 @@ from media.engine import NO_TRACK, MediaEngine, MediaEvent, MediaMisuse, MediaRe
 from media.engines.fake import FakeEngine
 from media.engines.passthrough import PassthroughEngine
 from media.engines.python import PythonEngine
+from media.engines.rtc import RtcEngine
 from media.engines.rtpengine import RtpengineEngine
 from media.snapshot import CallMediaSnapshot
 from tests.media.line import PLANES
 from tests.media.phone import Phone, target
 from tests.media.process import MediaProcess
+from tests.media.rtc_worker import FakeWorker
 from tests.media.rtpengine_daemon import RtpengineDaemon
 
 Phones = Callable[..., Phone]
@@ -33,13 +35,16 @@ async def running(name: str, folder: Path) -> AsyncIterator[MediaEngine]:
     if name == "fake":
         yield FakeEngine("127.0.0.1")
         return
+    if name == "for browsers":
+        yield RtcEngine(FakeEngine("127.0.0.1"), FakeWorker(), ["127.0.0.1"])
+        return
     process = MediaProcess(folder, plane=name)
     await process.engine.start()
     yield process.engine
     assert process.stop() == 0
 
 
-@pytest.fixture(params=["fake", *PLANES, pytest.param("rtpengine", marks=pytest.mark.peer)])
+@pytest.fixture(params=["fake", "for browsers", *PLANES, pytest.param("rtpengine", marks=pytest.mark.peer)])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaEngine]:
     if request.param == "rtpengine":
         daemon: RtpengineDaemon = request.getfixturevalue("rtpengine_daemon")
@@ -50,7 +55,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             yield made
 
 
-@pytest.fixture(params=["fake", *PLANES])
+@pytest.fixture(params=["fake", "for browsers", *PLANES])
 async def own_engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaEngine]:
     """An engine whose ports are there to be taken again when their call is gone."""
     async with running(request.param, tmp_path) as made:
@@ -58,6 +63,8 @@ async def own_engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 
 
 def held(engine: MediaEngine) -> int:
+    if isinstance(engine, RtcEngine):
+        return held(engine.within) + sum(engine.inventory().values())
     assert isinstance(engine, FakeEngine | PythonEngine | RtpengineEngine)
     return sum(engine.inventory().values())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from media import codecs, dtmf, goertzel, rtcp, sdp, tones, wav
+from media import codecs, dtmf, frames, goertzel, rtcp, sdp, tones, wav
 from media.engine import (
     DigitReceived,
     EngineLost,
@@ -627,7 +627,7 @@ async def test_process_that_talks_nonsense_is_given_up(tmp_path: Path):
     await media.engine.start()
     old = media.process
     ours, theirs = socket.socketpair()
-    theirs.sendall(wire.frame([wire.Ports((21000,), False)]))
+    theirs.sendall(frames.frame([wire.Ports((21000,), False)]))
     await media.engine.reconnect(ours)
     theirs.sendall(b"\0\0\0\x03abc")
     await media.until(lambda event: isinstance(event, EngineLost))

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from media import rtp
+from media import frames, rtp
 from media.engines import relay, wire
 from media.engines.inheritance import RECORD_BYTES, Inheritance, KeyState, NoRecord, Pair, StreamRecord
 from media.engines.relay import PlaneName, Relay
@@ -216,7 +216,7 @@ def test_port_that_another_program_took_is_told_and_nothing_else_is_hurt(lineage
     media = lineage.media
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", PORT))
-        frame = wire.frame(
+        frame = frames.frame(
             [
                 msgspec.structs.replace(ROUTE, peer=PEER, again=True),
                 msgspec.structs.replace(ROUTE, port=PEER, peer=PORT, again=True),

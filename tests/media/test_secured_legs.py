@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from media import rtcp, rtp
+from media import frames, rtcp, rtp
 from media.engines import native, wire
 from media.engines.inheritance import KeyState, NoRecord, fingerprint
 from media.engines.native import NativePlane, NativeStream
@@ -571,7 +571,7 @@ def test_sound_is_there_again_after_kill_9_of_the_media_process(
                         again=life > 0,
                     )
                 )  # fmt: skip
-            controls[-1].sendall(wire.frame(routes))
+            controls[-1].sendall(frames.frame(routes))
             try:
                 for _ in range(60):
                     ssrcs.add(talk_until_heard())

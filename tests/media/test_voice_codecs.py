@@ -123,6 +123,14 @@ def test_copy_in_the_next_packet_is_nearer_to_what_was_lost_than_concealment():
     assert lost_frame_error(fec=True) < 0.5 * lost_frame_error(fec=False)
 
 
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_who_can_use_copies_is_sent_them_from_the_first_word_on(rate: int):
+    # RFC 6716 section 4.2.4: the second bit of a mono packet of 20 ms says that it holds a copy.
+    encoder = encoder_of(OPUS, rate, "useinbandfec=1")
+    packets = [encoder.encode(one) for one in frames(voice(4, rate), rate // 50)]
+    assert sum(bool(packet[1] & 0x40) for packet in packets) > len(packets) / 2
+
+
 def test_opus_refuses_what_is_no_packet():
     decoder = opus.Decoder(8000)
     for payload in (b"", b"\xff\xff\xff", bytes(3000)):

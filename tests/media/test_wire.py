@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from media import rtp, tones
+from media import frames, rtp, tones
 from media.engine import Wav
 from media.engines import relay, wire
 from media.engines.stream import PythonStream
@@ -28,26 +28,26 @@ def test_messages_come_back_as_they_were_however_the_stream_is_cut():
         wire.Record(1, 2, "/x.wav", 60.0, 5.0, "#"),
         wire.Close((1, 2)),
     ]
-    stream = wire.frame(messages) * 3
-    reader = wire.FrameReader()
+    stream = frames.frame(messages) * 3
+    reader = frames.FrameReader()
     bodies = [body for at in range(0, len(stream), 7) for body in reader.receive(stream[at : at + 7])]
     assert [wire.commands(body) for body in bodies] == [messages] * 3
 
 
 def test_frame_that_is_too_long_is_refused_before_it_is_read():
-    with pytest.raises(wire.WireError):
-        wire.FrameReader().receive(b"\x7f\xff\xff\xff")
-    with pytest.raises(wire.WireError):
-        wire.frame([wire.Digits(1, "1" * (wire.MAX_FRAME_BYTES + 1))])
+    with pytest.raises(frames.WireError):
+        frames.FrameReader().receive(b"\x7f\xff\xff\xff")
+    with pytest.raises(frames.WireError):
+        frames.frame([wire.Digits(1, "1" * (frames.MAX_FRAME_BYTES + 1))])
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"\xc1", b"\x90\x90", b"\x91\x92\xa5route\x01", b"\x91\x92\xa4stop\xa1x"]
 )
 def test_message_that_is_not_ours_is_refused(body: bytes):
-    with pytest.raises(wire.WireError):
+    with pytest.raises(frames.WireError):
         wire.commands(body)
-    with pytest.raises(wire.WireError):
+    with pytest.raises(frames.WireError):
         wire.reports(body)
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from media import rtp
+from media import frames, rtp
 from media.engines import wire
 from media.engines.wire import NOT_RELAYED, DigitPath
 from media.g711 import Samples
@@ -37,7 +37,7 @@ class Wired:
                 command, pass_fds=[theirs.fileno()], cwd=REPOSITORY, stderr=subprocess.PIPE
             )
         self.reports: list[wire.Report] = []
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
         self._ports: list[int] = []
         self._given: list[int] = []
         self._asked = 0
@@ -45,7 +45,7 @@ class Wired:
     def say(self, *commands: wire.Command) -> None:
         """Command the process."""
         self.control.setblocking(True)
-        self.control.sendall(wire.frame(commands))
+        self.control.sendall(frames.frame(commands))
         self.control.setblocking(False)
 
     async def until(self, wanted: Callable[[wire.Report], bool]) -> wire.Report:
@@ -55,7 +55,7 @@ class Wired:
                 for report in self.reports:
                     if wanted(report):
                         return report
-                data = await asyncio.get_running_loop().sock_recv(self.control, wire.READ_BYTES)
+                data = await asyncio.get_running_loop().sock_recv(self.control, frames.READ_BYTES)
                 assert data, "the media process has ended"
                 for body in self._reader.receive(data):
                     self.reports += wire.reports(body)

@@ -14,6 +14,7 @@ from pbx.configuration import (
     Listen,
     Media,
     Timestamp,
+    Web,
     find_configuration,
     load_configuration,
     parse_configuration,
@@ -46,10 +47,8 @@ def test_music_and_voices_are_files_beside_the_configuration():
     assert dict(media.voices) == {"fr": HERE.parent / "voices" / "fr.onnx", "en": Path("/opt/en.onnx")}
 
 
-def test_the_example_says_which_of_its_keys_do_nothing_yet():
-    notes = load_configuration(EXAMPLE).notes
-    assert [note.message.split("`")[1] for note in notes] == ["web:"]
-    assert all(note.severity == "note" and note.line for note in notes)
+def test_every_key_of_the_example_does_something():
+    assert load_configuration(EXAMPLE).notes == ()
 
 
 def test_an_empty_file_is_a_configuration_that_works():
@@ -371,3 +370,56 @@ def test_pairs_for_emergency_calls_are_what_is_written():
 def test_more_than_half_of_the_pairs_kept_is_an_error_with_its_place():
     (error,) = errors("media: {ports: 20000-20009, emergency_pairs: 3}")
     assert error.startswith("1:46: 3 pairs of ports are kept for emergency calls, and there are 5 in `ports`")
+
+
+# The pages
+
+
+def web(text: str) -> Web:
+    return parse_configuration(f"web: {text}", HERE).web
+
+
+def test_pages_are_heard_everywhere_over_tls_unless_something_else_is_written():
+    settings = parse_configuration("", HERE).web
+    assert settings.listen == (Listen("0.0.0.0", 8080),)
+    assert settings.is_tls(settings.listen[0])
+
+
+def test_pages_have_an_address_several_or_none():
+    assert web("127.0.0.1:8080").listen == (Listen("127.0.0.1", 8080),)
+    assert web("[127.0.0.1:8080, '[::1]:8080']").listen == (Listen("127.0.0.1", 8080), Listen("::1", 8080))
+    assert web("[]").listen == ()
+
+
+@pytest.mark.parametrize(
+    ("tls", "loopback", "elsewhere"),
+    [("auto", False, True), ("always", True, True), ("never", False, False)],
+)
+def test_where_pages_speak_tls(tls: str, loopback: bool, elsewhere: bool):
+    settings = web(f"{{tls: {tls}}}")
+    assert settings.is_tls(Listen("127.0.0.1", 8080)) == settings.is_tls(Listen("::1", 8080)) == loopback
+    assert settings.is_tls(Listen("192.0.2.1", 8080)) == elsewhere
+
+
+def test_what_pages_show_and_whom_they_believe():
+    settings = web(
+        "{listen: 127.0.0.1:80, certificate: a.crt, key: a.key, public_url: 'https://Pbx.example/', "
+        "proxies: [10.0.0.5/32]}"
+    )
+    assert settings.certificates == ((HERE.parent / "a.crt", HERE.parent / "a.key"),)
+    assert settings.public_url == "https://pbx.example"
+    assert [str(network) for network in settings.proxies] == ["10.0.0.5/32"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["https://x.example/path", "x.example", "ftp://x.example", "https://x:99999"]
+)
+def test_what_is_no_public_address_is_an_error_with_its_place(wrong: str):
+    (message,) = errors(f"web: {{public_url: '{wrong}'}}")
+    assert message.startswith("1:")
+    assert "where a browser finds the pages" in message
+
+
+def test_an_unknown_key_of_the_pages_is_an_error():
+    (message,) = errors("web: {lisen: 127.0.0.1:8080}")
+    assert "lisen" in message

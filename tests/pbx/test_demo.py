@@ -144,6 +144,15 @@ def test_a_call_without_sound_ends_with_status_1() -> None:
     assert "it should have heard 440 Hz" in words
 
 
+def test_a_link_that_is_signed_in_is_printed_whole_for_each_role(tmp_path: Path) -> None:
+    page = "http://127.0.0.1:8080/welcome"
+    links = {"administrator": f"{page}#{43 * 'a'}", "agent": f"{page}#b"}
+    console = paper()
+    screen.show_town(console, replace(town_in(tmp_path), links=links))
+    lines = [line.split() for line in printed(console).splitlines()]
+    assert all([role, link] in lines for role, link in links.items())
+
+
 def test_demo_says_what_to_register_and_dial_answers_and_stops_when_told() -> None:
     with running_demo() as process:
         words = read_until(process, "Ctrl-C")
@@ -198,8 +207,9 @@ def test_the_plan_is_the_one_of_the_examples() -> None:
 def test_the_town_listens_on_loopback_only(tmp_path: Path) -> None:
     configuration = write_configuration(tmp_path, 5070)
     sip = configuration.sip
-    listens = (*sip.udp, *sip.tcp, *sip.tls, *sip.ws, *sip.wss, *configuration.web)
+    listens = (*sip.udp, *sip.tcp, *sip.tls, *sip.ws, *sip.wss, *configuration.web.listen)
     assert listens == (Listen("127.0.0.1", 5070), Listen("127.0.0.1", 5070))
+    assert configuration.media.rtc == (Listen("127.0.0.1", 0),)
     assert [str(address) for address in configuration.media.addresses] == ["127.0.0.1"]
 
 

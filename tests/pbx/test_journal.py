@@ -502,6 +502,8 @@ def test_a_printed_call_has_the_names_and_the_order_that_were_promised():
         "intervals",
         "parents",
         "plan_lines",
+        "hidden",
+        "recorded",
     ]
     assert shown["legs"][1] == {
         "device": "1002",
@@ -519,6 +521,7 @@ def test_a_printed_call_has_the_names_and_the_order_that_were_promised():
         "direction": "",
         "reached": "",
         "via": "",
+        "call_id": "",
     }
 
 

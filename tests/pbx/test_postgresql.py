@@ -14,6 +14,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pbx.accounts import factors, links, records, sessions
+from pbx.accounts.account import AccountError
+from pbx.accounts.factors import Passkey
 from pbx.configuration import parse_configuration
 from pbx.journal import CALLS, Journal, segments
 from pbx.people.directory import PeopleError, Person, device_credentials, read_directory
@@ -132,3 +135,40 @@ def test_a_database_or_a_role_that_is_not_there_is_unavailable(server):
         with pytest.raises(DatabaseUnavailableError, match="does not exist"):
             database.read(list_people)
         database.close()
+
+
+# Accounts
+
+
+def test_accounts_their_factors_and_sessions_are_kept_as_in_sqlite(database):
+    def work(connection):
+        records.add(connection, "alice", "Alice", now=1.0, roles=["agent"], extension="1001")
+        records.add(connection, "bruno", "Bruno", now=1.0)
+        records.add(connection, "chef", "Chef", now=1.0, roles=["administrator"])
+        factors.set_totp(connection, "alice", b"\0sealed", 5)
+        factors.set_recovery_codes(connection, "alice", ["abcd-efgh-jkmn-pqrs"])
+        factors.add_passkey(connection, Passkey("id", "alice", "Key", b"\0key", 0, ("usb",), 1.0, None))
+        alice = records.find(connection, "alice")
+        assert (alice.has_totp, alice.passkeys, alice.recovery_codes) == (True, 1, 1)
+        assert bytes(records.secrets_of(connection, "alice").totp_sealed) == b"\0sealed"
+        assert not factors.take_totp_step(connection, "alice", 5)
+        assert factors.take_totp_step(connection, "alice", 6)
+        assert factors.take_recovery_code(connection, "alice", "ABCDEFGHJKMNPQRS")
+        session = sessions.new_session(alice, "password", "needed", 1.0, "192.0.2.7", "Firefox")
+        sessions.begin(connection, "token", session)
+        assert sessions.find(connection, sessions.hash_of("token"), 2.0) == [session]
+        secret = links.make_link(connection, "password", "alice", 100.0)
+        assert links.use_link(connection, secret, "password", 2.0).account == "alice"
+        records.change(connection, "alice", disabled=True)
+        assert sessions.list_of(connection, "alice", 2.0) == []
+        records.remove(connection, "alice")
+        return [account.account for account in records.list_accounts(connection, after="\0")]
+
+    assert database.write(work) == ["bruno", "chef"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\0"])
+def test_a_name_that_postgresql_cannot_hold_is_nobodys(database, name):
+    assert database.read(lambda connection: records.matching(connection, name)) == []
+    with pytest.raises(AccountError):
+        database.read(lambda connection: records.find(connection, name))

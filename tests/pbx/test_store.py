@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import importlib.resources
 import os
 import sqlite3
 import stat
@@ -12,6 +13,7 @@ import threading
 import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -42,8 +44,8 @@ from pbx.store.people import (
     revision,
 )
 from pbx.store.position import Position, forget_positions, positions, set_position
-from pbx.store.revision import MIGRATIONS, SchemaTooNewError, upgrade
-from pbx.store.schema import SCHEMA_REVISION, metadata
+from pbx.store.revision import MIGRATIONS, SchemaTooNewError, migrate, upgrade
+from pbx.store.schema import SCHEMA_REVISION, call_terms, metadata
 from tests.pbx.sample_records import call
 
 
@@ -78,24 +80,45 @@ def test_the_migrations_end_where_the_schema_says(database):
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_REVISION
 
 
-def test_the_migrated_tables_are_those_of_the_schema(database):
-    def differences(connection):
-        inspector = sa.inspect(connection)
-        found = {}
-        for name, table in metadata.tables.items():
-            columns = {column["name"]: column["nullable"] for column in inspector.get_columns(name)}
-            indexes = {index["name"] for index in inspector.get_indexes(name)}
-            key = inspector.get_pk_constraint(name)["constrained_columns"]
-            wanted = (
-                {column.name: bool(column.nullable) for column in table.columns},
-                {index.name for index in table.indexes},
-                [column.name for column in table.primary_key],
-            )
-            if (columns, indexes, key) != wanted:
-                found[name] = (columns, indexes, key)
-        return found
+def test_the_migrated_tables_are_those_that_a_new_database_gets(database, tmp_path):
+    migrated = SqliteDatabase(tmp_path / "migrated.sqlite3")
+    migrated.write(lambda connection: migrate(connection, ""))
+    assert migrated.read(schema_of) == database.read(schema_of)
+    assert set(metadata.tables) < set(database.read(schema_of))
+    rows = [one.read(list_first_rows) for one in (migrated, database)]
+    migrated.close()
+    assert rows[0] == rows[1]
 
-    assert database.read(differences) == {}
+
+def schema_of(connection):
+    """All of a database's tables: columns, keys, indexes and how SQLite keeps them."""
+    inspector = sa.inspect(connection)
+    found = {}
+    for name in inspector.get_table_names():
+        columns = {
+            column["name"]: (str(column["type"]), column["nullable"], column["default"])
+            for column in inspector.get_columns(name)
+        }
+        indexes = {
+            index["name"]: (index["column_names"], index["unique"]) for index in inspector.get_indexes(name)
+        }
+        foreign = [
+            (key["constrained_columns"], key["referred_table"], key["options"])
+            for key in inspector.get_foreign_keys(name)
+        ]
+        unique = sorted(key["column_names"] for key in inspector.get_unique_constraints(name))
+        key = inspector.get_pk_constraint(name)["constrained_columns"]
+        made = connection.execute(
+            sa.text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": name}
+        ).scalar_one()
+        found[name] = (columns, indexes, sorted(foreign, key=str), unique, key, "WITHOUT ROWID" in made)
+    return found
+
+
+def list_first_rows(connection):
+    """What every table of a database that nobody has used holds."""
+    names = sa.inspect(connection).get_table_names()
+    return {name: connection.execute(sa.text(f"SELECT * FROM {name}")).all() for name in names}
 
 
 def test_a_database_of_a_newer_version_is_left_alone(database):
@@ -114,8 +137,20 @@ def test_a_database_migrated_apart_is_at_the_newest_schema_and_leaves_no_alembic
         "migrate_apart(f'sqlite:///{sys.argv[1]}');"
         "sys.exit(upgrade(SqliteDatabase(Path(sys.argv[1]))) or 'alembic' in sys.modules)"
     )
+    older = SqliteDatabase(tmp_path / "db")
+    older.write(lambda connection: migrate_to("0004", connection))
+    older.close()
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "db")], check=False)
     assert done.returncode == 0
+
+
+def migrate_to(wanted, connection):
+    """What a version of Beffroi of then made."""
+    config = Config()
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, wanted)
 
 
 def test_two_processes_may_migrate_at_once(tmp_path):
@@ -210,17 +245,15 @@ def test_how_a_leg_was_heard_is_stored_with_it(database):
 
 
 def test_calls_of_a_database_without_qualities_are_kept(database):
-    versions = "pbx.store.migrations.versions"
-    quality = importlib.import_module(f"{versions}.0002_quality")
-    direct_media = importlib.import_module(f"{versions}.0003_direct_media")
-    who_heard_whom = importlib.import_module(f"{versions}.0004_intervals")
+    folder = importlib.resources.files("pbx.store.migrations.versions")
+    files = (file.name.removesuffix(".py") for file in folder.iterdir() if file.name[:4].isdigit())
+    later = [f"pbx.store.migrations.versions.{name}" for name in sorted(files, reverse=True)[:-1]]
 
     def as_it_was(connection):
         insert_calls(connection, [call(1)])
         with Operations.context(MigrationContext.configure(connection)):
-            who_heard_whom.downgrade()
-            direct_media.downgrade()
-            quality.downgrade()
+            for name in later:
+                importlib.import_module(name).downgrade()
         connection.exec_driver_sql("UPDATE alembic_version SET version_num='0001'")
 
     database.write(as_it_was)
@@ -313,6 +346,11 @@ def test_calls_about_a_number_stay_and_lose_it(database):
     )
     assert stored[other.id] == other
     assert database.write(lambda connection: erase_number(connection, citizen)) == 0
+    terms = {
+        row.term for row in database.read(lambda connection: connection.execute(sa.select(call_terms)).all())
+    }
+    assert not {citizen, "0699999999", "name durand", "erased"} & terms
+    assert {"1001", "1002"} <= terms
 
 
 def test_a_position_is_remembered_moved_and_forgotten(database):

@@ -12,7 +12,17 @@ from media.engine import Music
 from pbx.api.answers import answer_about_calls
 from pbx.api.calls import CallApi, CallNotFound, NotPossibleNow
 from pbx.calls.broker import SILENCE
-from pbx.control import InCall, ListCalls, Retrieve
+from pbx.control import (
+    CallQuestion,
+    Gather,
+    InCall,
+    ListCalls,
+    Play,
+    Record,
+    Retrieve,
+    Say,
+    StopRecording,
+)
 from tests.scenarios.offers import assert_speak, connected, operator_party, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.town import ADDRESSES, SECRETS, Town, start
@@ -508,6 +518,45 @@ async def test_each_verb_of_the_control_socket_does_what_the_api_does(world: Wor
     await world.sleep(1)
     assert (await answer_about_calls(api, ListCalls())).calls == []
     await end(town, chloe)
+
+
+@scenario()
+async def test_sound_is_asked_for_over_the_control_socket_too(world: World, tmp_path: Path) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+    (call,) = api.calls()
+    assert (await answer_about_calls(api, Say("1001", "Your code, please.", "en"))).problem == ""
+    assert town.spoken() == ["Your code, please."]
+    gathering = answer_about_calls(api, Gather("1001", 4, 10.0))
+    gathered = asyncio.get_running_loop().create_task(gathering)
+    await world.sleep(1)
+    town.engine.press(call.id, "a", "12#")
+    assert (await gathered).digits == "12"
+    town.engine.finish(call.id, "a")
+    file = tmp_path / "said.wav"
+    assert (await answer_about_calls(api, Record("1002", str(file), 60.0))).problem == ""
+    assert (await answer_about_calls(api, StopRecording("1002"))).problem == ""
+    await world.sleep(0.1)
+    assert file.read_bytes()[:4] == b"RIFF"
+    assert (await answer_about_calls(api, Play("1001", tone="music"))).problem == ""
+    assert (await answer_about_calls(api, Play("1001", path=str(file)))).problem == ""
+    await end(town, alice, bruno)
+
+
+@scenario()
+async def test_what_makes_no_sound_is_refused_over_the_control_socket(world: World) -> None:
+    town, api, (alice, bruno), _ = await talking(world)
+
+    async def refused(question: CallQuestion) -> str:
+        return (await answer_about_calls(api, question)).problem
+
+    assert "tones are" in await refused(Play("1001", tone="birds"))
+    assert "in fr or en" in await refused(Say("1001", "", "fr"))
+    assert "in fr or en" in await refused(Say("1001", "Hallo", "de"))
+    assert "within 25 s" in await refused(Gather("1001", 4, 3600.0))
+    assert "from the root" in await refused(Record("1001", "said.wav", 10.0))
+    gone = await answer_about_calls(api, StopRecording("2010"))
+    assert (gone.found, gone.problem) == (False, "2010 is in no call")
+    await end(town, alice, bruno)
 
 
 # Three, and those who wait

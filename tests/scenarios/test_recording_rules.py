@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from media.engines.passthrough import PassthroughEngine
-from pbx.api.calls import CallApi
+from pbx.api.calls import CallApi, NotPossibleNow
 from pbx.apps.recorded import UNRECORDED
 from pbx.events import AlarmRaised, RecordingFailed
 from tests.scenarios.party import Party
@@ -268,6 +268,36 @@ async def test_a_recording_stops_by_a_code_and_goes_on_by_another(world: World) 
     assert [one for one in us.told() if "stopped" in one] == ["stopped: 2301"]
     assert_golden("recorded-stopped", us.town.ladder)
     assert us.town.recorder.going == {}
+
+
+@scenario()
+async def test_a_page_stops_the_recording_of_its_call_and_lets_it_go_on(world: World) -> None:
+    us = await line(world, "2301", plan=TELLING)
+    await us.call(POLICE)
+    us.town.finish_playing()
+    calls = CallApi(us.town.exchange)
+    (seen,) = calls.calls("2301")
+    assert (seen.recorded, seen.stoppable, seen.service) == ("on", True, "astreinte")
+    assert all(party.dialog for party in seen.parties)
+    await calls.let_be_recorded("2301", seen.id, on=False)
+    assert calls.call(seen.id).recorded == "stopped"
+    with pytest.raises(NotPossibleNow):
+        await calls.let_be_recorded("2301", seen.id, on=False)
+    await calls.let_be_recorded("2301", seen.id, on=True)
+    assert calls.call(seen.id).recorded == "on"
+    await us.end()
+
+
+@scenario()
+async def test_a_page_does_not_stop_a_recording_that_the_plan_keeps(world: World) -> None:
+    us = await line(world, "2201")
+    await us.call(FIRE)
+    calls = CallApi(us.town.exchange)
+    (seen,) = calls.calls("2201")
+    assert (seen.recorded, seen.stoppable) == ("on", False)
+    with pytest.raises(NotPossibleNow):
+        await calls.let_be_recorded("2201", seen.id, on=False)
+    await us.end()
 
 
 @scenario()

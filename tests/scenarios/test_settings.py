@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pbx.events import SettingsChanged
+from pbx.people.settings import SettingRefused
 from pbx.services.availability import DO_NOT_DISTURB, FORWARDED
 from tests.scenarios.offers import assert_speak
 from tests.scenarios.test_blind_transfers import three
@@ -435,3 +437,45 @@ async def test_another_process_goes_on_with_what_was_set(world: World) -> None:
     await alice.call("2010")
     await answered_by(town, alice, neighbour)
     assert [one.name for one in town.exchange.settings.overrides()] == ["standard"]
+
+
+# For a while
+
+
+@scenario()
+async def test_what_is_set_for_a_while_ends_by_itself_and_is_told(world: World) -> None:
+    town, (office,) = await town_with(world, "2010")
+    settings = town.exchange.settings
+    told_of: list[SettingsChanged] = []
+    town.exchange.events.subscribe(told_of.append, SettingsChanged)
+    now = town.exchange.clock()
+    settings.do_not_disturb("2010", True, "2010", now + 600)
+    settings.forward("2010", "busy", "2020", "2010", until=now + 1200)
+    await world.sleep(601)
+    assert settings.of("2010").do_not_disturb is None
+    assert [one.to for one in settings.of("2010").forwards] == ["2020"]
+    await world.sleep(600)
+    assert settings.everybody() == []
+    assert town.exchange.conditions.at(town.exchange.clock()).forwards == {}
+    assert len(told_of) == 4  # set twice, ended twice
+    await office.expect_silence(1)
+
+
+@scenario()
+async def test_what_has_ended_while_the_process_was_dead_does_not_begin_again(world: World) -> None:
+    town, _ = await town_with(world, "2010")
+    town.exchange.settings.do_not_disturb("2010", True, "2010", town.exchange.clock() + 600)
+    kept = town.exchange.settings.everybody()
+    await world.sleep(900)
+    assert town.exchange.settings.restore(kept, []) == 0
+    assert town.exchange.settings.everybody() == []
+
+
+@scenario()
+async def test_nothing_is_set_until_yesterday_or_for_longer_than_a_year(world: World) -> None:
+    town, _ = await town_with(world, "2010")
+    now = town.exchange.clock()
+    for until in (now - 1, now + 400 * 86_400):
+        with pytest.raises(SettingRefused, match="within a year"):
+            town.exchange.settings.do_not_disturb("2010", True, "2010", until)
+    assert town.exchange.settings.everybody() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from media.engine import BrowserGone
 from tests.scenarios.offers import connected, party
 from tests.scenarios.party import Party, Talk
 from tests.scenarios.town import Town, TownPhone, start, tell
@@ -46,6 +47,16 @@ async def test_a_silent_party_that_is_there_goes_on_and_is_asked_again(world: Wo
     alice.leave(talk)
     await world.sleep(1)
     assert_golden("silent-party", town.ladder)
+
+
+@scenario()
+async def test_a_browser_that_stayed_away_loses_its_call_though_its_signalling_goes_on(world: World) -> None:
+    town, _, bruno, talk = await talking(world)
+    town.engine.events(BrowserGone(town.engine.calls()[-1], "b1", "consent"))
+    await world.sleep(1)
+    assert talk.over
+    assert not bruno.talking
+    assert "1002 192.0.2.2:5060 udp PCMA: lost" in tell(town.calls[0])
 
 
 @scenario()

@@ -196,6 +196,8 @@ async def test_a_wrong_password_is_not_insisted_upon(
     await world.sleep(299)
     assert len([message for message in op.seen if message.method == "REGISTER"]) == 2
     assert (status(town).state, status(town).registration_status) == ("unregistered", 401)
+    assert status(town).refusal.startswith("REGISTER: 401 ")
+    assert 0 < town.exchange.clock() - status(town).refused_at < 299
     op.secret = "secret-a"
     await world.sleep(3)
     assert (status(town).state, status(town).registration_status) == ("up", None)
@@ -302,8 +304,11 @@ async def test_supervision_sees_a_trunk_go_down_and_come_back(world: World) -> N
     told: list[TrunkChanged] = []
     town.exchange.events.subscribe(told.append, TrunkChanged)
     op.silent = True
+    before = status(town).since
     await world.sleep(30 + 3 * 10 + 5)
     assert status(town).state == "down"
+    assert before < status(town).since < town.exchange.clock()
+    assert status(town).refusal == "OPTIONS was not answered"
     op.silent = False
     await world.sleep(11)
     assert status(town).state == "up"

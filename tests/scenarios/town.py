@@ -21,7 +21,9 @@ from dialplan.loading import parse_plan
 from dialplan.plan import Plan
 from media.engines.fake import FakeEngine
 from pbx.exchange import Exchange
+from pbx.node.sealing import Sealing
 from pbx.ongoing import OngoingCall
+from pbx.people.browser_passwords import BrowserPasswords
 from pbx.people.devices import with_directory
 from pbx.people.directory import Directory, Person, device_credentials
 from pbx.records import (
@@ -54,6 +56,7 @@ Result = TypeVar("Result")
 
 DOMAIN = "valmont.example"
 BEFFROI: Address = ("10.54.0.10", 5060)
+PAGES_PORT = 443
 SAMPLE = (Path(__file__).parents[2] / "examples" / "valmont.yaml").read_text(encoding="utf-8")
 # TLS comes with a later milestone: operateur-a is reached over UDP here.
 PLAN_TEXT = SAMPLE.replace("transport: tls", "transport: udp")
@@ -75,6 +78,8 @@ OPERATORS = {
     "sip.operateur-b.example": ("operateur-b", "203.0.113.2"),
 }
 SECRETS = {"OPERATEUR_A_SECRET": "secret-a", "OPERATEUR_B_SECRET": "secret-b"}
+
+PASSWORDS = BrowserPasswords(Sealing(b"the key of the node"), DOMAIN)
 
 # Alice has a second device, which the database knows.
 APP = Directory(
@@ -228,8 +233,11 @@ class Town:
             keep_alive_seconds=self.keep_alive_seconds,
             voicemail=self._mailboxes(),
             recorder=self.recorder,
+            passwords=PASSWORDS,
         )
-        return exchange, Node(self.host, exchange.driver)
+        node = Node(self.host, exchange.driver)
+        node.listen(PAGES_PORT, "WSS")
+        return exchange, node
 
     def _mailboxes(self) -> Voicemail | None:
         """The mailboxes as a process finds them that starts."""

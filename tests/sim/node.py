@@ -25,10 +25,14 @@ class Node:
         self.host = host
         self.driver = driver
         self._endpoint = host.bind(port, self._datagram)
-        self._listener = host.listen(port, self._accept)
+        self._listeners = [host.listen(port, self._accept)]
         self._streams: set[StreamFlow] = set()
         self._later: dict[tuple[str, Address], _LaterFlow] = {}
         self._joining: set[asyncio.Task[None]] = set()
+
+    def listen(self, port: int, transport: str) -> None:
+        """Accept streams of another transport too."""
+        self._listeners.append(self.host.listen(port, self._accept, transport))
 
     def flow(self, remote: Address) -> Flow:
         """The UDP flow to an address."""
@@ -81,7 +85,8 @@ class Node:
         """Close the driver, the ports and the streams."""
         self.driver.close()
         self._endpoint.close()
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for stream in list(self._streams):
             stream.close()
 

@@ -118,6 +118,8 @@ class Phone:
         self.name = host.name
         self.user = user
         self.password = password
+        self.username = ""
+        """Whom its digest names, where that isn't its user."""
         self.server = server
         self.domain = domain or server[0] or host.address
         self.acknowledges_refusals = True
@@ -239,7 +241,7 @@ class Phone:
         offered = self._choose(challenge.all(where))
         value = credentials(
             offered,
-            user=self.user,
+            user=self.username or self.user,
             password=password or self.password,
             method=request.method,
             uri=request.uri,

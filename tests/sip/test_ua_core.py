@@ -653,15 +653,16 @@ def test_a_reinvite_that_is_never_refused_ends_some_time_after_its_session(who: 
     assert owner.rest() == {}
 
 
-def test_a_broken_flow_ends_the_session_whose_reinvite_was_under_way() -> None:
-    """RFC 3261 sections 8.1.3.1 and 12.2.1.2."""
+def test_a_broken_flow_refuses_our_reinvite_and_leaves_the_session() -> None:
+    """RFC 3261 section 8.1.3.1 has it as 503, for which section 12.2.1.2 ends no dialog: the peer may come
+    back over another connection (RFC 5626 section 5.3)."""
     owner = Owner()
     session = owner.answered_call()
     session.offer(SDP, 1.0)
     owner.sent()
     owner.core.stack.flow_failed(session.dialog.flow, 1.0)
-    assert owner.told == ["ended SIP 408"]
-    assert session.state is SessionState.ENDED
+    assert owner.told == ["offer refused 503"]
+    assert session.state is SessionState.CONFIRMED
 
 
 # --- Memory ------------------------------------------------------------------------------------------------

@@ -28,6 +28,12 @@ FAKE_TOOL = """#!/bin/sh
 echo "${0##*/} $*" >>"$DIARY"
 [ "${0##*/}" != "$FAILS" ]
 """
+# The pages are built each time, which costs nothing where nothing changed: the diary has the checks alone.
+FAKE_PAGES = """#!/bin/sh
+[ "$1" = build ] && exit 0
+echo "pages $*" >>"$DIARY"
+[ pages != "$FAILS" ]
+"""
 FAKE_DPKG_QUERY = """#!/bin/sh
 for package; do :; done
 case " $MISSING " in *" $package "*) exit 1 ;; esac
@@ -63,6 +69,7 @@ class Tree:
         self.command(self.fakes / "python", FAKE_PYTHON)
         self.command(self.fakes / "uv", FAKE_UV)
         self.command(self.fakes / "beffroi", '#!/bin/sh\necho "beffroi $*"\n')
+        self.command(self.root / "scripts" / "pages", FAKE_PAGES)
         for tool in TOOLS:
             self.command(self.fakes / tool, FAKE_TOOL)
         self.command(self.commands / "dpkg-query", FAKE_DPKG_QUERY)

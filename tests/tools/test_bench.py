@@ -294,7 +294,7 @@ def test_the_configuration_loads_and_listens_on_loopback_alone(tmp_path: Path, e
     config.write_text(beffroi.configuration_text(17_100, engine))
     configuration = load_configuration(config)
     assert configuration.sip == Sip(udp=(Listen("127.0.0.1", 17_100),), tcp=(), tls=(), ws=())
-    assert configuration.web == ()
+    assert configuration.web.listen == ()
 
 
 def test_the_configuration_for_connections_listens_on_the_two_ports_above(tmp_path: Path):

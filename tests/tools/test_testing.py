@@ -6,7 +6,7 @@ import pytest
 
 from tests.tools.stage import FAKE_TOOL, TOOLS, Tree
 
-STATIC = ["ruff", "ruff", "mypy", "lint-imports"]
+STATIC = ["ruff", "ruff", "mypy", "lint-imports", "pages"]
 
 
 @pytest.fixture

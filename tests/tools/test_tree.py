@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -113,6 +114,17 @@ def debian_packages() -> set[str]:
     }
 
 
+def npm_packages() -> set[str]:
+    """The packages that softphone_web asks for."""
+    asked = json.loads((ROOT / "softphone_web" / "package.json").read_text(encoding="utf-8"))
+    return {*asked["dependencies"], *asked["devDependencies"]}
+
+
+def test_every_npm_package_is_documented() -> None:
+    assert {"react", "vite"} <= npm_packages()
+    assert npm_packages() - documented_dependencies() == set()
+
+
 def test_every_python_dependency_is_documented() -> None:
     assert {requirement.name for requirement in requirements()} - documented_dependencies() == set()
 
@@ -124,6 +136,7 @@ def test_every_debian_package_is_documented() -> None:
 
 def test_no_documented_dependency_is_gone() -> None:
     known = {requirement.name for requirement in requirements()} | debian_packages() | {"uv", "atheris"}
+    known |= npm_packages()
     assert documented_dependencies() - known == set()
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from pbx.configuration import Configuration, load_configuration
 from pbx.node.certificates import (
@@ -36,10 +37,10 @@ def codes(settings: Configuration, now: datetime = NOW) -> dict[str, str]:
     return {finding.code: finding.severity for finding in certificate_findings(settings, now)}
 
 
-def test_the_self_signed_certificate_speaks_for_the_domain_and_where_sip_is_heard(tmp_path: Path):
+def test_our_own_certificate_speaks_for_the_domain_and_where_sip_is_heard(tmp_path: Path):
     (made,) = node_certificates(town(tmp_path), NOW)
     assert {"pbx.valmont.example", "127.0.0.1", "::1"} <= set(made.names)
-    assert made.self_signed
+    assert not made.self_signed
     assert made.not_after - NOW == timedelta(days=397)
 
 
@@ -49,13 +50,35 @@ def test_the_key_is_its_owners_alone(tmp_path: Path):
     assert not list(tmp_path.glob("*.new"))
 
 
-def test_the_self_signed_certificate_is_kept_until_a_month_before_its_end(tmp_path: Path):
+def test_our_own_certificate_is_kept_until_a_month_before_its_end(tmp_path: Path):
     settings = town(tmp_path)
     (first,) = node_certificates(settings, NOW)
     (kept,) = node_certificates(settings, first.not_after - timedelta(days=31))
     (renewed,) = node_certificates(settings, first.not_after - timedelta(days=30))
     assert kept == first
     assert renewed.not_after > first.not_after
+
+
+def test_who_trusts_our_authority_trusts_what_it_makes_later(tmp_path: Path):
+    """A telephone isn't told again whom to believe: not at a renewal, not for another name."""
+    (first,) = node_certificates(town(tmp_path), NOW)
+    trusted = (tmp_path / "authority.crt").read_bytes()
+    later = first.not_after - timedelta(days=29)
+    node_certificates(town(tmp_path, domain="other.example"), later)
+    assert (tmp_path / "authority.crt").read_bytes() == trusted
+    made, authority = x509.load_pem_x509_certificates((tmp_path / "tls.crt").read_bytes())
+    assert authority == x509.load_pem_x509_certificate(trusted)
+    made.verify_directly_issued_by(authority)
+
+
+def test_an_authority_that_cannot_be_read_is_made_anew(tmp_path: Path):
+    (first,) = node_certificates(town(tmp_path), NOW)
+    authority = tmp_path / "authority.crt"
+    before = authority.read_bytes()
+    authority.write_text("nothing")
+    node_certificates(town(tmp_path), first.not_after)
+    assert authority.read_bytes() != before
+    assert stat.S_IMODE((tmp_path / "authority.key").stat().st_mode) == 0o600
 
 
 def test_another_domain_needs_another_certificate(tmp_path: Path):
@@ -72,12 +95,12 @@ def test_a_damaged_pair_of_ours_is_made_anew(tmp_path: Path):
     assert again.stamp != first.stamp
 
 
-def test_a_client_that_trusts_the_self_signed_certificate_accepts_it(tmp_path: Path):
+def test_a_client_that_trusts_our_own_authority_accepts_what_it_made(tmp_path: Path):
     """RFC 5280: strict checks too, which Python 3.13 makes by default."""
     settings = town(tmp_path)
     in_use = CertificatesInUse(settings, NOW.timestamp)
     assert in_use.contexts is not None
-    context = ssl.create_default_context(cafile=str(tmp_path / "tls.crt"))
+    context = ssl.create_default_context(cafile=str(tmp_path / "authority.crt"))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(incoming, outgoing, server_hostname="pbx.valmont.example")
@@ -150,7 +173,7 @@ def test_a_file_that_changes_is_taken_and_one_that_breaks_leaves_the_former(
     assert in_use.contexts is not before
 
 
-def test_a_running_node_renews_its_self_signed_certificate(tmp_path: Path):
+def test_a_running_node_renews_its_own_certificate(tmp_path: Path):
     seconds = [NOW.timestamp()]
     in_use = CertificatesInUse(town(tmp_path), lambda: seconds[0])
     first = in_use.certificates[0]
@@ -162,10 +185,10 @@ def test_a_running_node_renews_its_self_signed_certificate(tmp_path: Path):
 # What doctor says
 
 
-def test_a_self_signed_certificate_is_a_note(tmp_path: Path):
+def test_a_certificate_of_our_own_authority_is_a_note(tmp_path: Path):
     settings = town(tmp_path)
     node_certificates(settings, NOW)
-    assert codes(settings) == {"self_signed": "note"}
+    assert codes(settings) == {"own_authority": "note"}
 
 
 def test_a_certificate_of_an_authority_with_the_right_name_is_no_finding(tmp_path: Path):

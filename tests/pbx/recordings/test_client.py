@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from media import frames
 from media.engine import CallMedia, LegMedia
 from pbx.events import Event, Events, RecordingFailed, RecordingTrouble, RecordingTroubleOver, RecordingWorks
 from pbx.recordings import client as client_module
@@ -65,15 +66,15 @@ class FakeRecorder:
         self.connections += 1
         self._writer = writer
         self.say(self.inventory)
-        frames = wire.FrameReader()
+        unframed = frames.FrameReader()
         while data := await reader.read(65536):
-            self.told += [one for body in frames.receive(data) for one in wire.orders(body)]
+            self.told += [one for body in unframed.receive(data) for one in wire.orders(body)]
             self._arrived.set()
         writer.close()
 
     def say(self, *reports: Report) -> None:
         assert self._writer is not None
-        self._writer.write(wire.frame(reports))
+        self._writer.write(frames.frame(reports))
 
     async def until(self, wanted: Order) -> None:
         """Return when it was told this. Raises TimeoutError."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from recording.archive import purge
 from recording.archive.housekeeping import PurgeChore
 from recording.archive.requests import Foresee, Foreseen, Hold, Purge, Purged, PurgeDue, Release
 from recording.live.wire import Trouble, TroubleOver
@@ -124,7 +125,7 @@ def test_purge_that_a_death_interrupts_is_finished_at_the_next_start(
         "journal": (shelf.journal, "append", die),
         "key": (shelf.keys, "destroy", die),
         "copies": (shelf.copies, "forget", die),
-        "file": (shelf.archive._purge, "_remove", die),
+        "file": (purge.Purge, "_remove", die),
         "tombstone": (shelf.journal, "append", die_at_tombstone),
         "row": (shelf.catalogue, "_drop", die),
     }[step]

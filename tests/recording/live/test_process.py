@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from media import frames
 from media.engines.tape import Taped
 from recording import keys
 from recording.archive import requests
@@ -92,7 +94,7 @@ class FakeSignalling:
     def __init__(self) -> None:
         self.told: list[Report] = []
         self.ended = False
-        self._reader = wire.FrameReader()
+        self._reader = frames.FrameReader()
 
     def write(self, data: bytes) -> None:
         for body in self._reader.receive(data):
@@ -302,20 +304,26 @@ def _listening(path: Path) -> socket.socket:
 
 async def reports_until(reader: asyncio.StreamReader, wanted: type[Report]) -> list[Report]:
     """What is told until this is. Raises TimeoutError."""
-    frames = wire.FrameReader()
+    unframed = frames.FrameReader()
     told: list[Report] = []
     async with asyncio.timeout(20):
         while not any(isinstance(one, wanted) for one in told):
             data = await reader.read(65536)
             assert data, f"it hung up after {told}"
-            told += [one for body in frames.receive(data) for one in wire.reports(body)]
+            told += [one for body in unframed.receive(data) for one in wire.reports(body)]
     return told
+
+
+def troubles(told: list[Report]) -> list[Trouble]:
+    """What isn't well by these."""
+    known = [trouble for one in told if isinstance(one, Inventory) for trouble in one.troubles]
+    return known + [one for one in told if isinstance(one, Trouble)]
 
 
 async def test_stop_ends_recordings_in_order(serve: Callable[[], Served]):
     served = serve()
     reader, writer = await served.connect(0)
-    writer.write(wire.frame([Begin(5, RECORDING, START, FACTS)]))
+    writer.write(frames.frame([Begin(5, RECORDING, START, FACTS)]))
     await reports_until(reader, Heard)
     served.node.process.stop()
     told = await reports_until(reader, wire.Ended)
@@ -339,11 +347,11 @@ async def test_what_a_recorder_before_has_left_is_repaired_and_damage_is_told(
     damaged.write_bytes(data)
     served = serve()
     reader, writer = await served.connect(0)
-    told = await reports_until(reader, Trouble)
+    found = troubles(await reports_until(reader, Inventory))  # before we asked, or after
+    found = found or troubles(await reports_until(reader, Trouble))
     writer.close()
-    trouble = next(one for one in told if isinstance(one, Trouble))
-    assert trouble.what == "repair"
-    assert "20261122-wrong" in trouble.why
+    assert [one.what for one in found] == ["repair"]
+    assert "20261122-wrong" in found[0].why
     said = {one.recording: one.what for one in entries(served.node.journal.path, NODE.public_key())}
     assert said == {"20261122-whole": "repaired", "20261122-wrong": "damaged"}
 
@@ -362,10 +370,30 @@ async def test_request_is_answered_to_the_account_that_asks(serve: Callable[[], 
     assert refused.by == getpass.getuser()
 
 
+async def test_process_of_the_node_names_who_keeps_house_and_a_command_does_not(
+    serve: Callable[[], Served],
+):
+    served = serve()
+    line = msgspec.json.encode(requests.ListHolds(keeper="claire")) + b"\n"
+    reader, writer = await served.connect(1)  # this process: the recorder's own parent is its parent
+    writer.write(line)
+    assert b'"HoldList"' in await reader.readline()
+    writer.close()
+    say = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+        "s.sendall(sys.argv[2].encode()); print(s.makefile().readline())"
+    )
+    command = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", say, str(served.paths[1]), line.decode(), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await command.communicate()
+    assert b"by the node's own pages alone" in said
+
+
 async def test_who_asks_for_the_last_call_hears_up_to_now(serve: Callable[[], Served]):
     served = serve()
     reader, writer = await served.connect(0)
-    writer.write(wire.frame([Begin(5, RECORDING, START, FACTS), Track(5, 0, "1001", "a", PCMA)]))
+    writer.write(frames.frame([Begin(5, RECORDING, START, FACTS), Track(5, 0, "1001", "a", PCMA)]))
     await reports_until(reader, Heard)
     asking, asked = await served.connect(1)
     asked.write(msgspec.json.encode(requests.Last(line="8200", why="dossier 12")) + b"\n")
@@ -411,8 +439,8 @@ async def test_who_says_what_is_no_order_is_let_go_of_and_the_others_go_on(serve
     ],
 )
 def test_recording_that_could_not_be_named_so_is_no_order(order: Begin):
-    with pytest.raises(wire.WireError):
-        wire.orders(wire.frame([order])[4:])
+    with pytest.raises(frames.WireError):
+        wire.orders(frames.frame([order])[4:])
 
 
 def test_disk_that_stands_still_for_ten_seconds_holds_up_neither_tape_nor_signalling(

@@ -1,0 +1,1 @@
+"""Browsers' media: ICE-lite, DTLS-SRTP and plain RTP, in a process of its own."""

@@ -1,0 +1,41 @@
+/** What verifying a recording or the audit journal finds: sentences of the program, each with its French. */
+import type { Pattern } from "../plan/sentences";
+
+export const PROOFS: readonly Pattern[] = [
+  ["segment {number} {what*}", "le segment {number} {what*}"],
+  ["header {what*}", "l’en-tête {what*}"],
+  ["the journal: {what*}, line {line}", "le journal, ligne {line} : {what*}"],
+  ["line {line} {what*}", "la ligne {line} {what*}"],
+  ["was changed", "a été modifié"],
+  ["its head was changed", "son début a été modifié"],
+  ["was not sealed so with this key", "n’a pas été scellé ainsi avec cette clé"],
+  ["doesn't belong behind the one before", "ne fait pas suite au précédent"],
+  ["is none of this file", "n’est pas de ce fichier"],
+  ["is no recording of ours", "n’est pas un de nos enregistrements"],
+  ["says to be {count} bytes long", "annonce une longueur de {count} octets"],
+  ["says no time", "ne dit pas l’heure"],
+  ["can't be read", "est illisible"],
+  ["doesn't say what a header says", "ne dit pas ce que dit un en-tête"],
+  ["ends within its head", "s’arrête dans son début"],
+  ["ends after {count} of {all} bytes", "s’arrête après {count} octets sur {all}"],
+  ["ends otherwise than the journal says", "ne finit pas comme le journal le dit"],
+  ["ends with what is no entry", "finit par autre chose qu’une entrée"],
+  ["ends with more than {count} bytes that are no entry", "finit par plus de {count} octets qui ne sont pas une entrée"],
+  ["holds what no recorder writes: {what}", "contient ce qu’aucun enregistreur n’écrit : {what}"],
+  ["has another recording's name", "porte le nom d’un autre enregistrement"],
+  ["is gone, and wasn't purged", "a disparu, sans avoir été effacé au terme"],
+  ["is gone", "a disparu"],
+  ["was purged, and is still there", "a été effacé au terme, et est encore là"],
+  ["the journal knows nothing of it", "le journal n’en sait rien"],
+  ["is no whole entry", "n’est pas une entrée entière"],
+  ["doesn't follow the entry before", "ne fait pas suite à l’entrée précédente"],
+  ["is an entry of another journal", "est une entrée d’un autre journal"],
+  ["is not what this node has signed", "n’est pas ce que ce serveur a signé"],
+  // Why a past call can't be explained any more
+  [
+    "this call ran under plan {version}, and the text of plan {same} isn't kept in {folder}",
+    "cet appel suivait le plan {version}, dont le texte n’est plus gardé",
+  ],
+  ["this call ran under plan {version}, and {why*}", "cet appel suivait le plan {version} ({why*})"],
+  ["plan {version} can't be read any more: {why*}", "le plan {version} ne se lit plus : {why*}"],
+];

@@ -1,0 +1,101 @@
+"""Two Chromiums see each other: pictures pass as they are, and a desk phone beside them has none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import Page
+
+from pbx.demo.voice import Voice
+from tests.browser.speaking import telephone
+from tests.browser.test_other_origin import (
+    DESK_HZ,
+    PAGE_HZ,
+    PATIENCE_SECONDS,
+    happened,
+    heard,
+    node,
+    page,
+    portal,
+)
+from tests.browser.town import HOST, Town
+
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser-engine")]
+
+__all__ = ["node", "page", "portal"]  # fixtures
+
+_WITH_A_CAMERA = """async () => {
+  const camera = await navigator.mediaDevices.getUserMedia({video: {width: 320, height: 240}});
+  const sound = voice;
+  voice = () => new MediaStream([...sound().getTracks(), ...camera.getVideoTracks()]);
+}"""
+# The portal's own ear and loudspeaker take the latest track, which is the picture here.
+_LISTEN = """() => {
+  const track = current.connection.getReceivers().map((one) => one.track).find((one) => one.kind === "audio");
+  const stream = new MediaStream([track]);
+  document.getElementById("heard").srcObject = stream; // what nobody plays isn't decoded
+  analyser = new AnalyserNode(context, {fftSize: 8192});
+  context.createMediaStreamSource(stream).connect(analyser);
+}"""
+_PICTURES = """async () => {
+  let seen = 0;
+  for (const one of (await current.connection.getStats()).values())
+    if (one.type === "inbound-rtp" && one.kind === "video") seen += one.framesDecoded;
+  return seen;
+}"""
+
+
+async def with_a_camera(page: Page, portal: str, url: str, extension: str) -> None:
+    await page.goto(f"{portal}/index.html")
+    await page.evaluate(_WITH_A_CAMERA)
+    await page.evaluate("(given) => start(...given)", [url, extension, HOST, f"pw{extension}"])
+    await happened(page, "registered")
+
+
+async def sees(page: Page) -> None:
+    """Wait until ten pictures more have come than were there."""
+    before = await page.evaluate(_PICTURES)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await page.evaluate(_PICTURES) < before + 10:
+            await asyncio.sleep(0.1)
+
+
+async def test_two_browsers_hear_and_see_each_other(page: Page, portal: str, node: tuple[Town, str]) -> None:
+    _, url = node
+    assert page.context.browser is not None
+    other = await page.context.browser.new_page()
+    await with_a_camera(page, portal, url, "1002")
+    await with_a_camera(other, portal, url, "1001")
+    await page.evaluate("call('1001')")
+    await happened(page, "confirmed")
+    await happened(other, "confirmed")
+    for one in (page, other):
+        await one.evaluate(_LISTEN)
+        await heard(one, PAGE_HZ)
+        await sees(one)
+    await page.evaluate("current.terminate()")
+    await happened(other, "ended")
+
+
+async def test_a_browser_with_a_camera_and_a_desk_phone_hear_each_other_without_pictures(
+    page: Page, portal: str, node: tuple[Town, str]
+) -> None:
+    town, url = node
+    await with_a_camera(page, portal, url, "1002")
+    voice = Voice(HOST, DESK_HZ, PAGE_HZ)
+    async with telephone(town, "2010") as desk, asyncio.timeout(3 * PATIENCE_SECONDS):
+        await page.evaluate("call('2010')")
+        coming = await desk.incoming()
+        coming.answer(voice.answer(coming.offer))
+        await coming.acknowledged()
+        voice.speak()
+        await happened(page, "confirmed")
+        await page.evaluate(_LISTEN)
+        await voice.recognised
+        await heard(page, DESK_HZ)
+        going = "current.connection.getTransceivers().filter((one) => one.currentDirection === 'sendrecv')"
+        assert await page.evaluate(f"{going}.map((one) => one.receiver.track.kind)") == ["audio"]
+        await page.evaluate("current.terminate()")
+        await coming.ended()
+    voice.close()

@@ -1,0 +1,321 @@
+"""A telephone of each brand is plugged in: it finds its settings, proves who it is, registers, and its keys
+work.
+
+One node, one DHCP server and one wire for all of them. Needs Debian's dnsmasq-base, and namespaces as the
+peer tests do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from pbx.phones.shelf import PhoneUnknown
+from sip.net.udp import UdpTransport
+from sip.user_agent import Account, IncomingCall, RegistrationRefused, UserAgent
+from tests.interop.patience import deadline, until
+from tests.provisioning.lan.fetching import NotTrusted
+from tests.provisioning.lan.makers import Fanvil, Grandstream, Snom, Yealink
+from tests.provisioning.lan.network import STRANGER, SWITCH, lan
+from tests.provisioning.lan.telephone import Line, Telephone
+from tests.provisioning.lan.town import IMAGE, Town, town
+
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.xdist_group("telephones on a wire"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+COLLEAGUE = "1002"
+CLEAR, SECURE = f"http://{SWITCH}:8090/", f"https://{SWITCH}:8443/"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """The town hall's node, its DHCP server and the wire."""
+    with lan() as network:
+        async with town(network, tmp_path_factory.mktemp("walks")) as made:
+            yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def colleague(node: Town) -> AsyncIterator[UserAgent]:
+    """Bruno, whom the telephones watch and call."""
+    bound = node.network.datagrams(STRANGER)
+    bound.setblocking(False)
+    agent = UserAgent(Account(COLLEAGUE, f"pw{COLLEAGUE}", SWITCH), os.urandom(16))
+    transport = UdpTransport(agent.driver, bound)
+    agent.outbound = transport.flow_to((SWITCH, 5060))
+    await agent.register()
+    yield agent
+    agent.close()
+    transport.close()
+
+
+def sdp(*, encrypted: bool) -> bytes:
+    """An offer or answer that asks for nobody's packets."""
+    key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+    return (
+        "v=0\r\no=- 1 1 IN IP4 10.54.1.9\r\ns=-\r\nc=IN IP4 10.54.1.9\r\nt=0 0\r\n"
+        f"m=audio 40000 RTP/{'SAVP' if encrypted else 'AVP'} 8 101\r\n"
+        f"a=rtpmap:101 telephone-event/8000\r\n{key if encrypted else ''}"
+    ).encode()
+
+
+async def test_nobody_is_answered_in_a_closed_window_or_from_elsewhere(node: Town) -> None:
+    """Each silence is looked at once something later was answered on the same wire."""
+    telephone = Telephone(node.network, Fanvil(), node.folder)
+    telephone.leased()
+    await node.take_new_ones(0)
+    stranger = Telephone(node.network, Snom(), node.folder)
+    with (
+        node.network.datagrams(telephone.address) as closed,
+        node.network.datagrams(STRANGER) as elsewhere,
+    ):
+        telephone.asks_the_group(closed)
+        await listed(node, telephone)
+        await node.take_new_ones(30)
+        stranger.asks_the_group(elsewhere)
+        assert telephone.told_by_the_group() == CLEAR
+        for silent in (closed, elsewhere):
+            silent.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                silent.recv(1)
+    with pytest.raises(PhoneUnknown):
+        node.known(stranger.maker)
+    stranger.address = STRANGER
+    assert stranger.get(f"{CLEAR}snomD785.htm") == (403, b"refused\n")
+    assert stranger.get(f"tftp://{SWITCH}/snomD785.htm") == (404, b"")
+    with pytest.raises(NotTrusted):  # nothing is said to a server whose certificate nobody vouches for
+        telephone.get(f"{SECURE}{telephone.maker.mac}.cfg")
+
+
+async def listed(node: Town, telephone: Telephone) -> None:
+    """Wait until it is among those that nobody has taken."""
+
+    async def seen() -> bool:
+        try:
+            return node.known(telephone.maker).version == telephone.maker.version
+        except PhoneUnknown:
+            return False
+
+    await until(seen, "the telephone among those that wait", 30.0)
+
+
+async def test_a_yealink_told_by_plug_and_play_proves_itself_by_its_makers_certificate(
+    node: Town, colleague: UserAgent
+) -> None:
+    maker = Yealink()
+    await node.expects(maker, "3001")
+    certificate = node.authority.telephone(maker.mac, node.folder / "yealink.pem")
+    telephone = Telephone(node.network, maker, node.folder, certificate)
+    await node.take_new_ones(30)
+    assert telephone.leased() == telephone.told_by_the_group() == CLEAR
+    telephone.fetch(CLEAR)
+    refused = [(404, "/805ec0aa0001.boot"), (404, "/y000000000000.boot")]
+    assert telephone.asked == [
+        *((status, f"http {path}") for status, path in refused),
+        (200, "http /y000000000096.cfg"),
+        (200, "http /authority.pem"),
+        (200, "http /805ec0aa0001.cfg"),
+        *((status, f"https {path}") for status, path in refused),
+        (200, "https /y000000000096.cfg"),
+        (200, "https /805ec0aa0001.cfg"),
+        *((404, f"https /s/…{path}") for _, path in refused),
+        (200, "https /s/…/y000000000096.cfg"),
+        (200, "https /s/…/805ec0aa0001.cfg"),
+    ]
+    await works(node, telephone, colleague)
+
+
+async def test_a_snom_told_by_dhcp_proves_itself_by_its_makers_certificate(
+    node: Town, colleague: UserAgent
+) -> None:
+    maker = Snom()
+    await node.expects(maker, "3002")
+    certificate = node.authority.telephone(maker.mac, node.folder / "snom.pem")
+    telephone = Telephone(node.network, maker, node.folder, certificate)
+    await node.take_new_ones(30)
+    telephone.fetch(telephone.leased())
+    assert telephone.told_by_the_group() == CLEAR
+    own = "snomD785-000413AA0002.htm"
+    assert telephone.asked == [
+        (200, "http /snomD785.htm"),
+        (200, "http /authority.pem"),
+        (200, f"http /{own}"),
+        (200, "https /snomD785.htm"),
+        (200, f"https /{own}"),
+        (200, "https /s/…/snomD785.htm"),
+        (200, f"https /s/…/{own}"),
+    ]
+    await works(node, telephone, colleague)
+
+
+async def test_a_grandstream_is_given_a_link_that_works_once(node: Town, colleague: UserAgent) -> None:
+    """Its files have no place for an authority: IT loads the node's certificate, and types the link in."""
+    maker = Grandstream()
+    await node.expects(maker, "3003")
+    telephone = Telephone(node.network, maker, node.folder)
+    await node.take_new_ones(30)
+    assert telephone.leased() == telephone.told_by_the_group() == CLEAR
+    telephone.trusts(telephone.get(f"{CLEAR}authority.pem")[1])
+    link = await node.command("phone", "invite", maker.mac, "--json")
+    telephone.asked.clear()
+    telephone.fetch(link["url"])
+    own = "cfgc074adaa0003"
+    assert telephone.asked == [
+        (404, f"https /t/…/{own}.bin"),
+        (200, f"https /t/…/{own}.xml"),
+        (404, f"https /s/…/{own}.bin"),
+        (200, f"https /s/…/{own}.xml"),
+    ]
+    assert telephone.get(f"{link['url']}{own}.xml") == (403, b"refused\n")
+    await works(node, telephone, colleague)
+
+
+async def test_a_fanvil_that_began_by_tftp_is_taken_by_somebody(node: Town, colleague: UserAgent) -> None:
+    """It waits until somebody says whose it is, in the open window, and then gets its settings there."""
+    maker = Fanvil()
+    await node.person("3004")
+    telephone = Telephone(node.network, maker, node.folder)
+    await node.take_new_ones(30)
+    assert telephone.leased() == telephone.told_by_the_group() == CLEAR
+    telephone.trusts(telephone.get(f"{CLEAR}authority.pem")[1])
+    telephone.asked.clear()
+    telephone.fetch(f"tftp://{SWITCH}/")
+    assert telephone.asked == [
+        (200, "tftp /f0X4Uhw1.100.cfg"),
+        (200, "tftp /0c383eaa0004.cfg"),
+        (200, "https /f0X4Uhw1.100.cfg"),
+        (403, "https /0c383eaa0004.cfg"),
+    ]
+    await listed(node, telephone)
+    seen = node.known(maker)
+    assert (seen.stage, seen.brand, seen.model) == ("waiting", "fanvil", "X4U")
+    assert (seen.version, seen.address) == (maker.version, telephone.address)
+    await node.command("phone", "assign", maker.mac, "--extension", "3004")
+    node.give_keys(maker)
+    await node.command("phone", "approve", maker.mac)
+    telephone.asked.clear()
+    telephone.fetch()
+    assert telephone.asked == [
+        (200, "https /f0X4Uhw1.100.cfg"),
+        (200, "https /0c383eaa0004.cfg"),
+        (200, "https /s/…/f0X4Uhw1.100.cfg"),
+        (200, "https /s/…/0c383eaa0004.cfg"),
+    ]
+    await works(node, telephone, colleague)
+
+
+async def works(node: Town, telephone: Telephone, colleague: UserAgent) -> None:
+    """From its settings on: it registers, its keys do what they say, and it fetches when it is told to."""
+    assert telephone.settings.keys == (
+        ("line", ""),
+        ("lamp", "1002"),
+        ("speed_dial", "9196"),
+        ("park", "700"),
+    )
+    # Fanvil publishes no name for the setting that encrypts sound.
+    assert telephone.settings.encrypts is (telephone.maker.brand != "fanvil")
+    async with deadline("a telephone to work", 60.0), telephone.line() as line:
+        await registered(line)
+        await its_lamp_lights(line, colleague)
+        await its_speed_dial_calls(node, telephone, line)
+        await its_parking_key_parks_and_takes_back(line, colleague)
+        await it_fetches_when_told(node, telephone, line)
+        await line.unregister()
+    its_image_is_the_one_pinned(telephone)
+    it_is_the_same_after_a_power_cut(telephone)
+
+
+async def registered(line: Line) -> None:
+    for _ in range(5):
+        try:
+            await line.register()
+        except RegistrationRefused as error:
+            assert error.status == 403, error
+            await asyncio.sleep(1.0)  # as telephones do; signalling looks every second who is new
+        else:
+            return
+    raise AssertionError("signalling doesn't know the telephone")
+
+
+async def its_lamp_lights(line: Line, colleague: UserAgent) -> None:
+    watched = line.watch("1002", "dialog", "application/dialog-info+xml")
+    assert states(await watched.next()) == []
+    call = colleague.invite("9196", sdp(encrypted=False))
+    await call.answered()
+    while "confirmed" not in states(await watched.next()):
+        continue
+    call.hang_up()
+    while "terminated" not in states(await watched.next()):
+        continue
+    await watched.end()
+
+
+def states(document: bytes) -> list[str]:
+    """Of each dialog but the one that says that there is none."""
+    dialogs = re.findall(rb'<dialog id="([^"]*)".*?<state[^>]*>(\w+)</state>', document, re.DOTALL)
+    return [state.decode() for name, state in dialogs if name != b"none"]
+
+
+async def its_speed_dial_calls(node: Town, telephone: Telephone, line: Line) -> None:
+    call = line.invite("9196", sdp(encrypted=True))
+    assert b"RTP/SAVP" in await call.answered()
+    mac = telephone.maker.mac
+    told = await node.command("phone", "resync", mac, "--json")
+    assert told == {"told": [], "busy": [line.account.user], "away": []}
+    assert await line.options() == 200  # whatever was sent before has come
+    assert line.told.empty()
+    call.hang_up()
+
+
+async def its_parking_key_parks_and_takes_back(line: Line, colleague: UserAgent) -> None:
+    call = line.invite(COLLEAGUE, sdp(encrypted=True))
+    answering: IncomingCall = await colleague.incoming()
+    answering.on_offer(lambda offer: sdp(encrypted=False))
+    answering.answer(sdp(encrypted=False))
+    await call.answered()
+    assert await line.send_to(call, "700") == 202
+    await call.ended()
+    back = line.invite("700", sdp(encrypted=True))
+    await back.answered()
+    assert not answering.over
+    back.hang_up()
+    await answering.ended()
+
+
+async def it_fetches_when_told(node: Town, telephone: Telephone, line: Line) -> None:
+    before = dict(telephone.files)
+    maker = telephone.maker
+    told = await node.command("phone", "resync", maker.mac, "--json")
+    assert told == {"told": [line.account.user], "busy": [], "away": []}
+    event = await line.told.get()
+    assert event == {"snom": "check-sync;reboot=false"}.get(maker.brand, "check-sync")
+    telephone.fetch()
+    assert telephone.files == before
+
+
+def its_image_is_the_one_pinned(telephone: Telephone) -> None:
+    status, image = telephone.get(telephone.settings.firmware)
+    assert (status, image) == (200, IMAGE + telephone.maker.brand.encode())
+    digest = hashlib.sha256(image).hexdigest()
+    assert f"/firmware/{digest[:32]}/" in telephone.settings.firmware
+
+
+def it_is_the_same_after_a_power_cut(telephone: Telephone) -> None:
+    """A Snom always follows DHCP: its certificate gets it settings again, with another secret."""
+    files, password, own = dict(telephone.files), telephone.settings.password, telephone.settings.server
+    said = telephone.leased()
+    telephone.fetch(said if telephone.settings.follows_dhcp else "")
+    assert telephone.settings.password == password
+    if telephone.maker.brand == "snom":
+        assert telephone.settings.server != own
+    else:
+        assert (telephone.settings.server, telephone.files) == (own, files)
