@@ -12,10 +12,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from pbx.accounts.rights import Role
 from tests.browser.checking import WIDE, Troubles
-from tests.browser.town import Town, running_town
+from tests.browser.town import PATIENCE_SECONDS, Town, running_town
 
 CHROMIUM = "/usr/bin/chromium"
-EXPECT_MS = 20_000  # three browsers and three nodes on two cores; nobody waits for what is there
 # root has no sandbox; /dev/shm is small in containers; nothing is fetched that a page doesn't ask for.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-gpu"]
 
@@ -45,7 +44,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=EXPECT_MS)
+    expect.set_options(timeout=1000 * PATIENCE_SECONDS)
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running
@@ -69,7 +68,7 @@ async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
         )
         troubles = Troubles(url)
         contexts.append((context, troubles))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(1000 * PATIENCE_SECONDS)
         kept = "localStorage.getItem('beffroi.language')"
         await context.add_init_script(f"{kept} ?? localStorage.setItem('beffroi.language', '{language}')")
         if cookies:

@@ -32,7 +32,7 @@ async def first_call_seconds(browser: Browser, url: str, account: str, password:
         await page.get_by_role("button", name="Se connecter", exact=True).click()
         await allow_microphone(page)
         await call_by_name(page, whom)
-        await expect(page.locator(".call-card[data-state='talking']")).to_be_visible(timeout=30_000)
+        await expect(page.locator(".call-card[data-state='talking']")).to_be_visible()
         return time.monotonic() - begun
     finally:
         await context.close()
@@ -49,7 +49,7 @@ async def allow_microphone(page: Page) -> None:
 
 async def call_by_name(page: Page, whom: str) -> None:
     """The third step: somebody is found as one types, and called."""
-    await expect(page.get_by_text("Prêt", exact=True)).to_be_visible(timeout=20_000)
+    await expect(page.get_by_text("Prêt", exact=True)).to_be_visible()
     await page.get_by_role("button", name="Chercher quelqu’un").click()
     await page.keyboard.type(whom)
     await expect(page.get_by_role("button", name=f"Appeler {whom}")).to_be_visible()

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from pbx.demo.voice import Voice
 from sip.user_agent import IncomingCall, UserAgent
-from tests.browser.town import HOST, Town
+from tests.browser.town import HOST, TEST_SECONDS, Town
 
 CALLER_HZ, CALLED_HZ = 440, 1000
 
@@ -30,7 +30,11 @@ async def conversation(town: Town, caller: str, number: str, called: str) -> Asy
     """`caller` dials a number where `called` answers; both speak until the end of the block."""
     ours, theirs = Voice(HOST, CALLER_HZ, CALLED_HZ), Voice(HOST, CALLED_HZ, CALLER_HZ)
     try:
-        async with telephone(town, caller) as first, telephone(town, called) as second, asyncio.timeout(30):
+        async with (
+            telephone(town, caller) as first,
+            telephone(town, called) as second,
+            asyncio.timeout(TEST_SECONDS),
+        ):
             going = first.invite(number, ours.offer())
             coming: IncomingCall = await second.incoming()
             coming.ring()
@@ -54,7 +58,7 @@ async def leave_message(town: Town, caller: str, number: str, seconds: float) ->
     """`caller` dials a number that takes messages, and speaks for so long."""
     voice = Voice(HOST, CALLER_HZ, CALLED_HZ)
     try:
-        async with telephone(town, caller) as agent, asyncio.timeout(40):
+        async with telephone(town, caller) as agent, asyncio.timeout(TEST_SECONDS):
             going = agent.invite(number, voice.offer())
             voice.take_answer(await going.answered())
             voice.speak()

@@ -71,7 +71,7 @@ _HEARD = """async (frequencies) => {
 }"""
 
 READY = {"fr": "Prêt", "en": "Ready"}
-MOST_LOOKS = 30
+MOST_LOOKS = 90
 
 
 class OpenTelephone(Protocol):
@@ -118,7 +118,7 @@ async def hang_up(page: Page) -> None:
 async def ready(page: Page, language: str = "en") -> None:
     """Wait until calls reach it."""
     state = page.locator(".phone-state").get_by_text(READY[language], exact=True)
-    await expect(state).to_be_visible(timeout=20_000)
+    await expect(state).to_be_visible()
 
 
 async def dial(page: Page, number: str) -> None:
@@ -135,7 +135,7 @@ def card(page: Page, name: str = "") -> Locator:
 async def talks(page: Page, name: str) -> None:
     """Wait until a page is in a call with somebody."""
     call = page.locator(f".call-card[data-state='talking'][aria-label='{name}']")
-    await expect(call).to_be_visible(timeout=20_000)
+    await expect(call).to_be_visible()
 
 
 async def loudness(page: Page, *frequencies: int) -> list[int]:

@@ -16,7 +16,7 @@ from tests.browser.checking import axe, check_page
 from tests.browser.conftest import SignIn
 from tests.browser.first_minutes import answered, call_by_name, first_call_seconds
 from tests.browser.speaking import CALLED_HZ, CALLER_HZ, telephone
-from tests.browser.town import HOST, PASSWORD, Town
+from tests.browser.town import HOST, PASSWORD, TEST_SECONDS, Town
 
 browser = listening.browser
 pytestmark = pytest.mark.xdist_group("browser-around")
@@ -27,7 +27,7 @@ READY = {"fr": "Prêt", "en": "Ready"}
 async def open_telephone(sign_in: SignIn, role: Any = "agent", language: str = "fr") -> Page:
     """The telephone's page, once calls reach it."""
     page = await sign_in(role, language, "/telephone")
-    await expect(page.get_by_text(READY[language], exact=True)).to_be_visible(timeout=20_000)
+    await expect(page.get_by_text(READY[language], exact=True)).to_be_visible()
     return page
 
 
@@ -47,7 +47,7 @@ async def test_all_that_lies_around_a_call_is_as_it_should_be(
 
 
 async def test_somebody_is_found_by_sound_and_called_by_keys_alone(sign_in: SignIn, town: Town) -> None:
-    async with telephone(town, "1002") as bruno, asyncio.timeout(60):
+    async with telephone(town, "1002") as bruno, asyncio.timeout(TEST_SECONDS):
         page = await open_telephone(sign_in)
         await page.locator("h1").click()
         await page.keyboard.press("/")
@@ -82,7 +82,11 @@ async def note_on_the_call(page: Page) -> None:
 async def test_a_colleagues_call_that_rings_is_picked_up(sign_in: SignIn, town: Town) -> None:
     voice = Voice(HOST, CALLER_HZ, CALLED_HZ)
     try:
-        async with telephone(town, "1002") as bruno, telephone(town, "2010") as claire, asyncio.timeout(60):
+        async with (
+            telephone(town, "1002") as bruno,
+            telephone(town, "2010") as claire,
+            asyncio.timeout(TEST_SECONDS),
+        ):
             page = await open_telephone(sign_in)
             going = claire.invite("1002", voice.offer())
             (await bruno.incoming()).ring()
@@ -99,7 +103,7 @@ async def test_missed_calls_come_first_are_counted_and_seen(sign_in: SignIn, tow
     page = await open_telephone(sign_in)
     voice = Voice(HOST, CALLER_HZ, CALLED_HZ)
     try:
-        async with telephone(town, "2010") as claire, asyncio.timeout(60):
+        async with telephone(town, "2010") as claire, asyncio.timeout(TEST_SECONDS):
             going = claire.invite("1001", voice.offer())
             await expect(page.locator(".call-line.rings")).to_be_visible()
             going.hang_up()
@@ -237,7 +241,7 @@ async def test_a_teleworker_says_where_they_are_in_one_action_or_two(sign_in: Si
 async def test_from_a_blank_profile_to_the_first_call(browser: Browser, town: Town) -> None:
     voice = Voice(HOST, CALLED_HZ, CALLER_HZ)
     try:
-        async with telephone(town, "1002") as bruno, asyncio.timeout(90):
+        async with telephone(town, "1002") as bruno, asyncio.timeout(TEST_SECONDS):
             walk = asyncio.gather(
                 first_call_seconds(browser, town.url, "agent", PASSWORD, "Bruno Petit"),
                 answered(bruno, voice),
@@ -252,7 +256,7 @@ async def test_from_a_blank_profile_to_the_first_call(browser: Browser, town: To
 async def test_the_first_minutes_are_over_once_a_call_was_talked(sign_in: SignIn, town: Town) -> None:
     voice = Voice(HOST, CALLED_HZ, CALLER_HZ)
     try:
-        async with telephone(town, "1002") as bruno, asyncio.timeout(60):
+        async with telephone(town, "1002") as bruno, asyncio.timeout(TEST_SECONDS):
             page = await open_telephone(sign_in)
             await page.get_by_role("button", name="Autoriser le micro").click()
             call = asyncio.gather(call_by_name(page, "Bruno Petit"), answered(bruno, voice))

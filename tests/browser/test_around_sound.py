@@ -13,7 +13,7 @@ from tests.browser import listening
 from tests.browser.checking import check_page
 from tests.browser.conftest import SignIn
 from tests.browser.speaking import CALLED_HZ, CALLER_HZ, telephone
-from tests.browser.town import HOST, Town
+from tests.browser.town import HOST, TEST_SECONDS, Town
 
 browser = listening.browser
 pytestmark = pytest.mark.xdist_group("browser-around")
@@ -107,7 +107,7 @@ async def with_headset(sign_in: SignIn) -> Page:
     await expect(page.get_by_text("Les touches de « Casque d’essai » fonctionnent.")).to_be_visible()
     # By the menu: the page stays loaded, and so does the headset.
     await page.get_by_role("link", name="Mon téléphone").click()
-    await expect(page.get_by_text("Prêt", exact=True)).to_be_visible(timeout=20_000)
+    await expect(page.get_by_text("Prêt", exact=True)).to_be_visible()
     return page
 
 
@@ -122,7 +122,7 @@ async def test_a_headset_answers_mutes_and_hangs_up_and_its_lights_say_so(
     page = await with_headset(sign_in)
     voice = Voice(HOST, CALLER_HZ, CALLED_HZ)
     try:
-        async with telephone(town, "2010") as claire, asyncio.timeout(60):
+        async with telephone(town, "2010") as claire, asyncio.timeout(TEST_SECONDS):
             going = claire.invite("1001", voice.offer())
             await lights(page, RINGS)
             await page.evaluate("window.headset.press(1)")  # lifted

@@ -144,7 +144,7 @@ def asked(town: Town, token: str, path: str) -> tuple[int, Any]:
     """Ask as a program does."""
     request = urllib.request.Request(town.url + path, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=45) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

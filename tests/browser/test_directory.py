@@ -12,7 +12,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.checking import check_page
 from tests.browser.conftest import SignIn
-from tests.browser.town import Town
+from tests.browser.town import TEST_SECONDS, Town
 
 pytestmark = pytest.mark.xdist_group("browser-directory")
 
@@ -74,7 +74,7 @@ async def test_somebody_far_down_the_alphabet_is_found_before_the_server_answers
 
     await page.route(lambda url: urlsplit(url).path == "/api/v1/directory", pieces)
     await page.goto(page.url.rstrip("/") + "/directory")
-    await asyncio.wait_for(reached.wait(), 20)
+    await asyncio.wait_for(reached.wait(), TEST_SECONDS)
     await search_field(page).fill("piece3")
     await expect(found(page)).to_contain_text(["Zoé Piece3"])
 

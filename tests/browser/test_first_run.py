@@ -20,12 +20,10 @@ from pbx.demo.voice import Voice
 from sip.user_agent import Account
 from tests.browser.checking import check_page
 from tests.browser.conftest import NewPage
-from tests.browser.town import HOST, STOP_SECONDS, free_port, phone
+from tests.browser.town import HOST, PATIENCE_SECONDS, STOP_SECONDS, free_port, phone
 
 pytestmark = pytest.mark.xdist_group("browser-first-run")
 
-LINK_SECONDS = 20.0
-CALL_SECONDS = 30.0
 PASSWORD = "quatre mots sans lien"
 TONE_HZ = 440
 
@@ -43,7 +41,11 @@ class EmptyNode:
     def another_link(self) -> str:
         """What `beffroi first-run` prints."""
         done = subprocess.run(
-            [program(), "first-run"], cwd=self.folder, capture_output=True, text=True, timeout=30
+            [program(), "first-run"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
         )
         assert done.returncode == 0, done.stderr
         return links_in(done.stdout)[0]
@@ -62,7 +64,7 @@ def empty_node(tmp_path: Path) -> Iterator[EmptyNode]:
             stderr=subprocess.STDOUT,
         )
     try:
-        ends = time.monotonic() + LINK_SECONDS
+        ends = time.monotonic() + PATIENCE_SECONDS
         while not (found := links_in(log.read_text())) and time.monotonic() < ends:
             time.sleep(0.1)
         assert found, log.read_text()
@@ -117,7 +119,7 @@ async def test_from_an_empty_folder_to_a_first_call(empty_node: EmptyNode, new_p
 
 async def set_up_second_factor(page: Page) -> None:
     """What the account of an administrator asks for before it opens anything."""
-    await page.get_by_role("button", name="Utiliser une application").click(timeout=30_000)
+    await page.get_by_role("button", name="Utiliser une application").click()
     secret = await page.locator("code.typed-key").inner_text()
     code = pyotp.TOTP(secret.replace(" ", "")).now()
     await page.get_by_label("Puis saisissez le code affiché").fill(code)
@@ -132,7 +134,7 @@ async def first_call(page: Page, node: EmptyNode) -> None:
     agent, transport = phone(Account(extension, password, "beffroi"), node.sip)
     voice = Voice(HOST, speaks_hz=TONE_HZ, expects_hz=TONE_HZ)
     try:
-        async with asyncio.timeout(CALL_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await agent.register()
             await expect(page.get_by_text("connecté", exact=True)).to_be_visible()
             call = agent.invite("9196", voice.offer())

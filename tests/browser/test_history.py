@@ -19,7 +19,7 @@ from pbx.store.call_search import Search, find_calls
 from pbx.store.calls import insert_calls
 from tests.browser.checking import check_page
 from tests.browser.conftest import SignIn
-from tests.browser.town import Town
+from tests.browser.town import TEST_SECONDS, Town
 
 pytestmark = pytest.mark.xdist_group("browser-history")
 
@@ -37,7 +37,7 @@ async def past(town: Town) -> AsyncIterator[str]:
     """One real call, held for a moment, and some of before; the id of the real one."""
     caller, its_port = town.phone("1001")
     callee, other_port = town.phone("1002")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TEST_SECONDS):
         await caller.register()
         await callee.register()
         call = caller.invite("1002", SDP)

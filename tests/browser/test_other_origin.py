@@ -31,7 +31,7 @@ SOUND_FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 PAGE_HZ, DESK_HZ = 620, 1000
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 45.0
 
 _PAGE = """<!doctype html><title>A portal</title>
 <script src="jssip.js"></script><script src="portal.js"></script>

@@ -29,7 +29,7 @@ def fetch(url: str, printed: str = PRINTED) -> tuple[int, bytes]:
     agent = f"Yealink SIP-T54W 96.86.0.23 {printed.lower()}"
     request = urllib.request.Request(url, headers={"User-Agent": agent})
     try:
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=45, context=context) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

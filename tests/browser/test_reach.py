@@ -17,7 +17,7 @@ from tests.browser.checking import SCREENSHOTS, check_page
 from tests.browser.conftest import SignIn
 from tests.browser.listening import browser
 from tests.browser.speaking import CALLED_HZ, CALLER_HZ, telephone
-from tests.browser.town import HOST, Town, running_town
+from tests.browser.town import HOST, PATIENCE_SECONDS, TEST_SECONDS, Town, running_town
 from tests.browser.towns_site import Site, towns_site
 from tests.push.service import Browser as PushedBrowser
 
@@ -63,7 +63,7 @@ async def visiting(
     context = await browser.new_context(
         locale=locale, color_scheme=theme, viewport={"width": 420, "height": 640}
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(1000 * PATIENCE_SECONDS)
     try:
         yield context
     finally:
@@ -85,7 +85,11 @@ async def pressed(context: BrowserContext, town: Town, site: Site, attributes: s
 async def test_a_visitor_calls_by_the_button_and_is_heard(browser: Browser, town: Town, site: Site) -> None:
     voice = Voice(HOST, CALLED_HZ, 0)
     try:
-        async with visiting(browser) as context, telephone(town, "2401") as desk, asyncio.timeout(60):
+        async with (
+            visiting(browser) as context,
+            telephone(town, "2401") as desk,
+            asyncio.timeout(TEST_SECONDS),
+        ):
             panel = await pressed(context, town, site)
             await expect(panel.get_by_role("heading", name="Appeler l’école")).to_be_visible()
             await check_page(panel, "click-idle")
@@ -111,7 +115,11 @@ async def test_a_second_visitor_waits_and_goes_on_when_the_line_is_free(
 ) -> None:
     first, second = Voice(HOST, CALLED_HZ, CALLER_HZ), Voice(HOST, CALLED_HZ, CALLER_HZ)
     try:
-        async with visiting(browser) as context, telephone(town, "2401") as desk, asyncio.timeout(60):
+        async with (
+            visiting(browser) as context,
+            telephone(town, "2401") as desk,
+            asyncio.timeout(TEST_SECONDS),
+        ):
             one, two = await pressed(context, town, site), await pressed(context, town, site)
             await one.get_by_role("button", name="Appeler", exact=True).click()
             coming = await desk.incoming()
@@ -177,7 +185,7 @@ async def test_a_panel_without_a_pass_says_how_to_come(browser: Browser, town: T
 @pytest.mark.parametrize("language", ["fr", "en"])
 async def test_a_link_asks_before_it_calls(sign_in: SignIn, town: Town, language: str) -> None:
     words = {"fr": ("Appeler ce numéro ?", "Appeler"), "en": ("Call this number?", "Call")}[language]
-    async with telephone(town, "1002") as bruno, asyncio.timeout(60):
+    async with telephone(town, "1002") as bruno, asyncio.timeout(TEST_SECONDS):
         page = await sign_in("agent", language, "/call?to=tel:1002;ext=4")
         await expect(page.get_by_role("heading", name=words[0])).to_be_visible()
         await check_page(page, f"link-{language}")
@@ -264,7 +272,7 @@ async def pushed(session: CDPSession, town: Town, told: dict[str, Any]) -> None:
 
 async def shown(worker: Worker) -> list[dict[str, Any]]:
     """The notifications, once there is any."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TEST_SECONDS):
         while True:
             if found := await worker.evaluate(_SHOWN):
                 return list(found)
@@ -286,11 +294,11 @@ async def test_a_closed_page_is_opened_by_answer_and_takes_the_call(sign_in: Sig
     await page.goto(f"{town.url}/offline.html")
     voice = Voice(HOST, CALLER_HZ, 0)
     try:
-        async with telephone(town, "1002") as bruno, asyncio.timeout(60):
+        async with telephone(town, "1002") as bruno, asyncio.timeout(TEST_SECONDS):
             going = await rings_on(bruno, "1001", voice.offer())
             await page.goto(f"{town.url}/telephone?answer=unknown-yet&number=1002")
             voice.take_answer(await going.answered())
-            await expect(page.locator(".call-card[data-state='talking']")).to_be_visible(timeout=20_000)
+            await expect(page.locator(".call-card[data-state='talking']")).to_be_visible()
             assert "answer" not in page.url
             going.hang_up()
     finally:

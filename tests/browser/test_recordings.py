@@ -199,7 +199,7 @@ async def test_export_takes_a_second_person_and_its_package_verifies(
     await page.locator("form button[type=submit]").click()
     await page.locator("[name=format]").select_option("flac")
     await page.get_by_role("button", name="Exporter", exact=True).click()
-    async with page.expect_download(timeout=30_000) as downloading:
+    async with page.expect_download() as downloading:
         await page.get_by_role("link", name="Télécharger l’export").click()
     package = tmp_path / f"{name}.zip"
     await (await downloading.value).save_as(package)

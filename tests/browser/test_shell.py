@@ -10,7 +10,7 @@ from playwright.async_api import Route, WebSocketRoute, expect
 
 from tests.browser.checking import check_page, settled
 from tests.browser.conftest import NewPage, SignIn
-from tests.browser.town import PASSWORD, Town
+from tests.browser.town import PASSWORD, TEST_SECONDS, Town
 
 pytestmark = pytest.mark.xdist_group("browser-shell")
 
@@ -56,7 +56,7 @@ async def test_a_page_that_is_gone_to_is_announced(sign_in: SignIn) -> None:
     heading = page.get_by_role("heading", level=1)
     await expect(heading).not_to_have_text("Bonjour Élise Bernard")
     # Of several windows one has the focus: what counts is where it is in this one.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TEST_SECONDS):
         while await page.evaluate("document.activeElement.tagName") != "H1":
             await asyncio.sleep(0.05)
     assert await page.evaluate("document.activeElement.textContent") in await page.title()
@@ -117,7 +117,7 @@ async def test_a_live_connection_that_is_lost_is_said_until_it_is_back(town: Tow
     await expect(bar).to_be_visible()
     await check_page(page, "link-lost")
     is_cut = False
-    await expect(bar).to_be_hidden(timeout=20_000)
+    await expect(bar).to_be_hidden()
 
 
 async def test_pages_that_were_installed_anew_are_told(sign_in: SignIn) -> None:
@@ -149,7 +149,7 @@ async def test_who_signs_in_again_goes_on_where_they_were(town: Town, sign_in: S
     await page.get_by_label("Qui appelle").fill("1001")
     await page.get_by_label("Numéro composé").fill("18")
     town.end_sessions("supervisor")  # the server closes the live connection for it, and the page asks why
-    await expect(page.get_by_role("heading", name="Se connecter")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_role("heading", name="Se connecter")).to_be_visible()
     await page.locator("input[autocomplete^=username]").fill("supervisor")
     await page.locator("input[type=password]").fill(PASSWORD)
     await page.get_by_role("button", name="Se connecter", exact=True).click()

@@ -25,7 +25,7 @@ from tests.browser.telephoning import (
     open_telephone,
     talks,
 )
-from tests.browser.town import HOST, Town
+from tests.browser.town import HOST, TEST_SECONDS, Town
 
 __all__ = ["browser", "open_telephone"]  # fixtures
 
@@ -55,7 +55,7 @@ async def test_two_pages_call_each_other_and_hear_each_other(open_telephone: Ope
     await talks(bruno, "Alice Martin")
     await hears(alice, BRUNO_HZ)
     await hears(bruno, ALICE_HZ)
-    await expect(card(alice)).to_contain_text("Good quality", timeout=20_000)
+    await expect(card(alice)).to_contain_text("Good quality")
     await check_page(alice, "telephone-talking")
     await hang_up(alice)
     await expect(card(bruno)).to_contain_text("Call ended.")
@@ -77,7 +77,7 @@ async def test_a_call_rings_on_every_page_and_is_refused_by_a_key(
     await bruno.keyboard.press("r")
     await expect(bruno.locator(".call-line")).to_have_count(0)
     # A page that has gone a moment ago may only be being loaded again: the node waits for it.
-    await expect(card(alice)).to_contain_text("Call declined.", timeout=20_000)
+    await expect(card(alice)).to_contain_text("Call declined.")
 
 
 async def test_who_is_on_hold_or_muted_isnt_heard(open_telephone: OpenTelephone) -> None:
@@ -111,9 +111,9 @@ async def test_why_a_call_came_to_nothing_is_said_in_words(open_telephone: OpenT
 
 async def test_keys_reach_a_menu(open_telephone: OpenTelephone, town: Town) -> None:
     alice = await open_telephone("agent", ALICE_HZ)
-    async with telephone(town, "2010") as phone, asyncio.timeout(60):
+    async with telephone(town, "2010") as phone, asyncio.timeout(TEST_SECONDS):
         await dial(alice, "8000")
-        await expect(alice.locator(".call-card[data-state='talking']")).to_be_visible(timeout=20_000)
+        await expect(alice.locator(".call-card[data-state='talking']")).to_be_visible()
         await alice.get_by_role("button", name="Keys").click()
         await check_page(alice, "telephone-keys")
         await alice.get_by_label("Keys to send").press("1")
@@ -127,7 +127,7 @@ async def test_a_call_is_transferred_at_once(open_telephone: OpenTelephone, town
     alice, bruno = await both(open_telephone)
     voice = Voice(HOST, CALLED_HZ, CALLER_HZ)
     try:
-        async with telephone(town, "2010") as phone, asyncio.timeout(60):
+        async with telephone(town, "2010") as phone, asyncio.timeout(TEST_SECONDS):
             await alice.get_by_role("button", name="Transfer…").click()
             await alice.get_by_label("To the number").fill("2010")
             await check_page(alice, "telephone-transfer")
@@ -144,7 +144,7 @@ async def test_a_call_is_transferred_after_having_asked(open_telephone: OpenTele
     alice, bruno = await both(open_telephone)
     voice = Voice(HOST, 700, CALLER_HZ)
     try:
-        async with telephone(town, "2010") as phone, asyncio.timeout(60):
+        async with telephone(town, "2010") as phone, asyncio.timeout(TEST_SECONDS):
             await alice.get_by_role("button", name="Transfer…").click()
             await alice.get_by_label("To the number").fill("2010")
             await alice.get_by_role("button", name="Call first").click()
@@ -166,7 +166,7 @@ async def test_a_second_call_waits_then_holds_the_first_and_both_become_one(
     alice, bruno = await both(open_telephone)
     voice = Voice(HOST, 700, 700)
     try:
-        async with telephone(town, "2010") as phone, asyncio.timeout(60):
+        async with telephone(town, "2010") as phone, asyncio.timeout(TEST_SECONDS):
             call = phone.invite("1001", voice.offer())
             await expect(alice.locator(".call-line.rings")).to_contain_text("État civil")
             await hears(bruno, ALICE_HZ)  # what rings disturbs nobody
@@ -187,7 +187,7 @@ async def test_a_second_call_waits_then_holds_the_first_and_both_become_one(
 async def test_a_call_is_parked_its_place_is_said_and_it_is_taken_back(open_telephone: OpenTelephone) -> None:
     alice, bruno = await both(open_telephone)
     await alice.get_by_role("button", name="Park").click()
-    await expect(alice.get_by_text("The call waits at place 700.")).to_be_visible(timeout=20_000)
+    await expect(alice.get_by_text("The call waits at place 700.")).to_be_visible()
     await expect(alice.locator(".call-card[data-state='talking']")).to_have_count(0)
     await dial(alice, "700")
     await talks(alice, "Bruno Petit")
@@ -200,7 +200,7 @@ async def test_both_see_each_other(open_telephone: OpenTelephone) -> None:
     alice, bruno = await both(open_telephone)
     await alice.get_by_role("button", name="Show my video").click()
     await expect(alice.get_by_label("Your video")).to_be_visible()
-    await expect(bruno.get_by_label("Video of Alice Martin")).to_be_visible(timeout=20_000)
+    await expect(bruno.get_by_label("Video of Alice Martin")).to_be_visible()
     await check_page(bruno, "telephone-video")
     await hears(bruno, ALICE_HZ)
     await hang_up(alice)
@@ -212,7 +212,7 @@ async def test_the_telephone_in_french(open_telephone: OpenTelephone) -> None:
     await alice.get_by_label("Numéro à appeler").fill("9196")
     await alice.locator(".dial").get_by_role("button", name="Appeler", exact=True).click()
     await hears(alice, ALICE_HZ)  # the echo
-    await expect(card(alice)).to_contain_text("Bonne qualité", timeout=20_000)
+    await expect(card(alice)).to_contain_text("Bonne qualité")
     await check_page(alice, "telephone-talking")
     await alice.get_by_role("button", name="Raccrocher").first.click()
     await expect(card(alice)).to_contain_text("Appel terminé.")

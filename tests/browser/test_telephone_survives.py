@@ -57,7 +57,7 @@ async def test_a_call_that_nobody_has_answered_is_said_to_be_cancelled_by_a_relo
         await expect(alice.locator(".call-card[data-state='calling']")).to_be_visible()
         assert await axe(alice) == []  # while it rings there
         await alice.reload()
-        await expect(card(alice)).to_contain_text("Call cancelled: the page was reloaded", timeout=20_000)
+        await expect(card(alice)).to_contain_text("Call cancelled: the page was reloaded")
         await coming.ended()  # it rings no more
     await check_page(alice, "telephone-reloaded")
 

@@ -55,7 +55,7 @@ async def test_telephones_on_ipv4_and_ipv6_hear_each_other(town: Town):
         telephone(town, "::1", "2011", passwords[0]) as (caller, caller_line),
         telephone(town, "127.0.0.1", "2012", passwords[1]) as (callee, callee_line),
     ):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             await caller.register()
             await callee.register()
             going = caller.invite("2012", caller_line.offer())

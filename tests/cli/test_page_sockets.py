@@ -25,7 +25,7 @@ from sip.core.message import Response
 from sip.core.parser import parse_message
 from tests.browser.town import HOST, Town, running_town
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 45.0
 ATTEMPTS, ATTEMPT_SECONDS = 300, 0.1
 INSTANCE = "urn:uuid:8b1bd364-2d63-4447-8e36-339f40f4f568"
 

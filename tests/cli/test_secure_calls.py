@@ -22,7 +22,7 @@ from tests.cli.conftest import Town
 from tests.net.authority import Authority
 from tests.net.test_websocket import TEXT, Browser
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 45.0
 
 
 def port() -> int:

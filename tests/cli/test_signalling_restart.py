@@ -20,7 +20,7 @@ CALLS = 50
 PACKET_SECONDS = 0.04  # half as often as a telephone: a hundred of them share this process
 # What full buffers of a busy machine may take from a line. A sound that stops loses 25 a second.
 FEW_PACKETS = 8
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 45.0
 
 
 class Party:

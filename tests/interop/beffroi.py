@@ -30,10 +30,10 @@ PLAN = REPOSITORY / "examples" / "valmont.yaml"
 OPERATORS = {"operateur-a": "10.54.9.1", "operateur-b": "10.54.9.2"}
 """Where the sample's trunks lead, over UDP: addresses that a test may plug in."""
 
-_START_SECONDS = 20.0
-_STOP_SECONDS = 20.0
-_COMMAND_SECONDS = 20.0
-_IMPORT_SECONDS = 10.0  # the worker takes call records from the journal in batches
+_START_SECONDS = 60.0
+_STOP_SECONDS = 60.0
+_COMMAND_SECONDS = 60.0
+_IMPORT_SECONDS = 45.0  # the worker takes call records from the journal in batches
 _SECRETS = {"OPERATEUR_A_SECRET": "secret-a", "OPERATEUR_B_SECRET": "secret-b", "CONSEIL_PIN": "1234"}
 
 

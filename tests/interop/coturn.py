@@ -18,7 +18,7 @@ from tests.interop.patience import until
 
 SECRET: Final = "a secret of the relay and of the node"
 UDP_PORT, TLS_PORT = 3478, 443
-START_SECONDS, STOP_SECONDS = 20.0, 10.0
+START_SECONDS, STOP_SECONDS = 45.0, 45.0
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from tests.interop.namespaces import Namespace
 from tests.interop.patience import PeerError, until
 
 _CONFIGURATION = Path(__file__).with_suffix(".cfg")
-_READY_SECONDS = 15.0
+_READY_SECONDS = 45.0
 
 
 class Kamailio:

@@ -28,8 +28,8 @@ from tests.interop.namespaces import Namespace
 from tests.interop.patience import PeerError, deadline, until
 from tests.interop.tone import Recording, ToneError, write_tone
 
-_START_SECONDS = 20.0
-_ANSWER_SECONDS = 10.0
+_START_SECONDS = 45.0
+_ANSWER_SECONDS = 45.0
 _KEY_SECONDS = 0.5  # between two keys
 _PLAYED_SECONDS = 60.0  # it begins again at its end
 _HEADER_BYTES = 44  # of a WAV file, before its samples

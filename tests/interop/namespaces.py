@@ -28,7 +28,7 @@ from pathlib import Path
 
 HUB_ADDRESS = IPv4Address("10.54.0.1")
 
-_SETUP_SECONDS = 10  # for any one `ip` command; a loaded machine takes some milliseconds
+_SETUP_SECONDS = 45  # for any one `ip` command; a loaded machine takes some milliseconds
 
 _HOLDER = """
 import socket

@@ -24,8 +24,8 @@ from tests.interop.patience import PeerError, deadline, end_of, until
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
-_DONE_SECONDS = 30.0
-_READY_SECONDS = 10.0
+_DONE_SECONDS = 60.0
+_READY_SECONDS = 45.0
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Wire:
 
     async def until(self, wanted: Callable[[MediaEvent], bool]) -> MediaEvent:
         """Return the first event that is wanted. Raises TimeoutError after 20 s."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             while True:
                 for event in self.told:
                     if wanted(event):

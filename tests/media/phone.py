@@ -91,7 +91,7 @@ class Phone:
 
     async def receive_rtcp(self) -> bytes:
         """Return the next RTCP datagram. Raises TimeoutError."""
-        async with asyncio.timeout(15.0):
+        async with asyncio.timeout(45):
             return await asyncio.get_running_loop().sock_recv(self.rtcp, 4096)
 
     def arrived(self) -> list[rtp.Packet]:

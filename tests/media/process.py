@@ -85,7 +85,7 @@ class MediaProcess:
 
     async def until(self, wanted: Callable[[MediaEvent], bool]) -> MediaEvent:
         """Return the first event, past or to come, that is wanted. Raises TimeoutError after 15 s."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(45):
             while True:
                 for event in self.events:
                     if wanted(event):

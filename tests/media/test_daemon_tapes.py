@@ -54,7 +54,7 @@ class Recorded:
     async def read(self, packets: int) -> list[Taped]:
         """Return what is on the tape once there are so many packets. Raises TimeoutError."""
         found: list[Taped] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while sum(taped.packets for taped in found) < packets:
                 await asyncio.sleep(0.02)
                 found += self.tape.read(0)
@@ -180,7 +180,7 @@ async def test_next_signalling_process_puts_its_legs_on_the_tape_again(
     before.engine.close()
     async with rtpengine_daemon.engine(tmp_path, reel) as before.engine:
         before.engine.restore(kept)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while not (taped := tape.read(0)):
                 await before.speak(1)
         assert {one.recording for one in taped} == {7}

@@ -57,7 +57,7 @@ async def leg(
     media: MediaProcess, name: str, wanted: Callable[[LegMedia], bool] = lambda counts: True
 ) -> LegMedia:
     """Return a leg's counts as soon as they are as wanted. Raises TimeoutError."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while not wanted(counts := (await media.engine.query("c")).legs[name]):
             pass
     return counts

@@ -37,7 +37,7 @@ class Taping:
         for said in zip(pair.alice.tone(packets), pair.bob.tone(packets), strict=True):
             pair.alice.send(pair.alice_sends_to, said[0])
             pair.bob.send(pair.bob_sends_to, said[1])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while self.packets < before + 2 * packets:
                 await asyncio.sleep(0.02)
                 self.read += self.tape.read(0)

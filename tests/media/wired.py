@@ -50,7 +50,7 @@ class Wired:
 
     async def until(self, wanted: Callable[[wire.Report], bool]) -> wire.Report:
         """Return the first report, past or to come, that is wanted. Raises TimeoutError after 15 s."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(45):
             while True:
                 for report in self.reports:
                     if wanted(report):

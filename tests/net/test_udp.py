@@ -17,7 +17,7 @@ from sip.core.ua_core import UserAgentCore
 from sip.net.driver import Driver
 from sip.net.udp import BATCH_DATAGRAMS, STRANGERS_DATAGRAMS, UdpTransport
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 45.0
 
 
 class Answering:

@@ -54,7 +54,7 @@ async def test_what_is_lost_on_the_way_comes_again_and_what_comes_twice_is_taken
         own.bind(("10.54.4.22", 0))
         for _ in range(2):
             own.sendto(request, (hall.pbx.address, TFTP))
-        async with asyncio.timeout(15.0):
+        async with asyncio.timeout(45.0):
             options, peer = await loop.sock_recvfrom(own, 2_000)
             repeated, same = await loop.sock_recvfrom(own, 2_000)  # it wasn't acknowledged: it was lost
             assert (repeated, same) == (options, peer)

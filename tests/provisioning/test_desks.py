@@ -80,7 +80,7 @@ async def following(folder: Path, signalling: Signalling, brand: str = "snom") -
     made = Desks(folder, Shelf(brand), load_brands(), tasks)
     tasks.start(made.follow(), "following")
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             await signalling.followed.wait()
             yield made
     finally:

@@ -41,7 +41,7 @@ _TELEPHONES = (
     (OTHER, "yealink", "T54W", "2011"),
     (LINPHONE, "linphone", "Linphone", "2012"),
 )
-_SECONDS = 20.0
+_SECONDS = 45.0
 _DEVICES = 14  # nine of the plan; a first one of each person here, and their telephones'
 
 

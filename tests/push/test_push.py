@@ -319,7 +319,7 @@ async def test_signalling_is_told_whose_pages_can_be_woken(desk: Desk):
     desk.browser_of("alice", "calls")
     desk.browser_of("bruno", "voicemail")
     desk.courier.changed()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         await desk.web.was_asked.wait()
     assert desk.web.asked == [control.SetWakeable(["1001"])]
 

@@ -70,7 +70,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until_asked(node: Office, times: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(45):
         while len(node.asked) < times:  # noqa: ASYNC110 (a fake tells nobody that it was asked)
             await asyncio.sleep(0)
 

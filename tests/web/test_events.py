@@ -155,7 +155,7 @@ class Signalling:
         return control.CallsNow([])
 
     async def until_followed(self, feeds: int = 1) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(45):
             while len(self.events.feeds) != feeds:  # noqa: ASYNC110 (the bus tells nobody who listens)
                 await asyncio.sleep(0)
 
@@ -178,7 +178,7 @@ async def fanned(office: Office) -> AsyncIterator[tuple[Fan, Signalling]]:
 
 
 async def lines_of(listener: Listener) -> list[dict[str, Any]]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(45):
         await listener.wait()
     return [msgspec.json.decode(line) for line in listener.take().splitlines()]
 
@@ -236,7 +236,7 @@ async def test_listeners_end_with_signalling(node: Office):
         await signalling.until_followed()
         signalling.events.close()
         with pytest.raises(ListenerEnded) as ended:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(45):
                 await listener.wait()
     assert ended.value.code == 1013
 
@@ -247,7 +247,7 @@ async def test_without_signalling_nobody_pretends_to_listen(node: Office):
     listener = Listener(["TrunkChanged"], None)
     made.join(listener)
     with pytest.raises(ListenerEnded):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(45):
             await listener.wait()
     await made.stop()
 

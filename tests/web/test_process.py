@@ -35,7 +35,7 @@ async def said_to(address: tuple[str, int], *pieces: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(*address)
     for piece in pieces:
         writer.write(piece)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         answer = await reader.read()
     writer.close()
     return answer

@@ -76,7 +76,7 @@ class Peer:
         """The samples of so many frames of 20 ms, as they were heard."""
         track = self.connection.getReceivers()[0].track
         samples: list[int] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             for _ in range(frames):
                 frame = await track.recv()
                 samples += [

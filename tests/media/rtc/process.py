@@ -47,7 +47,7 @@ class RtcProcess:
 
     async def next(self) -> Report:
         """The next report. Raises TimeoutError after 10 s."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while not self._heard:
                 data = await self._reader.read(65_536)
                 assert data, "the worker has ended"

@@ -78,7 +78,7 @@ class FakeRecorder:
 
     async def until(self, wanted: Order) -> None:
         """Return when it was told this. Raises TimeoutError."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             while wanted not in self.told:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -135,7 +135,7 @@ class Town:
 
     async def until(self, kind: type[Event]) -> Event:
         """Return the first event of a kind. Raises TimeoutError."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             while True:
                 for event in self.told:
                     if isinstance(event, kind):
@@ -149,7 +149,7 @@ class Town:
     async def died(self) -> None:
         """Let the recorder die, and the client see it."""
         await self.recorder.die()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             while self.client.is_connected:  # noqa: ASYNC110 (its socket says nothing of when)
                 await asyncio.sleep(0)
 
@@ -321,7 +321,7 @@ async def test_recorder_that_says_nothing_any_more_is_let_go_of_and_met_again(to
     town.client.begin(FACTS)
     await town.recorder.until(Policies(()))
     town.client.look_at_recorder(asyncio.get_running_loop().time() + 2.5)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         while town.recorder.connections < 2:  # noqa: ASYNC110
             await asyncio.sleep(0)
 

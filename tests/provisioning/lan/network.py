@@ -23,7 +23,7 @@ SWITCH = "10.54.1.1"
 STRANGER = "10.99.0.5"
 INTERFACE = "eth0"
 
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 45.0
 
 
 @dataclass
