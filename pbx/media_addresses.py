@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pbx.configuration import RTC_PORT, Configuration, Listen
+from pbx.configuration import Configuration
+from pbx.settings.media import RTC_PORT
+from pbx.settings.values import Listen
 from sip.net.addresses import local_address_toward
 
 UNROUTED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)

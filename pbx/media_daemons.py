@@ -9,8 +9,9 @@ from media.engine import MediaEngine, MediaUnavailable
 from media.engines.daemons import DaemonStatus, Pool
 from media.engines.reel import Reel
 from media.engines.rtpengine import RtpengineEngine
-from pbx.configuration import Configuration, Media
+from pbx.configuration import Configuration
 from pbx.control import DaemonList, DrainDaemon, ListDaemons
+from pbx.settings.media import Media
 
 log = logging.getLogger(__name__)
 

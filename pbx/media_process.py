@@ -9,8 +9,9 @@ import threading
 from media.engines import native, relay
 from media.engines.inheritance import Inheritance
 from media.engines.reel import Reel
-from pbx.configuration import Configuration, Media
+from pbx.configuration import Configuration
 from pbx.media_addresses import media_addresses
+from pbx.settings.media import Media
 
 log = logging.getLogger(__name__)
 

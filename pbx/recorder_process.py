@@ -12,9 +12,10 @@ from functools import partial
 
 from media.engines.reel import Reel
 from media.engines.tape import Tape
-from pbx import configuration as configured
 from pbx.configuration import Configuration
 from pbx.node.keys import node_key, recording_key
+from pbx.settings import recordings as settings
+from pbx.settings.values import SecretMissing
 from recording.archive.archive import Archive
 from recording.archive.catalogue import FILE_NAME as CATALOGUE
 from recording.archive.catalogue import Catalogue
@@ -80,21 +81,17 @@ def copies_of(configuration: Configuration, journal: Journal) -> Copies | None:
         return None
 
     def open_it() -> Store:
-        return open_store(_with_secret(wanted) if isinstance(wanted, configured.Bucket) else wanted)
+        return open_store(_with_secret(wanted) if isinstance(wanted, settings.Bucket) else wanted)
 
     return Copies(configuration.recordings.directory, journal, str(wanted), open_it, time.time)  # noqa: TID251
 
 
-def _with_secret(bucket: configured.Bucket) -> Bucket:
+def _with_secret(bucket: settings.Bucket) -> Bucket:
     """Return a bucket with its secret key, read anew each time. Raises CopyError."""
-    secret = os.environ.get(bucket.secret_env, "")
-    if bucket.secret_file is not None:
-        try:
-            secret = bucket.secret_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CopyError(f"the secret key can't be read: {error}") from None
-    if bucket.access_key and not secret:
-        raise CopyError(f"the secret key is not set: {bucket.secret_env or bucket.secret_file}")
+    try:
+        secret = bucket.secret.read(os.environ) if bucket.secret is not None else ""
+    except SecretMissing as error:
+        raise CopyError(f"the secret key can't be read: {error}") from None
     return Bucket(bucket.name, bucket.prefix, bucket.endpoint, bucket.region, bucket.access_key, secret)
 
 

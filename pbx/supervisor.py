@@ -36,12 +36,14 @@ from dialplan.finding import PlanError
 from media.engines.inheritance import Inheritance
 from media.engines.reel import Reel
 from pbx import control
-from pbx.configuration import Configuration, Listen, Web, find_configuration, load_configuration
+from pbx.configuration import Configuration, find_configuration, load_configuration
 from pbx.media_addresses import browsers_port
 from pbx.node.logs import start_logging
 from pbx.node.sockets import Sockets, tapped
 from pbx.phones.sockets import PhoneSockets, bound_group
 from pbx.plans.in_force import PlanInForce
+from pbx.settings.values import Listen
+from pbx.settings.web import Web
 from sip.net.addresses import family_of
 
 log = logging.getLogger(__name__)

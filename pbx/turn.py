@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from dialplan.document import Node
-from pbx.accounts.elsewhere import Secret, SecretMissing, read_secret
+from pbx.settings.values import Secret, SecretMissing, read_secret
 
 if TYPE_CHECKING:  # which reads its `turn:` here
     from pbx.configuration import Configuration

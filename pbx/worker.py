@@ -34,7 +34,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pbx.configuration import Configuration, Mail
+from pbx.configuration import Configuration
 from pbx.journal import (
     CALLS,
     End,
@@ -50,6 +50,7 @@ from pbx.messages.scribe import Scribe
 from pbx.messages.segments import Segments
 from pbx.people.directory import DirectoryError, read_directory
 from pbx.records import CallRecord, Record
+from pbx.settings.mail import Mail
 from pbx.store.calls import insert_calls
 from pbx.store.database import Database, DatabaseUnavailableError, open_database
 from pbx.store.migrate import migrate_apart

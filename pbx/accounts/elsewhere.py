@@ -20,43 +20,14 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import TypeAlias, cast
 from urllib.parse import SplitResult, urlsplit
 
 from dialplan.document import Node
 from pbx.accounts.rights import ROLES, Role
-
-MOST_SECRET_BYTES: Final = 4096
+from pbx.settings.values import Secret, file_of, read_secret
 
 RoleMap: TypeAlias = tuple[tuple[str, Role], ...]
-
-
-class SecretMissing(Exception):
-    """A secret isn't where the configuration says; the text says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Where a secret is: in an environment variable, or a file."""
-
-    env: str = ""
-    file: Path | None = None
-
-    def read(self, environment: Mapping[str, str]) -> str:
-        """Return it. Raises SecretMissing."""
-        if self.file is None:
-            if not environment.get(self.env):
-                raise SecretMissing(f"the environment variable {self.env} isn't set")
-            return environment[self.env]
-        try:
-            with self.file.open("rb") as file:
-                text = file.read(MOST_SECRET_BYTES).decode().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "is no text"
-            raise SecretMissing(f"{self.file}: {why}") from None
-        if not text:
-            raise SecretMissing(f"{self.file}: is empty")
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +107,7 @@ def read_openid(node: Node, folder: Path) -> OpenId:
         ),
         acr=_texts(section["acr"]) if "acr" in section else (),
         scopes=tuple(dict.fromkeys(("openid", *scopes))),
-        ca_file=_file(section, "ca_file", folder),
+        ca_file=file_of(section, "ca_file", folder),
     )
 
 
@@ -161,7 +132,7 @@ def read_ldap(node: Node, folder: Path) -> Ldap:
         roles=roles,
         create=section["create"].boolean() if "create" in section else False,
         start_tls=start_tls,
-        ca_file=_file(section, "ca_file", folder),
+        ca_file=file_of(section, "ca_file", folder),
     )
 
 
@@ -213,27 +184,6 @@ def _roles(section: Mapping[str, Node], key: str, default: str) -> tuple[str, Ro
 
 def _texts(node: Node) -> tuple[str, ...]:
     return tuple(one.text() for one in (node.sequence() if node.is_sequence else [node]))
-
-
-def read_secret(node: Node, folder: Path) -> Secret:
-    """Return what `{env: NAME}` or `{file: PATH}` says. Errors are the node's."""
-    fields = node.mapping(("env", "file")) if node.is_mapping else {}
-    if len(fields) != 1:  # the value isn't repeated: it may be the secret itself
-        node.error("wrong_secret", "this says no place of a secret", "write {env: NAME} or {file: PATH}")
-        return Secret()
-    if "env" in fields:
-        return Secret(env=fields["env"].text())
-    return Secret(file=_file(fields, "file", folder))
-
-
-def _file(section: Mapping[str, Node], name: str, folder: Path) -> Path | None:
-    if name not in section:
-        return None
-    text = section[name].text()
-    if "\0" in text:
-        section[name].error("wrong_path", "this can't be a path")
-        return None
-    return folder / text
 
 
 def _split(text: str) -> SplitResult:

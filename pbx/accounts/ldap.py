@@ -25,8 +25,9 @@ import sqlalchemy as sa
 from pbx.accounts import records
 from pbx.accounts.account import Account, AccountError
 from pbx.accounts.admission import Identity, admitted
-from pbx.accounts.elsewhere import Ldap, SecretMissing
+from pbx.accounts.elsewhere import Ldap
 from pbx.accounts.open_sessions import Store
+from pbx.settings.values import SecretMissing
 
 log = logging.getLogger(__name__)
 

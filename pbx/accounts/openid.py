@@ -31,8 +31,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from pbx.accounts.admission import Identity
-from pbx.accounts.elsewhere import OpenId, SecretMissing, is_loopback
+from pbx.accounts.elsewhere import OpenId, is_loopback
 from pbx.node.sealing import SealBroken, Sealing
+from pbx.settings.values import SecretMissing
 
 BEGUN_SECONDS: Final = 600.0  # to sign in at the provider
 SKEW_SECONDS: Final = 60  # that its clock may be beside ours

@@ -25,8 +25,9 @@ from pathlib import Path
 
 from dialplan.loading import load_plan
 from dialplan.plan import Person, Plan
-from pbx.configuration import Configuration, Listen, load_configuration
+from pbx.configuration import Configuration, load_configuration
 from pbx.demo import FIRST_LINE
+from pbx.settings.values import Listen
 from pbx.supervisor import StartError, Supervisor, bound
 from sip.net.udp import UdpTransport
 from sip.user_agent import Account, UserAgent

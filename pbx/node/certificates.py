@@ -20,8 +20,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dialplan.finding import Finding
-from pbx.configuration import Configuration, Listen
+from pbx.configuration import Configuration
 from pbx.phones.settings import settings_url
+from pbx.settings.values import Listen
 from sip.net.addresses import family_of, is_address, local_address_toward
 from sip.net.certificates import Certificate, CertificateError, files_stamp
 from sip.net.tls import ServerContexts, client_context

@@ -31,7 +31,7 @@ from media.engines import native
 from media.sdes import SUITES
 from media.speech import piper_command
 from pbx import control
-from pbx.configuration import Configuration, Listen, Media
+from pbx.configuration import Configuration
 from pbx.journal import BINDINGS, CALLS, End, identity, read_segment, segments
 from pbx.media_addresses import browsers_port, media_addresses
 from pbx.media_daemons import look
@@ -39,9 +39,12 @@ from pbx.media_process import plane_of
 from pbx.messages.trouble import messages_findings, messages_state
 from pbx.nat import is_private
 from pbx.node.browsers import browsers_findings, browsers_state
+from pbx.node.secrets import secret_findings
 from pbx.people.devices import with_directory
 from pbx.people.directory import Directory, DirectoryError, read_directory
 from pbx.plans.rota import Rotas, rotas_of
+from pbx.settings.media import Media
+from pbx.settings.values import Listen
 from pbx.voicemail.mail import FAILED, Spool
 from sip.net.addresses import is_address
 from sip.net.udp import BUFFER_BYTES
@@ -636,12 +639,8 @@ def _examine_mail(
             "mail", "not configured", _finding("no_mail", "note", settings.path, message, hint)
         )
     findings: list[Finding] = []
-    if mail.username and mail.password_file is None and not environment.get(mail.password_env):
-        message = (
-            f"the password of the mail server is not set: {mail.password_env} is not in this environment"
-        )
-        hint = f"set {mail.password_env} where Beffroi is started"
-        findings += _finding("secret_not_set", "note", settings.path, message, hint)
+    whose, until = "the password of the mail server", "letters wait"
+    findings += secret_findings(settings, whose, mail.password, environment, until)
     failed = settings.mail_dir / FAILED
     if given_up := sum(1 for _ in failed.glob("*.json")):
         message = f"{_counted(given_up, 'letter')} will not be sent: no server takes them"

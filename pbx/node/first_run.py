@@ -22,7 +22,7 @@ from dialplan.ranges import parse_range
 from pbx.accounts import links, records
 from pbx.accounts.account import AccountError, shown_name, sign_in_name
 from pbx.accounts.passwords import strong
-from pbx.configuration import Configuration, Listen, load_configuration, parse_configuration
+from pbx.configuration import Configuration, load_configuration, parse_configuration
 from pbx.node.installation import (
     ECHO_NUMBER,
     SIP_PORT,
@@ -35,6 +35,7 @@ from pbx.node.installation import (
 from pbx.node.sealing import Sealing
 from pbx.people.credentials import issue
 from pbx.people.directory import PeopleError, Person
+from pbx.settings.values import Listen
 from pbx.store.database import Database
 from pbx.store.people import add_person
 from sip.net.addresses import local_address_toward

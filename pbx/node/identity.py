@@ -9,19 +9,23 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dialplan.finding import Finding, Severity
-from pbx.accounts.elsewhere import Secret, SecretMissing
+from dialplan.finding import Finding
 from pbx.configuration import Configuration
+from pbx.node.secrets import secret_findings
+
+_ALONE = "passwords of this node are taken alone"
 
 
 def identity_findings(settings: Configuration, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what is to be mended of `web: openid:` and `web: ldap:`. environment: where secrets may be."""
     openid, ldap = settings.web.openid, settings.web.ldap
     if openid is not None:
-        yield from _secret(settings, "openid", openid.client_secret, environment)
+        secret = openid.client_secret
+        yield from secret_findings(settings, "the secret of `web: openid:`", secret, environment, _ALONE)
         yield from _authority(openid.ca_file)
     if ldap is not None:
-        yield from _secret(settings, "ldap", ldap.bind_password, environment)
+        secret = ldap.bind_password
+        yield from secret_findings(settings, "the secret of `web: ldap:`", secret, environment, _ALONE)
         yield from _authority(ldap.ca_file)
 
 
@@ -31,21 +35,6 @@ def identity_state(settings: Configuration) -> str:
     asked = [openid.issuer] if openid is not None else []
     asked += [ldap.url] if ldap is not None else []
     return ", ".join(asked)
-
-
-def _secret(
-    settings: Configuration, section: str, secret: Secret | None, environment: Mapping[str, str]
-) -> Iterator[Finding]:
-    if secret is None:
-        return
-    try:
-        secret.read(environment)
-    except SecretMissing as error:
-        message = f"the secret of `web: {section}:` can't be read: {error}"
-        hint = "set it where Beffroi is started; until then passwords of this node are taken alone"
-        # Whoever runs the doctor may have another environment than the node.
-        severity: Severity = "note" if secret.file is None else "warning"
-        yield Finding("secret_not_set", severity, str(settings.path), 0, 0, message, hint)
 
 
 def _authority(file: Path | None) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pbx.node.syslog import SyslogFormatter, SyslogHandler, fields_of, open_wire
 
 if TYPE_CHECKING:
-    from pbx.configuration import Log
+    from pbx.settings.log import Log
 
 
 MOST_A_SECOND = 50

@@ -12,8 +12,10 @@ from math import inf
 from pathlib import Path
 
 from dialplan.finding import Finding, Severity
-from pbx.configuration import Bucket, Configuration, Timestamp
+from pbx.configuration import Configuration
 from pbx.node.keys import private_of
+from pbx.node.secrets import secret_findings
+from pbx.settings.recordings import Bucket, Timestamp
 from recording.archive.clock import kept_doubt
 from recording.proof.stamp import FOLDER as STAMPS
 from recording.proof.stamp import SUFFIX as STAMP_SUFFIX
@@ -82,13 +84,8 @@ def _folder_findings(directory: Path, copies: Path) -> Iterator[Finding]:
 def _bucket_findings(
     settings: Configuration, bucket: Bucket, environment: Mapping[str, str]
 ) -> Iterator[Finding]:
-    if bucket.secret_env and not environment.get(bucket.secret_env):
-        message = f"the secret key of {bucket} is not set: {bucket.secret_env} is not in this environment"
-        hint = f"set {bucket.secret_env} where Beffroi is started"
-        yield _finding("secret_not_set", "note", settings.path, message, hint)
-    if bucket.secret_file is not None and not os.access(bucket.secret_file, os.R_OK):
-        message = f"the secret key of {bucket} can't be read"
-        yield _finding("no_copies", "warning", bucket.secret_file, message, "write it there, mode 0600")
+    whose, until = f"the secret key of {bucket}", "recordings are not copied"
+    yield from secret_findings(settings, whose, bucket.secret, environment, until)
 
 
 def _stamp_findings(settings: Configuration, stamping: Timestamp, now: float) -> Iterator[Finding]:

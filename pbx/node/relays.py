@@ -19,9 +19,9 @@ from aioice.turn import TurnClientProtocol, TurnClientTcpProtocol, TurnClientUdp
 from cryptography import x509
 
 from dialplan.finding import Finding, Severity
-from pbx.accounts.elsewhere import SecretMissing
 from pbx.configuration import Configuration
 from pbx.media_addresses import browsers_port
+from pbx.node.secrets import secret_findings
 from pbx.turn import TURN_SECONDS, Relay, password_of, username_of
 
 ANSWER_SECONDS: Final = 5.0
@@ -64,13 +64,13 @@ def relay_findings(
     turn, file = settings.turn, str(settings.path)
     if turn is None:
         return
-    try:
-        secret = turn.secret.read(environment)
-    except SecretMissing as error:
-        hint = "set it where Beffroi is started; until then browsers are told of no relay"
-        severity: Severity = "note" if turn.secret.file is None else "warning"
-        yield Finding("secret_not_set", severity, file, 0, 0, f"the secret of `turn:`: {error}", hint)
+    unread = list(
+        secret_findings(settings, "the secret of `turn:`", turn.secret, environment, "browsers know no relay")
+    )
+    if unread:
+        yield from unread
         return
+    secret = turn.secret.read(environment)
     username = username_of("doctor", secret, now.timestamp() + TURN_SECONDS)
     credential = username, password_of(username, secret)
     for troubles in asyncio.run(_ask_all(turn.relays, credential, browsers_reach(settings), now)):

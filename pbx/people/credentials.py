@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from pbx.configuration import Configuration, Listen
+from pbx.configuration import Configuration
 from pbx.node.installation import SIP_PORT
 from pbx.node.sealing import Sealing
 from pbx.people.directory import Device, device_credentials, generate_password
+from pbx.settings.values import Listen
 from pbx.store.people import sealed_password
 from sip.net.addresses import local_address_toward
 

@@ -20,7 +20,6 @@ import msgspec
 import sqlalchemy as sa
 
 from dialplan.plan import Members, Person, Plan
-from pbx.accounts.elsewhere import SecretMissing
 from pbx.configuration import Configuration
 from pbx.node.sealing import Sealing
 from pbx.people.directory import PeopleError
@@ -29,6 +28,7 @@ from pbx.phones.keys import Chosen, chosen_keys
 from pbx.phones.passwords import next_password, waiting
 from pbx.phones.settings import settings_url
 from pbx.phones.shelf import Phone
+from pbx.settings.values import SecretMissing
 from pbx.store.people import find_device, find_person
 from provisioning.brand import Brand
 from provisioning.ldap.book import suffix_of

@@ -23,11 +23,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from dialplan.finding import Finding, Severity
 from dialplan.plan import Plan
-from pbx.configuration import Configuration, IPNetwork, Listen
+from pbx.configuration import Configuration
 from pbx.node.certificates import authority_file
 from pbx.phones.composing import discovery_url
 from pbx.phones.lan import Heard, Interface, listen, voice_interfaces
 from pbx.phones.settings import settings_url
+from pbx.settings.values import IPNetwork, Listen
 from provisioning.dhcp_offers import BOOT_FILE, NTP, SETTINGS, SIP_SERVERS, TFTP_NAME, TIME, VENDOR, Offer
 
 ANSWER_SECONDS: Final = 3.0

@@ -35,7 +35,7 @@ from sip.core.message import Request
 from sip.core.parser import parse_message
 
 if TYPE_CHECKING:
-    from pbx.configuration import IPNetwork
+    from pbx.settings.values import IPNetwork
 
 ANSWER_SECONDS: Final = 3.0
 MOST_ANSWERS: Final = 32

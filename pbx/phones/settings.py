@@ -32,17 +32,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from dialplan.document import Node, shortened
-from pbx.accounts.elsewhere import Secret, read_secret
 from pbx.phones.energy import EnergyProfile, read_energy
-
-if TYPE_CHECKING:
-    from pbx.configuration import IPNetwork, Listen
+from pbx.settings.values import IPNetwork, Listen, Secret, file_of, listens_of, networks_of, read_secret
 
 KEYS: Final = (
     "https",
@@ -125,38 +121,28 @@ class Provisioning:
     directory: OtherDirectory | None = None
 
 
-def read_provisioning(
-    node: Node,
-    folder: Path,
-    listens: Callable[[Mapping[str, Node], str, tuple[Listen, ...]], tuple[Listen, ...]],
-    networks: Callable[[Node], tuple[IPNetwork, ...]],
-) -> Provisioning:
-    """Return what `provisioning:` says. listens, networks: the configuration's own readers. Errors are the
-    node's.
-    """
+def read_provisioning(node: Node, folder: Path) -> Provisioning:
+    """Return what `provisioning:` says; folder: what paths are relative to. Errors are the node's."""
     section = node.mapping(KEYS)
 
-    def path(key: str) -> Path | None:
-        return folder / section[key].text() if key in section else None
-
     said = Provisioning(
-        https=listens(section, "https", ()),
-        http=listens(section, "http", ()),
-        tftp=listens(section, "tftp", ()),
+        https=listens_of(section, "https", ()),
+        http=listens_of(section, "http", ()),
+        tftp=listens_of(section, "tftp", ()),
         plug_and_play=section["plug_and_play"].boolean() if "plug_and_play" in section else False,
         url=_url(section["url"]) if "url" in section else "",
-        networks=networks(section["networks"]) if "networks" in section else (),
-        isolated_networks=networks(section["isolated_networks"]) if "isolated_networks" in section else (),
-        makers_ca=path("makers_ca"),
-        brands=path("brands"),
-        firmware=path("firmware"),
+        networks=networks_of(section["networks"]) if "networks" in section else (),
+        isolated_networks=networks_of(section["isolated_networks"]) if "isolated_networks" in section else (),
+        makers_ca=file_of(section, "makers_ca", folder),
+        brands=file_of(section, "brands", folder),
+        firmware=file_of(section, "firmware", folder),
         vlan=section["vlan"].integer(0, MOST_VLAN) if "vlan" in section else 0,
         time_server=_host(section["time_server"]) if "time_server" in section else "",
         own_keys=section["own_keys"].boolean() if "own_keys" in section else True,
         resync_by_itself=section["resync_by_itself"].boolean() if "resync_by_itself" in section else True,
         energy=read_energy(section["energy"]) if "energy" in section else EnergyProfile(),
-        ldaps=listens(section, "ldaps", ()),
-        ldap=listens(section, "ldap", ()),
+        ldaps=listens_of(section, "ldaps", ()),
+        ldap=listens_of(section, "ldap", ()),
         directory=_directory(section["directory"], folder) if "directory" in section else None,
     )
     if not said.https and (said.ldaps or said.ldap or said.directory):

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
-from pbx.configuration import IPAddress
 from pbx.push.keys import VapidKeys
 from pbx.push.subscription import Secrets
+from pbx.settings.values import IPAddress
 from pbx.webhooks.addresses import AddressRefused, is_public, look_up
 
 TRY_SECONDS: Final = 10.0

@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 import aiosmtplib
 from msgspec.structs import replace
 
-from pbx.configuration import Mail
+from pbx.settings.mail import Mail
+from pbx.settings.values import SecretMissing
 from pbx.voicemail.mail import Letter, Spool, SpoolError
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ SERVER_SECONDS: Final = 30.0
 FIRST_RETRY_SECONDS: Final = 60.0
 LAST_RETRY_SECONDS: Final = 3600.0
 GIVE_UP_SECONDS: Final = 5 * 86_400.0
-_MOST_SECRET_BYTES: Final = 4096
 
 _SUBJECT: Final = {
     "fr": "Message vocal : {who}",
@@ -81,20 +81,20 @@ class Postman:
                     taken += await self._send(server, letter)
                 concerned = []
             self._tell("")
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OSError, SecretMissing) as error:
             self._tell(str(error) or type(error).__name__)
             for letter in concerned:
                 self._later(letter)
         return taken
 
     def _server(self) -> aiosmtplib.SMTP:
-        """The server, to be connected. Raises OSError where the password can't be had."""
+        """The server, to be connected. Raises SecretMissing where the password can't be had."""
         mail = self._mail
         return aiosmtplib.SMTP(
             hostname=mail.host,
             port=mail.port,
             username=mail.username or None,
-            password=_password(mail) if mail.username else None,
+            password=mail.password.read(os.environ) if mail.password is not None else None,
             use_tls=mail.encryption == "tls",
             start_tls=mail.encryption == "starttls",
             timeout=SERVER_SECONDS,
@@ -189,14 +189,3 @@ def _codes(error: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError) -
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return [refused.code for refused in error.recipients]
     return [error.code]
-
-
-def _password(mail: Mail) -> str:
-    """The password. Raises OSError where it isn't to be had."""
-    if mail.password_file is not None:
-        with mail.password_file.open(encoding="utf-8", errors="replace") as file:
-            return file.read(_MOST_SECRET_BYTES).strip()
-    password = os.environ.get(mail.password_env, "")
-    if not password:
-        raise OSError(f"the environment variable {mail.password_env} is empty")
-    return password

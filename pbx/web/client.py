@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
-from pbx.configuration import IPNetwork
+from pbx.settings.values import IPNetwork
 
 MOST_HOPS = 20
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from pbx.configuration import PRIVATE_NETWORKS, IPAddress, IPNetwork
+from pbx.settings.values import PRIVATE_NETWORKS, IPAddress, IPNetwork
 from pbx.webhooks.webhook import Webhook, WebhookWrong, parts_of
 
 LOOK_UP_SECONDS: Final = 5.0

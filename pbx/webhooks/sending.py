@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import httpx2
 
-from pbx.configuration import IPNetwork
+from pbx.settings.values import IPNetwork
 from pbx.webhooks.addresses import AddressRefused, address_for
 from pbx.webhooks.webhook import Delivery, Webhook, parts_of, signature
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from dialplan.finding import PlanError
-from pbx.accounts.elsewhere import Ldap, OpenId, Secret, SecretMissing
+from pbx.accounts.elsewhere import Ldap, OpenId
 from pbx.configuration import load_configuration
 from pbx.node.identity import identity_findings, identity_state
+from pbx.settings.values import Secret, SecretMissing
 
 OPENID = "issuer: https://id.valmont.example, client_id: beffroi"
 LDAP = "url: 'ldaps://dc1.valmont.example', base: 'DC=valmont,DC=example'"

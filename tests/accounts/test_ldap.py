@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 from pbx.accounts import records
 from pbx.accounts.account import AccountError
 from pbx.accounts.admission import Identity
-from pbx.accounts.elsewhere import Ldap, Secret
+from pbx.accounts.elsewhere import Ldap
 from pbx.accounts.ldap import Directory, DirectorySignIn, LdapAway
+from pbx.settings.values import Secret
 from pbx.store.database import SqliteDatabase
 from pbx.store.revision import upgrade
 from pbx.web.application import application

@@ -8,9 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from joserfc.jwk import OctKey
 
-from pbx.accounts.elsewhere import OpenId, Secret
+from pbx.accounts.elsewhere import OpenId
 from pbx.accounts.openid import Finished, OpenIdRefused, Provider, own_path
 from pbx.node.sealing import Sealing
+from pbx.settings.values import Secret
 from tests.accounts.provider import (
     CLIENT,
     EC,

@@ -13,13 +13,13 @@ import pytest
 
 from media.engines import native
 from media.sdes import SUITES
-from pbx.configuration import Listen
 from pbx.journal import Journal
 from pbx.media_process import plane_of
 from pbx.messages.trouble import leave_word
 from pbx.node.doctor import examine, holder_of
 from pbx.node.keys import private_of, recording_key
 from pbx.node.recordings import recordings_findings
+from pbx.settings.values import Listen
 from pbx.voicemail.mail import Letter, Spool
 from recording.archive.clock import ClockWatch
 from recording.retention import ClockSeen

@@ -25,8 +25,10 @@ from pbx.apps import dial, outside
 from pbx.apps.announce import NOT_BUILT, announce
 from pbx.calls import reasons
 from pbx.calls.router import PICK_UP_CODES, app_of
-from pbx.configuration import Media, Sip, parse_configuration
+from pbx.configuration import parse_configuration
 from pbx.exchange import METHODS
+from pbx.settings.media import Media
+from pbx.settings.sip import Sip
 from pbx.signalling import DRAIN_SECONDS
 from tests.cli.conftest import Town
 from tests.docs.markdown import blocks, text_of

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from dialplan.finding import PlanError
-from pbx.configuration import Configuration, Listen, parse_configuration
+from pbx.configuration import Configuration, parse_configuration
 from pbx.media_addresses import browsers_port
 from pbx.node.browsers import browsers_findings, browsers_state
+from pbx.settings.values import Listen
 
 HERE = Path("/srv/town/beffroi.yaml")
 HOME = "web: {public_url: 'https://pbx.valmont.example'}\nmedia: {address: 10.1.2.3}\n"

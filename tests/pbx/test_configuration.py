@@ -8,17 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialplan.finding import PlanError
-from pbx.configuration import (
-    PRIVATE_NETWORKS,
-    Bucket,
-    Listen,
-    Media,
-    Timestamp,
-    Web,
-    find_configuration,
-    load_configuration,
-    parse_configuration,
-)
+from pbx.configuration import find_configuration, load_configuration, parse_configuration
+from pbx.settings.media import Media
+from pbx.settings.recordings import Bucket, Timestamp
+from pbx.settings.values import PRIVATE_NETWORKS, Listen, Secret
+from pbx.settings.web import Web
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "beffroi.yaml"
 HERE = Path("/srv/town/beffroi.yaml")
@@ -207,14 +201,14 @@ recordings:
         "http://[::1]:9000",
         "eu-west-3",
         "town",
-        secret_file=HERE.parent / "data" / "s3.secret",
+        Secret(file=HERE.parent / "data" / "s3.secret"),
     )
 
 
 def test_the_password_of_mail_is_elsewhere():
     text = "mail: {host: m, from: a@b.example, username: u, password: {file: secret}}"
-    assert parse_configuration(text, HERE).mail.password_file == HERE.parent / "secret"
-    assert parse_configuration(text.replace("file:", "env:"), HERE).mail.password_env == "secret"
+    assert parse_configuration(text, HERE).mail.password == Secret(file=HERE.parent / "secret")
+    assert parse_configuration(text.replace("file:", "env:"), HERE).mail.password == Secret(env="secret")
     assert "hushhush" not in " ".join(errors(text.replace("{file: secret}", "hushhush")))
 
 

@@ -23,12 +23,12 @@ from rich.console import Console
 
 from dialplan.loading import load_plan
 from media import sdp
-from pbx.configuration import Listen
 from pbx.demo import conversation, screen, town
 from pbx.demo.conversation import Hearing, Verdict, converse
 from pbx.demo.ladder import Ladder, describe
 from pbx.demo.town import DemoError, Town, free_port, write_configuration
 from pbx.demo.voice import Voice
+from pbx.settings.values import Listen
 from pbx.supervisor import bound
 from sip.core.flow import Flow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pbx.configuration import Listen
+from pbx.settings.values import Listen
 from pbx.supervisor import StartError, bound, heard
 
 

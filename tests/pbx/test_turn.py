@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dialplan.finding import PlanError
-from pbx.accounts.elsewhere import Secret
 from pbx.configuration import Configuration, parse_configuration
+from pbx.settings.values import Secret
 from pbx.turn import TURN_SECONDS, Relay, ice_policy, ice_servers
 
 HERE = Path("/srv/town/beffroi.yaml")

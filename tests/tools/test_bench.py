@@ -21,7 +21,9 @@ from rich.console import Console
 
 from dialplan.checking import check
 from dialplan.loading import load_plan
-from pbx.configuration import Listen, Sip, load_configuration
+from pbx.configuration import load_configuration
+from pbx.settings.sip import Sip
+from pbx.settings.values import Listen
 from tests.tools.places import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pbx.configuration import Listen
 from pbx.phones.settings import Provisioning
+from pbx.settings.values import Listen
 from tests.web.office import Office, as_, office
 from tests.web.test_phones import ask, open_window
 

@@ -13,7 +13,6 @@ import segno
 from starlette.testclient import TestClient
 
 from pbx import control
-from pbx.configuration import Listen
 from pbx.control import DevicesTold
 from pbx.people.credentials import kept_password
 from pbx.phones import shelf
@@ -22,6 +21,7 @@ from pbx.phones.counter import Answer, Counter, Wanted
 from pbx.phones.images import Images
 from pbx.phones.settings import Provisioning
 from pbx.phones.window import open_until
+from pbx.settings.values import Listen
 from provisioning.brand import load_brands
 from tests.web.office import Office, as_, office
 

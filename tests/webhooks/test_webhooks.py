@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pbx.configuration import PRIVATE_NETWORKS
 from pbx.node.sealing import Sealing
+from pbx.settings.values import PRIVATE_NETWORKS
 from pbx.store.database import SqliteDatabase
 from pbx.store.revision import upgrade
 from pbx.tasks import Tasks

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from dialplan.finding import PlanError
-from pbx.configuration import Log, parse_configuration
+from pbx.configuration import parse_configuration
 from pbx.node import syslog
 from pbx.node.logs import JsonFormatter, start_logging
 from pbx.node.syslog import SyslogFormatter, SyslogHandler, open_wire
+from pbx.settings.log import Log
 
 # RFC 5424 section 6
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from media import wav
-from pbx.configuration import Mail
+from pbx.settings.mail import Mail
+from pbx.settings.values import Secret
 from pbx.voicemail.mail import Letter, Spool
 from pbx.voicemail.postman import Postman
 from tests.pbx.voicemail.smtp_server import SmtpServer
@@ -160,9 +161,9 @@ async def test_a_password_comes_from_the_environment_or_a_file(
     monkeypatch.setenv("SMTP_PASSWORD", "secret")
     kept = tmp_path / "password"
     kept.write_text("secret\n")
-    for where in ({"password_env": "SMTP_PASSWORD"}, {"password_file": kept}):
+    for password in (Secret(env="SMTP_PASSWORD"), Secret(file=kept)):
         async with SmtpServer() as server:
-            office = Office(tmp_path, server.port, username="beffroi", **where)
+            office = Office(tmp_path, server.port, username="beffroi", password=password)
             office.put()
             assert await office.postman.deliver() == 1
         assert "AUTH PLAIN AGJlZmZyb2kAc2VjcmV0" in server.said
@@ -170,7 +171,9 @@ async def test_a_password_comes_from_the_environment_or_a_file(
 
 async def test_without_its_password_letters_wait(tmp_path: Path) -> None:
     async with SmtpServer() as server:
-        office = Office(tmp_path, server.port, username="beffroi", password_env="BEFFROI_TEST_NO_SUCH")
+        office = Office(
+            tmp_path, server.port, username="beffroi", password=Secret(env="BEFFROI_TEST_NO_SUCH")
+        )
         office.put()
         assert await office.postman.deliver() == 0
         assert server.said == []
