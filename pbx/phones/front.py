@@ -24,7 +24,7 @@ from uvicorn.server import ServerState
 from pbx.phones.counter import TEXT, Answer, Counter, Wanted
 from pbx.phones.limits import Limits
 from pbx.store.database import DatabaseUnavailableError
-from pbx.web.process import HANDSHAKE_SECONDS, Connection
+from pbx.web.connections import HANDSHAKE_SECONDS, Connection
 from provisioning.enrolment import Transport
 from provisioning.mac_address import MacAddressError, mac_address
 

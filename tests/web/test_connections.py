@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pbx.web import process
+from pbx.web import connections
 from pbx.web.application import application
-from pbx.web.process import Listening
+from pbx.web.connections import Listening
 from tests.web.office import Office
 
 
@@ -42,13 +42,13 @@ async def said_to(address: tuple[str, int], *pieces: bytes) -> bytes:
 
 
 async def test_who_never_ends_their_headers_is_let_go_of(node: Office, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(process, "HEADER_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.05)
     async with listening(application(node)) as address:
         assert await said_to(address, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ") == b""
 
 
 async def test_who_says_nothing_at_all_is_let_go_of(node: Office, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(process, "HEADER_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.05)
     async with listening(application(node)) as address:
         assert await said_to(address) == b""
 
