@@ -239,6 +239,14 @@ class AskPhones(msgspec.Struct, frozen=True, tag=True):
     devices: list[str]
 
 
+class TellWaveStopped(msgspec.Struct, frozen=True, tag=True):
+    """Ask that the event `PhoneWaveStopped` be told, whose fields these are."""
+
+    wave: int
+    action: str
+    why: str
+
+
 class DeclineCall(msgspec.Struct, frozen=True, tag=True):
     """Ask that a call that rings somebody who can be woken ring them no more."""
 
@@ -576,6 +584,10 @@ class PhonesNow(msgspec.Struct, frozen=True, tag=True):
     busy: list[str]
 
 
+class EventTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to TellWaveStopped."""
+
+
 class WakingSet(msgspec.Struct, frozen=True, tag=True):
     """The answer to SetWakeable and DeclineCall. found: whether there was such a call."""
 
@@ -699,6 +711,7 @@ Question = (
     | NotifyDevices
     | DropBindings
     | AskPhones
+    | TellWaveStopped
     | SetWakeable
     | DeclineCall
     | AskDoorway
@@ -722,6 +735,7 @@ Answer = (
     | WakingSet
     | DevicesTold
     | PhonesNow
+    | EventTold
     | DoorwayNow
     | MessageDeleted
     | MailboxDone

@@ -277,6 +277,15 @@ class HotDeskChanged(Event, frozen=True):
     by: str
 
 
+class PhoneWaveStopped(Event, frozen=True):
+    """A wave of desk telephones stops, for too many of them didn't come back. wave: its number; action:
+    `resync`, `restart` or `firmware`; why: in words."""
+
+    wave: int
+    action: str
+    why: str
+
+
 class AddressWanted(Event, frozen=True):
     """A device calls from a network outside of every site, and nobody has said where that is.
 
@@ -423,6 +432,7 @@ _ALL: tuple[type[Event], ...] = (
     ParkingChanged,
     PinRefused,
     HotDeskChanged,
+    PhoneWaveStopped,
     AddressWanted,
     AddressChanged,
     TextStored,

@@ -29,7 +29,7 @@ from pbx.configuration import Configuration
 from pbx.defence.answers import answer_about_bans
 from pbx.defence.bans import KeptBans
 from pbx.defence.spending import KeptSpending
-from pbx.events import Events, MediaProcessBack, MediaProcessLost
+from pbx.events import Events, MediaProcessBack, MediaProcessLost, PhoneWaveStopped
 from pbx.exchange import Exchange
 from pbx.journal import Journal, Recovered, recover
 from pbx.kept import Kept, KeptError, read_kept, write_kept
@@ -517,6 +517,9 @@ class _Signalling:
                 return control.PagesSignedOut(self._exchange.browsers.sign_out(sessions))
             case control.NotifyDevices() | control.DropBindings() | control.AskPhones():
                 return answer_about_notices(self._exchange, question)
+            case control.TellWaveStopped(wave, action, why):
+                self._exchange.events.publish(PhoneWaveStopped, wave, action, why)
+                return control.EventTold()
             case control.SetWakeable(extensions):
                 self._exchange.waking.set_wakeable(extensions)
                 return control.WakingSet()

@@ -224,6 +224,7 @@ class Caretaker:
         if course.stopped and not wave.stopped:
             log.error("wave=%d stopped: %s", wave.id, course.stopped)
             await self._enter("phone.wave_stopped", {"wave": wave.id, "why": course.stopped})
+            await self._ask(control.TellWaveStopped(wave.id, wave.action, course.stopped))
         for name in due:
             await self._tell(wave, now.fleet[name], course, now)
         untold = {name: course.members[name] for name in due if course.members[name].state != "asked"}

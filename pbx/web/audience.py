@@ -52,6 +52,7 @@ _RULES: dict[str, _Rule] = {
     "DeviceReachable": ("device", "calls.read"),
     "DeviceUnreachable": ("device", "calls.read"),
     "HotDeskChanged": ("extension", "devices.read"),
+    "PhoneWaveStopped": ("", "devices.read"),
     "AddressWanted": ("extension", "devices.read"),
     "AddressChanged": ("device", "devices.read"),
     "TrunkChanged": ("", "trunks.read"),

@@ -46,6 +46,7 @@ OFFERED: Final = (
     "OverrideChanged",
     "DeviceReachable",
     "DeviceUnreachable",
+    "PhoneWaveStopped",
     "AddressBanned",
     "BudgetSpent",
     "MediaProcessLost",

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from pbx.control import follow
+from pbx.control import TellWaveStopped, ask, follow
 from tests.cli.conftest import Town
 
 
@@ -46,12 +46,16 @@ def test_events_are_printed_as_they_happen_until_ctrl_c(node: Town):
         node.run("ban", "add", "203.0.113.7", "calls at night")
         assert process.stdout is not None
         event = json.loads(process.stdout.readline())
+        ask(node.settings.data_dir, TellWaveStopped(7, "firmware", "2 telephones didn't come back"))
+        told = json.loads(process.stdout.readline())  # of what another process has seen
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     assert event["event"] == "AddressBanned"
     assert (event["source"], event["why"]) == ("203.0.113.7", "calls at night")
     assert event["at"].endswith("Z")
     assert event["until"] > event["at"]
+    assert (told["event"], told["wave"], told["action"]) == ("PhoneWaveStopped", 7, "firmware")
+    assert told["why"] == "2 telephones didn't come back"
 
 
 def test_only_the_kinds_that_were_asked_for_are_told(node: Town):

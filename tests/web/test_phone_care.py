@@ -41,7 +41,9 @@ class Town:
         self.broken: set[str] = set()
         self.version = "96.86.0.20"
         self.entered: list[tuple[str, Mapping[str, str | int]]] = []
+        self.events: list[control.TellWaveStopped] = []
         node.answers[control.AskPhones] = self._now
+        node.answers[control.TellWaveStopped] = self._happened
         node.answers[control.NotifyDevices] = self._notified
         self.images = Images(None, node.clock, lambda: node.plan().timezone, node.configuration.data_dir)
         self.counter = Counter(
@@ -133,6 +135,10 @@ class Town:
         self.told += [_mac(line) for line in question.devices]
         return DevicesTold(question.devices)
 
+    def _happened(self, question: control.TellWaveStopped) -> control.EventTold:
+        self.events.append(question)
+        return control.EventTold()
+
     async def _enter(self, what: str, about: Mapping[str, str | int]) -> None:
         self.entered.append((what, about))
 
@@ -181,6 +187,7 @@ def test_a_wave_that_harms_telephones_stops_and_says_so(town: Town):
     town.look(BACK_SECONDS)
     assert town.get("waves")["items"][0]["stopped"] == "2 telephones didn't come back"
     assert ("phone.wave_stopped", {"wave": 1, "why": "2 telephones didn't come back"}) in town.entered
+    assert town.events == [control.TellWaveStopped(1, "restart", "2 telephones didn't come back")]
     assert town.progress() == {"waiting": 2, "lost": 2}
     (found,) = care_findings(town.node.configuration, datetime.fromtimestamp(town.node.now, UTC))
     assert found.message == "wave 1 of telephones (restart) stopped: 2 telephones didn't come back"
