@@ -111,15 +111,20 @@ class Yealink:
 class Snom:
     """A D785. Snom's "Mass Deployment" and "DHCP/Options": 66 and 67, which 43 may hold as sub-options of the
     same numbers, and plug and play; below the setting server snomMODEL.htm, then snomMODEL-MAC.htm.
+    "provisioning_order": what it goes through at its start; without a word of it DHCP has the last one.
     """
 
-    brand, model, version, mac = "snom", "D785", "10.1.184.15", "000413aa0002"
+    brand, model, version = "snom", "D785", "10.1.184.15"
     vendor_class = "snom-d785"
     options = (43, 66)
     encapsulated = 66
-    agent = "Mozilla/4.0 (compatible; snomD785-SIP 10.1.184.15 1.1.3-u 000413AA0002)"
-    asks_as = (quote(f"MAC:{mac.upper()}"), _event("snom", "snomD785", version))
-    files = ("snomD785.htm", f"snomD785-{mac.upper()}.htm")
+
+    def __init__(self, mac: str = "000413aa0002") -> None:
+        self.mac = mac
+        spoken = mac.upper()
+        self.agent = f"Mozilla/4.0 (compatible; snomD785-SIP {self.version} 1.1.3-u {spoken})"
+        self.asks_as = (quote(f"MAC:{spoken}"), _event("snom", "snomD785", self.version))
+        self.files = ("snomD785.htm", f"snomD785-{spoken}.htm")
 
     def read(self, content: bytes, known: Settings) -> Settings:
         """XML: `phone-settings`, `functionKeys` and `certificates`."""
@@ -128,6 +133,8 @@ class Snom:
         said = {(one.tag, one.get("idx", "")): one.text or "" for one in root.iterfind("phone-settings/*")}
         known.server = said.get(("setting_server", ""), known.server)
         known.firmware = said.get(("firmware", ""), known.firmware)
+        if order := said.get(("provisioning_order", "")):
+            known.follows_dhcp = "dhcp:" in order
         for certificate in root.iterfind("certificates/certificate"):
             known.authority = certificate.attrib["url"]
         if said.get(("user_active", "1")) == "on":

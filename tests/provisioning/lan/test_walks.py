@@ -157,6 +157,23 @@ async def test_a_snom_told_by_dhcp_proves_itself_by_its_makers_certificate(
     await works(node, telephone, colleague)
 
 
+async def test_a_snom_that_was_given_a_link_needs_nobody_after_a_power_cut(node: Town) -> None:
+    """It asks without its link, which works no more, and in a closed window."""
+    maker = Snom("000413aa0005")
+    await node.expects(maker, "3005")
+    telephone = Telephone(node.network, maker, node.folder)
+    telephone.leased()
+    telephone.trusts(telephone.get(f"{CLEAR}authority.pem")[1])
+    link = await node.command("phone", "invite", maker.mac, "--json")
+    telephone.fetch(link["url"])
+    await node.take_new_ones(0)
+    telephone.asked.clear()
+    it_is_the_same_after_a_power_cut(telephone)
+    own = "snomD785-000413AA0005.htm"
+    assert telephone.asked == [(200, "https /s/…/snomD785.htm"), (200, f"https /s/…/{own}")]
+    assert telephone.get(f"{link['url']}{own}") == (403, b"refused\n")
+
+
 async def test_a_grandstream_is_given_a_link_that_works_once(node: Town, colleague: UserAgent) -> None:
     """Its files have no place for an authority: IT loads the node's certificate, and types the link in."""
     maker = Grandstream()
@@ -310,12 +327,9 @@ def its_image_is_the_one_pinned(telephone: Telephone) -> None:
 
 
 def it_is_the_same_after_a_power_cut(telephone: Telephone) -> None:
-    """A Snom always follows DHCP: its certificate gets it settings again, with another secret."""
+    """It asks where it was told to ask, whatever DHCP says, with the secret that is its own by now."""
     files, password, own = dict(telephone.files), telephone.settings.password, telephone.settings.server
     said = telephone.leased()
     telephone.fetch(said if telephone.settings.follows_dhcp else "")
     assert telephone.settings.password == password
-    if telephone.maker.brand == "snom":
-        assert telephone.settings.server != own
-    else:
-        assert (telephone.settings.server, telephone.files) == (own, files)
+    assert (telephone.settings.server, telephone.files) == (own, files)
