@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
 import sqlalchemy as sa
 
 from dialplan.plan import Plan
@@ -257,9 +258,12 @@ class Counter:
         self, wanted: Wanted, named: Named, name: str, admission: Serve, shown: str, *, has_former: bool
     ) -> Answer:
         """Its file, and what that changes. has_former: the secret before the last one is still taken."""
-        self._list(self._as_seen(wanted, named, name))
+        seen = self._as_seen(wanted, named, name)
+        self._list(seen)
         try:
             phone, lines = await self._facts(name)
+            if seen.version:  # who has just loaded firmware isn't told to load it
+                phone = msgspec.structs.replace(phone, version=seen.version)
             is_own = named.file.holds == "secrets"
             # Made before it is enrolled: else a token were lost.
             digest = self._digest(phone, lines) if is_own or admission.new_secret else ""

@@ -6,6 +6,7 @@ import http.client
 import ssl
 import struct
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tests.provisioning.lan.network import Lan
@@ -14,14 +15,28 @@ BLOCK_BYTES = 512
 MOST_BLOCKS = 200
 
 
+class Got(NamedTuple):
+    """What came of one request. status: as HTTP has it; tag: its entity tag (RFC 9110 section 8.8.3)."""
+
+    status: int
+    content: bytes
+    tag: str = ""
+
+
 class NotTrusted(Exception):
     """A telephone doesn't believe the server: it says nothing to it."""
 
 
 def get(
-    network: Lan, own: str, url: str, agent: str, trusted: Path | None, certificate: Path | None
-) -> tuple[int, bytes]:
-    """One file: a status as HTTP has it, and its content. own: the telephone's address.
+    network: Lan,
+    own: str,
+    url: str,
+    agent: str,
+    trusted: Path | None,
+    certificate: Path | None,
+    known: str = "",
+) -> Got:
+    """One file. own: the telephone's address; known: the entity tag of the file that it has.
 
     Raises NotTrusted.
     """
@@ -39,16 +54,17 @@ def get(
             if certificate is not None:
                 context.load_cert_chain(certificate)
             connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
-        connection.request("GET", path, headers={"User-Agent": agent})
+        headers = {"User-Agent": agent} | ({"If-None-Match": known} if known else {})
+        connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return Got(answer.status, answer.read(), answer.getheader("ETag", ""))
     except ssl.SSLCertVerificationError as error:
         raise NotTrusted(str(error)) from None
     finally:
         connection.close()
 
 
-def _by_tftp(network: Lan, own: str, host: str, path: str) -> tuple[int, bytes]:
+def _by_tftp(network: Lan, own: str, host: str, path: str) -> Got:
     """RFC 1350, without options."""
     content = b""
     with network.datagrams(own) as client:
@@ -57,10 +73,10 @@ def _by_tftp(network: Lan, own: str, host: str, path: str) -> tuple[int, bytes]:
             packet, peer = client.recvfrom(BLOCK_BYTES + 4)
             kind, number = struct.unpack_from("!HH", packet)
             if kind == 5:
-                return 404, b""
+                return Got(404, b"")
             assert (kind, number) == (3, block)
             content += packet[4:]
             client.sendto(struct.pack("!HH", 4, block), peer)
             if len(packet) < BLOCK_BYTES + 4:
-                return 200, content
+                return Got(200, content)
     raise AssertionError(f"{path} has no end")

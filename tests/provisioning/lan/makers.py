@@ -68,18 +68,24 @@ def _event(vendor: str, model: str, version: str) -> str:
 
 
 class Yealink:
-    """A T54W. "Yealink SIP IP Phones Auto Provisioning Guide", "Obtaining the Provisioning Server Address":
-    plug and play, then the custom DHCP option, 66 and 43; "Downloading Boot, Configuration and Resource
-    Files": MAC.boot, the boot file of all, and where there is neither, the model's common file and MAC.cfg.
+    """A T54W or T53W. "Yealink SIP IP Phones Auto Provisioning Guide", "Obtaining the Provisioning Server
+    Address": plug and play, then the custom DHCP option, 66 and 43; "Downloading Boot, Configuration and
+    Resource Files": MAC.boot, the boot file of all, and where there is neither, the model's common file and
+    MAC.cfg.
     """
 
-    brand, model, version, mac = "yealink", "T54W", "96.86.0.23", "805ec0aa0001"
+    brand = "yealink"
     vendor_class = "yealink"
-    options = (66, 43)
+    options: tuple[int, ...] = (66, 43)
     encapsulated = 1
-    agent = "Yealink SIP-T54W 96.86.0.23 80:5e:c0:aa:00:01"
-    asks_as = (quote(f"MAC:{mac}"), _event("Yealink", "T54W", version))
-    files = (f"{mac}.boot", "y000000000000.boot", "y000000000096.cfg", f"{mac}.cfg")
+    common = {"T53W": "y000000000095.cfg", "T54W": "y000000000096.cfg"}  # noqa: RUF012 (never changed)
+
+    def __init__(self, mac: str = "805ec0aa0001", version: str = "96.86.0.23", model: str = "T54W") -> None:
+        self.mac, self.version, self.model = mac, version, model
+        spoken = ":".join(mac[place : place + 2] for place in range(0, 12, 2))
+        self.agent = f"Yealink SIP-{model} {version} {spoken}"
+        self.asks_as = (quote(f"MAC:{mac}"), _event("Yealink", model, version))
+        self.files = (f"{mac}.boot", "y000000000000.boot", self.common[model], f"{mac}.cfg")
 
     def read(self, content: bytes, known: Settings) -> Settings:
         """`name = value`, a line each, below a first line that is no remark."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from provisioning.plug_and_play import GROUP, PORT
+from sip.core.info import RELAY, Digit, relay_body
 from sip.core.message import Request, Response
 from sip.core.parser import parse_message
 from sip.core.stack import ServerTransaction
@@ -24,7 +25,7 @@ from sip.net.stream import Connection, StreamFlow, StreamTransport
 from sip.net.tls import PeerIdentity
 from sip.user_agent import Account, OutgoingCall, UserAgent
 from tests.provisioning.lan.dhcp import lease
-from tests.provisioning.lan.fetching import get
+from tests.provisioning.lan.fetching import Got, get
 from tests.provisioning.lan.makers import Maker, Settings
 from tests.provisioning.lan.network import Lan
 
@@ -112,11 +113,20 @@ class Telephone:
 
     def get(self, url: str) -> tuple[int, bytes]:
         """One file: its status and content. Raises NotTrusted."""
-        how = (self.maker.agent, self._trusted, self._certificate)
-        status, content = get(self._network, self.address, url, *how)
+        got = self._got(url)
+        return got.status, got.content
+
+    def get_again(self, url: str) -> tuple[int, bytes]:
+        """One file, and then once more if it isn't the one that came first (RFC 9110 section 13.1.2)."""
+        again = self._got(url, self._got(url).tag)
+        return again.status, again.content
+
+    def _got(self, url: str, known: str = "") -> Got:
+        how = (self.maker.agent, self._trusted, self._certificate, known)
+        got = get(self._network, self.address, url, *how)
         shown = f"{urlsplit(url).scheme} {urlsplit(url).path}"
-        self.asked.append((status, _SECRET.sub(r"/\1/…/", shown)))
-        return status, content
+        self.asked.append((got.status, _SECRET.sub(r"/\1/…/", shown)))
+        return got
 
     def _believe(self, url: str) -> None:
         """Take the certificate that a file names among those it trusts, once."""
@@ -168,6 +178,31 @@ class Line(UserAgent):
         call._facts.session.send_request("REFER", _Status(answered), self.driver.now, headers=line)
         self.driver.wake()
         return await answered
+
+    async def press(self, call: OutgoingCall, keys: str) -> None:
+        """Press keys in a call, each as an INFO (application/dtmf-relay) that must be taken."""
+        for key in keys:
+            answered: asyncio.Future[int] = self.loop.create_future()
+            said = {"body": relay_body(Digit(key)), "content_type": RELAY}
+            call._facts.session.send_request("INFO", _Status(answered), self.driver.now, **said)
+            self.driver.wake()
+            assert await answered == 200
+
+
+def sdp(*, encrypted: bool) -> bytes:
+    """An offer or answer that asks for nobody's packets."""
+    key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+    return (
+        "v=0\r\no=- 1 1 IN IP4 10.54.1.9\r\ns=-\r\nc=IN IP4 10.54.1.9\r\nt=0 0\r\n"
+        f"m=audio 40000 RTP/{'SAVP' if encrypted else 'AVP'} 8 101\r\n"
+        f"a=rtpmap:101 telephone-event/8000\r\n{key if encrypted else ''}"
+    ).encode()
+
+
+def states(document: bytes) -> list[str]:
+    """Of a lamp's dialogs (RFC 4235), but for the one that says that there is none."""
+    dialogs = re.findall(rb'<dialog id="([^"]*)".*?<state[^>]*>(\w+)</state>', document, re.DOTALL)
+    return [state.decode() for name, state in dialogs if name != b"none"]
 
 
 class _Status:

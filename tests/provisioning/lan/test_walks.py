@@ -7,65 +7,24 @@ peer tests do.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import os
-import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from pbx.phones.shelf import PhoneUnknown
-from sip.net.udp import UdpTransport
-from sip.user_agent import Account, IncomingCall, RegistrationRefused, UserAgent
+from sip.user_agent import IncomingCall, UserAgent
 from tests.interop.patience import deadline, until
 from tests.provisioning.lan.fetching import NotTrusted
 from tests.provisioning.lan.makers import Fanvil, Grandstream, Snom, Yealink
-from tests.provisioning.lan.network import STRANGER, SWITCH, lan
-from tests.provisioning.lan.telephone import Line, Telephone
-from tests.provisioning.lan.town import IMAGE, Town, town
+from tests.provisioning.lan.network import STRANGER, SWITCH
+from tests.provisioning.lan.telephone import Line, Telephone, sdp, states
+from tests.provisioning.lan.town import CLEAR, COLLEAGUE, IMAGE, SECURE, Town
 
 pytestmark = [
     pytest.mark.peer,
     pytest.mark.xdist_group("telephones on a wire"),
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="package"),
 ]
-
-COLLEAGUE = "1002"
-CLEAR, SECURE = f"http://{SWITCH}:8090/", f"https://{SWITCH}:8443/"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """The town hall's node, its DHCP server and the wire."""
-    with lan() as network:
-        async with town(network, tmp_path_factory.mktemp("walks")) as made:
-            yield made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def colleague(node: Town) -> AsyncIterator[UserAgent]:
-    """Bruno, whom the telephones watch and call."""
-    bound = node.network.datagrams(STRANGER)
-    bound.setblocking(False)
-    agent = UserAgent(Account(COLLEAGUE, f"pw{COLLEAGUE}", SWITCH), os.urandom(16))
-    transport = UdpTransport(agent.driver, bound)
-    agent.outbound = transport.flow_to((SWITCH, 5060))
-    await agent.register()
-    yield agent
-    agent.close()
-    transport.close()
-
-
-def sdp(*, encrypted: bool) -> bytes:
-    """An offer or answer that asks for nobody's packets."""
-    key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
-    return (
-        "v=0\r\no=- 1 1 IN IP4 10.54.1.9\r\ns=-\r\nc=IN IP4 10.54.1.9\r\nt=0 0\r\n"
-        f"m=audio 40000 RTP/{'SAVP' if encrypted else 'AVP'} 8 101\r\n"
-        f"a=rtpmap:101 telephone-event/8000\r\n{key if encrypted else ''}"
-    ).encode()
 
 
 async def test_nobody_is_answered_in_a_closed_window_or_from_elsewhere(node: Town) -> None:
@@ -241,7 +200,7 @@ async def works(node: Town, telephone: Telephone, colleague: UserAgent) -> None:
     # Fanvil publishes no name for the setting that encrypts sound.
     assert telephone.settings.encrypts is (telephone.maker.brand != "fanvil")
     async with deadline("a telephone to work", 60.0), telephone.line() as line:
-        await registered(line)
+        await node.takes(line)
         await its_lamp_lights(line, colleague)
         await its_speed_dial_calls(node, telephone, line)
         await its_parking_key_parks_and_takes_back(line, colleague)
@@ -249,18 +208,6 @@ async def works(node: Town, telephone: Telephone, colleague: UserAgent) -> None:
         await line.unregister()
     its_image_is_the_one_pinned(telephone)
     it_is_the_same_after_a_power_cut(telephone)
-
-
-async def registered(line: Line) -> None:
-    for _ in range(5):
-        try:
-            await line.register()
-        except RegistrationRefused as error:
-            assert error.status == 403, error
-            await asyncio.sleep(1.0)  # as telephones do; signalling looks every second who is new
-        else:
-            return
-    raise AssertionError("signalling doesn't know the telephone")
 
 
 async def its_lamp_lights(line: Line, colleague: UserAgent) -> None:
@@ -276,20 +223,15 @@ async def its_lamp_lights(line: Line, colleague: UserAgent) -> None:
     await watched.end()
 
 
-def states(document: bytes) -> list[str]:
-    """Of each dialog but the one that says that there is none."""
-    dialogs = re.findall(rb'<dialog id="([^"]*)".*?<state[^>]*>(\w+)</state>', document, re.DOTALL)
-    return [state.decode() for name, state in dialogs if name != b"none"]
-
-
 async def its_speed_dial_calls(node: Town, telephone: Telephone, line: Line) -> None:
     call = line.invite("9196", sdp(encrypted=True))
     assert b"RTP/SAVP" in await call.answered()
-    mac = telephone.maker.mac
+    assert await line.options() == 200  # whatever was sent before has come
+    before, mac = line.told.qsize(), telephone.maker.mac
     told = await node.command("phone", "resync", mac, "--json")
     assert told == {"told": [], "busy": [line.account.user], "away": []}
-    assert await line.options() == 200  # whatever was sent before has come
-    assert line.told.empty()
+    assert await line.options() == 200
+    assert line.told.qsize() == before
     call.hang_up()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from pbx import control
 from pbx.configuration import Configuration, load_configuration
 from pbx.phones import shelf
 from pbx.store.database import Database, open_database
@@ -24,6 +25,7 @@ from tests.interop.patience import end_of, until
 from tests.provisioning.lan.certificates import MakersAuthority
 from tests.provisioning.lan.makers import Maker
 from tests.provisioning.lan.network import SWITCH, Lan, dhcp_server
+from tests.provisioning.lan.telephone import Line
 
 IMAGE = b"what a maker signs" * 100
 IMAGES = {
@@ -32,6 +34,8 @@ IMAGES = {
     "grandstream": ("GRP2614", "grp2614fw.bin"),
     "fanvil": ("X4U", "x4u-2.14.5.z"),
 }
+COLLEAGUE = "1002"
+CLEAR, SECURE = f"http://{SWITCH}:8090/", f"https://{SWITCH}:8443/"
 KEYS = (("lamp", "1002", "Bruno Petit"), ("speed_dial", "9196", "Écho"), ("park", "700", "Parc 1"))
 
 
@@ -55,17 +59,39 @@ class Town:
         """Open the window, or close it with 0."""
         await self.command("phone", "window", str(minutes))
 
-    async def person(self, extension: str) -> None:
+    async def person(self, extension: str, *more: str) -> None:
         """Somebody at the town hall."""
         name = f"Poste {extension}"
-        await self.command("user", "add", extension, name, "--class", "national", "--site", "mairie")
+        await self.command("user", "add", extension, name, "--class", "national", "--site", "mairie", *more)
 
     async def expects(self, maker: Maker, extension: str) -> None:
         """Somebody, and a telephone for them before it comes."""
         await self.person(extension)
-        said = ("--brand", maker.brand, "--model", maker.model, "--extension", extension)
-        await self.command("phone", "add", maker.mac, *said)
+        await self.adds(maker, extension)
         self.give_keys(maker)
+
+    async def adds(self, maker: Maker, extension: str, *more: str) -> None:
+        """A telephone for somebody, before it comes."""
+        said = ("--brand", maker.brand, "--model", maker.model, "--extension", extension)
+        await self.command("phone", "add", maker.mac, *said, *more)
+
+    async def applies(self, old: str, new: str) -> None:
+        """Put the plan in force with one text of it in place of another."""
+        plan = self.configuration.path.with_name("valmont.yaml").read_text()
+        assert old in plan
+        changed = self.folder / "changed.yaml"
+        changed.write_text(plan.replace(old, new))
+        await self.command("plan", "apply", str(changed), "--yes")
+
+    async def takes(self, line: Line) -> None:
+        """Register a line, once signalling knows it: it looks every second who is new."""
+
+        async def known() -> bool:
+            devices = await asyncio.to_thread(control.every_device, self.configuration.data_dir)
+            return any(one.device == line.account.user for one in devices)
+
+        await until(known, f"signalling to know {line.account.user}", 45.0)
+        await line.register()
 
     def give_keys(self, maker: Maker) -> None:
         """Have a telephone's keys be KEYS."""
