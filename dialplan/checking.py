@@ -146,7 +146,7 @@ def _mismatch(plan: Plan, test: PlanTest, decision: Decision) -> str:
     got = _aspects(decision)
     for aspect, wanted in _wanted(test.expect):
         if aspect == "recorded":
-            policies = recorded_by(decision)
+            policies = recorded_by(plan, decision)
             if wanted not in (policies or ("nothing",)):
                 return f"{describe(decision.target)}, recorded {' and '.join(policies) or 'nothing'}"
         elif got.get(aspect) != wanted:

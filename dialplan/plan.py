@@ -496,7 +496,8 @@ class Alarm:
 class RecordingPolicy:
     """Why, from when and how long calls are recorded, and who may listen.
 
-    announce: what whoever speaks is told once the call is answered, by language; empty for nothing.
+    start: "ringing", "answer", or "asked": nothing is recorded before the person asks for it.
+    announce: what whoever speaks is told once it is recorded, by language; empty for nothing.
     beep_seconds: how often they hear a short tone, 0 for never. may_stop: whether whoever of ours speaks may
     stop it by a code. alarm: what is raised when a recording fails, "" for nothing. register: where it stands
     in the register of processing, "" for nowhere; least_days: nobody may have one erased before.

@@ -4,7 +4,8 @@
     user      all calls of this person, else of the first of their groups that says so
     trunk     all calls over it
 
-Where several say so, each has its recording. What becomes of one when its call is held, transferred or
+Where several say so, each has its recording. By a policy of `start: asked` a person's call is recorded when
+they ask for it, and not before. What becomes of one when its call is held, transferred or
 parked is the application's matter (`pbx.recordings`).
 """
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 
 _RULE: Final = "recording "  # of a step in a decision's trace
+_SINCE: Final[Mapping[str, str]] = {
+    "ringing": "from the first ring",
+    "answer": "from the answer",
+    "asked": "when they ask",
+}
 
 
 class Recorded(NamedTuple):
@@ -46,17 +52,17 @@ def recorded_people(plan: Plan) -> Mapping[str, Recorded]:
     return recorded
 
 
-def recorded_by(decision: Decision) -> tuple[str, ...]:
-    """The policies that a call is recorded by, each once."""
+def recorded_by(plan: Plan, decision: Decision) -> tuple[str, ...]:
+    """The policies that a call is recorded by though nobody asks, each once."""
     rules = [step.rule for step in decision.trace if step.rule.startswith(_RULE)]
-    return tuple(dict.fromkeys(rule.removeprefix(_RULE) for rule in rules))
+    names = dict.fromkeys(rule.removeprefix(_RULE) for rule in rules)
+    return tuple(name for name in names if plan.recordings[name].start != "asked")
 
 
 def recorded_as(plan: Plan, policy: str) -> str:
     """From when and how long a policy records, in words."""
     rules = plan.recordings[policy]
-    since = "from the first ring" if rules.start == "ringing" else "from the answer"
-    return f"recorded {since}, kept {rules.keep_days} days"
+    return f"recorded {_SINCE[rules.start]}, kept {rules.keep_days} days"
 
 
 def recording_steps(plan: Plan, facts: Facts, target: Target) -> Iterator[Step]:

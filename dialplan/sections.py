@@ -430,15 +430,24 @@ def read_recording(name: str, node: Node, references: References, language: str)
         },
         required=("legal_basis", "keep"),
     )
-    stop = fields["stop"].choice(("never", "allowed"), "rule for stopping") if "stop" in fields else "never"
+    start = fields["start"].choice(("answer", "ringing", "asked"), "start") if "start" in fields else "answer"
+    # Whoever has a call recorded ends that as well, unless the plan says otherwise.
+    stop = "allowed" if start == "asked" else "never"
+    if "stop" in fields:
+        stop = fields["stop"].choice(("never", "allowed"), "rule for stopping")
+    on_failure = "connect_and_alarm"
+    if "on_failure" in fields:
+        on_failure = fields["on_failure"].choice(("connect_and_alarm", "refuse"), "failure rule")
+        if (start, on_failure) == ("asked", "refuse"):
+            fields["on_failure"].error(
+                "bad_on_failure", "nothing is recorded before somebody asks: no call can be refused for it"
+            )
     return RecordingPolicy(
         name=read_name(name, node),
         legal_basis=fields["legal_basis"].text() if "legal_basis" in fields else "",
         keep_days=_read_days(fields["keep"]) if "keep" in fields else 1,
-        start=fields["start"].choice(("answer", "ringing"), "start") if "start" in fields else "answer",
-        on_failure=fields["on_failure"].choice(("connect_and_alarm", "refuse"), "failure rule")
-        if "on_failure" in fields
-        else "connect_and_alarm",
+        start=start,
+        on_failure=on_failure,
         listeners=read_members(fields["listeners"], references) if "listeners" in fields else None,
         export=fields["export"].choice(("two_persons", "one_person", "never"), "export rule")
         if "export" in fields

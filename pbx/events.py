@@ -371,6 +371,13 @@ class JournalWorks(Event, frozen=True):
     lost_records: int
 
 
+class RecordingChanged(Event, frozen=True):
+    """Somebody in a call has it recorded from now on (`on`), or no longer (`stopped`)."""
+
+    call: str
+    state: str
+
+
 class RecordingFailed(Event, frozen=True):
     """What is said in a call doesn't reach its recording, until RecordingWorks. why: in words."""
 
@@ -440,6 +447,7 @@ _ALL: tuple[type[Event], ...] = (
     TextFailed,
     JournalFailed,
     JournalWorks,
+    RecordingChanged,
     RecordingFailed,
     RecordingWorks,
     RecordingTrouble,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dialplan.checks import absence, finding_at
 from dialplan.checks.paths import people_of
 from dialplan.finding import Finding, Severity
-from dialplan.plan import Plan
+from dialplan.plan import Plan, Service, Trunk
 
 
 def check_duties(plan: Plan) -> Iterator[Finding]:
@@ -22,7 +22,8 @@ def _recordings(plan: Plan) -> Iterator[Finding]:
         for parts in (plan.services, plan.trunks, plan.groups, plan.people)
         for part in parts.values()
     }
-    stops = {feature.name for feature in plan.features} & {"record_stop"}
+    codes = {feature.name for feature in plan.features}
+    yield from _asked_of_nobody(plan)
     for policy in plan.recordings.values():
         if policy.name not in used:
             yield finding_at(
@@ -31,7 +32,11 @@ def _recordings(plan: Plan) -> Iterator[Finding]:
         if policy.listeners is None:
             message = f"nobody may listen to what is recorded as {policy.name}"
             yield finding_at(plan, "no_listeners", "note", policy, message, "add `listeners:`")
-        if policy.may_stop and not stops:
+        if policy.start == "asked" and "record_again" not in codes:
+            message = f"recordings of {policy.name} begin when somebody asks, and no code does it"
+            hint = 'add `record_again: "#38#"` to `features:`'
+            yield finding_at(plan, "recording_without_code", "warning", policy, message, hint)
+        if policy.may_stop and "record_stop" not in codes:
             message = f"recordings of {policy.name} may be stopped, and no code does it"
             hint = 'add `record_stop: "*38"` to `features:`'
             yield finding_at(plan, "recording_without_code", "warning", policy, message, hint)
@@ -45,6 +50,16 @@ def _recordings(plan: Plan) -> Iterator[Finding]:
             # Two persons are the default: where the plan doesn't ask for them, it is only told.
             severity: Severity = "error" if policy.export_written and plan.people else "note"
             yield finding_at(plan, "two_persons", severity, policy, message, hint)
+
+
+def _asked_of_nobody(plan: Plan) -> Iterator[Finding]:
+    """Whoever asks is a person: services and trunks are recorded always, or never."""
+    parts: tuple[Service | Trunk, ...] = (*plan.services.values(), *plan.trunks.values())
+    for part in parts:
+        if part.record is not None and plan.recordings[part.record].start == "asked":
+            message = f"{part.name} is recorded as {part.record}, which begins when a person asks"
+            hint = "give it another `recording:`, which has `start: ringing` or `start: answer`"
+            yield finding_at(plan, "recording_of_nobody", "error", part, message, hint)
 
 
 def _alarms(plan: Plan) -> Iterator[Finding]:

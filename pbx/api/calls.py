@@ -311,14 +311,21 @@ class CallApi:
         return Done(leg.call.id)
 
     async def let_be_recorded(self, who: str, call: str = "", *, on: bool) -> Done:
-        """Stop the plan's recordings of a call, or let them go on, where the plan allows that (`stop:
-        allowed`). Raises CallNotFound, NotPossibleNow."""
+        """Stop the plan's recordings of a call, let them go on, or begin one, where the plan allows that
+        (`stop: allowed`, `start: asked`). Raises CallNotFound, NotPossibleNow."""
         leg = self._leg(who, call, _talks)
-        match self._exchange.recordings.stop_for(leg, on=on):
+        recordings = self._exchange.recordings
+        match recordings.ask_for(leg, on=on):
             case "never":
                 raise NotPossibleNow("the plan doesn't let this recording be stopped")
+            case "failed":
+                raise NotPossibleNow("it can't be recorded at the moment")
+            case "none" if on and not recordings.state_of(leg.call)[0]:
+                raise NotPossibleNow("the plan doesn't let this call be recorded")
             case "none":
                 raise NotPossibleNow("it is recorded already" if on else "it isn't recorded")
+            case "done":
+                await recordings.catch_up()
         return Done(leg.call.id)
 
     async def gather(self, who: str, most: int, *, seconds: float, end: str = "#", call: str = "") -> str:
@@ -563,7 +570,10 @@ def _view(call: Call) -> CallView:
             name = name or (call.from_name if leg is call.caller else "")
             muted = leg.name in call.muted
             state = _state(leg)
-            parties.append(PartyView(leg.name, leg.device, leg.number, name, state, muted, leg.call_id))
+            may_record = exchange.recordings.may_ask(leg)
+            parties.append(
+                PartyView(leg.name, leg.device, leg.number, name, state, muted, leg.call_id, may_record)
+            )
     return CallView(
         call.id,
         call.direction,

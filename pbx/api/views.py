@@ -16,6 +16,7 @@ class PartyView(Struct, frozen=True):
     state: `calls` (nobody has answered it), `called`, `rings`, `talks`, `holds`, `held` (its peer holds),
     `confers` (in a room), `waits` (for a service, or alone). muted: nobody hears it, by our doing.
     dialog: the Call-ID of its dialog with us, by which a telephone finds its own call here.
+    may_record: whether it may have the call recorded from now on.
     """
 
     leg: str
@@ -25,6 +26,7 @@ class PartyView(Struct, frozen=True):
     state: str
     muted: bool = False
     dialog: str = ""
+    may_record: bool = False
 
 
 class CallView(Struct, frozen=True):

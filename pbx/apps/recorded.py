@@ -1,9 +1,9 @@
 """What callers and people of ours meet of recordings: a call refused without one, codes that stop it.
 
     record_stop     dialled during a call, from a second line or telephone: it isn't recorded any more
-    record_again    and is again
+    record_again    and is again; or is from now on, where that is for the person to say (`start: asked`)
 
-Both only where the plan's policy says `stop: allowed`. What was said meanwhile is nowhere.
+The others only where the plan's policy says `stop: allowed`. What was said before, or meanwhile, is nowhere.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ UNRECORDED: Final = {
 }
 UNRECORDED_REASON: Final = Reason("Q.850", 41, "Temporary failure")
 _STOPPED: Final = {"fr": "Votre appel n'est plus enregistré.", "en": "Your call is no longer recorded."}
-_AGAIN: Final = {"fr": "Votre appel est de nouveau enregistré.", "en": "Your call is recorded again."}
+_RECORDED: Final = {"fr": "Votre appel est enregistré.", "en": "Your call is recorded."}
 _NONE: Final = {
     "fr": "Vous n'avez pas d'appel enregistré.",
     "en": "You have no call that is recorded.",
 }
-_NONE_STOPPED: Final = {
-    "fr": "Aucun de vos appels n'a cessé d'être enregistré.",
-    "en": "None of your calls has stopped being recorded.",
+_NONE_TO_RECORD: Final = {
+    "fr": "Aucun de vos appels n'est à enregistrer.",
+    "en": "You have no call to record.",
 }
 _NEVER: Final = {
     "fr": "L'enregistrement de cet appel ne peut pas être arrêté.",
     "en": "The recording of this call can't be stopped.",
+}
+_FAILED: Final = {
+    "fr": "Votre appel ne peut pas être enregistré en ce moment.",
+    "en": "Your call can't be recorded at the moment.",
 }
 
 
@@ -47,21 +51,23 @@ async def refuse_unrecorded(call: Call) -> None:
 
 async def record_stop(call: Call, argument: str) -> None:
     """Let the call that the caller is in be recorded no more."""
-    await confirm(call, partial(_stop, call, on=False))
+    await confirm(call, partial(_ask, call, on=False))
 
 
 async def record_again(call: Call, argument: str) -> None:
-    """Let it be recorded again."""
-    await confirm(call, partial(_stop, call, on=True))
+    """Let it be recorded again, or from now on."""
+    await confirm(call, partial(_ask, call, on=True))
 
 
-def _stop(call: Call, extension: str, *, on: bool) -> Mapping[str, str]:
+def _ask(call: Call, extension: str, *, on: bool) -> Mapping[str, str]:
     """What is said of it. Raises SettingRefused where nothing came of it."""
-    match call.exchange.recordings.stop(extension, call, on=on):
+    match call.exchange.recordings.ask(extension, call, on=on):
         case "done":
-            return _AGAIN if on else _STOPPED
+            return _RECORDED if on else _STOPPED
+        case "failed":
+            raise SettingRefused("failed", _FAILED, "it can't be recorded at the moment")
         case "never":
             raise SettingRefused("never", _NEVER, "the plan doesn't let recordings be stopped")
-        case _:
-            text = _NONE_STOPPED if on else _NONE
+        case "none":
+            text = _NONE_TO_RECORD if on else _NONE
             raise SettingRefused("nothing", text, "no call is recorded")

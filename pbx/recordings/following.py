@@ -7,7 +7,8 @@ carries it from one call to the next; whatever call a carrier is in is recorded,
     line     whoever called it                        the call came in, or it    their conversation is over,
                                                       was answered (`start:`)    wherever it went on
     user     the user's own telephone                 they called (`ringing`),   they hang up: who speaks on
-                                                      or somebody answered       without them isn't recorded
+                                                      somebody answered, or      without them isn't recorded
+                                                      they asked (`asked`)
     trunk    the party outside                        likewise; their early      they hang up
                                                       media too (`ringing`)
 
@@ -23,6 +24,8 @@ carries it from one call to the next; whatever call a carrier is in is recorded,
     the same policy meets in one call                 is one recording
     callers of one recorded room                      are one recording, from the first to the last
     a page                                            is who speaks
+    asking, in a call that is recorded or for help    nothing: the one goes on, the other is the line's matter
+    asking, while a party is on hold                  it begins; all are told of it when they speak again
 
 Each party has two tracks: what it says, and what we say to it (music, prompts, a room's sound). A party that
 comes back has its own again. Of a room of more than MOST_IN_ROOM, the others are heard in what the carrier
@@ -36,17 +39,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from dialplan.decision import ToPerson, ToTrunks
 from dialplan.plan import Plan, RecordingPolicy
-from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused, MediaUnavailable
+from media.engine import MOST_SLOTS, NO_TRACK, MediaMisuse, MediaRefused, MediaUnavailable, Source
+from media.speech import Speech
 from media.tones import Segment, Tone
 from pbx.calls.intervals import present
 from pbx.calls.transferee import Transferee
-from pbx.events import AlarmRaised, RecordingFailed
+from pbx.events import AlarmRaised, RecordingChanged, RecordingFailed
 from pbx.ongoing import Because, OngoingRecording
 from pbx.recordings.policies import policies_of
 from recording.live.wire import Facts, Policy
@@ -64,6 +68,7 @@ MOST_IN_ROOM: Final = 16
 LONGEST_NUMBER: Final = 64  # of what an operator tells us
 BEEP: Final = Tone((Segment(200, (1400,)),))
 NO_TAPE: Final = "the sound of this call doesn't pass through us"
+_SPEAKING: Final = frozenset({"talk", "conference"})  # parts in which parties hear each other
 
 _PARTS: Final[Mapping[str, str]] = {
     "held": "hold",
@@ -72,6 +77,11 @@ _PARTS: Final[Mapping[str, str]] = {
     "park": "parked",
 }
 """What a part is called, by the kind of the call's interval; others have its name."""
+
+
+Outcome: TypeAlias = Literal["done", "none", "never", "failed"]
+"""What came of asking: "none" where there is nothing to it, "never" where the plan doesn't let them stop,
+"failed" where it can't be recorded now."""
 
 
 class Recorder(Protocol):
@@ -238,20 +248,26 @@ class Recordings:
 
     def may_be(self, call: Call, extension: str) -> bool:
         """Whether a call to somebody's telephones is recorded, or will be once it is answered."""
-        return extension in call.plan.tables.recorded or any(self._of.get(leg) for leg in call.legs)
+        return extension in call.plan.tables.recorded or any(
+            self._of.get(leg) or any(True for _ in self._policies_of(leg)) for leg in call.legs
+        )
 
-    def stop(self, extension: str, but: Call, *, on: bool) -> str:
+    def ask(self, extension: str, but: Call, *, on: bool) -> Outcome:
         """Let the calls that somebody is in be recorded no more, or again (`on`).
 
-        but: the call by which they ask. Returns "done", "none" where none is, or "never" where the plan
-        doesn't let them.
+        Where none was stopped, the last of them that they may have recorded is from now on (`start: asked`).
+        but: the call by which they ask. Returns what came of it.
         """
-        legs = (leg for leg in self._exchange.legs() if leg.call is not but and leg.number == extension)
-        return self._stop(legs, extension, on=on)
+        legs = [leg for leg in self._exchange.legs() if leg.call is not but and leg.number == extension]
+        return self._ask(legs, extension, on=on)
 
-    def stop_for(self, leg: Leg, *, on: bool) -> str:
-        """Let the call of one party of ours be recorded no more, or again; returns as `stop`."""
-        return self._stop((leg,), leg.number, on=on)
+    def ask_for(self, leg: Leg, *, on: bool) -> Outcome:
+        """Let the call of one party of ours be recorded no more, again, or from now on; returns as `ask`."""
+        return self._ask([leg], leg.number, on=on)
+
+    def may_ask(self, leg: Leg) -> bool:
+        """Whether a party may have its call recorded from now on."""
+        return self._asked_by(leg) is not None
 
     def state_of(self, call: Call) -> tuple[str, bool]:
         """Whether a call is recorded now: "on", "stopped" by somebody in it, or ""; and whether they may."""
@@ -259,7 +275,7 @@ class Recordings:
         state = "on" if any(not one.stopped for one in all_of) else "stopped" if all_of else ""
         return state, any(one.policy.may_stop for one in all_of)
 
-    def _stop(self, legs: Iterable[Leg], extension: str, *, on: bool) -> str:
+    def _ask(self, legs: list[Leg], extension: str, *, on: bool) -> Outcome:
         found = {
             one: None
             for leg in legs
@@ -277,9 +293,34 @@ class Recordings:
                 "goes on" if on else "stopped",
             )
             self._make_due(one)
-        if found and not allowed:
-            return "never"
-        return "done" if found else "none"
+            self._exchange.events.publish(RecordingChanged, one.facts.call, "on" if on else "stopped")
+        if found:
+            return "done" if allowed else "never"
+        return self._begin_by_hand(legs, extension) if on else "none"
+
+    def _begin_by_hand(self, legs: list[Leg], extension: str) -> Outcome:
+        may = [leg for leg in legs if self.may_ask(leg)]
+        if not may:
+            return "none"
+        leg = max(may, key=lambda one: one.answered_at or 0.0)
+        policy = self._asked_by(leg)
+        assert policy is not None
+        if not (self.recorder.is_well and leg.call.engine.tapes):
+            return "failed"
+        log.info("call=%s user=%s has it recorded as %s", leg.call.id, extension, policy.name)
+        self._carry(leg, policy, "user")
+        self._exchange.events.publish(RecordingChanged, leg.call.id, "on")
+        return "done"
+
+    def _asked_by(self, leg: Leg) -> RecordingPolicy | None:
+        """The policy by which a party may have its call recorded; None where it may not, or it is already."""
+        call = leg.call
+        if not leg.confirmed or call.is_emergency or self.state_of(call)[0]:
+            return None
+        policies = [
+            call.plan.recordings[name] for name, because in self._policies_of(leg) if because == "user"
+        ]
+        return next((policy for policy in policies if policy.start == "asked"), None)
 
     def _policies_of(self, leg: Leg) -> Iterator[tuple[str, Because]]:
         """What the plan has recorded of a party itself."""
@@ -299,6 +340,8 @@ class Recordings:
                 continue
             for name, because in self._policies_of(leg):
                 policy = call.plan.recordings[name]
+                if policy.start == "asked":
+                    continue
                 early = policy.start == "ringing" and (leg is call.caller or because == "trunk")
                 if leg.confirmed or early:
                     self._carry(leg, policy, because)
@@ -393,6 +436,7 @@ class Recordings:
             changed = await self._hear(one, going.slot, leg, to_leg) or changed
         if one.carriers:
             changed = self._say_part(one, going.slot) or changed
+            self._tell_asked(one)
         else:
             one.voices.clear()
         if changed:
@@ -545,14 +589,20 @@ class Recordings:
             await asyncio.sleep(every_seconds)
             if one.part[0] != "talk" or one.stopped:
                 continue
-            for leg, voice in list(one.voices.items()):
-                if voice.place[0] and not leg.call.is_emergency:
-                    try:
-                        await leg.call.engine.play(*voice.place, BEEP)
-                    except (MediaMisuse, MediaRefused, MediaUnavailable):
-                        log.debug("call=%s leg=%s hears no beep", *voice.place)
+            await _sound(one, lambda call: BEEP)
 
     # What callers are told
+
+    def _tell_asked(self, one: Followed) -> None:
+        """Tell all who speak that somebody has begun to record them: in the plan's words, else by a beep."""
+        if one.policy.start != "asked" or one.announced or one.part[0] not in _SPEAKING:
+            return
+        one.announced = True
+        texts = one.policy.announce
+        if texts:
+            self._exchange.beside(_sound(one, lambda call: _speech(call, texts)), "recording announced")
+        elif one.policy.beep_seconds:
+            self._exchange.beside(_sound(one, lambda call: BEEP), "recording announced")
 
     def to_announce(self, call: Call) -> list[Mapping[str, str]]:
         """What the parties of a call are to be told of its recordings, by language, each once.
@@ -622,6 +672,21 @@ class Recordings:
                 one.cause = "lost"
                 self._end(one)
         self.recorder.restored()
+
+
+async def _sound(one: Followed, made: Callable[[Call], Source]) -> None:
+    """Play something to all parties of a recording, but in a call for help."""
+    for leg, voice in list(one.voices.items()):
+        if voice.place[0] and not leg.call.is_emergency:
+            try:
+                await leg.call.engine.play(*voice.place, made(leg.call))
+            except (MediaMisuse, MediaRefused, MediaUnavailable):
+                log.debug("call=%s leg=%s isn't told that it is recorded", *voice.place)
+
+
+def _speech(call: Call, texts: Mapping[str, str]) -> Speech:
+    language = call.language_of(texts)
+    return Speech(texts[language], language)
 
 
 def _called(call: Call) -> str:

@@ -43,6 +43,7 @@ _RULES: dict[str, _Rule] = {
     "LegNotHeard": _CALL,
     "RoomSpeakerChanged": _CALL,
     "CallPreempted": _CALL,
+    "RecordingChanged": _CALL,
     "RecordingFailed": _CALL,
     "RecordingWorks": _CALL,
     "AlarmRaised": ("", "calls.read"),

@@ -23,7 +23,7 @@ MOST_SLOT: Final = 65_535  # TAPE_RECORDINGS of the plane: two that are so far a
 
 Export: TypeAlias = Literal["two_persons", "one_person", "never"]
 OnFailure: TypeAlias = Literal["connect_and_alarm", "refuse"]
-Start: TypeAlias = Literal["answer", "ringing"]
+Start: TypeAlias = Literal["answer", "ringing", "asked"]
 
 
 Slot: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_SLOT)]

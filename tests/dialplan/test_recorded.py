@@ -9,7 +9,7 @@ from dialplan.decision import Facts
 from dialplan.difference import difference
 from dialplan.explaining import explain
 from dialplan.plan import Plan
-from dialplan.recorded import Recorded
+from dialplan.recorded import Recorded, recorded_by
 from dialplan.routing import route
 from tests.dialplan.plans import OPEN, SAMPLE, VILLAGE, errors_of, village
 
@@ -126,6 +126,41 @@ def test_a_policy_of_an_older_plan_says_and_allows_nothing() -> None:
 @pytest.mark.parametrize("wrong", ["beep_seconds: 2", "stop: perhaps", "alarm: nobody"])
 def test_what_a_policy_can_not_say_is_an_error(wrong: str) -> None:
     assert len(errors_of(VILLAGE + POLICY.replace("}", f", {wrong}}}"))) == 1
+
+
+ASKED = (
+    'recording:\n  r: {legal_basis: b, keep: 30 days, start: asked, listeners: ["201"], export: one_person}\n'
+)
+
+
+def test_what_a_person_may_ask_for_is_named_but_is_no_recording_before() -> None:
+    plan = village(ASKED, {PERSON: f"{PERSON}, record: r"})
+    (line,) = told(plan, dialled="00612345678", caller="201")
+    assert line.endswith("201, by user 201: recorded when they ask, kept 30 days")
+    assert recorded_by(plan, route(plan, Facts("00612345678", caller="201"), OPEN)) == ()
+    assert plan.recordings["r"].may_stop, "whoever asks for it ends it as well"
+    never = village(ASKED.replace("start: asked", "start: asked, stop: never"))
+    assert not never.recordings["r"].may_stop
+
+
+@pytest.mark.parametrize(("old", "new"), [(HOST, f"{HOST}, record: r"), ("", "")])
+def test_lines_and_trunks_ask_for_nothing(old: str, new: str) -> None:
+    line = 'services:\n  ligne: {number: "300", type: echo, record: r}\n' if not old else ""
+    plan = village(ASKED + line, {old: new} if old else {})
+    (finding,) = [one for one in check(plan, OPEN) if one.code == "recording_of_nobody"]
+    assert finding.severity == "error"
+    assert finding.message.endswith("is recorded as r, which begins when a person asks")
+
+
+def test_a_call_is_not_refused_for_a_recording_that_nobody_has_asked_for() -> None:
+    (error,) = errors_of(VILLAGE + ASKED.replace("start: asked", "start: asked, on_failure: refuse"))
+    assert "no call can be refused for it" in error
+
+
+def test_recordings_that_are_asked_for_by_no_code_are_warned_of() -> None:
+    assert codes(village(ASKED)).count("recording_without_code") == 2
+    more = 'features:\n  record_stop: "*38"\n  record_again: "#38#"\n'
+    assert "recording_without_code" not in codes(village(ASKED + more))
 
 
 def test_recordings_that_may_be_stopped_by_no_code_are_warned_of() -> None:

@@ -262,7 +262,7 @@ async def test_a_recording_stops_by_a_code_and_goes_on_by_another(world: World) 
     assert await dialled(us, guard, "*38") == "Votre appel n'est plus enregistré."
     assert us.taped(us.citizen, guard) == [[], []]
     assert await dialled(us, guard, "*38") == "Vous n'avez pas d'appel enregistré."
-    assert await dialled(us, guard, "#38#") == "Votre appel est de nouveau enregistré."
+    assert await dialled(us, guard, "#38#") == "Votre appel est enregistré."
     assert us.taped(us.citizen, guard) == [[1], [1]]
     await us.end()
     assert [one for one in us.told() if "stopped" in one] == ["stopped: 2301"]

@@ -46,6 +46,9 @@ class Party(BaseModel):
     state: Literal["calls", "called", "rings", "talks", "holds", "held", "confers", "waits"]
     muted: bool
     dialog: str = Field("", description="The Call-ID of its dialog with the node.", examples=["3vq0kd0r5tj2"])
+    may_record: bool = Field(
+        False, description="Whether it may have the call recorded from now on.", examples=[False]
+    )
 
 
 class Call(BaseModel):
@@ -381,11 +384,11 @@ async def hang_up(node: TheNode, actor: Annotated[Actor, may("own")], call: Call
     return await _in_call(node, actor, "hang_up", call, asked)
 
 
-@router.post("/{call}/recording", summary="Stop the plan's recording of a call, or let it go on")
+@router.post("/{call}/recording", summary="Stop the recording of a call, let it go on, or begin one")
 async def recording(
     node: TheNode, actor: Annotated[Actor, may("own")], call: CallId, asked: Recording
 ) -> Done:
-    """Where the plan says `stop: allowed`. What is said meanwhile is nowhere."""
+    """Where the plan says `stop: allowed` or `start: asked`. What is said before or meanwhile is nowhere."""
     verb = "recording_again" if asked.on else "recording_stop"
     return await _in_call(node, actor, verb, call, asked)
 

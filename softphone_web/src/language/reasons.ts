@@ -35,6 +35,8 @@ const REASONS: readonly (readonly [string, string])[] = [
   ["the call has ended, or is being transferred already", "L’appel est terminé, ou déjà en cours de transfert."],
   ["the plan doesn't let this recording be stopped", "Le plan ne permet pas d’arrêter cet enregistrement."],
   ["it is recorded already", "Cet appel est déjà enregistré."],
+  ["it can't be recorded at the moment", "Cet appel ne peut pas être enregistré en ce moment."],
+  ["the plan doesn't let this call be recorded", "Le plan ne permet pas d’enregistrer cet appel."],
   ["it isn't recorded", "Cet appel n’est pas enregistré."],
   ["the node is stopping", "Le serveur s’arrête."],
   ["not while a service has the call", "Pas pendant qu’un service tient l’appel."],

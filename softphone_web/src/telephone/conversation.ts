@@ -63,6 +63,7 @@ export class Conversation {
   isHeldThere = false;
   recorded: PhoneCall["recorded"] = "";
   mayStopRecording = false;
+  mayRecord = false;
   ringsThere = false;
   isTransferring = false;
   ending: Ending | undefined;
@@ -120,6 +121,7 @@ export class Conversation {
       isListening: this.sound.isListening,
       recorded: this.recorded,
       mayStopRecording: this.mayStopRecording,
+      mayRecord: this.mayRecord,
       ringsThere: this.ringsThere,
       isTransferring: this.isTransferring,
       video: { isOurs: this.sound.isShown, isTheirs: this.sound.isSeen },

@@ -13,6 +13,7 @@ interface Party {
   readonly name: string;
   /** The Call-ID of its dialog with the node. */
   readonly dialog: string;
+  readonly may_record: boolean;
 }
 
 interface NodeCall {
@@ -34,7 +35,7 @@ export type Asked =
   | { readonly verb: "park" }
   | { readonly verb: "record"; readonly on: boolean };
 
-const EVENTS = ["CallRinging", "CallAnswered", "LegLeft", "LegStarted", "CallEnded"];
+const EVENTS = ["CallRinging", "CallAnswered", "LegLeft", "LegStarted", "CallEnded", "RecordingChanged"];
 const SOON_MS = 150;
 
 export class NodeCalls {
@@ -77,6 +78,7 @@ export class NodeCalls {
         ours.through = call.service;
         ours.recorded = call.recorded;
         ours.mayStopRecording = call.stoppable;
+        ours.mayRecord = party.may_record;
         const [other] = others;
         if (others.length === 1 && other !== undefined && other.number !== "") ours.met(other);
       }

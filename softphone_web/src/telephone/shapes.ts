@@ -72,6 +72,8 @@ export interface PhoneCall {
   /** By the plan; stopped: by somebody in it, who may let it go on. */
   readonly recorded: "" | "on" | "stopped";
   readonly mayStopRecording: boolean;
+  /** Nothing is recorded, and we may have it so from now on. */
+  readonly mayRecord: boolean;
   /** It rings there, and nothing else is to be heard of it. */
   readonly ringsThere: boolean;
   /** We have sent the other one elsewhere, and it isn't there yet. */

@@ -226,6 +226,7 @@ export const SENTENCES: readonly Pattern[] = [
   ["range {numbers}", "tranche {numbers}"],
   ["destination", "destination"],
   ["recorded from the first ring, kept {days} days", "enregistré dès la sonnerie, gardé {days} jours"],
+  ["recorded when they ask, kept {days} days", "enregistré sur demande, gardé {days} jours"],
   ["recorded from the answer, kept {days} days", "enregistré dès la réponse, gardé {days} jours"],
   ["queue, {number}", "file d’attente, {number}"],
   ["queue", "file d’attente"],

@@ -117,9 +117,9 @@ function InCall({
           <Together key={one.id} call={call} other={one} />
         ))}
         {!call.isHeld && <Button onPress={() => telephone.park(call.id)}>{words.park}</Button>}
-        {call.mayStopRecording && (
+        {(call.mayStopRecording || call.mayRecord) && (
           <Button onPress={() => telephone.record(call.id, call.recorded !== "on")}>
-            {call.recorded === "on" ? words.record_stop : words.record_again}
+            {{ "": words.record, on: words.record_stop, stopped: words.record_again }[call.recorded]}
           </Button>
         )}
         {features.video && !call.isHeld && (
