@@ -80,6 +80,24 @@ async def test_a_call_rings_on_every_page_and_is_refused_by_a_key(
     await expect(card(alice)).to_contain_text("Call declined.")
 
 
+async def test_who_may_has_a_call_recorded_and_both_pages_say_so(open_telephone: OpenTelephone) -> None:
+    claire = await open_telephone("supervisor", ALICE_HZ)
+    bruno = await open_telephone("operator", BRUNO_HZ)
+    await dial(claire, "1002")
+    await bruno.locator(".call-line.rings").wait_for()
+    await bruno.keyboard.press("a")
+    await hears(claire, BRUNO_HZ)
+    await claire.get_by_role("button", name="Record", exact=True).click()
+    for page in (claire, bruno):
+        await expect(card(page)).to_contain_text("Recorded")
+    await expect(bruno.get_by_role("button", name="Record", exact=True)).to_have_count(0)
+    await check_page(claire, "telephone-recorded")
+    await claire.get_by_role("button", name="Stop recording").click()
+    for page in (claire, bruno):
+        await expect(card(page)).to_contain_text("No longer recorded")
+    await hang_up(claire)
+
+
 async def test_who_is_on_hold_or_muted_isnt_heard(open_telephone: OpenTelephone) -> None:
     alice, bruno = await both(open_telephone)
     await hears(bruno, ALICE_HZ)

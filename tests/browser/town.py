@@ -65,6 +65,11 @@ _NO_OPERATORS = {
     "host: sip.operateur-b.example": "host: 127.255.255.253",
     "transport: udp": "transport: tls",
 }
+# Claire Robert has her calls recorded where she asks for it.
+_ASKED = {
+    "password: pw2010, site: mairie,": "password: pw2010, site: mairie, record: notes,",
+    "\nrecording:\n": "\nrecording:\n  notes: {legal_basis: consentement, keep: 30 days, start: asked}\n",
+}
 _SECRETS = {"OPERATEUR_A_SECRET": "secret-a", "OPERATEUR_B_SECRET": "secret-b", "CONSEIL_PIN": "1234"}
 
 
@@ -140,9 +145,9 @@ def running_town(folder: Path, sip_more: str = "ws: []", more: str = "") -> Iter
     sip_more: of that section of its configuration. more: further sections.
     """
     plan = SAMPLE_PLAN.read_text(encoding="utf-8")
-    for real, harmless in _NO_OPERATORS.items():
-        assert real in plan, f"the sample plan has no {real}"
-        plan = plan.replace(real, harmless)
+    for said, ours in (_NO_OPERATORS | _ASKED).items():
+        assert said in plan, f"the sample plan has no {said}"
+        plan = plan.replace(said, ours)
     (folder / "valmont.yaml").write_text(plan, encoding="utf-8")
     sip, web, phones = free_port(), free_port(), free_port()
     first = 20_000 + sip % 90 * 400  # towns of several workers, each with its ports of sound
