@@ -25,7 +25,7 @@ class CodecError(ValueError):
 
 def encode(law: Law, samples: Samples) -> bytes:
     """Return one G.711 byte for each sample."""
-    return _encoding_table(law)[samples.view(np.uint16)].tobytes()
+    return _encoding_table(law).take(samples).tobytes()  # negative ones count from its end
 
 
 def decode(law: Law, payload: bytes) -> Samples:

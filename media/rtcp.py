@@ -6,6 +6,7 @@ SSRCs that the other side has never seen.
 """
 
 import struct
+from collections import deque
 from typing import Final, NamedTuple
 
 from media.rtp import Extent, Incoming, Outgoing
@@ -20,6 +21,7 @@ _ORIGIN: Final = struct.Struct(">III")  # SSRC and NTP timestamp of a sender rep
 _BLOCK: Final = struct.Struct(">IIIIII")
 
 SHORTEST_INTERVAL_SECONDS: Final = 0.5
+REPORTS_KEPT: Final = 3
 _LONGEST_ROUND_TRIP: Final = 10 * 65536  # more is nonsense of the phone's
 
 
@@ -143,14 +145,16 @@ class Reception:
     """How one leg hears us, as it has reported last. round_trip_ms: 0.0 before it is known.
 
     lost: packets of ours that it missed; jitter_ticks: of our stream's clock; sender: its own newest
-    sender report.
+    sender report. loss_percent: the most that it missed between any two of its last REPORTS_KEPT reports,
+    rounded up.
     """
 
-    __slots__ = ("_next_at", "jitter_ticks", "lost", "round_trip_ms", "sender")
+    __slots__ = ("_losses", "_next_at", "jitter_ticks", "loss_percent", "lost", "round_trip_ms", "sender")
 
     def __init__(self) -> None:
         self.round_trip_ms = 0.0
-        self.lost = self.jitter_ticks = 0
+        self.lost = self.jitter_ticks = self.loss_percent = 0
+        self._losses: deque[int] = deque(maxlen=REPORTS_KEPT)
         self.sender = NO_REPORT
         self._next_at = -1.0
 
@@ -174,6 +178,8 @@ class Reception:
             self.sender = sender
         if blocks:
             self.lost, self.jitter_ticks = max(0, blocks[0].lost), blocks[0].jitter_ticks
+            self._losses.append(-(-100 * blocks[0].fraction_lost // 256))
+            self.loss_percent = max(self._losses)
             round_trip = blocks[0].round_trip_seconds(now)
             if round_trip >= 0:
                 self.round_trip_ms = round(round_trip * 1000, 1)

@@ -6,8 +6,9 @@ ones (a leg that suppresses silence) stay holes. Events (RFC 4733) pass with the
 only when the two clocks differ are their durations counted anew.
 
 Opus is decoded and encoded at the other codec's own rate, so only G.722 or L16 against G.711 takes a
-resampler. CPU microseconds a frame of 20 ms, both codecs together: G.711 to Opus 35, Opus to G.711 35,
-PCMU to PCMA 6, G.711 to G.722 60, G.722 to G.711 41, G.722 to Opus 110, Opus to G.722 85.
+resampler. CPU microseconds a frame of 20 ms, both codecs together: G.711 to Opus 28 (40 with copies for who
+loses packets), Opus to G.711 10, PCMU to PCMA 3, G.711 to G.722 43, G.722 to G.711 31, G.722 to Opus 93,
+Opus to G.722 36.
 """
 
 import struct
@@ -61,13 +62,26 @@ class Transcoder:
 
         timestamp: of the RTP packet. Raises CodecError for a payload that isn't one.
         """
-        gap = self._move_to(timestamp) - self._end if self._started else self._begin(timestamp)
-        if gap < 0:
-            return []
-        if gap:
-            self._fill(gap, payload)
-        self._take(self._decoder.decode(payload), self._decoder.ticks(payload))
+        if self._started and timestamp - self._last_timestamp == self._end - self._position:
+            self._last_timestamp, self._position = timestamp, self._end  # right behind what came before
+        else:
+            gap = self._move_to(timestamp) - self._end if self._started else self._begin(timestamp)
+            if gap < 0:
+                return []
+            if gap:
+                self._fill(gap, payload)
+        samples, ticks = self._decoder.decode(payload), self._decoder.ticks(payload)
+        if len(samples) == self._frame_samples and self._resampler is None and not len(self._pending):
+            frame = Frame(self._encoder.encode(samples), self._spurt, self._advance(self._end))
+            self._spurt = False
+            self._end += ticks
+            return [frame]
+        self._take(samples, ticks)
         return self._frames()
+
+    def expect_loss(self, percent: int) -> None:
+        """Make the frames bear what the listening leg loses of them (RFC 7587 section 3.3)."""
+        self._encoder.expect_loss(percent)
 
     def event(self, payload: bytes, timestamp: int, clock_rate: int = 0, *, marker: bool) -> Frame:
         """Return an event's packet for the other leg. Raises CodecError when it is shorter than an event.

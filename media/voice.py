@@ -15,8 +15,12 @@ from media.g711 import MAX_PAYLOAD_BYTES, CodecError, Samples
 from media.sdp import Codec
 
 LONGEST_MS: Final = 200  # of sound in one packet
-# RFC 6716 section 3.1: of the 32 configurations, a frame in units of 2.5 ms.
-_OPUS_FRAMES: Final = (4, 8, 16, 24) * 3 + (4, 8) * 2 + (1, 2, 4, 8) * 4
+# RFC 6716 section 3.1: of the 32 configurations, the ticks of a frame; by the last two bits, how many there
+# are (0: the second byte says so).
+_OPUS_FRAME_TICKS: Final = tuple(120 * units for units in (4, 8, 16, 24) * 3 + (4, 8) * 2 + (1, 2, 4, 8) * 4)
+_OPUS_COUNTS: Final = (1, 2, 2, 0)
+_OPUS_MOST_TICKS: Final = 48 * LONGEST_MS
+_LOSS_TAKEN_FOR_GRANTED: Final = 5  # per cent, where nobody counts: a few bytes that save a word
 _L16_RATES: Final = (8000, 16000, 48000)
 
 
@@ -51,6 +55,9 @@ class VoiceEncoder(Protocol):
 
     def follow(self, other: "VoiceEncoder") -> None:
         """Go on where another encoder of the same codec, rate and fmtp is. Raises CodecError for G.722."""
+
+    def expect_loss(self, percent: int) -> None:
+        """Make the stream bear what the peer loses of it, where the codec can (Opus)."""
 
 
 def natural_rate(codec: Codec) -> int:
@@ -131,16 +138,23 @@ class _G711Decoder(_Waveform):
         return self._concealer.heard(g711.decode(self._law, payload))
 
 
-class _G711Encoder:
+class _Plain:
+    """An encoder without a memory, and without a copy of what it has said."""
+
+    def follow(self, other: VoiceEncoder) -> None:
+        """Each sample stands alone."""
+
+    def expect_loss(self, percent: int) -> None:
+        """Nothing helps."""
+
+
+class _G711Encoder(_Plain):
     def __init__(self, law: Law) -> None:
         self.rate = self.clock_rate = 8000
         self._law: Law = law
 
     def encode(self, samples: Samples) -> bytes:
         return g711.encode(self._law, samples)
-
-    def follow(self, other: VoiceEncoder) -> None:
-        """Each sample stands alone."""
 
 
 class _G722Decoder(_Waveform):
@@ -157,7 +171,7 @@ class _G722Decoder(_Waveform):
         return self._concealer.heard(self._decoder.decode(payload))
 
 
-class _G722Encoder:
+class _G722Encoder(_Plain):
     def __init__(self) -> None:
         from media import g722
 
@@ -186,15 +200,12 @@ class _L16Decoder(_Waveform):
         return self._concealer.heard(np.frombuffer(payload, ">i2").astype(np.int16))
 
 
-class _L16Encoder:
+class _L16Encoder(_Plain):
     def __init__(self, rate: int) -> None:
         self.rate = self.clock_rate = rate
 
     def encode(self, samples: Samples) -> bytes:
         return samples.astype(">i2").tobytes()
-
-    def follow(self, other: VoiceEncoder) -> None:
-        """Each sample stands alone."""
 
 
 class _OpusDecoder:
@@ -209,15 +220,12 @@ class _OpusDecoder:
         if not payload:
             return 0
         # RFC 6716 section 3.1: the configuration and how many frames of it.
-        match payload[0] & 3:
-            case 0:
-                frames = 1
-            case 3:
-                frames = payload[1] & 0x3F if len(payload) > 1 else 0
-            case _:
-                frames = 2
-        ticks = frames * _OPUS_FRAMES[payload[0] >> 3] * self.clock_rate // 400
-        return ticks if ticks <= self.clock_rate * LONGEST_MS // 1000 else 0
+        first = payload[0]
+        frames = _OPUS_COUNTS[first & 3]
+        if not frames:
+            frames = payload[1] & 0x3F if len(payload) > 1 else 0
+        ticks = frames * _OPUS_FRAME_TICKS[first >> 3]
+        return ticks if ticks <= _OPUS_MOST_TICKS else 0
 
     def decode(self, payload: bytes) -> Samples:
         return self._decoder.decode(payload)
@@ -238,11 +246,15 @@ class _OpusEncoder:
         self.rate = rate
         self.clock_rate = opus.CLOCK_RATE
         self._encoder = opus.Encoder(rate, peer)
-        if peer.inband_fec:
-            self._encoder.expect_loss(5)  # until somebody counts: a few bytes that save a word
+        self._takes_copies = peer.inband_fec
+        self.expect_loss(_LOSS_TAKEN_FOR_GRANTED)
 
     def encode(self, samples: Samples) -> bytes:
         return self._encoder.encode(samples)
+
+    def expect_loss(self, percent: int) -> None:
+        if self._takes_copies:
+            self._encoder.expect_loss(percent)
 
     def follow(self, other: VoiceEncoder) -> None:
         if isinstance(other, _OpusEncoder):

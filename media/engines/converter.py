@@ -44,6 +44,7 @@ class Converter:
     __slots__ = (
         "_ear",
         "_events",
+        "_expected_loss",
         "_fresh",
         "_number",
         "_order",
@@ -61,6 +62,7 @@ class Converter:
         self._events = {one.payload_type: one for one in sources if one.is_event}
         self._order = Reordering()
         self._transcoders: dict[int, Transcoder] = {}
+        self._expected_loss = 0  # per cent, as the peer has reported of late (RFC 3550 section 6.4.1)
         self._number = -1  # of the voice that was heard last
         self._fresh = True  # what comes next follows something that this converter hasn't said
 
@@ -94,7 +96,12 @@ class Converter:
         kept = self._transcoders.get(self._number)
         if kept is None:
             kept = Transcoder(self._voices[self._number], self._ear.codec, self._ear.fmtp)
+            kept.expect_loss(self._expected_loss)
             self._transcoders[self._number] = kept
+        if self._peer.reception.loss_percent != self._expected_loss:
+            self._expected_loss = self._peer.reception.loss_percent
+            for each in self._transcoders.values():
+                each.expect_loss(self._expected_loss)
         return kept
 
     def _speak(self, frame: Frame, payload_type: int, now: float) -> None:

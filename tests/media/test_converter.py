@@ -12,7 +12,7 @@ from media.engines.stream import Player
 from media.rtp import Packet
 from media.sdp import Codec
 from tests.media.listener import EVENTS, G722, NOISE, OPUS, PCMA, PCMU, Listener, Speaker
-from tests.media.listening import heard, tone
+from tests.media.listening import heard, tone, voice
 
 WIDE_EVENTS = Codec(110, "telephone-event", 48000, 1, "telephone-event/48000/1")
 
@@ -61,6 +61,22 @@ def test_lost_packet_is_concealed():
     converted(packets, peer, (PCMA,), Ear(OPUS))
     assert len(peer.sent) in (49, 50)
     assert {late.timestamp - early.timestamp & 0xFFFFFFFF for early, late in pairwise(peer.sent)} == {960}
+
+
+def test_who_reports_loss_is_sent_copies_until_it_loses_nothing_any_more():
+    # RFC 7587 section 3.3. RFC 6716 section 4.2.4: the second bit of a mono packet of 20 ms says "a copy".
+    speaker, peer = Speaker(PCMA), Listener(clock_rate=48000)
+    converter = Converter((PCMA,), peer, Ear(OPUS, "useinbandfec=1"))
+    with_copies = []
+    for loss_percent in (0, 10, 0):
+        peer.reception.loss_percent = loss_percent
+        said = len(peer.sent)
+        for packet in speaker.say(voice(3)):
+            converter.receive(packet, 100.0)
+        with_copies.append(sum(1 for one in peer.sent[said + 5 :] if one.payload[1] & 0x40))
+    assert with_copies[0] == 0
+    assert with_copies[1] > 20
+    assert with_copies[2] == 0
 
 
 def test_leg_may_change_its_codec_in_mid_stream():

@@ -47,3 +47,12 @@ def test_fraction_lost_is_that_of_the_last_interval():
     assert Extent(7, 100, 100).fraction_lost(Extent(7, 100, 90)) == 0
     assert Extent(8, 4, 3).fraction_lost(Extent(7, 100, 100)) == 64  # another source begins
     assert Extent().fraction_lost(Extent(7, 100, 100)) == 0
+
+
+def test_loss_is_the_worst_of_the_last_reports():
+    # RFC 3550 section 6.4.1: the fraction lost since the report before, of 256.
+    reception = rtcp.Reception()
+    for number, (lost, worst) in enumerate([(0, 0), (26, 11), (1, 11), (0, 11), (0, 1), (0, 0)]):
+        block = bytes([lost]) + bytes(19)
+        reception.take(bytes([0x81, 201, 0, 7]) + bytes(4) + bytes(4) + block, float(number))
+        assert reception.loss_percent == worst
