@@ -112,8 +112,8 @@ class Encoder:
         self._library.opus_encoder_ctl(self._state, request, ctypes.c_int(value))
 
     def expect_loss(self, percent: int) -> None:
-        """Tell what part of the packets the peer loses: from a few on each repeats the one before, for a third
-        more of the processor and half as many bytes again.
+        """Tell what part of the packets the peer loses: from a few on each repeats the one before, for
+        a third more of the processor and half as many bytes again.
         """
         self._set(_SET_PACKET_LOSS, max(0, min(100, percent)))
 
