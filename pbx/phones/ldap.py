@@ -8,6 +8,7 @@ a telephone that is blocked finds nothing any more.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import socket
@@ -22,7 +23,7 @@ from provisioning.ldap.answers import Result
 from provisioning.ldap.ber import BerError
 from provisioning.ldap.book import Book, Viewer
 from provisioning.ldap.conversation import Conversation
-from provisioning.ldap.requests import MOST_MESSAGE, Bind, Request, Search
+from provisioning.ldap.requests import MOST_MESSAGE, Abandon, Bind, Request, Search, Unbind
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ FIRST_SECONDS: Final = 15.0
 IDLE_SECONDS: Final = 180.0
 SEND_SECONDS: Final = 10.0
 JUDGED_SECONDS: Final = 30.0
+SENT_TOGETHER: Final = 16_384
+"""Octets of what is found: less waits for the next slice, or the end."""
 
 _TELEPHONE: Final = re.compile(r"cn=([0-9a-f]{12}|app-[a-z0-9]{1,40}),ou=phones,(.+)", re.IGNORECASE)
 
@@ -47,7 +50,9 @@ class Unjudged(Exception):
 
 
 class LdapServer:
-    """Answers on sockets that are bound. book: that of now. is_voice: whether an address may ask in clear."""
+    """Answers on sockets that are bound. book: that of now. is_voice: whether an address may ask in clear.
+    clock: monotonic seconds.
+    """
 
     def __init__(
         self,
@@ -56,8 +61,10 @@ class LdapServer:
         limits: Limits,
         tasks: Tasks,
         is_voice: Callable[[str], bool],
+        clock: Callable[[], float],
     ) -> None:
         self.book = book
+        self.clock = clock
         self.judge = judge
         self.limits = limits
         self._tasks = tasks
@@ -128,6 +135,8 @@ class _Client:
         self._conversation = Conversation()
         self._bind: Bind | None = None
         self._judged_at = 0.0
+        self._ahead: list[Request | None] = []
+        """What came while a search went on: one at the most."""
 
     async def run(self) -> None:
         """Answer until either side leaves. Raises OSError."""
@@ -136,21 +145,24 @@ class _Client:
             seconds = IDLE_SECONDS if conversation.is_bound else FIRST_SECONDS
             try:
                 async with asyncio.timeout(seconds):
-                    request = await self._next()
+                    request = self._ahead.pop() if self._ahead else await self._next()
+                if request is None:
+                    return
+                if not self._server.limits.takes(self._address, proves=conversation.is_bound):
+                    await self._send(conversation.refused(Result.BUSY, "too many requests: wait a minute"))
+                    return
+                await self._answer(request)
             except BerError as error:
                 log.info("directory from=%s: %s", self._address, error)
                 self._server.limits.refused(self._address)
                 await self._send(conversation.refused())
                 return
-            if request is None:
-                return
-            if not self._server.limits.takes(self._address, proves=conversation.is_bound):
-                await self._send(conversation.refused(Result.BUSY, "too many requests: wait a minute"))
-                return
-            await self._answer(request)
 
     async def _next(self) -> Request | None:
-        """The next request; None when the client has left. Raises BerError."""
+        """The next request; None when the client has left. Raises BerError.
+
+        Whoever is cancelled here loses nothing: what came is taken together.
+        """
         request = self._conversation.next_request()
         while request is None:
             octets = await self._reader.read(MOST_MESSAGE)
@@ -160,6 +172,7 @@ class _Client:
         return request
 
     async def _answer(self, request: Request) -> None:
+        """Answer one request. Raises OSError; BerError for what comes meanwhile."""
         conversation = self._conversation
         try:
             if isinstance(request, Bind):
@@ -168,12 +181,49 @@ class _Client:
                 )
                 await self._send(said)
                 return
-            if isinstance(request, Search) and conversation.is_bound:
-                await self._judge_again()
+            if isinstance(request, Search):
+                if conversation.is_bound:
+                    await self._judge_again()
+                await self._search(request)
+                return
         except Unjudged:
             await self._send(conversation.refused(Result.UNAVAILABLE, "try again in a moment"))
             return
-        await self._send(*conversation.answer(request, self._server.book()))
+        await self._send(*conversation.answer(request))
+
+    async def _search(self, search: Search) -> None:
+        """Send what is found, slice by slice: others have their turn in between, and who asked as well."""
+        clock, began = self._server.clock, self._server.clock()
+        found = b""
+        for turn, said in enumerate(self._conversation.search(search, self._server.book())):
+            if turn and await self._is_unwanted(search):
+                return
+            if search.seconds and clock() - began >= search.seconds:
+                found += self._conversation.out_of_time(search)
+                break
+            found += said
+            if len(found) >= SENT_TOGETHER:
+                await self._send(found)
+                found = b""
+        await self._send(found)
+
+    async def _is_unwanted(self, search: Search) -> bool:
+        """Let others have their turn; whether who asked has said meanwhile that the rest isn't wanted.
+
+        Raises BerError.
+        """
+        if self._ahead:
+            await asyncio.sleep(0)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.0):
+                    self._ahead.append(await self._next())
+        match self._ahead:
+            case [Abandon(whose)]:
+                return whose == search.id
+            case [Unbind() | None]:
+                return True
+        return False
 
     async def _judged(self, bind: Bind) -> Viewer | None:
         """Who has bound; None for a wrong name or password. Raises Unjudged."""

@@ -192,7 +192,8 @@ def _directory(
         except DatabaseUnavailableError as error:
             raise Unjudged from error
 
-    return LdapServer(books.book, judge, limits, tasks, counter.is_voice)
+    clock = asyncio.get_running_loop().time
+    return LdapServer(books.book, judge, limits, tasks, counter.is_voice, clock)
 
 
 def _brands(configuration: Configuration) -> dict[str, Brand]:

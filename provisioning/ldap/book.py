@@ -7,14 +7,15 @@
      └─ ou=services  uid=3900,ou=services,dc=valmont,dc=example
 
 A book never changes: other people are another book. A number is found by a table, a beginning of a name by a
-sorted list; anything else is looked for in all entries, and what that costs is bounded by `filters` alone.
+sorted list. Anything else is looked for slice by slice: each has one text of all its values, and who isn't in
+that isn't compared. Whoever asks may let others have their turn between two slices.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from provisioning.ldap import answers
@@ -24,6 +25,8 @@ from provisioning.ldap.requests import PAGED, Search
 
 MOST_FOUND: Final = 1_000
 """Of one search, or of one page."""
+SLICE: Final = 64
+"""Entries between two turns: comparing them takes less than a millisecond."""
 _COOKIE_BYTES: Final = 12
 _AFTER_ALL: Final = "\U0010ffff"
 _SORTED: Final = ("cn", "sn", "givenname", "displayname")
@@ -81,10 +84,9 @@ class Viewer:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search finds: the answers, and how it ends."""
+class End:
+    """How a search ends. cookie: of the next page, b"" for none; None where nobody asked for pages."""
 
-    answers: list[bytes] = field(default_factory=list)
     result: Result = Result.SUCCESS
     why: str = ""
     cookie: bytes | None = None
@@ -147,11 +149,11 @@ class Book:
 
     def __init__(self, suffix: str, organization: str, people: Iterable[Listed]) -> None:
         self.suffix = suffix
-        self._entries = sorted(
-            (_entry(one, suffix, organization) for one in people),
-            key=lambda one: (one.folded["cn"], one.name),
-        )
-        self._above = _above(suffix, organization)
+        everybody = (_entry(one, suffix, organization) for one in people)
+        by_name = sorted(everybody, key=lambda one: (one.folded["cn"], one.name))
+        self._entries = [*_above(suffix, organization), *by_name]
+        self._names = frozenset(_same(entry.name) for entry in self._entries)
+        self._texts = [_text(self._entries[at : at + SLICE]) for at in range(0, len(self._entries), SLICE)]
         self._numbers: dict[str, dict[str, list[int]]] = {name: {} for name in (*NUMBERS, "uid")}
         for place, entry in enumerate(self._entries):
             for attribute, table in self._numbers.items():
@@ -160,20 +162,34 @@ class Book:
         self._sorted = {name: self._sorted_by(name) for name in _SORTED}
         self._stamp = format(hash(tuple(one.name for one in self._entries)) & 0xFFFF, "04x").encode()
 
-    def search(self, search: Search, viewer: Viewer) -> Found:
-        """Answer a search of somebody who may look."""
+    def look(self, search: Search, viewer: Viewer) -> Generator[bytes, None, End]:
+        """Search for somebody who may look: yield the entries of each slice, and return how it ends."""
         base = _same(search.base)
         if search.scope == "base" and base in _SERVER:
-            return self._server(search, base)
-        if not (base == self.suffix or base.endswith("," + self.suffix)):
-            # Telephones whose base is left empty mean everybody.
-            if base or search.scope == "base":
-                return Found(result=Result.NO_SUCH_OBJECT, why="no such entry")
-            base = self.suffix
+            yield self._server(search, base)
+            return End()
+        if not base and search.scope != "base":
+            base = self.suffix  # telephones whose base is left empty mean everybody
+        if base not in self._names:
+            return End(Result.NO_SUCH_OBJECT, "no such entry")
         start = self._start(search)
         if start < 0:
-            return Found(result=Result.UNWILLING_TO_PERFORM, why="the directory has changed, begin anew")
-        return self._look(search, viewer, base, start)
+            return End(Result.UNWILLING_TO_PERFORM, "the directory has changed, begin anew")
+        most, many = min(one for one in (search.page, search.size, MOST_FOUND) if one), 0
+        for entries in self._slices(search.filter, start):
+            found: list[bytes] = []
+            for place, entry in entries:
+                if not _within(entry.name, base, search.scope):
+                    continue
+                if search.filter.fits(entry.values(viewer)) is not True:
+                    continue
+                if many == most:
+                    yield b"".join(found)
+                    return self._full(search, many, place)
+                many += 1
+                found.append(entry.shown(search.id, search, viewer))
+            yield b"".join(found)
+        return End(cookie=b"" if search.page else None)
 
     def found(self, words: str, viewer: Viewer) -> list[Listed]:
         """Return those whose name has these words, or a number of theirs begins so; all for none, by name."""
@@ -181,37 +197,18 @@ class Book:
         number = folded(words, "telephonenumber")
         return [
             entry.listed
-            for entry in self._entries
+            for at, texts in enumerate(self._texts)
+            if not wanted or _may_fit(texts, wanted, number)
+            for entry in self._entries[at * SLICE : (at + 1) * SLICE]
             if entry.listed is not None and (not wanted or _fits(entry, wanted, number, viewer))
         ]
 
-    def _look(self, search: Search, viewer: Viewer, base: str, start: int) -> Found:
-        most = min(one for one in (search.page, search.size, MOST_FOUND) if one)
-        found: list[bytes] = []
-        is_there = False
-        above = () if start else self._above
-        for entry in (*above, *self._candidates(search.filter, start)):
-            where = _within(entry.name, base, search.scope)
-            is_there = is_there or where
-            if not where:
-                continue
-            if search.filter.fits(entry.values(viewer)) is not True:
-                continue
-            if len(found) == most:
-                return self._full(search, found, entry)
-            found.append(entry.shown(search.id, search, viewer))
-        if not found and not is_there and not start and not self._knows(base):
-            return Found(result=Result.NO_SUCH_OBJECT, why="no such entry")
-        return Found(found, cookie=b"" if search.page else None)
-
-    def _full(self, search: Search, found: list[bytes], beyond: _Entry) -> Found:
-        """More is there than was asked for: another page, or the limit."""
-        is_page = search.page and not (search.size and len(found) >= search.size)
-        if not is_page:
+    def _full(self, search: Search, many: int, beyond: int) -> End:
+        """More is there than was asked for: another page, or the limit. beyond: its place."""
+        if not search.page or (search.size and many >= search.size):
             cookie = b"" if search.page else None
-            return Found(found, Result.SIZE_LIMIT_EXCEEDED, "more is there: search more closely", cookie)
-        place = next((place for place, one in enumerate(self._entries) if one is beyond), 0)
-        return Found(found, cookie=self._stamp + format(place, "08x").encode())
+            return End(Result.SIZE_LIMIT_EXCEEDED, "more is there: search more closely", cookie)
+        return End(cookie=self._stamp + format(beyond, "08x").encode())
 
     def _start(self, search: Search) -> int:
         """The first entry of this page; -1 for a cookie that isn't this book's."""
@@ -225,12 +222,18 @@ class Book:
         except ValueError:
             return -1
 
-    def _candidates(self, wanted: Filter, start: int) -> Iterator[_Entry]:
-        """Entries that may fit, in order."""
+    def _slices(self, wanted: Filter, start: int) -> Iterator[Iterable[tuple[int, _Entry]]]:
+        """Entries that may fit, with their places, in order, at most SLICE of them at a time."""
         places = self._places(wanted)
-        if places is None:
-            return iter(self._entries[start:])
-        return (self._entries[place] for place in sorted(places) if place >= start)
+        if places is not None:
+            chosen = sorted(place for place in places if place >= start)
+            for at in range(0, len(chosen), SLICE):
+                yield [(place, self._entries[place]) for place in chosen[at : at + SLICE]]
+            return
+        for at in range(start // SLICE, len(self._texts)):
+            if wanted.may_fit(self._texts[at]):
+                first = max(start, at * SLICE)
+                yield enumerate(self._entries[first : (at + 1) * SLICE], first)
 
     def _places(self, wanted: Filter) -> set[int] | None:
         """Where what fits is at all; None where only looking everywhere tells."""
@@ -263,10 +266,7 @@ class Book:
         )
         return [value for value, _ in found], [place for _, place in found]
 
-    def _knows(self, base: str) -> bool:
-        return any(_same(entry.name) == base for entry in (*self._above, *self._entries))
-
-    def _server(self, search: Search, base: str) -> Found:
+    def _server(self, search: Search, base: str) -> bytes:
         """The server itself, or its schema: for whoever asks, before it says who it is."""
         told = _schema() if base else _root(self.suffix)
         wanted = set(search.attributes)
@@ -276,7 +276,7 @@ class Book:
             for name, values in told.items()
             if is_all or name.lower() in wanted
         ]
-        return Found([answers.entry(search.id, search.base, attributes)])
+        return answers.entry(search.id, search.base, attributes)
 
 
 def suffix_of(domain: str) -> str:
@@ -362,6 +362,21 @@ def _schema() -> dict[str, Sequence[str]]:
             "( 2.5.6.8 NAME 'organizationalRole' SUP top STRUCTURAL MUST cn )",
         ),
     }
+
+
+def _text(entries: Iterable[_Entry]) -> dict[str, str]:
+    """All values of some entries, by attribute, as they are compared."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        for attribute, values in entry.folded.items():
+            found.setdefault(attribute, []).extend(values)
+    return {attribute: "\n".join(values) for attribute, values in found.items()}
+
+
+def _may_fit(texts: Mapping[str, str], words: Sequence[str], number: str) -> bool:
+    """As `_fits`, of one at least of the entries with these texts."""
+    names = texts.get("cn", "")
+    return all(word in names for word in words) or any(number in texts.get(name, "") for name in NUMBERS)
 
 
 def _fits(entry: _Entry, words: Sequence[str], number: str, viewer: Viewer) -> bool:

@@ -2,6 +2,7 @@
 
     conversation.next_request(octets)     -> a request; a Bind is judged by somebody else
     conversation.judged(bind, viewer)     -> the answer to it
+    conversation.search(search, book)     -> the answers to it, slice by slice
 
     anonymous ──bind, right──> bound ──another bind──> anonymous or bound ──unbind, nonsense──> over
         │  rootDSE and schema alone        │ searches
@@ -11,6 +12,7 @@ It reads no clock and decides nobody's password.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from provisioning.ldap import answers, ber
@@ -86,11 +88,25 @@ class Conversation:
         result = Result.SUCCESS if viewer is not None else Result.INVALID_CREDENTIALS
         return answers.done(bind.id, answers.BIND_DONE, result)
 
-    def answer(self, request: Request, book: Book) -> list[bytes]:
-        """The answers to anything but a bind."""
+    def search(self, search: Search, book: Book) -> Iterator[bytes]:
+        """The answers to a search, slice by slice, b"" for one in which nothing is; the last one ends it.
+
+        Nothing more need be taken of them once nobody wants them.
+        """
+        if self._viewer is None and not is_about_server(search):
+            why = "say first who you are"
+            yield answers.done(search.id, answers.SEARCH_DONE, Result.INSUFFICIENT_ACCESS_RIGHTS, why)
+            return
+        end = yield from book.look(search, self._viewer or Viewer("", sees_mobiles=False))
+        yield answers.done(search.id, answers.SEARCH_DONE, end.result, end.why, end.cookie)
+
+    def out_of_time(self, search: Search) -> bytes:
+        """What ends a search that takes longer than its client wants (RFC 4511 section 4.5.1.5)."""
+        return answers.done(search.id, answers.SEARCH_DONE, Result.TIME_LIMIT_EXCEEDED)
+
+    def answer(self, request: Request) -> list[bytes]:
+        """The answers to anything but a bind and a search."""
         match request:
-            case Search():
-                return self._search(request, book)
             case Extended(id_, name):
                 is_tls = name == START_TLS
                 # RFC 4511 section 4.14.1: `unavailable` where TLS can't be begun.
@@ -107,13 +123,5 @@ class Conversation:
                 return []
             case Abandon():
                 return []  # RFC 4511 section 4.11: there is no answer, and what was asked is answered already
-            case Bind():
-                raise ValueError("a bind is judged")
-
-    def _search(self, search: Search, book: Book) -> list[bytes]:
-        if self._viewer is None and not is_about_server(search):
-            why = "say first who you are"
-            return [answers.done(search.id, answers.SEARCH_DONE, Result.INSUFFICIENT_ACCESS_RIGHTS, why)]
-        found = book.search(search, self._viewer or Viewer("", sees_mobiles=False))
-        end = answers.done(search.id, answers.SEARCH_DONE, found.result, found.why, found.cookie)
-        return [*found.answers, end]
+            case Bind() | Search():
+                raise ValueError("a bind is judged, and a search takes its time")

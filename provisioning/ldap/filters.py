@@ -3,6 +3,9 @@
 A filter is true, false or neither (`None`: an attribute that isn't there to be asked for), and only what is
 true fits. Letters are compared without accents and case, as telephones' keys have neither; numbers without
 blanks, dots and hyphens (RFC 4517 section 4.2.29).
+
+`may_fit` is asked of the texts of many entries at once, by attribute: all that they hold. False is certain:
+none of them fits.
 """
 
 from __future__ import annotations
@@ -46,6 +49,10 @@ class Present:
         found = values(self.attribute)
         return None if found is None else bool(found)
 
+    def may_fit(self, texts: Mapping[str, str]) -> bool:
+        """Whether any of them has the attribute."""
+        return self.attribute in texts
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -64,6 +71,10 @@ class Compared:
             return self.value in found
         return any(one >= self.value if self.how == ">=" else one <= self.value for one in found)
 
+    def may_fit(self, texts: Mapping[str, str]) -> bool:
+        """Whether the value is in their text; what is before or after it, a text doesn't say."""
+        return self.how in (">=", "<=") or self.value in texts.get(self.attribute, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Substrings:
@@ -78,6 +89,11 @@ class Substrings:
         """Whether one of the values has these parts in this order."""
         found = values(self.attribute)
         return None if found is None else any(self._fits(one) for one in found)
+
+    def may_fit(self, texts: Mapping[str, str]) -> bool:
+        """Whether each part is in their text."""
+        text = texts.get(self.attribute, "")
+        return all(part in text for part in (self.initial, *self.between, self.final))
 
     def _fits(self, value: str) -> bool:
         if not value.startswith(self.initial):
@@ -99,6 +115,10 @@ class Unknown:
         """Neither."""
         return None
 
+    def may_fit(self, texts: Mapping[str, str]) -> bool:
+        """What is neither true nor false never fits."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Several:
@@ -118,6 +138,11 @@ class Several:
                 return fits
         return None if undecided else self.all_of
 
+    def may_fit(self, texts: Mapping[str, str]) -> bool:
+        """Whether all parts may, or one."""
+        decides = all if self.all_of else any
+        return decides(part.may_fit(texts) for part in self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
@@ -129,6 +154,10 @@ class Not:
         """The contrary, of what isn't undefined."""
         fits = self.part.fits(values)
         return None if fits is None else not fits
+
+    def may_fit(self, texts: Mapping[str, str]) -> bool:
+        """Nothing that is in a text makes it false of all."""
+        return True
 
 
 Filter = Present | Compared | Substrings | Several | Not | Unknown

@@ -40,12 +40,15 @@ class Unbind:
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """An answer isn't wanted any more: it was sent already."""
+    """The answer to a request isn't wanted any more (RFC 4511 section 4.11)."""
+
+    whose: int
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for. size: the most entries, 0 for no limit. page: of how many; 0 for all at once.
+    """What is looked for. size: the most entries, seconds: the longest time, 0 for no limit. page: of how
+    many entries; 0 for all at once.
 
     attributes: in small letters, () for all. cookie: of the page before, b"" for the first.
     """
@@ -59,6 +62,7 @@ class Search:
     attributes: tuple[str, ...]
     page: int = 0
     cookie: bytes = b""
+    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def read_request(octets: bytes) -> Request:
         case t if t == _UNBIND:
             return Unbind()
         case t if t == _ABANDON:
-            return Abandon()
+            return Abandon(operation.integer())
         case t if t == _SEARCH:
             return _search(id_, operation, controls)
         case t if t == _EXTENDED:
@@ -126,7 +130,7 @@ def _search(id_: int, operation: Item, controls: tuple[Item, ...]) -> Search | C
     parts = operation.items(8)
     if len(parts) != 8 or parts[7].tag != SEQUENCE:
         raise BerError("no search")
-    base, scope, _, size, _, types_only, wanted, selection = parts
+    base, scope, _, size, seconds, types_only, wanted, selection = parts
     page, cookie = 0, b""
     for control in controls:
         oid, is_critical, value = _control(control)
@@ -144,6 +148,7 @@ def _search(id_: int, operation: Item, controls: tuple[Item, ...]) -> Search | C
         tuple(attribute_name(item) for item in selection.items(MOST_ATTRIBUTES)),
         page,
         cookie,
+        seconds.integer(),
     )
 
 

@@ -10,11 +10,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from ldap3.operation.bind import bind_operation
     from ldap3.operation.search import search_operation
-    from ldap3.protocol.rfc4511 import LDAPMessage, MessageID, ProtocolOp
+    from ldap3.protocol.rfc4511 import AbandonRequest, LDAPMessage, MessageID, ProtocolOp
 
 from provisioning.ldap.book import Book, Listed, Viewer
 from provisioning.ldap.conversation import Conversation
-from provisioning.ldap.requests import Bind
+from provisioning.ldap.requests import Bind, Search
 
 SUFFIX = "dc=valmont,dc=example"
 PEOPLE = (
@@ -48,13 +48,18 @@ def encoded(name: str, operation: Any, id_: int = 1) -> bytes:
 
 
 def searching(filter_: str, base: str = SUFFIX, scope: str = "SUBTREE", size: int = 0, **more: Any) -> bytes:
-    """A search as ldap3 writes it."""
+    """A search as ldap3 writes it. seconds: its time limit; id_: of its message."""
     wanted = more.pop("attributes", ["cn", "telephoneNumber", "mobile"])
-    types = more.pop("types_only", False)
+    types, seconds = more.pop("types_only", False), more.pop("seconds", 0)
     operation = search_operation(
-        base, filter_, scope, "NEVER", wanted, size, 0, types, auto_escape=True, auto_encode=False
+        base, filter_, scope, "NEVER", wanted, size, seconds, types, auto_escape=True, auto_encode=False
     )
-    return encoded("searchRequest", operation)
+    return encoded("searchRequest", operation, more.pop("id_", 1))
+
+
+def abandoning(whose: int) -> bytes:
+    """An abandon as ldap3's definitions write it."""
+    return encoded("abandonRequest", AbandonRequest(whose), whose + 100)
 
 
 def binding(name: str, password: str) -> bytes:
@@ -62,14 +67,19 @@ def binding(name: str, password: str) -> bytes:
     return encoded("bindRequest", bind_operation(3, "SIMPLE", name, password))
 
 
-def told(octets: bytes) -> list[tuple[str, Any]]:
-    """Our answers as ldap3's definitions read them."""
+def messages(octets: bytes) -> list[Any]:
+    """Our messages as ldap3's definitions read them."""
     found = []
     while octets:
         message, octets = decoder.decode(octets, asn1Spec=LDAPMessage())
-        operation = message["protocolOp"]
-        found.append((operation.getName(), operation.getComponent()))
+        found.append(message)
     return found
+
+
+def told(octets: bytes) -> list[tuple[str, Any]]:
+    """Our answers: the kind and what it holds."""
+    operations = [message["protocolOp"] for message in messages(octets)]
+    return [(operation.getName(), operation.getComponent()) for operation in operations]
 
 
 def found(viewer: Viewer, request: bytes, book: Book | None = None) -> tuple[list[dict[str, list[str]]], int]:
@@ -77,8 +87,8 @@ def found(viewer: Viewer, request: bytes, book: Book | None = None) -> tuple[lis
     conversation = Conversation()
     conversation.judged(Bind(0, 3, "", ""), viewer)
     asked = conversation.next_request(request)
-    assert asked is not None
-    *entries, (kind, done) = told(b"".join(conversation.answer(asked, book or small_book())))
+    assert isinstance(asked, Search)
+    *entries, (kind, done) = told(b"".join(conversation.search(asked, book or small_book())))
     assert kind == "searchResDone"
     shown = [
         {str(one["type"]): [bytes(value).decode() for value in one["vals"]] for one in entry["attributes"]}

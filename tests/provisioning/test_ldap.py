@@ -1,5 +1,6 @@
 """The directory over LDAP, without a network: ldap3 and its definitions are the other side."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from provisioning.ldap import ber
 from provisioning.ldap.answers import Result
 from provisioning.ldap.ber import BerError
-from provisioning.ldap.book import Book, Listed, Viewer
+from provisioning.ldap.book import MOST_FOUND, Book, End, Listed, Viewer
 from provisioning.ldap.conversation import Conversation
 from provisioning.ldap.requests import MOST_MESSAGE, Bind, Search, read_request
 from tests.provisioning.ldap_client import (
@@ -92,34 +93,103 @@ def test_more_than_was_asked_for_is_said_to_be_there():
 
 def test_pages_follow_one_another_to_the_end():
     # RFC 2696 section 3: the cookie goes back as it came; an empty one is the end.
+    assert _pages("(cn=*)", 3) == (["Élodie Martin", "Paul Petit", "standard", "Zoé Le Goff"], [3, 1])
+    # What is above the people is in pages as well, each once.
+    assert _pages("(objectClass=*)", 2)[1] == [2, 2, 2, 1]
+    other = Book(SUFFIX, "Valmont", [Listed("Somebody Else", ("2999",))])
+    end = _ended(other, _page("(cn=*)", 3, b"0000" + b"00000003"))[1]
+    assert end.result == Result.UNWILLING_TO_PERFORM
+
+
+def _page(filter_: str, many: int, cookie: bytes) -> Search:
+    asked = read_request(searching(filter_))
+    assert isinstance(asked, Search)
+    return replace(asked, page=many, cookie=cookie)
+
+
+def _ended(book: Book, search: Search) -> tuple[bytes, End]:
+    """All that a search finds, and how it ends."""
+    found, looking = b"", book.look(search, OPERATOR)
+    while True:
+        try:
+            found += next(looking)
+        except StopIteration as over:
+            return found, over.value
+
+
+def _pages(filter_: str, many: int) -> tuple[list[str], list[int]]:
+    """Names in all pages, and how many entries are on each."""
     book = small_book()
-    seen, cookie = [], b""
-    for _ in range(10):
-        page = Search(1, SUFFIX, "subtree", 0, False, _everybody(), ("cn",), 3, cookie)
-        answer = book.search(page, OPERATOR)
-        seen.append(len(answer.answers))
-        cookie = answer.cookie or b""
+    names: list[str] = []
+    counts: list[int] = []
+    cookie = b""
+    while len(counts) < 10:
+        found, end = _ended(book, _page(filter_, many, cookie))
+        entries = [entry for _, entry in told(found)]
+        counts.append(len(entries))
+        names += [
+            bytes(one["vals"][0]).decode()
+            for entry in entries
+            for one in entry["attributes"]
+            if str(one["type"]) == "cn"
+        ]
+        cookie = end.cookie or b""
         if not cookie:
             break
-    assert seen == [3, 1]
-    other = Book(SUFFIX, "Valmont", [Listed("Somebody Else", ("2999",))])
-    page = Search(1, SUFFIX, "subtree", 0, False, _everybody(), ("cn",), 3, b"0000" + b"00000003")
-    assert other.search(page, OPERATOR).result == Result.UNWILLING_TO_PERFORM
+    return names, counts
 
 
-def _everybody():
-    asked = read_request(searching("(cn=*)"))
+@pytest.fixture(scope="module")
+def large_book() -> Book:
+    """A thousand people, in several slices: everybody's name is one of forty, and one is alone."""
+    crowd = [Listed(f"Agent{number % 40} Public{number}", (str(20_000 + number),)) for number in range(1000)]
+    return Book(SUFFIX, "Valmont", [*crowd, Listed("Solange Unique", ("2999",), "00612345678")])
+
+
+@pytest.mark.parametrize(
+    ("filter_", "many"),
+    [
+        ("(cn=*niqu*)", 1),
+        ("(cn=*gent7 *)", 25),
+        ("(|(cn=*agent7 *)(sn=*niqu*))", 26),
+        ("(&(objectClass=person)(cn=*9*)(telephoneNumber=*999*))", 1),
+        ("(mobile=*345*)", 1),
+        ("(!(cn=*agent*))", 4),  # and what is above them
+        ("(cn>=s)", 1),
+        ("(mail=*)", 0),
+        ("(nonsense=*)", 0),
+    ],
+)
+def test_what_is_in_a_later_slice_is_found_as_well(large_book: Book, filter_: str, many: int):
+    entries, _ = found(OPERATOR, searching(filter_), large_book)
+    assert len(entries) == many
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_slices_leave_out_nobody_who_fits(large_book: Book, data: st.DataObject):
+    part = st.text("agent 0129u", min_size=1, max_size=4)
+    values = (data.draw(part).strip() or "a" for _ in range(2))
+    first, second = (f"({data.draw(st.sampled_from(['cn', 'sn', 'uid']))}=*{value}*)" for value in values)
+    filter_ = data.draw(
+        st.sampled_from([f"(&{first}{second})", f"(|{first}{second})", f"(&{first}(!{second}))"])
+    )
+    asked = read_request(searching(filter_))
     assert isinstance(asked, Search)
-    return asked.filter
+    viewer = Viewer("", sees_mobiles=True)
+    fits = [one for one in large_book._entries if asked.filter.fits(one.values(viewer))]
+    assert len(found(viewer, searching(filter_), large_book)[0]) == min(len(fits), MOST_FOUND)
 
 
 def test_nobody_looks_before_saying_who_they_are():
     conversation, book = Conversation(), small_book()
     asked = conversation.next_request(searching("(cn=*)"))
-    ((_, done),) = told(b"".join(conversation.answer(asked, book)))
+    assert isinstance(asked, Search)
+    ((_, done),) = told(b"".join(conversation.search(asked, book)))
     assert done["resultCode"] == Result.INSUFFICIENT_ACCESS_RIGHTS
     asked = conversation.next_request(searching("(objectClass=*)", base="", scope="BASE", attributes=["*"]))
-    (_, root), _ = told(b"".join(conversation.answer(asked, book)))
+    assert isinstance(asked, Search)
+    (_, root), _ = told(b"".join(conversation.search(asked, book)))
     assert SUFFIX.encode() in [bytes(value) for one in root["attributes"] for value in one["vals"]]
 
 
@@ -141,7 +211,7 @@ def test_a_bind_without_a_password_is_refused_and_one_that_fails_is_nobody():
 def test_nothing_is_written():
     conversation = Conversation()
     asked = conversation.next_request(encoded("delRequest", f"uid=2010,{SUFFIX}"))
-    ((kind, done),) = told(b"".join(conversation.answer(asked, small_book())))
+    ((kind, done),) = told(b"".join(conversation.answer(asked)))
     assert kind == "delResponse" and done["resultCode"] == Result.UNWILLING_TO_PERFORM
 
 
@@ -186,6 +256,8 @@ def test_damaged_messages_are_answered_or_refused(data):
         request = conversation.next_request(bytes(octets))
     except BerError:
         return
-    if request is not None and not isinstance(request, Bind):
-        told(b"".join(conversation.answer(request, small_book())))
+    if isinstance(request, Search):
+        told(b"".join(conversation.search(request, small_book())))
+    elif request is not None and not isinstance(request, Bind):
+        told(b"".join(conversation.answer(request)))
     assert len(octets) <= MOST_MESSAGE

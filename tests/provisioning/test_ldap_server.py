@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import ssl
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,19 @@ from pbx.phones import ldap
 from pbx.phones.ldap import LdapServer
 from pbx.phones.limits import Limits
 from pbx.tasks import Tasks
+from provisioning.ldap import book
 from provisioning.ldap.book import Viewer
 from tests.net.authority import Authority
-from tests.provisioning.ldap_client import AGENT, SUFFIX, binding, searching, small_book, told
+from tests.provisioning.ldap_client import (
+    AGENT,
+    SUFFIX,
+    abandoning,
+    binding,
+    messages,
+    searching,
+    small_book,
+    told,
+)
 
 NAME = f"cn=805ec0123456,ou=phones,{SUFFIX}"
 PASSWORD = "nB4kLs9d"
@@ -30,6 +41,7 @@ class Town:
         self.blocked = False
         self.book = small_book()
         self.voice = True
+        self.clock: Callable[[], float] = asyncio.get_running_loop().time
 
     async def judge(self, name: str, password: str) -> Viewer | None:
         right = name == "805ec0123456" and password == PASSWORD and not self.blocked
@@ -40,7 +52,7 @@ class Town:
         """The port of a server, until it is left; no connection outlives it."""
         tasks = Tasks()
         limits = Limits(asyncio.get_running_loop().time)
-        server = LdapServer(lambda: self.book, self.judge, limits, tasks, lambda _: self.voice)
+        server = LdapServer(lambda: self.book, self.judge, limits, tasks, lambda _: self.voice, self.clock)
         with socket.create_server(("127.0.0.1", 0)) as bound:
             await server.listen(bound, tls)
             try:
@@ -147,6 +159,53 @@ async def test_a_telephone_that_is_blocked_finds_nothing_any_more(monkeypatch: p
         writer.write(searching("(uid=2010)"))
         ((_, done),) = told(await reader.read(4096))
         assert done["resultCode"] == 50  # insufficientAccessRights
+        writer.close()
+
+
+async def bound(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection of a telephone that has said who it is."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(binding(NAME, PASSWORD))
+    assert told(await reader.read(4096))[0][1]["resultCode"] == 0
+    return reader, writer
+
+
+async def test_a_search_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch):
+    """RFC 4511 section 4.5.1.5: what was found by then is sent; no limit is none."""
+    monkeypatch.setattr(book, "SLICE", 1)
+    town = Town()
+    ticks = itertools.count()
+    town.clock = lambda: float(next(ticks))
+    async with town.serving() as port:
+        reader, writer = await bound(port)
+        writer.write(searching("(objectClass=inetOrgPerson)", seconds=2))
+        *entries, (_, done) = told(await answered(reader))
+        assert (len(entries), done["resultCode"]) == (1, 3)  # timeLimitExceeded
+        writer.write(searching("(objectClass=inetOrgPerson)"))
+        *entries, (_, done) = told(await answered(reader))
+        assert (len(entries), done["resultCode"]) == (3, 0)
+        writer.close()
+
+
+async def answered(reader: asyncio.StreamReader) -> bytes:
+    """All answers to one search."""
+    heard = b""
+    async with asyncio.timeout(45):
+        while not heard or told(heard)[-1][0] != "searchResDone":
+            heard += await reader.read(65_536)
+    return heard
+
+
+async def test_a_search_that_was_abandoned_is_not_answered_to_its_end(monkeypatch: pytest.MonkeyPatch):
+    """RFC 4511 section 4.11: nothing more comes of it, and what is asked then is answered."""
+    monkeypatch.setattr(book, "SLICE", 1)
+    async with Town().serving() as port:
+        reader, writer = await bound(port)
+        writer.write(searching("(sn=*o*f)", id_=7) + abandoning(7) + searching("(uid=2012)", id_=8))
+        heard = await answered(reader)
+        assert [int(message["messageID"]) for message in messages(heard)] == [8, 8]
+        writer.write(searching("(sn=*o*f)", id_=9) + abandoning(7))  # which is over already
+        assert [kind for kind, _ in told(await answered(reader))] == ["searchResEntry", "searchResDone"]
         writer.close()
 
 
