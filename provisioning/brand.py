@@ -129,7 +129,7 @@ def recognise(brands: Mapping[str, Brand], agent: str) -> Recognised | None:
             found = re.search(pattern, agent[:300])
             if found:
                 groups = found.groupdict()
-                model = groups.get("model") or ""
+                model = (groups.get("model") or "").replace(" ", "-")
                 mac = re.sub("[:-]", "", groups.get("mac") or "").lower()
                 return Recognised(name, model, groups.get("version") or "", mac)
     return None

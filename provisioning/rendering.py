@@ -21,7 +21,7 @@ from provisioning.brand import Brand, Model, SettingsFile
 from provisioning.telephone import Telephone
 
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
-_NUMBER: Final = re.compile(r"(?<=[._])\d+(?=[._]|$)")
+_NUMBER: Final = re.compile(r"(?<=[._])\d+(?=[._/]|$)")
 _CFG_LINE: Final = re.compile(r"([A-Za-z0-9_.]+) = (.*)")
 CFG_HEAD: Final = "#!version:1.0.0.1"
 

@@ -5,8 +5,9 @@ Built by the application from people, plan and device; the same input makes the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 Transport = Literal["udp", "tcp", "tls"]
 
@@ -51,6 +52,18 @@ class SipServer:
     srtp: bool
 
 
+_CHANGE: Final = re.compile(r",M(\d{1,2})\.([1-5])\.([0-6])(?:/(\d{1,2}))?")
+
+
+class Change(NamedTuple):
+    """When clocks change: at an hour of a weekday (0 is Sunday) of a month's week, whose 5 is the last."""
+
+    month: int
+    week: int
+    weekday: int
+    hour: int
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """The time zone of a telephone, as an IANA name, and what makers' own names need.
@@ -66,6 +79,15 @@ class Zone:
     def has_summer_time(self) -> bool:
         """Whether clocks change twice a year."""
         return "," in self.posix
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """When summer begins and ends, of a rule by months and weeks; () without one. POSIX.1 section 8.3."""
+        found = (
+            Change(int(month), int(week), int(weekday), int(hour or 2))
+            for month, week, weekday, hour in _CHANGE.findall(self.posix)
+        )
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from provisioning.brand import Brand, BrandError, brand_of_mac, load_brands, recognise
 from provisioning.rendering import RenderingError, render, render_pointer, settings_of
-from provisioning.telephone import Account, Key
+from provisioning.telephone import Account, Change, Energy, Key
+from provisioning.zones import zone
 from tests.provisioning.telephones import KEYS, telephone
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -317,3 +318,94 @@ def test_a_lines_key_needs_no_number():
     brand = BRANDS["yealink"]
     content = render(brand, telephone(brand, "T31G", keys=(Key("line", "", "2010"),)))["805ec0123456.cfg"]
     assert b"linekey.1.type = 15\nlinekey.1.line = 1\nlinekey.1.label = 2010\n" in content
+
+
+TWO = (
+    Account("2010-desk", "kT9vQx2mRw7n", "2010", "Élodie Martin", "2010 Élodie"),
+    Account("2011-desk", "mW4cZs8yBn3k", "2011", "Paul Petit", "2011 Paul"),
+)
+
+
+def test_as_many_keys_as_a_model_has_are_known_to_its_maker():
+    for name in MAKERS:
+        brand = BRANDS[name]
+        model, most = max(
+            ((model, one.keys) for model, one in brand.models.items()), key=lambda each: each[1]
+        )
+        keys = tuple(Key("lamp", f"{2000 + place}", f"No {place}") for place in range(most))
+        content = b"".join(render(brand, telephone(brand, model, keys=keys)).values())
+        assert f"{2000 + most - 1}".encode() in content, name
+
+
+@pytest.mark.parametrize(("name", "model"), [("yealink", "T54W"), ("snom", "D785"), ("fanvil", "X5U")])
+def test_a_second_line_is_known_to_its_maker(name: str, model: str):
+    content = b"".join(render(BRANDS[name], telephone(BRANDS[name], model, accounts=TWO)).values())
+    assert b"2010-desk" in content and b"2011-desk" in content
+
+
+def test_a_yealink_of_the_first_ones_is_told_by_the_names_of_then():
+    brand = BRANDS["yealink"]
+    content = b"".join(render(brand, telephone(brand, "T28P")).values())
+    assert b"static." not in content and b"sip_server.1.transport_type" not in content
+    assert b"\nauto_provision.server.url = https://" in content
+    assert b"\naccount.1.transport = 2\n" in content
+    assert b"\naccount.1.codec.6.payload_type = G722\naccount.1.codec.6.priority = 1\n" in content
+
+
+def test_a_base_has_a_handset_for_each_line():
+    brand = BRANDS["yealink"]
+    content = render(brand, telephone(brand, "W70B", accounts=TWO))["805ec0123456.cfg"]
+    for line in (b"1", b"2"):
+        assert b"\nhandset.%b.incoming_lines = %b\n" % (line, line) in content
+        assert b"\nhandset.%b.dial_out_default_line = %b\n" % (line, line) in content
+
+
+def test_an_adapter_has_a_port_for_each_line():
+    brand = BRANDS["grandstream"]
+    content = render(brand, telephone(brand, "HT802", accounts=TWO))["cfg805ec0123456.xml"]
+    settings = dict(settings_of(brand, content))
+    of_ports = [
+        [settings[f"gs_provision/config/P{number}"] for number in port] for port in ((35, 34), (735, 734))
+    ]
+    assert of_ports == [["2010-desk", "kT9vQx2mRw7n"], ["2011-desk", "mW4cZs8yBn3k"]]
+
+
+def test_a_key_of_a_fanvil_that_dials_is_no_key_of_digits():
+    brand = BRANDS["fanvil"]
+    settings = settings_of(brand, render(brand, telephone(brand, "X5U"))["805ec0123456.cfg"])
+    assert [value for name, value in settings if name.endswith("/Type")] == ["2", "1", "1", "1", "1", "1"]
+
+
+def test_a_zone_says_when_its_clocks_change():
+    assert zone("Europe/Paris").changes == (Change(3, 5, 0, 2), Change(10, 5, 0, 3))
+    assert zone("Europe/London").changes == (Change(3, 5, 0, 1), Change(10, 5, 0, 2))
+    assert zone("America/Cayenne").changes == ()
+
+
+def test_a_snom_where_its_list_has_no_zone_is_told_the_offset():
+    brand = BRANDS["snom"]
+    content = render(brand, telephone(brand, "D785", zone=zone("America/Martinique")))["snomD785.htm"]
+    assert (
+        b'<timezone perm="R"></timezone>' in content
+        and b'<utc_offset perm="R">-14400</utc_offset>' in content
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "never", "soon"),
+    [
+        (
+            "yealink",
+            "T54W",
+            b"\nphone_setting.backlight_time = 0\n",
+            b"\nphone_setting.backlight_time = 60\n",
+        ),
+        ("snom", "D785", b">2147483647</dim_timer>", b">90</dim_timer>"),
+        ("grandstream", "GRP2614", b'brightness.idle">60<', b'activeTimeout">1<'),
+        ("fanvil", "X5U", b"<BacklightOffTime>0<", b"<BacklightOffTime>90<"),
+    ],
+)
+def test_a_screen_goes_off_when_it_is_to_or_never(name: str, model: str, never: bytes, soon: bytes):
+    for energy, words in ((Energy(0), never), (Energy(90), soon)):
+        files = render(BRANDS[name], telephone(BRANDS[name], model, energy=energy))
+        assert words in b"".join(files.values())

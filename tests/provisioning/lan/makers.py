@@ -121,7 +121,7 @@ class Snom:
     """
 
     brand, model, version = "snom", "D785", "10.1.184.15"
-    vendor_class = "snom-d785"
+    vendor_class = "snomD785"
     options = (43, 66)
     encapsulated = 66
 
@@ -230,6 +230,7 @@ class Fanvil:
             known.password = line.findtext("RegisterPswd", "")
             known.host, known.port = line.findtext("RegisterAddr", ""), int(line.findtext("RegisterPort", ""))
             known.transport = {"0": "udp", "1": "tcp", "3": "tls"}[line.findtext("Transport", "")]
+            known.encrypts = line.findtext("MediaCrypto") == "2"
             known.keys = tuple(_fanvil_key(key) for key in root.iterfind("dsskey/internal/Fkey"))
         return known
 
@@ -238,5 +239,6 @@ def _fanvil_key(key: ElementTree.Element) -> tuple[str, str]:
     value = key.findtext("Value", "")
     if key.findtext("Type") == "2":
         return "line", ""
+    assert key.findtext("Type") == "1"  # 4 is digits in a call
     number, _, kind = value.partition("@1/")
     return {"ba": "lamp", "f": "speed_dial", "c": "park"}[kind], number

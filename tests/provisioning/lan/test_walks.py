@@ -197,8 +197,7 @@ async def works(node: Town, telephone: Telephone, colleague: UserAgent) -> None:
         ("speed_dial", "9196"),
         ("park", "700"),
     )
-    # Fanvil publishes no name for the setting that encrypts sound.
-    assert telephone.settings.encrypts is (telephone.maker.brand != "fanvil")
+    assert telephone.settings.encrypts
     async with deadline("a telephone to work", 60.0), telephone.line() as line:
         await node.takes(line)
         await its_lamp_lights(line, colleague)
