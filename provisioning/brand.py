@@ -21,6 +21,7 @@ import yaml
 
 OURS: Final = Path(__file__).parent / "brands"
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_VENDOR_CLASS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,30}")
 
 Holds = Literal["settings", "secrets"]
 Syntax = Literal["cfg", "xml"]
@@ -82,6 +83,8 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     where it takes the rule itself. restart: as `resync`, and it starts anew. certificate_names: organisations
     in the certificates that the maker puts into its telephones. encrypts: how its files can be encrypted for
     telephones without TLS of today. told: whether it fetches when it is told, not at its start alone.
+    vendor_classes: how what they call themselves to a DHCP server begins (option 60); none where they don't
+    call themselves anything as they come. sub_option: of DHCP's option 43, where they read their address.
     """
 
     name: str
@@ -96,6 +99,8 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate_names: list[str] = []
     encrypts: Literal["", "openssl-aes-256-cbc"] = ""
     told: bool = True
+    vendor_classes: list[str] = []
+    sub_option: int = 1
     repeats: list[str] = []
     """Settings that a file may have more than once, each for another name before a colon."""
     folders: list[Path] = []
@@ -171,6 +176,13 @@ def _load(name: str, own: Path | None) -> Brand:
         raise BrandError(
             f'{path}: ouis: "{wrong[0]}" isn\'t six digits in lower case; put quotes around numbers'
         )
+    unfit = [start for start in brand.vendor_classes if not _VENDOR_CLASS.fullmatch(start)]
+    if unfit:
+        raise BrandError(
+            f'{path}: vendor_classes: "{unfit[0]}" has something besides letters, digits, ".", "_", "-"'
+        )
+    if not 1 <= brand.sub_option <= 254:
+        raise BrandError(f"{path}: sub_option: {brand.sub_option} isn't from 1 to 254")
     return msgspec.structs.replace(brand, folders=folders, known_settings=_known_settings(folders))
 
 

@@ -365,11 +365,17 @@ def models(configuration: ConfigurationOption = None, as_json: JsonOption = Fals
 def dhcp(
     server: Annotated[str, typer.Argument(help="dnsmasq, kea, windows or cisco.")],
     scope: Annotated[str, typer.Option(help="The voice network, for Windows.")] = "10.0.0.0",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--brand", metavar="BRAND", help="For telephones of this brand alone; more than one goes."
+        ),
+    ] = None,
     configuration: ConfigurationOption = None,
 ) -> None:
     """Print what a DHCP server is to be told, so that telephones find their settings."""
     from pbx.phones.composing import discovery_url
-    from provisioning.dhcp import SERVERS, lines
+    from provisioning.dhcp import SERVERS, DhcpError, lines
 
     settings = configured(configuration)
     chosen = next((one for one in SERVERS if one == server), None)
@@ -377,7 +383,15 @@ def dhcp(
         misused("SERVER", f'"{clean(server[:40])}" isn\'t one of {", ".join(SERVERS)}')
     if not settings.provisioning.https:
         fail(f"{settings.path}: telephones get no settings from this node: add `provisioning: {{https: …}}`")
-    typer.echo(lines(chosen, discovery_url(settings), scope), nl=False)
+    brands = brands_of(settings)
+    unknown = next((name for name in only or () if name not in brands), None)
+    if unknown is not None:
+        misused("--brand", f'"{clean(unknown[:40])}" isn\'t one of {", ".join(brands)}')
+    try:
+        printed = lines(chosen, discovery_url(settings), scope, {name: brands[name] for name in only or ()})
+    except DhcpError as error:
+        fail(str(error))
+    typer.echo(printed, nl=False)
 
 
 def name_of(mac: str) -> str:

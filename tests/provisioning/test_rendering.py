@@ -186,6 +186,12 @@ def test_a_file_of_the_towns_replaces_ours(tmp_path: Path):
     assert files["805ec0123456.cfg"] == b"#!version:1.0.0.1\naccount.1.user_name = 2010-desk\n"
 
 
+ACME = (
+    "name: Acme\nsyntax: xml\nouis: []\nagents: []\nfiles: []\nmodels: {}\n"
+    "resync: {event: check-sync, reboots: true}\nrestart: {event: check-sync, reboots: true}\n"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -193,6 +199,8 @@ def test_a_file_of_the_towns_replaces_ours(tmp_path: Path):
         ("name: A\n", "missing required field"),
         ("nom: A\n", "nom"),
         ("name: A\nsyntax: ini\n", "Invalid enum value"),
+        (ACME + "vendor_classes: ['a b']\n", 'vendor_classes: "a b" has something besides'),
+        (ACME + "sub_option: 255\n", "sub_option: 255 isn't from 1 to 254"),
     ],
 )
 def test_a_brand_that_cannot_be_read_says_where(tmp_path: Path, text: str, words: str):

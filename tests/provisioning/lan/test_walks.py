@@ -14,6 +14,7 @@ import pytest
 from pbx.phones.shelf import PhoneUnknown
 from sip.user_agent import IncomingCall, UserAgent
 from tests.interop.patience import deadline, until
+from tests.provisioning.lan.dhcp import lease
 from tests.provisioning.lan.fetching import NotTrusted
 from tests.provisioning.lan.makers import Fanvil, Grandstream, Snom, Yealink
 from tests.provisioning.lan.network import STRANGER, SWITCH
@@ -187,6 +188,12 @@ async def test_a_fanvil_that_began_by_tftp_is_taken_by_somebody(node: Town, coll
         (200, "https /s/…/0c383eaa0004.cfg"),
     ]
     await works(node, telephone, colleague)
+
+
+async def test_a_device_of_no_brand_is_told_of_no_settings(node: Town) -> None:
+    """Option 66 means something to computers that start from the network, too."""
+    found = lease(node.network, "020000aa0009", "PXEClient:Arch:00000", (43, 66, 160))
+    assert not {43, 66, 160} & set(found.options)
 
 
 async def works(node: Town, telephone: Telephone, colleague: UserAgent) -> None:

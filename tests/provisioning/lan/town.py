@@ -114,7 +114,8 @@ async def town(network: Lan, folder: Path) -> AsyncIterator[Town]:
     node = Beffroi(network.switch, path)
     try:
         await node.start()
-        printed = run_command("phone", "dhcp", "dnsmasq", "-c", str(path))
+        brands = [word for brand in IMAGES for word in ("--brand", brand)]
+        printed = run_command("phone", "dhcp", "dnsmasq", *brands, "-c", str(path))
         assert printed.status == 0, printed.err
         with (
             closing(open_database(configuration.database)) as database,
