@@ -245,8 +245,8 @@ def _tls(configuration: Configuration, certificates: CertificatesInUse) -> ssl.S
 
 
 async def _look(now: PlanNow, books: BookNow, images: Images, counter: Counter) -> None:
-    """Follow the plan, and write down who asked, until cancelled."""
-    looked = 0.0
+    """Follow the plan, and write down who asked, until cancelled. A database that is away is said once."""
+    looked, is_away = 0.0, False
     while True:
         await asyncio.sleep(JOURNAL_SECONDS)
         looked += JOURNAL_SECONDS
@@ -257,7 +257,11 @@ async def _look(now: PlanNow, books: BookNow, images: Images, counter: Counter) 
         try:
             await counter.write_journal()
         except DatabaseUnavailableError as error:
-            log.warning("requests of telephones aren't written down: %s", error)
+            if not is_away:
+                log.warning("requests of telephones aren't written down: %s", error)
+            is_away = True
+        else:
+            is_away = False
 
 
 def _caretaker(
@@ -292,7 +296,8 @@ def _caretaker(
 
 
 async def _care(caretaker: Caretaker, images: Images) -> None:
-    """Look after telephones until cancelled; what isn't there now is looked at later."""
+    """Look after telephones until cancelled; what isn't there now is looked at later, and said once."""
+    trouble = ""
     while True:
         await asyncio.sleep(SURVEY_SECONDS if caretaker.is_surveying else CARE_SECONDS)
         try:
@@ -301,7 +306,11 @@ async def _care(caretaker: Caretaker, images: Images) -> None:
         except control.NotRunningError:
             log.debug("the exchange doesn't answer: telephones wait")
         except (DatabaseUnavailableError, AuditUnavailable) as error:
-            log.warning("telephones aren't looked after: %s", error)
+            if str(error) != trouble:
+                log.warning("telephones aren't looked after: %s", error)
+            trouble = str(error)
+        else:
+            trouble = ""
 
 
 def _group(

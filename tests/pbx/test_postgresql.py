@@ -1,13 +1,17 @@
-"""The store and the worker on a real PostgreSQL server (Debian's `postgresql`), started here.
+"""The store, the worker and telephones on a real PostgreSQL server (Debian's `postgresql`), started here.
 
 The server refuses to run as root: under root it runs as the user `postgres` that its package makes.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
+import ssl
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 import zlib
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from pbx.accounts import factors, links, records, sessions
 from pbx.accounts.account import AccountError
 from pbx.accounts.factors import Passkey
 from pbx.configuration import parse_configuration
+from pbx.control import every_device
 from pbx.journal import CALLS, Journal, segments
 from pbx.people.directory import PeopleError, Person, device_credentials, read_directory
 from pbx.records import CallRecord
@@ -27,6 +32,10 @@ from pbx.store.people import add_person, list_people, remove_person
 from pbx.store.position import positions
 from pbx.store.revision import upgrade
 from pbx.worker import Worker
+from sip.user_agent import Account
+from tests.browser.town import phone
+from tests.cli.conftest import Town, free_port
+from tests.interop.patience import until
 from tests.pbx.sample_records import call
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("postgresql")]
@@ -50,13 +59,23 @@ def server():
         shutil.chown(folder, pwd.getpwnam("postgres").pw_uid)
     try:
         as_postgres("initdb", "--auth=trust", "--username=postgres", "--no-sync", f"--pgdata={folder}/data")
-        options = f"-c listen_addresses= -c fsync=off -k {folder}"
-        log = f"--log={folder}/log"
-        as_postgres("pg_ctl", "start", "--wait", f"--pgdata={folder}/data", log, f"--options={options}")
+        start(folder)
         yield folder
-        as_postgres("pg_ctl", "stop", "--mode=immediate", f"--pgdata={folder}/data")
+        stop(folder)
     finally:
         shutil.rmtree(folder)
+
+
+def start(folder: Path) -> None:
+    """Start the server of a folder, and wait until it answers."""
+    options = f"-c listen_addresses= -c fsync=off -k {folder}"
+    log = f"--log={folder}/log"
+    as_postgres("pg_ctl", "start", "--wait", f"--pgdata={folder}/data", log, f"--options={options}")
+
+
+def stop(folder: Path) -> None:
+    """Stop it at once, whoever is connected."""
+    as_postgres("pg_ctl", "stop", "--mode=immediate", f"--pgdata={folder}/data")
 
 
 @pytest.fixture
@@ -172,3 +191,59 @@ def test_a_name_that_postgresql_cannot_hold_is_nobodys(database, name):
     assert database.read(lambda connection: records.matching(connection, name)) == []
     with pytest.raises(AccountError):
         database.read(lambda connection: records.find(connection, name))
+
+
+MAC = "805ec0aa0071"
+
+
+def fetched(url: str) -> tuple[int, str, bytes]:
+    """What a telephone gets: the status, when it is to ask again, and the file."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # whom it trusts isn't what is tested here
+    request = urllib.request.Request(url, headers={"User-Agent": "Yealink SIP-T54W 96.86.0.23"})
+    try:
+        with urllib.request.urlopen(request, timeout=45, context=context) as answer:
+            return answer.status, "", answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("Retry-After", ""), error.read()
+
+
+async def test_telephones_wait_while_the_server_is_away_and_register_all_the_same(server, url, tmp_path):
+    """RFC 9110 section 15.6.4: who asks meanwhile is told to wait, and served when it is back."""
+    town, port = Town(tmp_path), free_port()
+    more = f"provisioning: {{https: '127.0.0.1:{port}', networks: [127.0.0.0/8]}}"
+    town.change_configuration("web: []", f"web: []\ndatabase: {url}\n{more}")
+    with town.serving():
+        for words in (
+            ("user", "add", "2071", "Zoé Faure"),
+            ("phone", "add", MAC, "--brand", "yealink", "--model", "T54W", "--extension", "2071"),
+        ):
+            done = await asyncio.to_thread(town.run, *words)
+            assert done.status == 0, done.err
+        invited = await asyncio.to_thread(town.run, "phone", "invite", MAC, "--json")
+        link = invited.json["url"]
+        status, _, content = fetched(f"{link}{MAC}.cfg")
+        assert status == 200
+        said = dict(line.split(" = ", 1) for line in content.decode().splitlines() if " = " in line)
+        own = f"{said['static.auto_provision.server.url']}{MAC}.cfg"
+        account = Account(said["account.1.user_name"], said["account.1.password"], "localhost")
+        telephone, transport = phone(account, ("127.0.0.1", town.port))
+        try:
+            await until(lambda: knows(town, account.user), "signalling to know the telephone", 45.0)
+            await telephone.register()
+            stop(server)
+            try:
+                assert fetched(own) == (503, "30", b"try again in a moment\n")
+                await telephone.register()
+            finally:
+                start(server)
+            assert fetched(own) == (200, "", content)
+        finally:
+            telephone.close()
+            transport.close()
+
+
+async def knows(town: Town, sign_in: str) -> bool:
+    """Whether signalling has read a device."""
+    return any(one.device == sign_in for one in every_device(town.settings.data_dir))
