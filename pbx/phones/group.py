@@ -22,6 +22,8 @@ from sip.core.parser import parse_message
 
 log = logging.getLogger(__name__)
 
+MOST_REQUESTS: Final = 20
+"""Of one address in a minute (`pbx.phones.limits`): each is answered, listed and logged."""
 MOST_DATAGRAM: Final = 8_192
 _DRAINED: Final = 64
 

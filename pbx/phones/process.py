@@ -33,6 +33,7 @@ from pbx.phones.composing import discovery_url
 from pbx.phones.counter import Counter
 from pbx.phones.desks import Desks
 from pbx.phones.front import Front, Served
+from pbx.phones.group import MOST_REQUESTS as GROUP_MOST_REQUESTS
 from pbx.phones.group import Group
 from pbx.phones.images import Images
 from pbx.phones.ldap import LdapServer, Unjudged
@@ -139,7 +140,7 @@ async def _serve(configuration: Configuration, sockets: PhoneSockets, in_force: 
     ports = [TftpServer(bound, counter, Limits(clock, MOST_REQUESTS), tasks) for bound in sockets.tftp]
     for port in ports:
         port.start()
-    group = _group(configuration, sockets, Limits(clock), counter, window_open)
+    group = _group(configuration, sockets, Limits(clock, GROUP_MOST_REQUESTS), counter, window_open)
     if group is not None:
         group.start()
     names = _directory(books, desks, records, seal, Limits(clock, MOST_REQUESTS), tasks, counter)

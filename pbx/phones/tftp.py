@@ -37,7 +37,8 @@ class TftpServer:
     """Answers on one bound socket. host: of that socket, from which transfers are sent too.
 
     Who is said to ask need not have: where there are too many transfers, the oldest one of which nothing was
-    acknowledged makes room, so that requests in other people's names keep no telephone out.
+    acknowledged makes room, so that requests in other people's names keep no telephone out. For that reason
+    refusals count for nobody either: there is nothing to guess here, where everybody gets the same.
     """
 
     def __init__(self, bound: socket.socket, counter: Counter, limits: Limits, tasks: Tasks) -> None:
@@ -98,7 +99,6 @@ class TftpServer:
                 own.connect(peer)
                 await self._transfer(own, datagram, peer)
             except TftpError as error:
-                self._limits.refused(peer[0])
                 own.send(error.packet)
             except OSError as error:
                 log.debug("tftp to=%s: %s", peer[0], error.strerror)

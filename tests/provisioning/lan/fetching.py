@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -13,6 +16,9 @@ from tests.provisioning.lan.network import Lan
 
 BLOCK_BYTES = 512
 MOST_BLOCKS = 200
+MOST_DATAGRAM = 8_192
+AGAIN_SECONDS = 1.0
+MOST_TRIES = 45
 
 
 class Got(NamedTuple):
@@ -64,13 +70,30 @@ def get(
         connection.close()
 
 
+def asked_until_answered(client: socket.socket, ask: Callable[[], object]) -> tuple[bytes, tuple[str, int]]:
+    """Ask, and again each second until something comes, as telephones do; the answer, and whose it is."""
+    patience = client.gettimeout()
+    client.settimeout(AGAIN_SECONDS)
+    try:
+        for _ in range(MOST_TRIES):
+            ask()
+            with suppress(TimeoutError):
+                datagram, peer = client.recvfrom(MOST_DATAGRAM)
+                return datagram, peer
+    finally:
+        client.settimeout(patience)
+    raise AssertionError(f"nobody answers in {MOST_TRIES * AGAIN_SECONDS:g} s")
+
+
 def _by_tftp(network: Lan, own: str, host: str, path: str) -> Got:
     """RFC 1350, without options."""
     content = b""
     with network.datagrams(own) as client:
-        client.sendto(b"\0\1" + path.encode() + b"\0octet\0", (host, 69))
+        asking = b"\0\1" + path.encode() + b"\0octet\0"
+        packet, peer = asked_until_answered(client, lambda: client.sendto(asking, (host, 69)))
         for block in range(1, MOST_BLOCKS):
-            packet, peer = client.recvfrom(BLOCK_BYTES + 4)
+            if block > 1:
+                packet, peer = client.recvfrom(BLOCK_BYTES + 4)
             kind, number = struct.unpack_from("!HH", packet)
             if kind == 5:
                 return Got(404, b"")

@@ -207,13 +207,16 @@ class Fanvil:
     the model's common file, then MAC.cfg.
     """
 
-    brand, model, version, mac = "fanvil", "X4U", "2.14.0.7386", "0c383eaa0004"
+    brand, model, version = "fanvil", "X4U", "2.14.0.7386"
     vendor_class = "Fanvil X4U"
     options = (66, 43)
     encapsulated = 1
-    agent = "Fanvil X4U 2.14.0.7386 0c383eaa0004"
-    asks_as = (f"MAC={mac}", _event("Fanvil", "X4U", version))
-    files = ("f0X4Uhw1.100.cfg", f"{mac}.cfg")
+
+    def __init__(self, mac: str = "0c383eaa0004") -> None:
+        self.mac = mac
+        self.agent = f"Fanvil X4U {self.version} {mac}"
+        self.asks_as = (f"MAC={mac}", _event("Fanvil", "X4U", self.version))
+        self.files = ("f0X4Uhw1.100.cfg", f"{mac}.cfg")
 
     def read(self, content: bytes, known: Settings) -> Settings:
         """XML: `sysConf` with a tree of sections."""

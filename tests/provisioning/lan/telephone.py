@@ -25,7 +25,7 @@ from sip.net.stream import Connection, StreamFlow, StreamTransport
 from sip.net.tls import PeerIdentity
 from sip.user_agent import Account, OutgoingCall, UserAgent
 from tests.provisioning.lan.dhcp import lease
-from tests.provisioning.lan.fetching import Got, get
+from tests.provisioning.lan.fetching import Got, asked_until_answered, get
 from tests.provisioning.lan.makers import Maker, Settings
 from tests.provisioning.lan.network import Lan
 
@@ -80,8 +80,8 @@ class Telephone:
     def told_by_the_group(self) -> str:
         """Ask the LAN; return the address that the NOTIFY says, which is answered."""
         with self._network.datagrams(self.address) as asker:
-            self.asks_the_group(asker)
-            response = parse_message(asker.recv(8192))
+            answer, _ = asked_until_answered(asker, lambda: self.asks_the_group(asker))
+            response = parse_message(answer)
             assert isinstance(response, Response) and response.status == 200
             datagram, peer = asker.recvfrom(8192)
             notify = parse_message(datagram)

@@ -93,6 +93,12 @@ class Town:
         await until(known, f"signalling to know {line.account.user}", 45.0)
         await line.register()
 
+    def process_id(self, role: str) -> int:
+        """The process with this role."""
+        processes = json.loads(run_command("status", "--json", "-c", str(self.configuration.path)).out)
+        (found,) = [one["pid"] for one in processes["processes"] if one["role"] == role]
+        return int(found)
+
     def give_keys(self, maker: Maker) -> None:
         """Have a telephone's keys be KEYS."""
         phone = msgspec.structs.replace(self.known(maker), keys=KEYS)
