@@ -150,6 +150,13 @@ class BrowserGone(msgspec.Struct, frozen=True):
     reason: str
 
 
+class PictureWanted(msgspec.Struct, frozen=True):
+    """Whoever sees a leg's picture wants a whole one, and it has to be asked for by SIP (RFC 5168)."""
+
+    call: str
+    leg: str
+
+
 class SpeakerChanged(msgspec.Struct, frozen=True):
     """Another party of a room is the loudest now. call, leg: "" when nobody speaks any more."""
 
@@ -184,6 +191,7 @@ MediaEvent = (
     | MediaHeard
     | StreamLost
     | BrowserGone
+    | PictureWanted
     | SpeakerChanged
     | OneWayAudio
     | EngineLost
@@ -390,6 +398,14 @@ class MediaEngine(Protocol):
         """Send digits to `leg`: RFC 4733 events, or the keys' tones where events weren't negotiated.
 
         Raises ValueError for a character that isn't a digit, or more than 128 of them.
+        """
+        ...
+
+    def ask_for_picture(self, call: str, leg: str) -> None:
+        """Ask whoever `leg` sees for a whole picture, as `leg` has asked us by SIP.
+
+        In RTCP, or by PictureWanted of that one; not more often than twice a second. Nothing where no
+        picture is relayed.
         """
         ...
 

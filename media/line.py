@@ -12,7 +12,7 @@ a change of every refresh.
 from secrets import token_bytes
 from typing import Final
 
-from media import sdes, sdp
+from media import pictures, sdes, sdp
 from media.engine import MediaRefused
 from media.sdes import Crypto, CryptoError, Policy, Random, Security, SecurityRefused
 from media.sdp import MediaDescription
@@ -132,20 +132,26 @@ class Line:
             return source.protocol, []
         if not self.profile:
             self.profile = sdes.offered_profile(policy, feedback=source.protocol.endswith("F"))
+        about_rtcp = [_MUX] if self.mux else []
+        if source.kind == "video":
+            about_rtcp += pictures.told(None)
         if policy == "off":
-            return self.profile, [_MUX] if self.mux else []
+            return self.profile, about_rtcp
         if not self.told_keys and (self.remote is None or not self.remote.port or policy == "required"):
             # What speaks in clear isn't asked again: each refresh would be a change.
             self.told_keys = tuple(sdes.offered_security(policy, self.random))
-        lines = [sdes.build(key) for key in self.told_keys]
-        return self.profile, [*lines, _MUX] if self.mux else lines
+        return self.profile, [*(sdes.build(key) for key in self.told_keys), *about_rtcp]
 
     def answered_transport(self) -> tuple[str, list[str]]:
         """Return the profile of the answer to the offer that was committed, and the lines that go with it."""
         if self.remote is not None and not is_rtp(self.remote):
             return self.remote.protocol, []
         lines = [sdes.build(self.security.ours)] if self.security is not None else []
-        return self.profile, [*lines, _MUX] if self.mux else lines
+        if self.mux:
+            lines.append(_MUX)
+        if self.remote is not None and self.remote.kind == "video":
+            lines += pictures.told(self.remote)
+        return self.profile, lines
 
     # -- another process ---------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from media.engine import (
     MediaHeard,
     MediaSilent,
     OneWayAudio,
+    PictureWanted,
     PlayFinished,
     RecordFinished,
     SpeakerChanged,
@@ -30,6 +31,7 @@ from media.engine import (
 )
 from pbx.apps.recorded import refuse_unrecorded
 from pbx.apps.web_service import Asker, Web
+from pbx.calls import pictures
 from pbx.calls.app import App
 from pbx.calls.call import Call
 from pbx.calls.dialled import dialled_number
@@ -529,6 +531,9 @@ class Exchange:
             case OneWayAudio(call_id, leg_name, seconds):
                 log.warning("call=%s leg=%s one_way_seconds=%.0f isn't heard", call_id, leg_name, seconds)
                 self.events.publish(LegNotHeard, call_id, leg_name, seconds)
+            case PictureWanted(call_id, leg_name):
+                if (leg := self.leg(call_id, leg_name)) is not None:
+                    pictures.ask(leg)
             case SpeakerChanged(room, call_id, leg_name):
                 self.events.publish(RoomSpeakerChanged, room, call_id, leg_name)
             case StreamLost(call_id, leg_name, reason):

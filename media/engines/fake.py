@@ -309,6 +309,11 @@ class FakeEngine:
         self._note("dtmf", call, leg, dtmf.digits_only(digits))
         self._known(call, leg)
 
+    def ask_for_picture(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        self._note("ask_for_picture", call, leg)
+        self._known(call, leg)
+
     async def multicast(self, call: str, leg: str, to: Multicast) -> None:
         """See MediaEngine."""
         self._note(

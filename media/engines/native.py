@@ -30,7 +30,7 @@ from media.sdes import Crypto, Security, Suite
 if TYPE_CHECKING:
     from media.engines.leg_keys import LegKeys
 
-ABI: Final = 5
+ABI: Final = 6
 """Of `plane.h`: a module that says another number was compiled from another version of the C code."""
 
 try:
@@ -52,6 +52,8 @@ _SUITES: Final[dict[Suite, int]] = {
     "AEAD_AES_128_GCM": 2,
     "AEAD_AES_256_GCM": 3,
 }
+
+_REQUESTS: Final = {"": 0, "info": 0, "pli": 1, "fir": 2}
 
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -233,7 +235,7 @@ class NativeStream(Stream):
         ffi.buffer(said.payload_types)[:] = _numbers(tuple(route.payload_types.items()))
         for number in route.event_types:
             said.events[number] = 1
-        said.mux, said.datagrams = route.mux, route.kind == "datagrams"
+        said.mux, said.datagrams, said.pictures = route.mux, route.kind == "datagrams", bool(route.pictures)
         said.security = self._secure(said, route.security)
         if not lib.plane_route(
             self.made, said, peer.made if isinstance(peer, NativeStream) else ffi.NULL, now
@@ -278,7 +280,16 @@ class NativeStream(Stream):
         """Read what the leg reports."""
         report = self._keys.unprotect_report(data) if self._keys is not None else data
         if report:
-            self.reception.take(report, at)
+            self._take_report(report, at)
+
+    def ask_for_picture(self, now: float) -> None:
+        """See Stream."""
+        if not self._is_to_be_asked(now):
+            return
+        if self.pictures == "info":
+            self._plane.reports.append(wire.PictureWanted(self.port))
+        else:
+            self._report(now, _REQUESTS[self.pictures])
 
     def seal(self, data: bytes, heard: Any) -> None:
         """Encrypt a packet for the leg, and send it."""
@@ -339,19 +350,20 @@ class NativeStream(Stream):
         silent = lib.plane_silence(self.made, silence_seconds, now)
         if silent >= 0:
             self._plane.reports.append(wire.Silent(self.port, round(silent, 1)))
-        packet = self._plane.packet
-        if report and self._report(now, packet):
-            if self._keys is not None:
-                protected = self._keys.protect_report(ffi.buffer(packet.data, packet.length)[:])
-                ffi.memmove(packet.data, protected, len(protected))
-                packet.length = len(protected)
-            self.transmit(packet, 1)
+        if report:
+            self._report(now)
 
-    def _report(self, now: float, packet: Any) -> bool:
-        """Say whether there is a report for the leg, which is in `packet` then."""
-        heard = self.reception.sender
+    def _report(self, now: float, asks: int = 0) -> None:
+        """Send the leg a report, unless it is nowhere. asks: of `_REQUESTS`, what goes behind it."""
+        packet, heard = self._plane.packet, self.reception.sender
         said = heard.ssrc, heard.middle, heard.delay(now)
-        return bool(lib.plane_report(self.made, *said, now, packet))
+        if not lib.plane_report(self.made, *said, asks, self.asked & 0xFF, now, packet):
+            return
+        if self._keys is not None:
+            protected = self._keys.protect_report(ffi.buffer(packet.data, packet.length)[:])
+            ffi.memmove(packet.data, protected, len(protected))
+            packet.length = len(protected)
+        self.transmit(packet, 1)
 
     def counts(self, now: float) -> wire.StreamCounts:
         """See Stream."""

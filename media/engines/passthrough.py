@@ -112,6 +112,9 @@ class PassthroughEngine:
         """Raise MediaRefused (488)."""
         _refuse()
 
+    def ask_for_picture(self, call: str, leg: str) -> None:
+        """Do nothing: the parties ask each other."""
+
     async def multicast(self, call: str, leg: str, to: Multicast) -> None:
         """Raise MediaRefused (488)."""
         _refuse()

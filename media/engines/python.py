@@ -20,7 +20,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from media import agreement, dtmf, frames, negotiation, sdp
+from media import agreement, dtmf, frames, negotiation, pictures, sdp
 from media.engine import (
     NO_TRACK,
     CallMedia,
@@ -36,6 +36,7 @@ from media.engine import (
     MediaUnavailable,
     Multicast,
     OneWayAudio,
+    PictureWanted,
     PlayFinished,
     RecordEnd,
     RecordFinished,
@@ -360,6 +361,12 @@ class PythonEngine:
     async def dtmf(self, call: str, leg: str, digits: str) -> None:
         """See MediaEngine."""
         self._send(wire.Digits(self._known(call, leg).number, dtmf.digits_only(digits)))
+
+    def ask_for_picture(self, call: str, leg: str) -> None:
+        """See MediaEngine."""
+        for line in self._known(call, leg).lines.values():
+            if line.remote is not None and line.remote.kind == "video":
+                self._send(wire.AskForPicture(line.number))
 
     async def multicast(self, call: str, leg: str, to: Multicast) -> None:
         """See MediaEngine."""
@@ -792,6 +799,8 @@ class PythonEngine:
                 self._tell(port, MediaHeard)
             case wire.OneWay(port, seconds):
                 self._tell(port, lambda call, leg: OneWayAudio(call, leg, seconds))
+            case wire.PictureWanted(port):
+                self._tell(port, PictureWanted)
             case wire.Measured(port):
                 self._measured(port, report)
             case wire.Speaker(room, port):
@@ -949,6 +958,7 @@ def _line_route(stream: _Stream, line: Line) -> wire.Route:
         security=line.security,
         mux=line.mux,
         kind="rtp" if is_rtp(remote) else "datagrams",
+        pictures=pictures.way_of(remote) if remote.kind == "video" else "",
     )
 
 

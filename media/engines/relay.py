@@ -484,6 +484,8 @@ class Relay:
                     self._stream(port, again=again).tape(slot, by_leg, to_leg)
             case wire.Digits(port, digits):
                 self._send_digits(self._stream(port), digits, now)
+            case wire.AskForPicture(port):
+                self._stream(port).pass_request(now)
             case wire.Join(port):
                 self._hearers_here(now).join(self._stream(port), command)
             case wire.Leave(port):

@@ -88,6 +88,7 @@ class RtcEngine:
         self.record, self.stop_recording = within.record, within.stop_recording
         self.tape, self.dtmf, self.multicast = within.tape, within.dtmf, within.multicast
         self.join, self.leave, self.whisper = within.join, within.leave, within.whisper
+        self.ask_for_picture = within.ask_for_picture
         self.reserve, self.codec = within.reserve, within.codec
         self.leg_codecs, self.quality = within.leg_codecs, within.quality
 

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from media import agreement, sdp
+from media import agreement, pictures, sdp
 from media.engine import MediaRefused
 from media.sdp import Codec, MediaDescription, SdpError, SessionDescription
 
@@ -31,8 +31,7 @@ PICTURES: Final = frozenset({"vp8", "h264"})
 _KINDS: Final = {"audio": SOUND, "video": PICTURES}
 MOST_LINES: Final = 4  # that one browser may have carried: each takes a socket of the worker's
 _STREAM_ID: Final = "beffroi"
-# RFC 4585 section 4.2, RFC 5104 section 7.1.
-_FEEDBACK: Final = ("nack", "nack pli", "ccm fir")
+_FEEDBACK: Final = ("nack", *pictures.FEEDBACK)
 _HASHES: Final = frozenset({"sha-1", "sha-224", "sha-256", "sha-384", "sha-512"})
 _MOST_FINGERPRINTS: Final = 8
 _FINGERPRINT: Final = re.compile(r"[0-9A-F]{2}(?::[0-9A-F]{2}){19,63}")
@@ -166,6 +165,7 @@ def plain(
             *media.passed,
             f"a=rtcp:{port}",
             "a=rtcp-mux",
+            *(pictures.told(None) if media.kind == "video" else ()),  # RFC 8834 section 5.1: all know it
             f"a={media.direction}",
         ]
     return ("\r\n".join(lines) + "\r\n").encode("latin-1")

@@ -524,6 +524,9 @@ class RtpengineEngine:
                 return
         await self.play(call, leg, tones.key_presses(digits))
 
+    def ask_for_picture(self, call: str, leg: str) -> None:
+        """Do nothing: a daemon passes on what is asked in RTCP, and asks nobody by itself."""
+
     async def multicast(self, call: str, leg: str, to: Multicast) -> None:
         """Raise MediaRefused (488): a daemon sends to those alone who agreed to it."""
         raise MediaRefused(NOT_HERE, "rtpengine sends no multicast")

@@ -9,8 +9,9 @@
 Whose packets count: those from the address of the leg's SDP. A leg behind NAT is latched: the first
 valid packet within LATCH_SECONDS of each answer shows where it is, and there it stays until the next
 answer; of a leg with keys a packet is valid when it is authentic. RTCP is regenerated, not relayed
-(`media/rtcp.py`). A leg that sends more than MOST_PACKETS_A_SECOND isn't a telephone any more: the rest of
-the second is dropped and counted.
+(`media/rtcp.py`); who asks for a whole picture is heard, and the peer is asked in its own way
+(`media/pictures.py`). A leg that sends more than MOST_PACKETS_A_SECOND isn't a telephone any more: the rest
+of the second is dropped and counted.
 
 Between the legs everything is in clear: a packet is decrypted when it comes, and encrypted for the leg that
 it goes to. What the loop is to hear of a leg (`Hearing`) is in clear as well.
@@ -26,11 +27,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from secrets import randbits
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
-from media import dtmf, loudness, rtcp, rtp
+from media import dtmf, loudness, pictures, rtcp, rtp
 from media.engine import MOST_SLOTS, NO_TRACK
 from media.engines import wire
 from media.engines.inheritance import Inheritance, KeyState, NoRecord, StreamRecord
@@ -106,12 +107,14 @@ class Stream(ABC):
 
     peer: the stream that hears the leg; player: what the leg is sent by us, in place of its peer;
     turn: of what is being prepared or played. codec, payload_type, event_type: as its route says.
-    reception: what the leg says of how it hears us.
+    reception: what the leg says of how it hears us. pictures: how it is asked for a whole picture, "" where
+    it shows none; asked: how often it was.
     now, everywhere: monotonic seconds.
     """
 
     __slots__ = (
-        "codec", "event_type", "payload_type", "peer", "player", "port", "range", "reception", "turn",
+        "_asked_at", "_reports_from", "asked", "codec", "event_type", "payload_type", "peer", "pictures",
+        "player", "port", "range", "reception", "turn",
     )  # fmt: skip
 
     def __init__(self, port: int, ports: Range) -> None:
@@ -127,6 +130,9 @@ class Stream(ABC):
         self.payload_type = 0
         self.event_type = -1
         self.reception = rtcp.Reception()
+        self.pictures: pictures.Way | Literal[""] = ""
+        self.asked = 0
+        self._asked_at = self._reports_from = -1.0
 
     @abstractmethod
     def claim(self, *, again: bool) -> None:
@@ -142,6 +148,7 @@ class Stream(ABC):
         """Do what the route says; peer: the stream that it names."""
         self.peer = peer
         self.codec, self.payload_type, self.event_type = route.codec, route.payload_type, route.event_type
+        self.pictures = route.pictures
 
     @abstractmethod
     def hear(self, hearing: Hearing) -> None:
@@ -171,6 +178,38 @@ class Stream(ABC):
     @abstractmethod
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:
         """Say so when the leg falls silent, send it RTCP when `report`, and keep a record."""
+
+    @abstractmethod
+    def ask_for_picture(self, now: float) -> None:
+        """Ask the leg for a whole picture, unless it shows none, or was asked a moment ago."""
+
+    def pass_request(self, now: float) -> None:
+        """Ask whoever this leg sees for a whole picture."""
+        if self.peer is not None:
+            self.peer.ask_for_picture(now)
+
+    def _is_to_be_asked(self, now: float) -> bool:
+        """Say whether the leg is asked for a picture now, and note that it was."""
+        if not self.pictures or (self.asked and now < self._asked_at + pictures.AGAIN_SECONDS):
+            return False
+        self._asked_at = now
+        self.asked += 1
+        return True
+
+    def _reads_reports(self, now: float) -> bool:
+        """Say whether a report of the leg is read now: two in a second are, or more where one may ask."""
+        if not self.pictures:
+            return self.reception.is_due(now)
+        if now < self._reports_from:
+            return False
+        self._reports_from = now + pictures.SPACING_SECONDS
+        return True
+
+    def _take_report(self, report: bytes, now: float) -> None:
+        """Read a report, in clear, of how the leg hears us and what it asks for."""
+        self.reception.take(report, now)
+        if self.pictures and pictures.is_asked_for(report):
+            self.pass_request(now)
 
     @abstractmethod
     def silent_seconds(self, now: float) -> float:
@@ -555,13 +594,13 @@ class PythonStream(Stream):
 
     def _hear_report(self, length: int, now: float) -> None:
         """Read what a leg reports, unless it has just done so; of a leg with keys only what is its own."""
-        if self.datagrams or not self.reception.is_due(now):
+        if self.datagrams or not self._reads_reports(now):
             return
         report = bytes(self._plane.view[:length])
         if self.keys is not None:
             report = self.keys.unprotect_report(report)
         if report:
-            self.reception.take(report, now)
+            self._take_report(report, now)
 
     def hear(self, hearing: Hearing) -> None:
         """See Stream."""
@@ -611,9 +650,20 @@ class PythonStream(Stream):
             self._report(self.rtcp_destination, now)
         self._record(now)
 
-    def _report(self, to: Address, now: float) -> None:
+    def ask_for_picture(self, now: float) -> None:
+        """See Stream."""
+        if not self._is_to_be_asked(now):
+            return
+        if self.pictures == "info":
+            self._reports.append(wire.PictureWanted(self.port))
+        elif self.pictures and self.rtcp_destination is not None and self.incoming.ssrc >= 0:
+            asking = pictures.request(self.pictures, self.outgoing.ssrc, self.incoming.ssrc, self.asked)
+            self._report(self.rtcp_destination, now, asking)
+
+    def _report(self, to: Address, now: float, further: bytes = b"") -> None:
+        """Send a report, and what goes behind it in the same compound."""
         incoming, before, heard = self.incoming, self.reported, self.reception.sender
-        packet = rtcp.report(self.outgoing, incoming, before, heard, self.range.cname, now)
+        packet = rtcp.report(self.outgoing, incoming, before, heard, self.range.cname, now) + further
         self.reported = incoming.extent
         if self.keys is not None:
             packet = self.keys.protect_report(packet)

@@ -17,6 +17,7 @@ import msgspec
 
 from media.engine import RecordEnd, Source
 from media.frames import decoded
+from media.pictures import Way
 from media.sdes import Security
 from media.sdp import Codec
 
@@ -53,6 +54,7 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     security: what the leg encrypts with, and what it expects; None: it speaks in clear.
     mux: RTCP comes and goes on the RTP port (RFC 5761).
     kind: "datagrams" (T.38 over UDPTL) are passed on as they are, only to a peer of the same kind.
+    pictures: how the leg is asked for a whole picture when its peer wants one, "" for a line without any.
     """
 
     port: int
@@ -76,6 +78,7 @@ class Route(msgspec.Struct, tag="route", array_like=True):
     security: Security | None = None
     mux: bool = False
     kind: Literal["rtp", "datagrams"] = "rtp"
+    pictures: Way | Literal[""] = ""
 
 
 def codec_of(route: Route) -> Codec:
@@ -155,6 +158,12 @@ class Digits(msgspec.Struct, tag="digits", array_like=True):
 
     port: int
     digits: str
+
+
+class AskForPicture(msgspec.Struct, tag="ask-for-picture", array_like=True):
+    """A leg has asked for a whole picture by SIP: whoever it sees in this stream is to send one."""
+
+    port: int
 
 
 class Join(msgspec.Struct, tag="join", array_like=True):
@@ -249,6 +258,12 @@ class Lost(msgspec.Struct, tag="lost", array_like=True):
     reason: str
 
 
+class PictureWanted(msgspec.Struct, tag="picture-wanted", array_like=True):
+    """A leg is to send a whole picture, and can't be asked for it in RTCP."""
+
+    port: int
+
+
 class Speaker(msgspec.Struct, tag="speaker", array_like=True):
     """Another party of a room is the loudest now. port: 0 when nobody speaks any more."""
 
@@ -311,13 +326,25 @@ Command = (
     | StopRecord
     | Tape
     | Digits
+    | AskForPicture
     | Join
     | Leave
     | Spread
     | Query
 )
 Report = (
-    Ports | Digit | Finished | Recorded | Silent | Heard | Lost | Speaker | OneWay | Measured | Statistics
+    Ports
+    | Digit
+    | Finished
+    | Recorded
+    | Silent
+    | Heard
+    | Lost
+    | PictureWanted
+    | Speaker
+    | OneWay
+    | Measured
+    | Statistics
 )
 
 _commands = msgspec.msgpack.Decoder(list[Command])

@@ -60,6 +60,7 @@ enum {
 };
 static const double LATCH_SECONDS = 10.0;
 static const double REPORT_SECONDS = 0.5; /* a leg's reports are not heard more often */
+static const double ASKING_SECONDS = 0.02; /* … where one may ask for a whole picture */
 static const uint32_t ALIVE = 0x70524C59;
 
 typedef struct {
@@ -124,7 +125,7 @@ struct plane_stream {
     double latch_until;
     uint8_t payload_types[128], events[128];
     uint32_t clock_rate;
-    int hearing, mux, datagrams, security;
+    int hearing, mux, datagrams, pictures, security;
     session *out, *in;                     /* in force */
     session *kept_outgoing, *kept_incoming; /* all that the leg has had */
     double watched_since, reports_from;
@@ -615,7 +616,7 @@ static void hear_report(plane_stream *stream, uint8_t *data, uint32_t length, co
         return;
     if (stream->security == PLANE_SECURED && !keys_open_report(stream->in, data, &length))
         return;
-    stream->reports_from = now + REPORT_SECONDS;
+    stream->reports_from = now + (stream->pictures ? ASKING_SECONDS : REPORT_SECONDS);
     give(stream, PLANE_TO_REPORT, data, length, from, now);
 }
 
@@ -1020,7 +1021,7 @@ uint32_t plane_claim(plane_stream *stream, int again, uint32_t ssrc, uint32_t se
     stream->generation++;
     stream->claimed = 1;
     stream->echoes = stream->plays = stream->silence_told = 0;
-    stream->hearing = stream->mux = stream->datagrams = 0;
+    stream->hearing = stream->mux = stream->datagrams = stream->pictures = 0;
     stream->peer = NULL;
     stream->destination.length = stream->rtcp_destination.length = 0;
     stream->latch_until = stream->watched_since = stream->reports_from = -1.0;
@@ -1110,6 +1111,7 @@ int plane_route(plane_stream *stream, const plane_route_t *route, plane_stream *
     stream->peer_generation = peer ? peer->generation : 0;
     stream->mux = route->mux;
     stream->datagrams = route->datagrams;
+    stream->pictures = route->pictures;
     place(stream, route, now);
     secured = secure(stream, route);
     memcpy(stream->payload_types, route->payload_types, sizeof stream->payload_types);
@@ -1248,7 +1250,16 @@ static uint8_t *describe(uint8_t *at, uint32_t ssrc, const char *cname)
     return at + 4 + chunk;
 }
 
-/* RFC 3550 section 6.4: see `media/rtcp.py` for what is left at zero and why. */
+/* What asks for a whole picture: PLI (RFC 4585 section 6.3.1), or FIR (RFC 5104 section 4.3.1). */
+static uint8_t *ask(uint8_t *at, int asks, uint32_t sender, uint32_t ssrc, uint32_t number)
+{
+    int fir = asks == 2;
+    at[0] = fir ? 0x84 : 0x81;
+    at[1] = 206;
+    at = put32(put16(at + 2, fir ? 4 : 2), sender);
+    return fir ? put32(put32(put32(at, 0), ssrc), number << 24) : put32(at, ssrc);
+}
+
 /* RFC 3550 appendix A.3: what was lost since our last report, of 256. */
 static uint32_t fraction_lost(plane_stream *stream)
 {
@@ -1264,8 +1275,9 @@ static uint32_t fraction_lost(plane_stream *stream)
     return lost * 256 / expected < 255 ? (uint32_t)(lost * 256 / expected) : 255;
 }
 
-uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report, uint32_t delay, double now,
-                      plane_packet *packet)
+/* RFC 3550 section 6.4: see `media/rtcp.py` for what is left at zero and why. */
+uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report, uint32_t delay, int asks, uint32_t number,
+                      double now, plane_packet *packet)
 {
     record *record = stream->record;
     uint8_t *start = packet->data, *at = start + 4;
@@ -1290,6 +1302,8 @@ uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report
         }
         put16(start + 2, (uint32_t)(at - start) / 4 - 1);
         at = describe(at, record->ssrc, stream->cname);
+        if (asks && record->heard_ssrc >= 0)
+            at = ask(at, asks, record->ssrc, (uint32_t)record->heard_ssrc, number);
         packet->length = (uint32_t)(at - start);
         to_plain(&stream->rtcp_destination, &packet->to);
         if (stream->security != PLANE_CLEAR)

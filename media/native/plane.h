@@ -12,7 +12,7 @@ typedef struct plane plane;
 typedef struct plane_stream plane_stream;
 
 /* Grows with every change of this file that Python has to know of: `native.ABI`. */
-enum { PLANE_ABI = 5 };
+enum { PLANE_ABI = 6 };
 enum { PLANE_RECORD_BYTES = 256, PLANE_RECORDS = 65536, PLANE_DATAGRAM_BYTES = 4096 };
 enum { PLANE_NOT_RELAYED = 128, PLANE_NO_TYPE = 255 };
 enum { PLANE_DIGIT = 1, PLANE_HEARD = 2 };
@@ -54,6 +54,7 @@ typedef struct {
     int watch;
     int mux;
     int datagrams;
+    int pictures;
     int security;
     uint32_t clock_rate;
     uint8_t payload_types[128];
@@ -163,9 +164,10 @@ uint32_t plane_speak(plane_stream *stream, const uint8_t *payload, uint32_t leng
 void plane_speak_to_all(plane_stream *const *streams, uint32_t count, const uint8_t *payload, uint32_t length,
                         int marker, uint32_t advance_ticks, int payload_type, double now, plane_packet *packet);
 /* A report for the leg (RFC 3550 section 6.4); 0 when there is nowhere to send it. sender: the SSRC of the leg's
- * newest report, -1 for none; last_report, delay: what ours says of that one (LSR, DLSR). */
-uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report, uint32_t delay, double now,
-                      plane_packet *packet);
+ * newest report, -1 for none; last_report, delay: what ours says of that one (LSR, DLSR). asks: what goes behind it,
+ * see `media/pictures.py`: 0 for nothing, 1 for PLI, 2 for FIR with this number. */
+uint32_t plane_report(plane_stream *stream, int64_t sender, uint32_t last_report, uint32_t delay, int asks, uint32_t number,
+                      double now, plane_packet *packet);
 /* Send what the two before made; 0, or an errno. */
 int plane_transmit(plane_stream *stream, const plane_packet *packet, int rtcp);
 /* For how long a leg that is watched has been silent when that is to be told, -1 otherwise. */

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from media.declined import declined, renewed
+from pbx.calls import pictures
 from pbx.calls.happenings import (
     Acknowledged,
     Answered,
@@ -29,6 +30,7 @@ from sip.core.flow import Flow, host_port
 from sip.core.identity import asserted_identity
 from sip.core.incoming_session import IncomingSession
 from sip.core.info import digit_of
+from sip.core.media_control import asks_for_picture
 from sip.core.message import Request
 from sip.core.outgoing_session import OutgoingSession
 from sip.core.reason import Reason
@@ -78,6 +80,7 @@ class Leg:
         "flow",
         "former_call_id",
         "name",
+        "picture_due",
         "proposal",
         "quality",
         "rang",
@@ -108,6 +111,7 @@ class Leg:
         self.codec = ""  # for its record, where its sound ended before the call
         self.quality: LegQuality | None = None  # likewise
         self.proposal = b""  # what it is still to be offered
+        self.picture_due = 0.0  # when it may be asked for a picture again (pbx.calls.pictures), monotonic
         self.returned = False  # whether its page was loaded again while it was being called
         self.versions_ahead = 0  # of its descriptions: how many more it was told than the engine made
 
@@ -354,15 +358,18 @@ class Leg:
         self.call.post(Identified(self, "" if hidden else shown.name, "" if hidden else shown.number))
 
     def requested(self, request: Request, transaction: ServerTransaction, now: float) -> None:
-        """INFO with a key, or a REFER. Raises RemoteProtocolError for anything else."""
+        """INFO with a key or for a picture, or a REFER. Raises RemoteProtocolError for anything else."""
         stack = self.call.exchange.core.stack
         if not self.flow.open and request.flow is not None and self.session is not None:
             # RFC 5626 section 5.3: the way that it uses now is the one that works.
             self.flow = self.session.dialog.flow = request.flow
         match request.method:
             case "INFO":
-                key = digit_of(request)
+                wants_picture = asks_for_picture(request)
+                key = None if wants_picture else digit_of(request)
                 stack.respond(transaction, 200, now)
+                if wants_picture:
+                    pictures.asked_by(self)
                 if key is not None:
                     self.call.post(Digit(self, key.digit, in_sound=False))
             case "REFER":

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sip.core import media_control
 from sip.core.errors import RemoteProtocolError
 from sip.core.message import Request
 
 RELAY = "application/dtmf-relay"
 PLAIN = "application/dtmf"
+ACCEPTED = f"{RELAY}, {PLAIN}, {media_control.CONTENT_TYPE}"
 DEFAULT_MILLISECONDS = 250
 _MOST_MILLISECONDS = 6000
 _MAX_BODY_BYTES = 256
@@ -42,7 +44,7 @@ def digit_of(info: Request) -> Digit | None:
         return None
     kind = info.get("content-type").partition(";")[0].strip().lower()
     if kind not in {RELAY, PLAIN}:
-        raise RemoteProtocolError(415, "Unsupported Media Type", (("Accept", f"{RELAY}, {PLAIN}"),))
+        raise RemoteProtocolError(415, "Unsupported Media Type", (("Accept", ACCEPTED),))
     if len(info.body) > _MAX_BODY_BYTES:
         raise RemoteProtocolError(413, "Request Entity Too Large")
     text = info.body.decode("latin-1")

@@ -68,7 +68,8 @@ _NO_OPERATORS = {
 # Claire Robert has her calls recorded where she asks for it.
 _ASKED = {
     "password: pw2010, site: mairie,": "password: pw2010, site: mairie, record: notes,",
-    "\nrecording:\n": "\nrecording:\n  notes: {legal_basis: consentement, keep: 30 days, start: asked}\n",
+    "\nrecording:\n": "\nrecording:\n  notes: {legal_basis: consentement, keep: 30 days, start: asked, "
+    'listeners: ["2010"], export: one_person}\n',
 }
 _SECRETS = {"OPERATEUR_A_SECRET": "secret-a", "OPERATEUR_B_SECRET": "secret-b", "CONSEIL_PIN": "1234"}
 

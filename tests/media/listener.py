@@ -52,6 +52,9 @@ class Listener(Stream):
     def each_second(self, now: float, silence_seconds: float, *, report: bool) -> None:
         """Nothing is watched here."""
 
+    def ask_for_picture(self, now: float) -> None:
+        """It shows none."""
+
     def silent_seconds(self, now: float) -> float:
         return self.silent
 
