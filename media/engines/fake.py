@@ -28,6 +28,7 @@ from media.engine import (
     MediaUnavailable,
     Multicast,
     OneWayAudio,
+    PictureWanted,
     PlayFinished,
     RecordEnd,
     RecordFinished,
@@ -148,6 +149,10 @@ class FakeEngine:
     def hear_one_way(self, call: str, leg: str, seconds: float) -> None:
         """Let nothing come from a leg whose peer is heard."""
         self.events(OneWayAudio(call, leg, seconds))
+
+    def want_picture(self, call: str, leg: str) -> None:
+        """Let whoever sees a leg want a whole picture of it."""
+        self.events(PictureWanted(call, leg))
 
     def measure(self, call: str, leg: str, quality: LegQuality) -> None:
         """Let a leg be heard so well."""

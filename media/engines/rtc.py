@@ -407,14 +407,16 @@ class RtcEngine:
         self._pair(browser)
 
     def _pair(self, browser: BrowserLeg) -> None:
-        """Let two browsers that see each other ask the other's camera: the engine within asks nobody."""
-        partner = browser.partner
-        if partner is None or browser.current is None or partner.current is None:
+        """Let two browsers that see each other ask the other's camera, and any other by the engine within."""
+        ours, partner = browser.current, browser.partner
+        if ours is None or len(ours.sockets) < 2:
             return
-        keys = browser.current.key, partner.current.key
-        if min(len(browser.current.sockets), len(partner.current.sockets)) > 1:
-            self._worker.say(Pair(keys[0], keys[1]))
-            self._worker.say(Pair(keys[1], keys[0]))
+        theirs = partner.current if partner is not None else None
+        if theirs is None:
+            self._worker.say(Pair(ours.key, ""))
+        elif len(theirs.sockets) > 1:
+            self._worker.say(Pair(ours.key, theirs.key))
+            self._worker.say(Pair(theirs.key, ours.key))
 
     # -- associations ------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """RTCP of a browser (RFC 3550 section 6, RFC 4585): cut into its packets, and what asks for a picture.
 
 A browser asks whoever sends it video for a key frame (PLI, FIR) or for less of it (REMB). Between two
-browsers that is for the other one's camera: the media plane ends RTCP, and asks nobody.
+browsers that is for the other one's camera, as it is; the media plane ends RTCP, and passes on to a telephone
+that a key frame is asked for (`media.pictures`).
 """
 
 from typing import Final

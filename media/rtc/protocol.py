@@ -88,8 +88,9 @@ class Restart(msgspec.Struct, tag="restart", array_like=True):
 
 
 class Pair(msgspec.Struct, tag="pair", array_like=True):
-    """What this leg asks of a picture (a key frame, less of it) is asked of that one's camera; "": nobody's.
+    """What this leg asks of a picture (a key frame, less of it) is asked of that one's camera.
 
+    "": of the media plane, which asks for whole pictures in the other party's own way.
     Lines are matched by their index.
     """
 

@@ -25,12 +25,15 @@ _ASKED = re.compile(
 
 
 def asks_for_picture(info: Request) -> bool:
-    """Say whether an INFO asks for a whole picture; False for one of another kind of body.
+    """Say whether an INFO asks for a whole picture; False for one of another kind of body, or of a package.
 
     Raises RemoteProtocolError, to be answered: 413 for a body that is too long, 400 for one of this kind
     that asks for something else.
     """
-    if info.get("content-type").partition(";")[0].strip().lower() != CONTENT_TYPE:
+    if (
+        "info-package" in info.headers
+        or info.get("content-type").partition(";")[0].strip().lower() != CONTENT_TYPE
+    ):
         return False
     if len(info.body) > _MOST_BYTES:
         raise RemoteProtocolError(413, "Request Entity Too Large")

@@ -1,4 +1,4 @@
-"""Two Chromiums see each other: pictures pass as they are, and a desk phone beside them has none."""
+"""Chromiums see each other, and telephones with a camera: pictures pass as they are, or are asked for."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.browser.test_other_origin import (
     portal,
 )
 from tests.browser.town import HOST, Town
+from tests.browser.video_phone import FEEDBACK, VideoPhone, camera_phone
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser-engine")]
 
@@ -99,3 +100,45 @@ async def test_a_browser_with_a_camera_and_a_desk_phone_hear_each_other_without_
         await page.evaluate("current.terminate()")
         await coming.ended()
     voice.close()
+
+
+@pytest.mark.parametrize("feedback", [FEEDBACK, "a=rtcp-fb:* ccm fir\r\n"], ids=["pli", "fir"])
+async def test_a_browser_and_a_telephone_with_a_camera_ask_each_other_for_whole_pictures(
+    page: Page, portal: str, node: tuple[Town, str], feedback: str
+) -> None:
+    await ask_each_other(page, portal, node, feedback)
+
+
+async def ask_each_other(page: Page, portal: str, node: tuple[Town, str], feedback: str) -> None:
+    """Let both see each other, and the telephone ask for one picture more."""
+    town, url = node
+    await with_a_camera(page, portal, url, "1002")
+    async with (
+        asyncio.timeout(3 * PATIENCE_SECONDS),
+        telephone(town, "2010") as desk,
+        camera_phone(HOST, feedback) as phone,
+    ):
+        await page.evaluate("call('2010')")
+        coming = await desk.incoming()
+        coming.answer(phone.answer(coming.offer))
+        assert "a=rtcp-fb:* nack pli" in phone.told
+        await coming.acknowledged()
+        phone.show()
+        await happened(page, "confirmed")
+        await phone.asked.wait()
+        await sees(page)
+        await seen(phone, 1)
+        phone.ask()
+        await seen(phone, phone.whole + 1)
+        await page.evaluate("current.terminate()")
+        await coming.ended()
+
+
+async def seen(phone: VideoPhone, whole: int) -> None:
+    """Wait until the telephone has had so many whole pictures, and twenty packets of others behind them."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while phone.whole < whole:
+            await asyncio.sleep(0.1)
+        until = phone.others + 20
+        while phone.others < until:
+            await asyncio.sleep(0.1)

@@ -56,7 +56,7 @@ domain: {host}
 plan: ./valmont.yaml
 sip: {{udp: "{host}:{sip}", tcp: "{host}:{sip}", tls: [], {more}}}
 web: "{host}:{web}"
-media: {{address: {host}, ports: {first}-{last}, rtc: "{host}:0"}}
+media: {{address: {host}, ports: {first}-{last}, rtc: "{host}:0", {engine}}}
 provisioning: {{https: "{host}:{phones}", networks: [127.0.0.0/8]}}
 """
 # Their hosts become addresses of loopback where nobody is: nothing is looked up, nothing leaves.
@@ -140,10 +140,12 @@ def phone(account: Account, server: tuple[str, int]) -> tuple[UserAgent, UdpTran
 
 
 @contextmanager
-def running_town(folder: Path, sip_more: str = "ws: []", more: str = "") -> Iterator[Town]:
+def running_town(
+    folder: Path, sip_more: str = "ws: []", more: str = "", engine: str = "engine: auto"
+) -> Iterator[Town]:
     """The sample town for the length of the block: web process ready, and a clean stop.
 
-    sip_more: of that section of its configuration. more: further sections.
+    sip_more: of that section of its configuration; engine: of `media`. more: further sections.
     """
     plan = SAMPLE_PLAN.read_text(encoding="utf-8")
     for said, ours in (_NO_OPERATORS | _ASKED).items():
@@ -153,7 +155,7 @@ def running_town(folder: Path, sip_more: str = "ws: []", more: str = "") -> Iter
     sip, web, phones = free_port(), free_port(), free_port()
     first = 20_000 + sip % 90 * 400  # towns of several workers, each with its ports of sound
     ports = {"sip": sip, "web": web, "phones": phones, "first": first, "last": first + 399}
-    text = _CONFIGURATION.format(host=HOST, more=sip_more, **ports)
+    text = _CONFIGURATION.format(host=HOST, more=sip_more, engine=engine, **ports)
     file = folder / "beffroi.yaml"
     file.write_text(text + more, encoding="utf-8")
     configuration = load_configuration(file)

@@ -75,7 +75,8 @@ def test_further_stream_is_offered_as_it_is_with_a_port_of_its_own(section: str)
     for ours, other in ((line(told, 1), line(answered, 1)), (line(answered, 1), line(told, 1))):
         assert ours.port not in (0, 20000, 20002, other.port)
         assert ours.host == "192.0.2.1"
-        assert [*ours.lines[:-1]] == sdp.parse(body(section)).media[0].lines
+        passed = [each for each in ours.lines[:-1] if not each.startswith("a=rtcp-fb:")]
+        assert passed == sdp.parse(body(section)).media[0].lines
     assert (alice.codec, bob.codec) == ("PCMA", "PCMA")
 
 

@@ -265,10 +265,21 @@ async def test_pictures_pass_in_what_both_have_and_ask_for_what_is_lost(
     assert [len(agreed.streams) for agreed in worker.agreed.values()] == [2, 2]
     assert [stream.nack for stream in next(iter(worker.agreed.values())).streams] == [False, True]
     keys = list(worker.open_legs)
-    assert {(one.leg, one.partner) for one in worker.said if isinstance(one, Pair)} == {
-        (keys[0], keys[1]),
-        (keys[1], keys[0]),
-    }
+    said = {one.leg: one.partner for one in worker.said if isinstance(one, Pair)}
+    assert said == {keys[0]: keys[1], keys[1]: keys[0]}
+
+
+async def test_a_browser_asks_the_plane_for_a_telephones_picture_whomever_it_saw_before(
+    engine: RtcEngine, worker: FakeWorker, phones: Phones
+):
+    # RFC 4585 section 4.2: both are told that a picture can be asked for.
+    offered = await engine.offer("c", "a", "b", page_sdp(pictures=CHROMIUM_PICTURES))
+    assert {"a=rtcp-fb:* nack pli", "a=rtcp-fb:* ccm fir"} <= set(lines(offered)[1].lines)
+    desk = phones()
+    video = f"m=video {desk.port + 2} RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n".encode()
+    await engine.answer("c", "b", "a", desk.sdp("8 101", rtpmaps=DESK) + video)
+    (key,) = worker.open_legs
+    assert [(one.leg, one.partner) for one in worker.said if isinstance(one, Pair)] == [(key, "")]
 
 
 async def test_pictures_are_refused_where_the_telephone_has_none(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from media import sdp
+from sip.core.media_control import CONTENT_TYPE, PICTURE_FAST_UPDATE
+from tests.scenarios.test_direct_media import is_relayed, talking
 from tests.scenarios.town import BEFFROI, Town, TownPhone, start
+from tests.sim.ladder import assert_golden
 from tests.sim.world import World, scenario
 
 VIDEO = b"m=video 6000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
@@ -73,3 +76,49 @@ async def test_a_call_that_becomes_a_fax_is_told_to_the_other_and_recorded_as_on
     await town.hang_up(alice, bruno)
     await world.sleep(0.1)
     assert [leg.codec for leg in town.calls[0].legs] == ["T38", "T38"]
+
+
+PICTURE = [("Content-Type", CONTENT_TYPE)]
+
+
+@scenario()
+async def test_a_telephone_that_asks_by_info_has_the_engine_ask_whom_it_sees(world: World) -> None:
+    """RFC 5168"""
+    town, alice, bruno = await video_call(world)
+    alice.send("INFO", body=PICTURE_FAST_UPDATE, headers=PICTURE)
+    await alice.expect("200 INFO")
+    assert town.engine.asked[-1].verb == "ask_for_picture"
+    alice.send("INFO", body=b"<media_control/>", headers=PICTURE)
+    await alice.expect("400 INFO")
+    await bruno.expect_silence(1)
+    await town.hang_up(alice, bruno)
+
+
+@scenario()
+async def test_a_telephone_without_feedback_is_asked_by_info_until_it_refuses(world: World) -> None:
+    """RFC 5168"""
+    town, alice, bruno = await video_call(world)
+    (call,) = {leg.call.id for leg in town.exchange.legs()}
+    town.engine.want_picture(call, "b1")
+    asked = await bruno.expect("INFO")
+    assert (asked.header("Content-Type"), asked.body) == (CONTENT_TYPE, PICTURE_FAST_UPDATE)
+    bruno.reply(asked, 200)
+    town.engine.want_picture(call, "b1")
+    await bruno.expect_silence(0.6)  # it was asked a moment ago
+    town.engine.want_picture(call, "b1")
+    bruno.reply(await bruno.expect("INFO"), 415)
+    await world.sleep(1)
+    town.engine.want_picture(call, "b1")
+    await bruno.expect_silence(1)
+    assert_golden("picture-asked", town.ladder)
+    await town.hang_up(alice, bruno)
+
+
+@scenario()
+async def test_where_the_sound_is_direct_the_info_goes_to_the_other_telephone(world: World) -> None:
+    town, anna, bela = await talking(world)
+    anna.send("INFO", body=PICTURE_FAST_UPDATE, headers=PICTURE)
+    await anna.expect("200 INFO")
+    bela.reply(await bela.expect("INFO"), 200)
+    assert not is_relayed(town)
+    await town.hang_up(anna, bela)
