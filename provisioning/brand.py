@@ -19,6 +19,8 @@ from typing import Final, Literal
 import msgspec
 import yaml
 
+from provisioning.encrypted import Encryption
+
 OURS: Final = Path(__file__).parent / "brands"
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _VENDOR_CLASS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,30}")
@@ -97,7 +99,7 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restart: Resync
     zones: dict[str, str] = {}
     certificate_names: list[str] = []
-    encrypts: Literal["", "openssl-aes-256-cbc"] = ""
+    encrypts: Encryption | Literal[""] = ""
     told: bool = True
     vendor_classes: list[str] = []
     sub_option: int = 1

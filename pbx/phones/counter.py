@@ -41,7 +41,7 @@ from pbx.phones.shelf import Outcome, Phone, PhoneFetch, PhoneUnknown
 from pbx.store.database import DatabaseUnavailableError, Result, Work
 from provisioning import directory
 from provisioning.brand import Brand, brand_of_mac, recognise
-from provisioning.encrypted import openssl_aes_256_cbc
+from provisioning.encrypted import encrypted
 from provisioning.enrolment import Fetch, Isolated, Point, Refuse, Serve, Transport, admit
 from provisioning.ldap.book import Book
 from provisioning.plug_and_play import Asking
@@ -297,10 +297,14 @@ class Counter:
         self._list(self._as_seen(wanted, named, name))
         try:
             phone, lines = await self._facts(name)
-            if self._brands[phone.brand].encrypts:
+            brand = self._brands[phone.brand]
+            if brand.encrypts:
                 password = file_password(self._sealing, name)
                 clear = self._made(phone, lines, "", encrypted=True)
-                made = {path: openssl_aes_256_cbc(content, password) for path, content in clear.items()}
+                made = {
+                    path: encrypted(content, password, brand.encrypts) if file.holds == "secrets" else content
+                    for file, (path, content) in zip(brand.files, clear.items(), strict=True)
+                }
             else:
                 made = self._made(phone, lines.without_passwords(), "")
             self._fetched[name] = (self._digest(phone, lines), self._clock())

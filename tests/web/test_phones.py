@@ -251,28 +251,70 @@ def test_an_old_telephone_gets_settings_without_its_password(
 ):
     token = post(client, "invitation")["url"].rstrip("/").rpartition("/")[2]
     secret = secret_of(ask(node, f"t/{token}/{MAC}.cfg").content)
-    change = {"old_tls": True}
+    change = {"brand": "snom", "model": "710", "old_tls": True}
     assert client.patch(f"/api/v1/phones/{MAC}", json=change, headers=ADMINISTRATOR).status_code == 200
-    answer = ask(node, f"{MAC}.cfg", transport="http")
-    assert b"account.1.user_name = 2011-c0123456\n" in answer.content
-    assert b"password" not in answer.content and secret.encode() not in answer.content
-    assert b"transport_type = 0\n" in answer.content and b"srtp_encryption = 0\n" in answer.content
+    answer = ask(node, f"snom710-{MAC.upper()}.htm", transport="http")
+    assert b">2011-c0123456</user_pname>" in answer.content
+    assert b"_pass" not in answer.content and secret.encode() not in answer.content
+    assert b";transport=udp<" in answer.content and b">off</user_srtp>" in answer.content
 
 
+@pytest.mark.parametrize(
+    ("brand", "model", "path", "openssl", "words"),
+    [
+        (
+            "grandstream",
+            "GXP1405",
+            f"cfg{MAC}.xml",
+            ["-aes-256-cbc", "-md", "md5", "-pass", "pass:{key}"],
+            (b"<P36>2011-c0123456</P36>", b"<P34>", b"<P2>"),
+        ),
+        (
+            "yealink",
+            "T28P",
+            f"{MAC}.cfg",
+            ["-aes-128-ecb", "-nopad", "-K", "{digits}"],
+            (
+                b"account.1.user_name = 2011-c0123456\n",
+                b"account.1.password = ",
+                b"security.user_password = admin:",
+            ),
+        ),
+    ],
+)
 def test_an_old_telephone_whose_maker_encrypts_files_gets_all_with_a_password_that_is_typed_in(
-    client: TestClient, phone: dict[str, Any], node: Office
+    client: TestClient,
+    phone: dict[str, Any],
+    node: Office,
+    brand: str,
+    model: str,
+    path: str,
+    openssl: list[str],
+    words: tuple[bytes, ...],
 ):
-    change = {"brand": "grandstream", "model": "GXP1405", "old_tls": True}
+    change = {"brand": brand, "model": model, "old_tls": True}
     token = post(client, "invitation")["url"].rstrip("/").rpartition("/")[2]
     assert ask(node, f"t/{token}/{MAC}.cfg").status == 200
     assert client.patch(f"/api/v1/phones/{MAC}", json=change, headers=ADMINISTRATOR).status_code == 200
     shown = client.get(f"/api/v1/phones/{MAC}/password", headers=ADMINISTRATOR).json()["file_password"]
-    command = ["openssl", "enc", "-d", "-aes-256-cbc", "-md", "md5", "-pass", f"pass:{shown}"]
-    answer = ask(node, f"cfg{MAC}.xml", transport="http")
-    clear = subprocess.run(command, input=answer.content, capture_output=True, check=True).stdout
-    assert b"<P36>2011-c0123456</P36>" in clear and b"<P34>" in clear and b"<P2>" in clear
+    command = [word.format(key=shown, digits=shown.encode().hex()) for word in openssl]
+    answer = ask(node, path, transport="http")
+    decrypting = ["openssl", "enc", "-d", *command]
+    clear = subprocess.run(decrypting, input=answer.content, capture_output=True, check=True).stdout
+    assert [word for word in words if word not in clear] == []
     assert shown.encode() not in clear and b"/s/" not in clear
-    assert ask(node, f"cfg{MAC}.xml", transport="tftp").content[:8] != b"Salted__"
+    assert b"127.0.0.1:8443" in ask(node, path, transport="tftp").content  # where to go, for everybody
+
+
+def test_what_holds_no_secret_of_an_old_telephone_is_in_clear(
+    client: TestClient, phone: dict[str, Any], node: Office
+):
+    token = post(client, "invitation")["url"].rstrip("/").rpartition("/")[2]
+    assert ask(node, f"t/{token}/{MAC}.cfg").status == 200
+    change = {"model": "T28P", "old_tls": True}
+    assert client.patch(f"/api/v1/phones/{MAC}", json=change, headers=ADMINISTRATOR).status_code == 200
+    answer = ask(node, "y000000000000.cfg", transport="http")
+    assert answer.content.startswith(b"#!version:1.0.0.1\n")
 
 
 def test_a_secret_that_is_rotated_works_until_the_new_one_was_used(
