@@ -1,26 +1,28 @@
 """The telephones of `scripts/bench provisioning`: all have power again at the same moment.
 
-    python -m benches.provisioning_phones < town.json
+    python -m benches.provisioning_phones
 
-Each asks where its settings are (HTTP, in clear), fetches its files over HTTPS with a whole handshake for
-each, reads from them how it signs in, registers over TLS or UDP with digest, and subscribes to its lamps. It
-is ready when each lamp was told once. What fails is begun anew after RETRY_SECONDS. Every telephone has an
-address of its own in 127.0.0.0/8. One JSON object is printed.
+A Town in JSON comes in as a line. A Report goes out when all are ready, and another when the input ends. Each
+asks where its settings are (HTTP, in clear), fetches its files over HTTPS with a whole handshake for each,
+reads from them how it signs in, registers over TLS or UDP with digest, and subscribes to its lamps. It is
+ready when each lamp was told once. What fails is begun anew after RETRY_SECONDS. From then on it fetches its
+files again whenever it is told to (NOTIFY, `Event: check-sync`). Every telephone has an address of its own in
+127.0.0.0/8.
 """
 
 import asyncio
-import json
 import re
 import resource
 import secrets
 import ssl
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+import msgspec
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -67,6 +69,43 @@ class Failed(Exception):
     """A step that a telephone begins anew."""
 
 
+class Told(msgspec.Struct):
+    """What one telephone is. pointer: its file in clear; paths: those over HTTPS, in order.
+
+    certificate: files of its maker's certificate and key, None for none.
+    """
+
+    mac: str
+    brand: str
+    agent: str
+    address: str
+    pointer: str
+    paths: list[str]
+    lamps: list[str]
+    certificate: tuple[str, str] | None = None
+
+
+class Town(msgspec.Struct):
+    """All telephones, the ports where they fetch, and the file of whom they believe."""
+
+    http: int
+    https: int
+    authority: str
+    phones: list[Told]
+
+
+class Report(msgspec.Struct):
+    """What became of them since the one before: who was ready when, in seconds from power, how often files
+    were fetched since somebody was told to, and what was begun anew how often.
+    """
+
+    ready_seconds: list[float]
+    fetched_seconds: list[float]
+    refetched: int
+    failures: dict[str, int]
+    own_cpu_seconds: float
+
+
 class SignIn(NamedTuple):
     """How a telephone signs in, by its file."""
 
@@ -85,19 +124,37 @@ def sign_in(brand: str, content: bytes) -> SignIn:
 
 
 class Telephone:
-    """One telephone. told: what it is, as `benches.provisioning` writes it. tls: whom it believes."""
+    """One telephone. tls: whom it believes. refetched: how often it did as it was told."""
 
-    def __init__(self, told: dict[str, object], town: dict[str, int], tls: ssl.SSLContext) -> None:
-        self.address = str(told["address"])
-        self._brand, self._agent = str(told["brand"]), str(told["agent"])
-        self._wanted: list[tuple[int, str, ssl.SSLContext | None]] = [
-            (town["http"], str(told["pointer"]), None),
-            *((town["https"], str(path), tls) for path in told["paths"]),  # type: ignore[attr-defined]
+    def __init__(self, told: Told, town: Town, tls: ssl.SSLContext) -> None:
+        self.address = told.address
+        self._brand, self._agent = told.brand, told.agent
+        self._own: list[tuple[int, str, ssl.SSLContext | None]] = [
+            (town.https, path, tls) for path in told.paths
         ]
-        self._lamps = [str(lamp) for lamp in told["lamps"]]  # type: ignore[attr-defined]
+        self._wanted = [(town.http, told.pointer, None), *self._own]
+        self._lamps = told.lamps
         self._tls = tls
+        self._refetching: asyncio.Task[None] | None = None
         self.failures: list[str] = []
         self.ready_seconds = self.fetched_seconds = -1.0
+        self.refetched = 0
+
+    def check_sync(self) -> None:
+        """It is told to fetch: once, if it does already."""
+        if self._refetching is None or self._refetching.done():
+            self._refetching = asyncio.ensure_future(self._refetch())
+
+    async def _refetch(self) -> None:
+        self._wanted = list(self._own)
+        for _ in range(TRIES):
+            try:
+                await self._fetched()
+                self.refetched += 1
+                return
+            except (Failed, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+                self.failures.append(f"told to fetch: {error!r}"[:120])
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def start(self, began: float) -> None:
         """From power to the last lamp. began: on the loop's clock."""
@@ -148,7 +205,7 @@ class Telephone:
             writer.transport.abort()
 
     async def _registered(self, account: SignIn) -> None:
-        line = _Line(self.address, account, self._lamps)
+        line = _Line(self.address, account, self._lamps, self.check_sync)
         if account.is_tls:
             await asyncio.get_running_loop().create_connection(
                 lambda: line, "127.0.0.1", account.port, ssl=self._tls, local_addr=(self.address, 0)
@@ -167,10 +224,13 @@ class Telephone:
 class _Line(asyncio.Protocol, asyncio.DatagramProtocol):
     """One telephone's way to the exchange: requests with their answers, and each NOTIFY answered."""
 
-    transport: asyncio.Transport
+    transport: asyncio.Transport | asyncio.DatagramTransport
 
-    def __init__(self, address: str, account: SignIn, lamps: Sequence[str]) -> None:
+    def __init__(
+        self, address: str, account: SignIn, lamps: Sequence[str], check_sync: Callable[[], None]
+    ) -> None:
         self._address, self._account, self._lamps = address, account, lamps
+        self._check_sync = check_sync
         self._buffer = b""
         self._answers: dict[bytes, asyncio.Future[bytes]] = {}
         self._untold = {lamp.encode() for lamp in lamps}
@@ -179,7 +239,7 @@ class _Line(asyncio.Protocol, asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast("asyncio.Transport | asyncio.DatagramTransport", transport)
         host, port = transport.get_extra_info("sockname")[:2]
         self._own = f"{host}:{port}"
 
@@ -218,6 +278,8 @@ class _Line(asyncio.Protocol, asyncio.DatagramProtocol):
         elif data.startswith(b"NOTIFY "):
             lines = re.findall(rb"(?:Via|From|To|Call-ID|CSeq): [^\r]*\r\n", data)
             self._send(b"SIP/2.0 200 OK\r\n" + b"".join(lines) + b"Content-Length: 0\r\n\r\n")
+            if b"\r\nEvent: check-sync" in data:
+                self._check_sync()
             lamp = re.search(rb"\r\nCall-ID: lamp-([0-9]+)-", data)
             if lamp:
                 self._untold.discard(lamp[1])
@@ -226,9 +288,9 @@ class _Line(asyncio.Protocol, asyncio.DatagramProtocol):
 
     def _send(self, data: bytes) -> None:
         if self._account.is_tls:
-            self.transport.write(data)
+            cast("asyncio.Transport", self.transport).write(data)
         else:
-            self.transport.sendto(data)  # type: ignore[attr-defined]
+            cast("asyncio.DatagramTransport", self.transport).sendto(data)
 
     async def begin(self) -> None:
         """Register, and have every lamp told. Raises Failed, TimeoutError."""
@@ -287,39 +349,58 @@ def _tls(authority: str, certificate: tuple[str, str] | None) -> ssl.SSLContext:
     return context
 
 
-async def start_all(town: dict[str, object]) -> dict[str, object]:
-    """Give all telephones power at once; what became of them."""
-    authority = str(town["authority"])
-    plain = _tls(authority, None)
-    ports = {"http": int(town["http"]), "https": int(town["https"])}  # type: ignore[call-overload]
-    phones = [
-        Telephone(told, ports, _tls(authority, tuple(told["certificate"])) if told["certificate"] else plain)
-        for told in town["phones"]  # type: ignore[attr-defined]
-    ]
-    began, spent = asyncio.get_running_loop().time(), time.process_time()
-    starting = [asyncio.ensure_future(phone.start(began)) for phone in phones]
-    _, late = await asyncio.wait(starting, timeout=LIMIT_SECONDS)
-    for one in late:
-        one.cancel()
-    reasons: dict[str, int] = {}
-    for phone in phones:
-        for failure in phone.failures:
-            reasons[failure] = reasons.get(failure, 0) + 1
-    return {
-        "ready_seconds": sorted(phone.ready_seconds for phone in phones if phone.ready_seconds >= 0),
-        "fetched_seconds": sorted(phone.fetched_seconds for phone in phones if phone.fetched_seconds >= 0),
-        "failures": dict(sorted(reasons.items(), key=lambda item: -item[1])[:6]),
-        "own_cpu_seconds": time.process_time() - spent,
-    }
+class Fleet:
+    """All telephones of a town."""
+
+    def __init__(self, town: Town) -> None:
+        plain = _tls(town.authority, None)
+        self._phones = [
+            Telephone(told, town, _tls(town.authority, told.certificate) if told.certificate else plain)
+            for told in town.phones
+        ]
+        self._spent = time.process_time()
+
+    async def power(self) -> Report:
+        """Give all of them power at once; what became of them, at most LIMIT_SECONDS later."""
+        began, self._spent = asyncio.get_running_loop().time(), time.process_time()
+        starting = [asyncio.ensure_future(phone.start(began)) for phone in self._phones]
+        _, late = await asyncio.wait(starting, timeout=LIMIT_SECONDS)
+        for one in late:
+            one.cancel()
+        return self.report()
+
+    def report(self) -> Report:
+        """What became of them since the report before."""
+        reasons: dict[str, int] = {}
+        for phone in self._phones:
+            for failure in phone.failures:
+                reasons[failure] = reasons.get(failure, 0) + 1
+            phone.failures.clear()
+        spent, self._spent = time.process_time() - self._spent, time.process_time()
+        return Report(
+            sorted(phone.ready_seconds for phone in self._phones if phone.ready_seconds >= 0),
+            sorted(phone.fetched_seconds for phone in self._phones if phone.fetched_seconds >= 0),
+            sum(phone.refetched for phone in self._phones),
+            dict(sorted(reasons.items(), key=lambda item: -item[1])[:6]),
+            spent,
+        )
+
+
+async def live(town: Town, report: Callable[[Report], None]) -> None:
+    """Give power, and do as they are told until the input ends."""
+    fleet = Fleet(town)
+    report(await fleet.power())
+    await asyncio.to_thread(sys.stdin.buffer.read)
+    report(fleet.report())
 
 
 def main() -> None:
-    """Read the town, print what became of it."""
+    """Read the town, print what becomes of it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    town = json.load(sys.stdin)
+    town = msgspec.json.decode(sys.stdin.buffer.readline(), type=Town)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(start_all(town))))
+        runner.run(live(town, lambda one: print(msgspec.json.encode(one).decode(), flush=True)))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def test_a_file_that_does_not_say_how_to_sign_in_is_fetched_anew():
 
 
 @pytest.mark.peer
-def test_a_small_town_is_ready_after_a_power_cut_and_its_call_has_lost_nothing(tmp_path: Path):
+def test_a_small_town_is_ready_after_a_power_cut_and_told_in_a_wave_and_its_call_has_lost_nothing(
+    tmp_path: Path,
+):
     target = "127.0.0.1:18500"
     bench = Bench(0, Load(compile_sipload(tmp_path), 1, target, 18_400), 18_500, lambda _: None)
     town = tmp_path / "town"
@@ -40,6 +42,7 @@ def test_a_small_town_is_ready_after_a_power_cut_and_its_call_has_lost_nothing(t
     came = provisioning.weighed(bench, town, 20, 1, 4)
     measured = {figure.name: figure.value for figure in provisioning._figures(bench, came, 20)}
     assert measured.keys() == provisioning.MEANINGS.keys()
-    assert (measured["phones_ready"], measured["phones_calls"], came.report["failures"]) == (20, 1, {})
-    assert measured["phones_calls_lost"] == 0.0
+    assert (measured["phones_ready"], measured["phones_calls"], came.report.failures) == (20, 1, {})
+    assert (measured["phones_wave_back"], came.told.refetched, came.told.failures) == (20, 20, {})
+    assert measured["phones_calls_lost"] == measured["phones_wave_calls_lost"] == 0.0
     assert provisioning_phones.SIGN_IN.keys() == provisioning.MODELS.keys()
