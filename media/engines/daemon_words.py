@@ -77,6 +77,8 @@ def description(
     # Feedback (RFC 4585) is left out of what goes on in a profile without it, so only the sound's has none.
     feedback = "F" if media.kind != "audio" or media.protocol.endswith("F") else ""
     profile = ("RTP/SAVP" if keys else "RTP/AVP") + feedback if is_rtp(media) else media.protocol
+    # RFC 3605: behind a NAT, or where a telephone has a port for all its reports.
+    reports_elsewhere = not mux and port == media.port and media.rtcp_port != port + 1
     lines = [
         "v=0",
         f"o=- 1 1 IN {family} {host}",
@@ -88,6 +90,7 @@ def description(
         *(f"a=rtpmap:{number} unknown/90000" for number in unknown),
         *(sdes.build(key) for key in keys),
         *(["a=rtcp-mux"] if mux else []),
+        *([f"a=rtcp:{media.rtcp_port}"] if reports_elsewhere else []),
         f"a={direction}",
         "",
     ]

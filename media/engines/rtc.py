@@ -15,7 +15,7 @@ which sees nothing but RTP: those verbs are its own, and every other leg's bodie
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -52,6 +52,7 @@ from media.snapshot import CallMediaSnapshot
 
 _log = logging.getLogger(__name__)
 
+_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 (compared): whatever the engine within has (rtpengine)
 _Body = Coroutine[Any, Any, bytes]
 
 
@@ -382,7 +383,7 @@ class RtcEngine:
     def _addresses_for(self, browser: BrowserLeg, own: tuple[Address, ...]) -> tuple[Address, ...]:
         """Return where a browser finds the worker; a public address in front of us is one more."""
         advertised = browser.advertised
-        if not advertised or advertised in self._addresses or any(host == advertised for host, _ in own):
+        if advertised in ("", *_ANY, *self._addresses) or any(host == advertised for host, _ in own):
             return own
         same_kind = next((port for host, port in own if (":" in host) == (":" in advertised)), 0)
         return (*own, (advertised, same_kind)) if same_kind else own

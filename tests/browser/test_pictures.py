@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
@@ -19,8 +20,9 @@ from tests.browser.test_other_origin import (
     page,
     portal,
 )
-from tests.browser.town import HOST, Town
+from tests.browser.town import HOST, Town, free_port, running_town
 from tests.browser.video_phone import FEEDBACK, VideoPhone, camera_phone
+from tests.media.rtpengine_daemon import rtpengine
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser-engine")]
 
@@ -132,6 +134,18 @@ async def ask_each_other(page: Page, portal: str, node: tuple[Town, str], feedba
         await seen(phone, phone.whole + 1)
         await page.evaluate("current.terminate()")
         await coming.ended()
+
+
+async def test_a_browser_and_a_telephone_see_each_other_through_rtpengine(
+    page: Page, portal: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    sip = f'ws: "{HOST}:{port}", websocket_origins: ["{portal}"]'
+    with rtpengine(tmp_path / "log", place=1) as daemon:
+        ng, digits = (f'"{host}:{own}"' for host, own in (daemon.address, daemon.digits))
+        engine = f"engine: rtpengine, rtpengine: {ng}, rtpengine_digits: {digits}"
+        with running_town(tmp_path, sip, engine=engine) as town:
+            await ask_each_other(page, portal, (town, f"ws://{HOST}:{port}"), FEEDBACK)
 
 
 async def seen(phone: VideoPhone, whole: int) -> None:

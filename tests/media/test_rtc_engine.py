@@ -365,6 +365,13 @@ async def test_public_address_in_front_of_us_is_another_candidate(engine: RtcEng
     assert int(candidates[0].split()[3]) > int(candidates[1].split()[3])
 
 
+async def test_any_address_of_the_engine_within_is_no_candidate(engine: RtcEngine, phones: Phones):
+    engine.secure("c", "b", "browser")
+    offered = await engine.offer("c", "a", "b", phones().sdp(), advertise="0.0.0.0")
+    candidates = [line for line in lines(offered)[0].lines if line.startswith("a=candidate:")]
+    assert [line.split()[4] for line in candidates] == ["192.0.2.10"]
+
+
 async def test_end_of_a_call_ends_its_associations(engine: RtcEngine, worker: FakeWorker, phones: Phones):
     await page_calls_desk(engine, phones())
     await engine.delete("c")
