@@ -19,6 +19,7 @@ from sip.net.udp import UdpTransport
 from sip.user_agent import Account, OutgoingCall, UserAgent
 from tests.cli.conftest import Town, free_media_ports
 from tests.cli.line import Line
+from tests.interop.patience import until
 
 CALLS = 100
 PACKET_SECONDS = 0.04  # half as often as a telephone: they share this process and its core
@@ -106,8 +107,15 @@ async def test_media_killed_under_100_calls_and_sound_is_back_on_the_same_ports(
     town: Town, capsys: pytest.CaptureFixture[str]
 ):
     async with in_conversation(town) as party:
+        begun = party.lines[0].sent
         speaking = asyncio.create_task(party.speak(4.0))  # noqa: TID251 (the kill comes in the middle)
-        await asyncio.sleep(1.0)
+
+        async def is_in_the_middle() -> bool:
+            return party.lines[0].sent > begun + 1.0 / PACKET_SECONDS and all(
+                line.heard for line in party.lines
+            )
+
+        await until(is_in_the_middle, "a second of sound", 45.0)
         kill(town, "media")
         await speaking
         said = party.lines[0].sent
