@@ -474,6 +474,21 @@ def test_dhcp_lines_name_where_a_telephone_out_of_its_box_hears_whom_to_believe(
     assert 'dhcp-option=66,"https://127.0.0.1:8443/"' in said()
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "words"),
+    [
+        ("dnsmasq&brand=snom&brand=fanvil", 200, "dhcp-vendorclass=set:snom,snom"),
+        ("dnsmasq&brand=acme", 422, "there are no templates of acme"),
+        ("cisco&brand=snom", 422, "the same options to all devices"),
+    ],
+)
+def test_dhcp_lines_are_for_brands_alone_where_it_is_asked(
+    client: TestClient, asked: str, status: int, words: str
+):
+    answer = client.get(f"/api/v1/phones/dhcp?server={asked}", headers=ADMINISTRATOR)
+    assert answer.status_code == status and words in answer.text
+
+
 def test_an_agent_sees_no_telephones(client: TestClient):
     assert client.get("/api/v1/phones", headers=as_("agent", "1001")).status_code == 403
     assert client.post(f"/api/v1/phones/{MAC}/block", headers=as_("supervisor")).status_code == 403

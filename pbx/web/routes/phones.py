@@ -27,6 +27,7 @@ from pbx.web.node import Node, TheNode
 from pbx.web.people_shapes import Asked
 from pbx.web.problems import Problem
 from provisioning.brand import Brand, BrandError, load_brands
+from provisioning.dhcp import DhcpError
 from provisioning.dhcp import lines as dhcp_lines
 from provisioning.enrolment import TOKEN_SECONDS
 from provisioning.mac_address import MacAddressError, mac_address
@@ -256,12 +257,27 @@ async def list_fetches(
 
 @router.get("/dhcp", summary="Show what a DHCP server is to be told")
 async def dhcp(
-    node: TheNode, actor: Reader, server: Annotated[Literal["dnsmasq", "kea", "windows", "cisco"], Query()]
+    node: TheNode,
+    actor: Reader,
+    server: Annotated[Literal["dnsmasq", "kea", "windows", "cisco"], Query()],
+    brand: Annotated[
+        list[str] | None, Query(max_length=20, description="For telephones of these alone.")
+    ] = None,
 ) -> DhcpLines:
-    """Return lines to copy. Raises Problem (409) where `provisioning:` isn't configured."""
+    """Return lines to copy. Raises Problem (409) where `provisioning:` isn't configured, (422) for brands
+    that aren't known here, or that this server can't tell from other devices.
+    """
     _url(node)
     url = discovery_url(node.configuration)
-    return DhcpLines(url=url, lines=dhcp_lines(server, url))
+    known = _brands(node)
+    asked = brand or []
+    unknown = next((name for name in asked if name not in known), None)
+    if unknown is not None:
+        raise Problem(422, "unknown_brand", f"there are no templates of {unknown[:40]}", where="brand")
+    try:
+        return DhcpLines(url=url, lines=dhcp_lines(server, url, brands={name: known[name] for name in asked}))
+    except DhcpError as error:
+        raise Problem(422, "no_lines", str(error), where="brand") from None
 
 
 @router.put("/window", summary="Take new telephones for a while, or no more")
