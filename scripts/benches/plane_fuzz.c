@@ -105,7 +105,7 @@ static void change(plane_stream *stream, double now, plane_packet *packet)
         plane_speak_to_all(streams, (uint32_t)chance(4), payload, (uint32_t)chance(161), 0, 160, 8, now, packet);
         break;
     case 4:
-        plane_report(stream, (int64_t)chance(3) - 1, 7, 7, now, packet);
+        plane_report(stream, (int64_t)chance(3) - 1, 7, 7, (int)chance(3), (uint32_t)chance(256), now, packet);
         plane_silence(stream, 1.0, now);
         break;
     case 5:
@@ -119,6 +119,7 @@ static void change(plane_stream *stream, double now, plane_packet *packet)
         route.watch = (int)chance(2);
         route.mux = !chance(4);
         route.datagrams = !chance(8);
+        route.pictures = (int)chance(2);
         route.security = chance(2) ? PLANE_CLEAR : chance(4) ? PLANE_SECURED : PLANE_SEALED;
         route.ours = some_key();
         route.theirs = some_key();
