@@ -267,6 +267,8 @@ def test_a_model_that_is_not_known_says_which_are():
             "c074ad150b88",
         ),
         ("Fanvil X4U 2.10.2.6887 0c383e07e16c", "fanvil", "X4U", "2.10.2.6887", "0c383e07e16c"),
+        ("Fanvil X6U Pro 2.12.16 0c383e2cd782", "fanvil", "X6U-Pro", "2.12.16", "0c383e2cd782"),
+        ("Yealink W70B 146.85.0.40 80:5e:c0:09:ab:dc", "yealink", "W70B", "146.85.0.40", "805ec009abdc"),
         ("Linphone-Desktop/5.2.6 (Debian) LinphoneCore/5.3.0", "linphone", "Linphone", "5.2.6", ""),
     ],
 )
