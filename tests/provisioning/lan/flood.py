@@ -1,9 +1,9 @@
 """Datagrams in the names of telephones that have sent none: run where the telephones are.
 
-    python flood.py INTERFACE OWN SERVER ENOUGH ADDRESS…
+    python flood.py INTERFACE OWN SERVER ADDRESS…
 
 A plug-and-play SUBSCRIBE to the multicast group and a TFTP request to the server, one address after the
-other, each with another MAC address, until it is ended. It says so once it has sent ENOUGH of them.
+other, each with another MAC address, until it is ended.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def subscribe(source: tuple[str, int], mac: str) -> bytes:
 
 def main() -> None:
     """Send, and send on."""
-    interface, own, server, enough, *addresses = sys.argv[1:]
+    interface, own, server, *addresses = sys.argv[1:]
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         raw.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(own))
@@ -50,8 +50,6 @@ def main() -> None:
             path = f"{mac}.cfg" if number % 2 else f"nothing{number}"
             asking = b"\0\1" + path.encode() + b"\0octet\0"
             raw.sendto(datagram(source, (server, _TFTP), asking), (server, 0))
-            if number == int(enough):
-                print("enough", flush=True)  # noqa: T201 (that is how it says so)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ SWITCH = "10.54.1.1"
 STRANGER = "10.99.0.5"
 INTERFACE = "eth0"
 
+PATIENCE_SECONDS = 45.0
+"""For one answer, on a slow machine with other work."""
 _STOP_SECONDS = 45.0
 
 
@@ -43,7 +45,7 @@ class Lan:
     def connected(self, own: str, remote: tuple[str, int]) -> socket.socket:
         """A TCP connection of a telephone with this address."""
         made = self.telephones.socket(socket.SOCK_STREAM)
-        made.settimeout(10.0)
+        made.settimeout(PATIENCE_SECONDS)
         made.bind((own, 0))
         made.connect(remote)
         return made
@@ -51,7 +53,7 @@ class Lan:
     def datagrams(self, own: str, port: int = 0) -> socket.socket:
         """A UDP socket of a telephone with this address."""
         made = self.telephones.socket(socket.SOCK_DGRAM)
-        made.settimeout(10.0)
+        made.settimeout(PATIENCE_SECONDS)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, INTERFACE.encode())
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
