@@ -106,5 +106,5 @@ class Waves:
         latest = sorted(settled, key=lambda member: member.settled_at)[-self.size :]
         lost = sum(member.state == "lost" for member in latest)
         if lost > max(1, int(self.size * MOST_LOST_SHARE)) or (lost and lost == len(self.members)):
-            who = "1 telephone" if lost == 1 else f"{lost} telephones"
-            self.stopped = self.stopped or f"{who} didn't come back"
+            why = "1 telephone didn't come back" if lost == 1 else f"{lost} telephones didn't come back"
+            self.stopped = self.stopped or why

@@ -7,7 +7,10 @@ import re
 import ssl
 import urllib.error
 import urllib.request
+from datetime import datetime
+from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import Page, expect
@@ -21,15 +24,26 @@ pytestmark = pytest.mark.xdist_group("browser-phones")
 MAC, PRINTED = "805ec0123456", "80:5E:C0:12:34:56"
 
 
-def fetch(url: str, printed: str = PRINTED) -> tuple[int, bytes]:
-    """What a telephone gets. Its trust in our certificate isn't what is tested here."""
+class _At(urllib.request.HTTPSHandler):
+    """HTTPS from one of this machine's addresses."""
+
+    def __init__(self, address: str, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._trust, self._from = context, (address, 0)
+
+    def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(HTTPSConnection, request, context=self._trust, source_address=self._from)
+
+
+def fetch(url: str, printed: str = PRINTED, address: str = "127.0.0.1") -> tuple[int, bytes]:
+    """What a telephone at an address gets. Its trust in our certificate isn't what is tested here."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     agent = f"Yealink SIP-T54W 96.86.0.23 {printed.lower()}"
     request = urllib.request.Request(url, headers={"User-Agent": agent})
     try:
-        with urllib.request.urlopen(request, timeout=45, context=context) as answer:
+        with urllib.request.build_opener(_At(address, context)).open(request, timeout=45) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -113,6 +127,26 @@ async def test_a_device_that_nobody_knows_is_adopted_from_its_row(sign_in: SignI
     assert status == 200 and b"2072-c0990001" in content
 
 
+async def test_whoever_is_adopted_at_several_addresses_is_told_apart(sign_in: SignIn, town: Town) -> None:
+    mac, printed = "805ec0990002", "80:5E:C0:99:00:02"
+    for address in ("127.0.0.1", "127.0.0.66"):  # an impostor says the same
+        assert fetch(f"{settings_url(town)}/{mac}.cfg", printed, address)[0] == 403
+    page = await sign_in("administrator", "en", "/phones")
+    await page.get_by_role("tab", name=re.compile("To adopt")).click()
+    await page.get_by_role("button", name=f"Adopt {printed}").click()
+    town.command("user", "add", "2075", "Rose Girard")
+    await page.get_by_role("dialog").get_by_label("Line 1").fill("2075")
+    await press(page, "Adopt")
+    question = page.get_by_role("dialog", name=f"Which one is {printed}?")
+    await question.get_by_label("Address of the real telephone").select_option("127.0.0.1")
+    await check_page(page, "phone-which")
+    await question.get_by_role("button", name="Take", exact=True).click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert fetch(f"{settings_url(town)}/{mac}.cfg", printed, "127.0.0.66")[0] == 403
+    status, content = fetch(f"{settings_url(town)}/{mac}.cfg", printed, "127.0.0.1")
+    assert status == 200 and b"2075-c0990002" in content
+
+
 async def test_keys_are_chosen_and_moved_by_keyboard_alone(sign_in: SignIn, town: Town) -> None:
     page = await sign_in("administrator", "fr", "/directory/1001")
     await page.get_by_role("button", name="Choisir les touches").press("Enter")
@@ -183,11 +217,42 @@ async def test_a_wave_is_begun_and_firmware_is_given_to_a_site(
     await page.get_by_role("button", name="Donner T54W").click()
     await form.get_by_label("École Jules-Ferry").check()
     await press(page, "Donner")
-    await expect(page.get_by_role("row", name="T54W-96.86.0.99.rom")).to_contain_text("ecole")
+    await expect(page.get_by_role("row", name="T54W-96.86.0.99.rom")).to_contain_text("École Jules-Ferry")
     await check_page(page, "phones-updates")
 
 
-async def test_the_lan_is_told_where_settings_are(sign_in: SignIn) -> None:
+async def test_a_wave_that_waits_for_its_hour_is_stopped(sign_in: SignIn, town: Town) -> None:
+    town.command("user", "add", "2076", "Lola Caron")
+    mac = "805ec0880001"
+    town.command("phone", "add", mac, "--brand", "yealink", "--model", "T54W", "--extension", "2076")
+    link = json.loads(town.command("phone", "invite", mac, "--json"))["url"]
+    assert fetch(f"{link}{mac}.cfg", "80:5E:C0:88:00:01")[0] == 200
+    page = await sign_in("administrator", "fr", "/phones")
+    await page.get_by_role("tab", name="Mises à jour").click()
+    await page.get_by_role("button", name="Lancer une vague").click()
+    form = page.get_by_role("dialog")
+    await form.get_by_label("Seulement à ces heures").check()
+    later = (datetime.now(ZoneInfo("Europe/Paris")).hour + 12) % 24  # noqa: TID251,RUF100 (the node reads it)
+    await form.get_by_label("De", exact=True).select_option(str(later))
+    await form.get_by_label("À", exact=True).select_option(str((later + 1) % 24))
+    await press(page, "Lancer")
+    waiting = page.get_by_role("row").filter(has_text=f"de {later} h")
+    await expect(waiting).to_contain_text("En cours")
+    await waiting.get_by_role("button", name=re.compile("Arrêter la vague")).press("Enter")
+    await check_page(page, "phones-wave-stop")
+    await form.get_by_role("button", name="Arrêter", exact=True).press("Enter")
+    await expect(waiting).to_contain_text("Arrêtée")
+    await expect(waiting).to_contain_text("par administrator")
+    await expect(waiting.get_by_role("button")).to_have_count(0)
+    page = await sign_in("administrator", "en", "/phones")
+    await page.get_by_role("tab", name="Updates").click()
+    stopped = page.get_by_role("row").filter(has_text=f"from {later}:00")
+    await expect(stopped).to_contain_text("Stopped")
+    await expect(stopped).to_contain_text("by administrator")
+    await check_page(page, "phones-wave-stopped")
+
+
+async def test_the_lan_is_told_where_settings_are_and_looked_at_in_both_languages(sign_in: SignIn) -> None:
     page = await sign_in("administrator", "en", "/phones")
     await page.get_by_role("tab", name="Network").click()
     await expect(page.get_by_text("dhcp-option=66")).to_be_visible()
@@ -196,6 +261,13 @@ async def test_the_lan_is_told_where_settings_are(sign_in: SignIn) -> None:
     await page.get_by_role("button", name="Look at the network").click()
     await expect(page.get_by_text(re.compile("finding|Nothing keeps"))).to_be_visible()
     await check_page(page, "phones-network")
+    # What is found has its French, word for word: nothing English is left on the page.
+    page = await sign_in("administrator", "fr", "/phones")
+    await page.get_by_role("tab", name="Réseau").click()
+    await page.get_by_role("button", name="Examiner le réseau").click()
+    await expect(page.get_by_text(re.compile("constat|Rien n’empêche"))).to_be_visible()
+    await expect(page.get_by_role("main").locator("[lang=en]")).to_have_count(0)
+    await check_page(page, "phones-network-fr")
 
 
 async def test_a_supervisor_sees_telephones_and_changes_none(sign_in: SignIn) -> None:

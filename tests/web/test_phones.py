@@ -205,7 +205,9 @@ def test_whoever_says_a_waiting_telephones_address_is_not_taken_for_it(
     open_window(client)
     ask(node, f"{MAC}.cfg")
     ask(node, f"{MAC}.cfg", address="10.54.1.66")
-    assert post(client, "approval", 409)["code"] == "several_addresses"
+    refused = post(client, "approval", 409)
+    assert refused["code"] == "several_addresses"
+    assert {one["detail"] for one in refused["errors"]} == {"10.54.1.20", "10.54.1.66"}
     assert post(client, "approval?address=10.54.1.20")["stage"] == "approved"
     assert ask(node, f"{MAC}.cfg", address="10.54.1.66").status == 403
     assert ask(node, f"{MAC}.cfg").status == 200

@@ -386,7 +386,9 @@ async def approve(node: TheNode, actor: Changer, name: Name, address: str = "") 
     seen = await node.read(lambda connection: shelf.seen_at(connection, name, now)) or [phone.address]
     if (address and address not in seen) or (not address and len(seen) > 1):
         mend = "invite it by a link, or say at which address it is"
-        raise Problem(409, "several_addresses", f"{name} was seen at {', '.join(seen[:10])}", mend=mend)
+        detail = f"{name} was seen at {', '.join(seen[:10])}"
+        each = [{"where": "address", "detail": one} for one in seen]
+        raise Problem(409, "several_addresses", detail, mend=mend, errors=each)
     where = address or phone.address
     await node.audit.enter(now, "phone.approve", actor, whom=name)
     await node.write(lambda connection: shelf.approve(connection, name, where, now))

@@ -1,9 +1,7 @@
-/**
- * Why something can't be done with a call now: the program's sentence (pbx/api), with its French.
- *
- * `{name}` stands for what is named: a person, a place, a count.
- */
-const REASONS: readonly (readonly [string, string])[] = [
+/** Why something can't be done with a call now: the program's sentence (pbx/api), with its French. */
+import { type Pattern, translator } from "./patterns";
+
+const REASONS: readonly Pattern[] = [
   ["nobody waits at {place}", "Personne n’attend à la place {place}."],
   ["no telephone that may be picked up is ringing", "Aucun téléphone dont vous pouvez prendre l’appel ne sonne."],
   ["that telephone answers by its own keys alone", "Ce téléphone ne répond que par ses propres touches."],
@@ -71,16 +69,5 @@ const REASONS: readonly (readonly [string, string])[] = [
   ["the call was declined", "L’appel a été refusé."],
 ];
 
-const compiled = REASONS.map(([english, french]) => ({
-  english: new RegExp(`^${english.replace(/[\\^$.*+?()|[\]]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+)")}$`),
-  french,
-}));
-
 /** The French of a reason; undefined for one that isn't known. */
-export function reasonInFrench(text: string): string | undefined {
-  for (const { english, french } of compiled) {
-    const found = english.exec(text);
-    if (found !== null) return french.replace(/\{(\w+)\}/g, (_, name: string) => found.groups?.[name] ?? "");
-  }
-  return undefined;
-}
+export const reasonInFrench = translator({ sentences: REASONS });

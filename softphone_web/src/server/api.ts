@@ -10,6 +10,11 @@ export interface List<Item> {
   readonly next: string;
 }
 
+export interface ProblemPart {
+  readonly where: string;
+  readonly detail: string;
+}
+
 /** What the server says is wrong (RFC 9457), or that it doesn't answer (`unreachable`). */
 export class ServerProblem extends Error {
   constructor(
@@ -19,6 +24,8 @@ export class ServerProblem extends Error {
     readonly mend = "",
     readonly where = "",
     readonly request = "",
+    /** Several, each about a field or one of its values. */
+    readonly errors: readonly ProblemPart[] = [],
   ) {
     super(`${status} ${code} ${detail}`);
   }
@@ -95,7 +102,15 @@ async function problemOf(answer: Response): Promise<ServerProblem> {
   };
   const code = word("code", away ? "unreachable" : "internal");
   const request = answer.headers.get("X-Request-Id") ?? "";
-  return new ServerProblem(answer.status, code, word("detail"), word("mend"), word("where"), request);
+  return new ServerProblem(answer.status, code, word("detail"), word("mend"), word("where"), request, partsOf(told["errors"]));
+}
+
+function partsOf(errors: unknown): ProblemPart[] {
+  const each: unknown[] = Array.isArray(errors) ? errors : [];
+  return each.filter(
+    (one): one is ProblemPart =>
+      typeof one === "object" && one !== null && "where" in one && typeof one.where === "string" && "detail" in one && typeof one.detail === "string",
+  );
 }
 
 async function json<T>(answer: Response): Promise<T> {

@@ -6,6 +6,7 @@ import { Confirm } from "../../components/Dialog";
 import { notify } from "../../components/Notices";
 import { Page, Section } from "../../components/Page";
 import { Problem } from "../../components/Problem";
+import { Said } from "../../components/Said";
 import { State } from "../../components/State";
 import { Table } from "../../components/Table";
 import { Time } from "../../components/Time";
@@ -15,6 +16,7 @@ import { useTexts } from "../../language/texts";
 import { address, api } from "../../server/api";
 import { useAction, useResource } from "../../server/resource";
 import "./backup.css";
+import { inFrench } from "./troubles";
 
 interface Kept {
   readonly name: string;
@@ -109,8 +111,8 @@ function Standing({ found }: { readonly found: Backups }) {
       {work.state === "failed" && (
         <div className="problem" role="alert">
           <p>{work.what === "make" ? words.failed_make : words.failed_verify(work.name)}</p>
-          <p lang="en" className="hint">
-            {work.problem}
+          <p className="hint">
+            <Said text={work.problem} inFrench={inFrench} />
           </p>
         </div>
       )}

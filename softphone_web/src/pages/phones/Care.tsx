@@ -12,6 +12,7 @@ import { phones } from "../../language/phones";
 import { useTexts } from "../../language/texts";
 import { api } from "../../server/api";
 import { useAction } from "../../server/resource";
+import { useApproval } from "./approval";
 import { type Invitation, type Phone, type Told, called } from "./phone";
 
 interface Passwords {
@@ -26,6 +27,10 @@ export function Care({ phone, onChanged }: { readonly phone: Phone; readonly onC
   const [invitation, setInvitation] = useState<Invitation>();
   const [asking, setAsking] = useState<"" | "password" | "rotation">("");
   const [passwords, setPasswords] = useState<Passwords>();
+  const { approve, question } = useApproval(() => {
+    notify(words.taken);
+    onChanged();
+  });
   const path = `/phones/${phone.name}`;
   const act = (work: () => Promise<void>) =>
     void action.run(async () => {
@@ -47,12 +52,8 @@ export function Care({ phone, onChanged }: { readonly phone: Phone; readonly onC
         {isAwaited && (
           <Button
             kind="main"
-            onPress={() =>
-              act(async () => {
-                await api.post(`${path}/approval`);
-                notify(words.taken);
-              })
-            }
+            isBusy={action.isBusy}
+            onPress={() => void action.run(() => approve(phone))}
           >
             {words.take}
           </Button>
@@ -73,6 +74,7 @@ export function Care({ phone, onChanged }: { readonly phone: Phone; readonly onC
         )}
         <Button onPress={() => setAsking("password")}>{words.password}</Button>
       </div>
+      {question}
       {asking === "rotation" && (
         <Confirm
           title={words.rotate_title}

@@ -8,6 +8,7 @@ import { type Answers, Form } from "../../components/Form";
 import { notify } from "../../components/Notices";
 import { Section } from "../../components/Page";
 import { Problem } from "../../components/Problem";
+import { Said } from "../../components/Said";
 import { Show } from "../../components/Show";
 import { State } from "../../components/State";
 import { Table } from "../../components/Table";
@@ -20,7 +21,9 @@ import { useMay } from "../../server/session";
 import type { Choices } from "../directory/shapes";
 import { HoursField, hoursOf } from "./HoursField";
 import type { Firmware, Image } from "./care";
+import { inFrench } from "./findings";
 import type { Brand } from "./phone";
+import { useSiteTitle } from "./site";
 
 export function FirmwarePart() {
   const words = useTexts(phoneCare);
@@ -58,8 +61,8 @@ export function FirmwarePart() {
       <p>{words.images_lead}</p>
       {action.problem !== undefined && <Problem problem={action.problem} />}
       {found.data !== undefined && found.data.problem !== "" && (
-        <p className="problem" lang="en">
-          {found.data.problem}
+        <p className="problem">
+          <Said text={found.data.problem} inFrench={inFrench} />
         </p>
       )}
       <Table
@@ -144,17 +147,18 @@ function Described({ image }: { readonly image: Image }) {
 
 function Given({ image }: { readonly image: Image }) {
   const words = useTexts(phoneCare);
+  const siteTitle = useSiteTitle();
   if (image.stage === null) return <span className="muted">{words.given_to_nobody}</span>;
   const { sites, hours } = image.stage;
   return (
     <>
-      {sites.length === 0 ? words.everybody : sites.join(", ")}
+      {sites.length === 0 ? words.everybody : sites.map(siteTitle).join(", ")}
       <div className="muted">{hours === null ? words.any_hour : words.hours(...hours)}</div>
       {image.stopped !== "" && (
         <div>
           <State kind="bad">{words.halted}</State>{" "}
-          <span className="muted" lang="en">
-            {image.stopped}
+          <span className="muted">
+            <Said text={image.stopped} inFrench={inFrench} />
           </span>
         </div>
       )}

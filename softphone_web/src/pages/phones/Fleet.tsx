@@ -5,15 +5,16 @@ import { Button } from "../../components/Button";
 import { Select } from "../../components/Field";
 import { Link } from "../../components/Link";
 import { notify } from "../../components/Notices";
+import { useSaying } from "../../components/Problem";
 import { State } from "../../components/State";
 import { type Column, Table } from "../../components/Table";
 import { Time } from "../../components/Time";
 import { phoneCare } from "../../language/phone_care";
 import { phones } from "../../language/phones";
 import { useTexts } from "../../language/texts";
-import { api } from "../../server/api";
 import { asProblem, useResource } from "../../server/resource";
 import { useMay } from "../../server/session";
+import { useApproval } from "./approval";
 import type { Inventory, Item } from "./care";
 import { KINDS, type Phone, type Stage, called, printed } from "./phone";
 
@@ -25,33 +26,38 @@ export function Fleet({ items, onChanged }: { readonly items: readonly Phone[]; 
   const [place, setPlace] = useState("");
   const [model, setModel] = useState("");
   const mayChange = useMay("devices.change");
-  const columns = useColumns(mayChange, onChanged);
+  const { approve, question } = useApproval(() => {
+    notify(words.taken);
+    onChanged();
+  });
+  const columns = useColumns(mayChange, approve);
   const shown = items.filter(
     (one) => (stage === "" || one.stage === stage) && (place === "" || one.place === place) && (model === "" || modelOf(one) === model),
   );
   if (items.length === 0) return <First />;
   return (
     <div className="phones-fleet">
-    <Table
-      label={words.title}
-      rows={shown}
-      rowKey={(one) => one.name}
-      empty={words.no_match_filters}
-      filters={
-        <>
-          <Select
-            name="stage"
-            label={words.state}
-            value={stage}
-            onChange={setStage}
-            options={[{ value: "", label: words.all_states }, ...STAGES.map((one) => ({ value: one, label: words[`stage_${one}`] }))]}
-          />
-          <Select name="place" label={words.site} value={place} onChange={setPlace} options={chosenFrom(words.all_sites, items.map((one) => one.place))} />
-          <Select name="model" label={words.model} value={model} onChange={setModel} options={chosenFrom(words.all_models, items.map(modelOf))} />
-        </>
-      }
-      columns={columns}
-    />
+      <Table
+        label={words.title}
+        rows={shown}
+        rowKey={(one) => one.name}
+        empty={words.no_match_filters}
+        filters={
+          <>
+            <Select
+              name="stage"
+              label={words.state}
+              value={stage}
+              onChange={setStage}
+              options={[{ value: "", label: words.all_states }, ...STAGES.map((one) => ({ value: one, label: words[`stage_${one}`] }))]}
+            />
+            <Select name="place" label={words.site} value={place} onChange={setPlace} options={chosenFrom(words.all_sites, items.map((one) => one.place))} />
+            <Select name="model" label={words.model} value={model} onChange={setModel} options={chosenFrom(words.all_models, items.map(modelOf))} />
+          </>
+        }
+        columns={columns}
+      />
+      {question}
     </div>
   );
 }
@@ -82,17 +88,16 @@ function StateNow({ phone, now }: { readonly phone: Phone; readonly now: Item | 
   );
 }
 
-function useColumns(mayChange: boolean, onChanged: () => void): Column<Phone>[] {
+function useColumns(mayChange: boolean, approve: (phone: Phone) => Promise<void>): Column<Phone>[] {
   const words = useTexts(phones);
   const care = useTexts(phoneCare);
   const now = useNow();
+  const say = useSaying();
   const take = async (phone: Phone) => {
     try {
-      await api.post(`/phones/${phone.name}/approval`);
-      notify(words.taken);
-      onChanged();
+      await approve(phone);
     } catch (failure) {
-      notify(asProblem(failure).detail, "bad");
+      notify(say(asProblem(failure)), "bad");
     }
   };
   return [

@@ -5,6 +5,7 @@ import { Button } from "../../components/Button";
 import { Confirm } from "../../components/Dialog";
 import { notify } from "../../components/Notices";
 import { Section } from "../../components/Page";
+import { useSaying } from "../../components/Problem";
 import { phones } from "../../language/phones";
 import { useTexts } from "../../language/texts";
 import { api } from "../../server/api";
@@ -14,6 +15,7 @@ import { type Phone, called } from "./phone";
 
 export function Lost({ phone, onChanged }: { readonly phone: Phone; readonly onChanged: () => void }) {
   const words = useTexts(phones);
+  const say = useSaying();
   const [asking, setAsking] = useState<"" | "block" | "remove">("");
   const path = `/phones/${phone.name}`;
   const unblock = async () => {
@@ -22,7 +24,7 @@ export function Lost({ phone, onChanged }: { readonly phone: Phone; readonly onC
       notify(words.unblocked);
       onChanged();
     } catch (failure) {
-      notify(asProblem(failure).detail, "bad");
+      notify(say(asProblem(failure)), "bad");
     }
   };
   return (

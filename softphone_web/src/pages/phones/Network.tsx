@@ -5,6 +5,7 @@ import { Button } from "../../components/Button";
 import { Select } from "../../components/Field";
 import { notify } from "../../components/Notices";
 import { Problem } from "../../components/Problem";
+import { Said } from "../../components/Said";
 import { Show } from "../../components/Show";
 import { State, type Kind } from "../../components/State";
 import { phones } from "../../language/phones";
@@ -13,6 +14,7 @@ import { useTexts } from "../../language/texts";
 import { api } from "../../server/api";
 import { useAction, useResource } from "../../server/resource";
 import { useMay } from "../../server/session";
+import { inFrench } from "./findings";
 
 const SERVERS = [
   { value: "dnsmasq", label: "dnsmasq" },
@@ -80,11 +82,17 @@ function Check() {
       <div role="status">
         {found !== undefined && <p>{found.length === 0 ? <State kind="good">{words.check_fine}</State> : words.check_found(found.length)}</p>}
         {found !== undefined && found.length > 0 && (
-          <ul className="plain-list" lang="en">
+          <ul className="plain-list">
             {found.map((one) => (
               <li key={`${one.code} ${one.message}`}>
-                <State kind={SHAPES[one.severity]}>{one.message}</State>
-                {one.hint !== "" && <p className="hint">{one.hint}</p>}
+                <State kind={SHAPES[one.severity]}>
+                  <Said text={one.message} inFrench={inFrench} />
+                </State>
+                {one.hint !== "" && (
+                  <p className="hint">
+                    <Said text={one.hint} inFrench={inFrench} />
+                  </p>
+                )}
               </li>
             ))}
           </ul>

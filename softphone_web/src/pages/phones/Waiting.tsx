@@ -7,6 +7,7 @@ import { Field } from "../../components/Field";
 import { type Answers, Form } from "../../components/Form";
 import { notify } from "../../components/Notices";
 import { Section } from "../../components/Page";
+import { useSaying } from "../../components/Problem";
 import { Show } from "../../components/Show";
 import { Table } from "../../components/Table";
 import { Time } from "../../components/Time";
@@ -17,6 +18,7 @@ import { asProblem, useResource } from "../../server/resource";
 import { useMay } from "../../server/session";
 import { LinesField } from "./LinesField";
 import { ModelFields } from "./PhoneForm";
+import { useApproval } from "./approval";
 import { type Brand, type Phone, isIgnored, isUnknown, printed } from "./phone";
 
 const ADOPTION_MINUTES = 15;
@@ -139,12 +141,12 @@ function Adopt({
   const words = useTexts(phones);
   const brands = useResource<{ readonly items: readonly Brand[] }>("/phones/brands");
   const [extensions, setExtensions] = useState<readonly string[]>([]);
+  const { approve, question } = useApproval(onDone, onClose);
   const send = async (answers: Answers) => {
     const { brand = phone.brand, model = phone.model, label = "" } = answers;
     await api.patch(`/phones/${phone.name}`, { brand, model, label, extensions });
     if (!isOpen) await api.put("/phones/window", { minutes: ADOPTION_MINUTES });
-    await api.post(`/phones/${phone.name}/approval`);
-    onDone();
+    await approve(phone);
   };
   const what = `${phone.maker} ${phone.model}`.trim();
   const isKnown = (all: readonly Brand[]) => all.some((one) => one.brand === phone.brand && phone.model in one.models);
@@ -161,12 +163,14 @@ function Adopt({
           </Form>
         )}
       </Show>
+      {question}
     </Dialog>
   );
 }
 
 function Ignored({ items, mayChange, onChanged }: { readonly items: readonly Phone[]; readonly mayChange: boolean; readonly onChanged: () => void }) {
   const words = useTexts(phones);
+  const say = useSaying();
   if (items.length === 0) return null;
   const reconsider = async (phone: Phone) => {
     try {
@@ -174,7 +178,7 @@ function Ignored({ items, mayChange, onChanged }: { readonly items: readonly Pho
       notify(words.reconsidered);
       onChanged();
     } catch (failure) {
-      notify(asProblem(failure).detail, "bad");
+      notify(say(asProblem(failure)), "bad");
     }
   };
   return (

@@ -7,6 +7,7 @@ import { Field, Select } from "../../components/Field";
 import { type Answers, Form } from "../../components/Form";
 import { notify } from "../../components/Notices";
 import { Section } from "../../components/Page";
+import { Said } from "../../components/Said";
 import { State } from "../../components/State";
 import { Table } from "../../components/Table";
 import { Time } from "../../components/Time";
@@ -17,6 +18,8 @@ import { useResource } from "../../server/resource";
 import { useMay } from "../../server/session";
 import { HoursField, hoursOf } from "./HoursField";
 import { ACTIONS, type Inventory, type Wave, isGoing, members } from "./care";
+import { inFrench } from "./findings";
+import { useSiteTitle } from "./site";
 
 const WATCH_MS = 2000;
 
@@ -138,8 +141,8 @@ function Progress({ wave }: { readonly wave: Wave }) {
       <progress className="phone-progress" max={Math.max(1, all)} value={back} aria-label={words.done_of(back, all)} />
       <div className="muted">{parts.join(", ")}</div>
       {wave.stopped !== "" && (
-        <div className="muted" lang="en">
-          {wave.stopped}
+        <div className="muted">
+          <Said text={wave.stopped} inFrench={inFrench} />
         </div>
       )}
     </>
@@ -156,6 +159,7 @@ function Begin({
   readonly onClose: () => void;
 }) {
   const words = useTexts(phoneCare);
+  const siteTitle = useSiteTitle();
   const [site, setSite] = useState("");
   const [model, setModel] = useState("");
   const served = (inventory?.items ?? []).filter((one) => one.stage === "enrolled");
@@ -173,7 +177,7 @@ function Begin({
           defaultValue="resync"
           options={ACTIONS.map((one) => ({ value: one, label: words[one] }))}
         />
-        <Select name="site" label={words.for_site} value={site} onChange={setSite} options={each(words.all_sites, served.map((one) => one.site))} />
+        <Select name="site" label={words.for_site} value={site} onChange={setSite} options={each(words.all_sites, served.map((one) => one.site), siteTitle)} />
         <Select name="model" label={words.for_model} value={model} onChange={setModel} options={each(words.all_models, served.map((one) => one.model))} />
         <Field name="size" label={words.size} hint={words.size_hint} type="number" defaultValue="20" />
         <HoursField />
@@ -183,7 +187,7 @@ function Begin({
   );
 }
 
-function each(all: string, found: readonly string[]) {
-  const known = [...new Set(found)].filter(Boolean).sort((a, b) => a.localeCompare(b));
-  return [{ value: "", label: all }, ...known.map((one) => ({ value: one, label: one }))];
+function each(all: string, found: readonly string[], called: (one: string) => string = (one) => one) {
+  const known = [...new Set(found)].filter(Boolean).map((one) => ({ value: one, label: called(one) }));
+  return [{ value: "", label: all }, ...known.sort((a, b) => a.label.localeCompare(b.label))];
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 
 import { Button } from "../../components/Button";
 import { notify } from "../../components/Notices";
+import { useSaying } from "../../components/Problem";
 import { State } from "../../components/State";
 import { Time } from "../../components/Time";
 import { phones } from "../../language/phones";
@@ -16,6 +17,7 @@ const LOOK_MS = 5000;
 
 export function Window({ until, onChanged }: { readonly until: number; readonly onChanged: () => void }) {
   const words = useTexts(phones);
+  const say = useSaying();
   const mayChange = useMay("devices.change");
   const left = useLeft(until, onChanged);
   const set = async (minutes: number) => {
@@ -23,7 +25,7 @@ export function Window({ until, onChanged }: { readonly until: number; readonly 
       await api.put("/phones/window", { minutes });
       onChanged();
     } catch (failure) {
-      notify(asProblem(failure).detail, "bad");
+      notify(say(asProblem(failure)), "bad");
     }
   };
   return (

@@ -1,5 +1,5 @@
 /** What is wrong in a plan as somebody wrote it, and the mend: sentences of the program, each with its French. */
-import type { Pattern } from "./sentences";
+import type { Pattern } from "../../language/patterns";
 
 export const FAULTS: readonly Pattern[] = [
   // A value that can't be

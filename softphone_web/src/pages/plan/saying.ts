@@ -1,8 +1,7 @@
-/** A sentence that the program says of a plan, in the language spoken; as it is where its French isn't known. */
-import { joined, language } from "../../language/texts";
+/** A sentence that the program says of a plan, in the language spoken. */
+import { said as spoken } from "../../language/said";
 import { inFrench } from "./french";
 
 export function said(text: string): string {
-  const french = language() === "fr" ? inFrench(text) : undefined;
-  return french === undefined ? text : joined(french);
+  return spoken(text, inFrench);
 }

@@ -1,5 +1,5 @@
 /** Sentences of the program in English, each with its French. */
-export type Pattern = readonly [string, string];
+import type { Pattern } from "../../language/patterns";
 
 /** What has other sentences inside; the first that fits counts. */
 export const FRAMES: readonly Pattern[] = [

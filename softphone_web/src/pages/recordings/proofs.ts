@@ -1,5 +1,5 @@
 /** What verifying a recording or the audit journal finds: sentences of the program, each with its French. */
-import type { Pattern } from "../plan/sentences";
+import type { Pattern } from "../../language/patterns";
 
 export const PROOFS: readonly Pattern[] = [
   ["segment {number} {what*}", "le segment {number} {what*}"],

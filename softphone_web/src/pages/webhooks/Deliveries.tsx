@@ -1,5 +1,6 @@
 /** The last deliveries of a webhook: what was sent, and what became of it. */
 import { Dialog } from "../../components/Dialog";
+import { Said } from "../../components/Said";
 import { State } from "../../components/State";
 import { Table } from "../../components/Table";
 import { Time } from "../../components/Time";
@@ -7,6 +8,7 @@ import { amount } from "../../language/moments";
 import { useLanguage, useTexts } from "../../language/texts";
 import { webhooks } from "../../language/webhooks";
 import { useList } from "../../server/resource";
+import { inFrench } from "./troubles";
 import { type Delivery, type Webhook, kindName } from "./webhook";
 
 export function Deliveries({ webhook, onClose }: { readonly webhook: Webhook; readonly onClose: () => void }) {
@@ -39,8 +41,8 @@ function Result({ delivery }: { readonly delivery: Delivery }) {
   const words = useTexts(webhooks);
   if (delivery.trouble === "" && delivery.next_at === null) return <State kind="good">{words.sent}</State>;
   const why = (
-    <span lang="en" className="muted">
-      {delivery.trouble}
+    <span className="muted">
+      <Said text={delivery.trouble} inFrench={inFrench} />
     </span>
   );
   if (delivery.next_at === null)

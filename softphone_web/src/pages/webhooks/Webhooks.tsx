@@ -5,22 +5,26 @@ import { Button } from "../../components/Button";
 import { Confirm, Dialog } from "../../components/Dialog";
 import { notify } from "../../components/Notices";
 import { Page } from "../../components/Page";
+import { useSaying } from "../../components/Problem";
 import { Secret } from "../../components/Secret";
 import { Show } from "../../components/Show";
 import { Table } from "../../components/Table";
 import { amount } from "../../language/moments";
+import { said } from "../../language/said";
 import { useLanguage, useTexts } from "../../language/texts";
 import { webhooks } from "../../language/webhooks";
 import { api } from "../../server/api";
 import { asProblem, useResource } from "../../server/resource";
 import { Deliveries } from "./Deliveries";
 import { WebhookForm } from "./WebhookForm";
+import { inFrench } from "./troubles";
 import { type Delivery, type Webhook, type WebhookMade, type Webhooks, kindName } from "./webhook";
 
 type Doing = { readonly what: "log" | "remove"; readonly webhook: Webhook };
 
 export default function WebhooksPage() {
   const words = useTexts(webhooks);
+  const say = useSaying();
   const spoken = useLanguage();
   const found = useResource<Webhooks>("/webhooks");
   const [isAdding, setAdding] = useState(false);
@@ -32,9 +36,9 @@ export default function WebhooksPage() {
     try {
       const { status, trouble } = await api.post<Delivery>(`/webhooks/${webhook.id}/test`);
       if (trouble === "") notify(words.taken(String(status)));
-      else notify(words.not_taken(trouble), "bad");
+      else notify(words.not_taken(said(trouble, inFrench)), "bad");
     } catch (failure) {
-      notify(asProblem(failure).detail, "bad");
+      notify(say(asProblem(failure)), "bad");
     } finally {
       setTesting("");
     }
