@@ -46,7 +46,7 @@ PICTURES = (
     Picture("page-directory", "supervisor", "/directory", "en", "dark", 620, "Alice Martin"),
     Picture("page-plan", "administrator", "/plan", "fr", "light", 620, "Ville de Valmont"),
     Picture("page-phones", "administrator", "/phones", "fr", "light", 640, "Accueil, guichet 2"),
-    Picture("page-phone", "administrator", "/phones/805ec0123456", "en", "dark", 900, "Zoé Faure"),
+    Picture("page-phone", "administrator", "/phones/805ec0123456", "en", "dark", 844, "Zoé Faure"),
 )
 
 TELEPHONES = (

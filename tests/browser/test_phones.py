@@ -218,6 +218,7 @@ async def test_a_wave_is_begun_and_firmware_is_given_to_a_site(
     await form.get_by_label("École Jules-Ferry").check()
     await press(page, "Donner")
     await expect(page.get_by_role("row", name="T54W-96.86.0.99.rom")).to_contain_text("École Jules-Ferry")
+    await expect(page.get_by_role("row", name="T54W-96.86.0.99.rom")).to_contain_text("Yealink T53W, T54W")
     await check_page(page, "phones-updates")
 
 

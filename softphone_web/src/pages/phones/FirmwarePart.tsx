@@ -22,12 +22,13 @@ import type { Choices } from "../directory/shapes";
 import { HoursField, hoursOf } from "./HoursField";
 import type { Firmware, Image } from "./care";
 import { inFrench } from "./findings";
+import { useMaker, useSiteTitle } from "./naming";
 import type { Brand } from "./phone";
-import { useSiteTitle } from "./site";
 
 export function FirmwarePart() {
   const words = useTexts(phoneCare);
   const mayChange = useMay("devices.change");
+  const maker = useMaker();
   const found = useResource<Firmware>("/phones/firmware");
   const action = useAction();
   const [isUploading, setUploading] = useState(false);
@@ -76,7 +77,7 @@ export function FirmwarePart() {
         empty={words.images_empty}
         columns={[
           { key: "image", title: words.image, isMain: true, cell: (one) => <Described image={one} /> },
-          { key: "models", title: words.models, cell: (one) => `${one.brand} ${one.models.join(", ")}` },
+          { key: "models", title: words.models, cell: (one) => `${maker(one.brand)} ${one.models.join(", ")}` },
           { key: "version", title: words.version, cell: (one) => one.version },
           { key: "given", title: words.given, cell: (one) => <Given image={one} /> },
           {

@@ -10,6 +10,7 @@ import { useResource } from "../../server/resource";
 import { FirmwarePart } from "./FirmwarePart";
 import { Waves } from "./Waves";
 import type { Inventory } from "./care";
+import { useMaker } from "./naming";
 
 export function Updates() {
   const words = useTexts(phoneCare);
@@ -34,6 +35,7 @@ export function Updates() {
 
 function Figures({ inventory }: { readonly inventory: Inventory }) {
   const words = useTexts(phoneCare);
+  const maker = useMaker();
   const { counts, versions, reachable } = inventory;
   const behind = (count: number) => (count === 0 ? "0" : <State kind="warning">{count}</State>);
   return (
@@ -47,9 +49,9 @@ function Figures({ inventory }: { readonly inventory: Inventory }) {
           [words.to_come, behind(counts.to_come)],
           [words.old_firmware, behind(counts.old_firmware)],
           ...Object.entries(versions).map(
-            ([model, each]) =>
+            ([device, each]) =>
               [
-                `${words.running}, ${model}`,
+                `${words.running}, ${device.replace(/^\S+/, maker)}`,
                 Object.entries(each)
                   .map(([version, count]) => `${version} (${count})`)
                   .join(", "),

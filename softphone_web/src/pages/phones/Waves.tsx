@@ -19,7 +19,7 @@ import { useMay } from "../../server/session";
 import { HoursField, hoursOf } from "./HoursField";
 import { ACTIONS, type Inventory, type Wave, isGoing, members } from "./care";
 import { inFrench } from "./findings";
-import { useSiteTitle } from "./site";
+import { useSiteTitle } from "./naming";
 
 const WATCH_MS = 2000;
 

@@ -76,7 +76,8 @@ function WhichAddress({
     <Dialog title={words.which_title(printed(phone.name))} onClose={onClose}>
       <p>{words.which_lead}</p>
       <Form submit={words.take} onSubmit={(answers) => send(answers["address"] ?? "")} onCancel={onClose} isAlwaysFree>
-        <Select name="address" label={words.which} options={addresses.map((one) => ({ value: one, label: one }))} />
+        {/* None is chosen beforehand: it would be the impostor's as easily. */}
+        <Select name="address" label={words.which} options={["", ...addresses].map((one) => ({ value: one, label: one || words.which_choose }))} isRequired />
       </Form>
     </Dialog>
   );
