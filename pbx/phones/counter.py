@@ -32,7 +32,15 @@ from pbx.node.certificates import authority_file
 from pbx.node.sealing import Sealing
 from pbx.phones import freshness, passwords, shelf
 from pbx.phones.book import viewer_of
-from pbx.phones.composing import Lines, NotComposed, authority_url, compose, file_password, read_lines
+from pbx.phones.composing import (
+    Lines,
+    NotComposed,
+    authority_url,
+    compose,
+    file_password,
+    plain_url,
+    read_lines,
+)
 from pbx.phones.images import Images
 from pbx.phones.inventory import site_of
 from pbx.phones.paths import Named, which_file, without_secret
@@ -216,7 +224,7 @@ class Counter:
         if named.file.common:
             if not self.is_voice(wanted.address):
                 return self._refused(wanted, "", 403, "not_here")
-            return self._pointer(wanted, named, settings_url(self._configuration.provisioning))
+            return self._pointer(wanted, named, self._onward(wanted, named))
         if not named.mac:
             return self._refused(wanted, "", 404, "no such file")
         return await self._own_file(wanted, named, named.mac)
@@ -368,6 +376,13 @@ class Counter:
             encrypted=encrypted,
         )
         return render(brand, telephone)
+
+    def _onward(self, wanted: Wanted, named: Named) -> str:
+        """Where a telephone that asked for the file of its model goes: not over TLS that it hasn't."""
+        model = named.brand.models.get(named.model)
+        if model is not None and model.tls == "old" and self._is_isolated(wanted.address):
+            return plain_url(self._configuration)
+        return settings_url(self._configuration.provisioning)
 
     def _pointer(self, wanted: Wanted, named: Named, url: str, outcome: Outcome = "pointer") -> Answer:
         if not named.file.pointer:

@@ -308,15 +308,18 @@ def test_an_old_telephone_whose_maker_encrypts_files_gets_all_with_a_password_th
     assert b"127.0.0.1:8443" in ask(node, path, transport="tftp").content  # where to go, for everybody
 
 
-def test_what_holds_no_secret_of_an_old_telephone_is_in_clear(
-    client: TestClient, phone: dict[str, Any], node: Office
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("y000000000000.cfg", b"\nauto_provision.server.url = http://127.0.0.1:8090/\n"),
+        ("f0X5hw1.100.cfg", b"<FlashProtocol>4</FlashProtocol>"),
+        ("y000000000096.cfg", b"\nauto_provision.server.url = https://127.0.0.1:8443/\n"),
+    ],
+)
+def test_the_file_of_an_old_model_leads_to_no_tls_that_it_has_not(
+    client: TestClient, node: Office, path: str, words: bytes
 ):
-    token = post(client, "invitation")["url"].rstrip("/").rpartition("/")[2]
-    assert ask(node, f"t/{token}/{MAC}.cfg").status == 200
-    change = {"model": "T28P", "old_tls": True}
-    assert client.patch(f"/api/v1/phones/{MAC}", json=change, headers=ADMINISTRATOR).status_code == 200
-    answer = ask(node, "y000000000000.cfg", transport="http")
-    assert answer.content.startswith(b"#!version:1.0.0.1\n")
+    assert words in ask(node, path, transport="http").content
 
 
 def test_a_secret_that_is_rotated_works_until_the_new_one_was_used(
