@@ -28,6 +28,7 @@ _VENDOR_CLASS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,30}")
 Holds = Literal["settings", "secrets"]
 Syntax = Literal["cfg", "xml"]
 Tls = Literal["modern", "old"]
+Saves = Literal["nothing", "screen", "hours"]
 
 
 class BrandError(Exception):
@@ -87,6 +88,8 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telephones without TLS of today. told: whether it fetches when it is told, not at its start alone.
     vendor_classes: how what they call themselves to a DHCP server begins (option 60); none where they don't
     call themselves anything as they come. sub_option: of DHCP's option 43, where they read their address.
+    energy: what its telephones can be told of `energy:`: nothing, when the `screen` goes off, or that and
+    office `hours`.
     """
 
     name: str
@@ -103,6 +106,7 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     told: bool = True
     vendor_classes: list[str] = []
     sub_option: int = 1
+    energy: Saves = "nothing"
     repeats: list[str] = []
     """Settings that a file may have more than once, each for another name before a colon."""
     folders: list[Path] = []

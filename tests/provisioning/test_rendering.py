@@ -419,3 +419,15 @@ def test_a_screen_goes_off_when_it_is_to_or_never(name: str, model: str, never: 
     for energy, words in ((Energy(0), never), (Energy(90), soon)):
         files = render(BRANDS[name], telephone(BRANDS[name], model, energy=energy))
         assert words in b"".join(files.values())
+
+
+@pytest.mark.parametrize("name", BRANDS)
+def test_a_brand_says_what_its_telephones_can_be_told_of_energy(name: str):
+    brand = BRANDS[name]
+
+    def files(energy: Energy) -> list[dict[str, bytes]]:
+        return [render(brand, telephone(brand, model, energy=energy)) for model in brand.models]
+
+    usual = files(Energy(600))
+    assert (files(Energy(60)) != usual) == (brand.energy != "nothing")
+    assert (files(Energy(600, ((9, 12),) * 7)) != usual) == (brand.energy == "hours")

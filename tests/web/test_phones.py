@@ -120,6 +120,13 @@ def test_a_telephone_is_added_with_a_line_and_a_password_of_its_own(phone: dict[
     assert len(password) >= 16
 
 
+def test_energy_is_told_as_far_as_the_maker_has_it(client: TestClient, phone: dict[str, Any]):
+    assert (phone["energy"]["screen_off_minutes"], len(phone["energy"]["office_hours"])) == (10, 7)
+    snom = {"mac": "00:04:13:00:00:07", "brand": "snom", "model": "D785"}
+    added = client.post("/api/v1/phones", headers=ADMINISTRATOR, json=snom).json()
+    assert added["energy"] == {"screen_off_minutes": 10, "office_hours": []}
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [

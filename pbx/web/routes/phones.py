@@ -31,6 +31,7 @@ from provisioning.dhcp import DhcpError
 from provisioning.dhcp import lines as dhcp_lines
 from provisioning.enrolment import TOKEN_SECONDS
 from provisioning.mac_address import MacAddressError, mac_address
+from provisioning.telephone import Energy
 
 router = APIRouter(prefix="/phones", tags=["phones"])
 
@@ -48,7 +49,9 @@ Extension = Annotated[str, Field(pattern=r"^[0-9]{1,15}$", examples=["2010"])]
 
 
 class EnergyShown(BaseModel):
-    """What a telephone does when nobody uses it. office_hours: from and until, of Monday to Sunday."""
+    """What a telephone does when nobody uses it. office_hours: from and until, of Monday to Sunday;
+    none where its maker has the screen alone.
+    """
 
     screen_off_minutes: int = Field(description="0: never.", examples=[10])
     office_hours: list[tuple[int, int] | None] = Field(
@@ -79,7 +82,7 @@ class PhoneShown(BaseModel):
         description="Its own: kind, number and label each; none for those of its first line's person.",
         examples=[[["lamp", "2011", "Paul"]]],
     )
-    energy: EnergyShown
+    energy: EnergyShown | None = Field(description="null where its maker's telephones can't be told.")
     names: list[str] = Field(description="Of `extensions`.", examples=[["Élodie Laurent"]])
     network: str = Field(description="The site whose network `address` is in.", examples=["mairie"])
     place: str = Field(description="The title of the site where it is.", examples=["Hôtel de ville"])
@@ -515,17 +518,23 @@ async def _described(node: Node, phone: Phone) -> PhoneShown:
     return _shown(node, phone, (await node.directory.now()).plan)
 
 
+def _energy(brand: Brand | None, energy: Energy) -> EnergyShown | None:
+    if brand is None or brand.energy == "nothing":
+        return None
+    hours = list(energy.office_hours) if brand.energy == "hours" else []
+    return EnergyShown(screen_off_minutes=energy.screen_off_seconds // 60, office_hours=hours)
+
+
 def _shown(node: Node, phone: Phone, plan: Plan) -> PhoneShown:
     extensions = [sign_in.partition("-")[0] for sign_in in phone.lines]
     owner = plan.people.get(extensions[0]) if extensions else None
     network = plan.tables.networks.find(phone.address)
     site = phone.site or network or (owner.site if owner is not None else "") or ""
-    energy = node.configuration.provisioning.energy.at(site)
-    makers = {name: brand.name for name, brand in _brands(node).items()}
+    brand = _brands(node).get(phone.brand)
     return PhoneShown(
         name=phone.name,
         brand=phone.brand,
-        maker=makers.get(phone.brand, phone.brand),
+        maker=brand.name if brand is not None else phone.brand,
         model=phone.model,
         version=phone.version,
         stage=phone.stage,
@@ -535,9 +544,7 @@ def _shown(node: Node, phone: Phone, plan: Plan) -> PhoneShown:
         extensions=extensions,
         keys=list(phone.keys),
         names=[plan.people[one].name if one in plan.people else one for one in extensions],
-        energy=EnergyShown(
-            screen_off_minutes=energy.screen_off_seconds // 60, office_hours=list(energy.office_hours)
-        ),
+        energy=_energy(brand, node.configuration.provisioning.energy.at(site)),
         network=network,
         place=plan.sites[site].title if site in plan.sites else "",
         lines=list(phone.lines),

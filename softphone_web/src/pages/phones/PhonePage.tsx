@@ -86,7 +86,7 @@ function Parts({ phone, mayChange, onChanged }: { readonly phone: Phone; readonl
 function useFacts(phone: Phone): (readonly [string, React.ReactNode])[] {
   const words = useTexts(phones);
   const time = (at: number) => (at === 0 ? words.never : <Time at={at} />);
-  const energy = ({ energy: { screen_off_minutes: minutes, office_hours: days } }: Phone) => {
+  const energy = ({ screen_off_minutes: minutes, office_hours: days }: NonNullable<Phone["energy"]>) => {
     const hours = days.find((one) => one !== null);
     const open = hours ? words.energy_hours(...hours) : "";
     return minutes === 0 ? words.energy_on : [words.energy_off(minutes), open].filter(Boolean).join(" ");
@@ -98,7 +98,7 @@ function useFacts(phone: Phone): (readonly [string, React.ReactNode])[] {
     ...(phone.version === "" ? [] : [[words.version, phone.version] as const]),
     ...(phone.place === "" && phone.address === "" ? [] : [[words.site, phone.place === "" ? words.no_site : phone.place] as const]),
     ...(phone.address === "" ? [] : [[words.at, phone.address] as const]),
-    [words.energy, energy(phone)],
+    ...(phone.energy === null ? [] : [[words.energy, energy(phone.energy)] as const]),
     [words.seen, time(phone.last_seen_at)],
     ...(phone.first_seen_at === 0 ? [] : [[words.first_seen, time(phone.first_seen_at)] as const]),
   ];

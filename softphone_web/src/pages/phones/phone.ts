@@ -21,11 +21,11 @@ export interface Phone {
   /** Its own: kind, number and label each; none for those of its first line’s person. */
   readonly keys: readonly (readonly [KeyKind, string, string])[];
   readonly address: string;
-  /** Hours: of Monday to Sunday. */
+  /** Null where its maker’s telephones can’t be told. Hours: of Monday to Sunday; none where it has the screen alone. */
   readonly energy: {
     readonly screen_off_minutes: number;
     readonly office_hours: readonly (readonly [number, number] | null)[];
-  };
+  } | null;
   /** The site whose network that address is in. */
   readonly network: string;
   /** The title of the site where it is, "" where nobody knows. */
