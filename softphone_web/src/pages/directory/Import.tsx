@@ -1,8 +1,9 @@
 /** People from a spreadsheet: a file is chosen, what it changes is shown, and then it is applied, or not. */
-import { useRef, useState } from "react";
+import { useState } from "react";
 
 import { Button } from "../../components/Button";
 import { Checkbox } from "../../components/Field";
+import { FileButton } from "../../components/FileButton";
 import { Link } from "../../components/Link";
 import { Page, Section } from "../../components/Page";
 import { Empty, Problem } from "../../components/Problem";
@@ -51,7 +52,6 @@ interface Imported {
 export default function Import() {
   const words = useTexts(directory);
   const spoken = useLanguage();
-  const chooser = useRef<HTMLInputElement>(null);
   const [file, setFile] = useState<File>();
   const [isRemoving, setRemoving] = useState(false);
   const [preview, setPreview] = useState<Preview>();
@@ -79,25 +79,19 @@ export default function Import() {
       </p>
       <div className="form">
         <div className="actions">
-          <Button kind={preview === undefined ? "main" : "plain"} onPress={() => chooser.current?.click()}>
+          <FileButton
+            kind={preview === undefined ? "main" : "plain"}
+            accept=".csv,text/csv"
+            label={words.import_file}
+            onChoose={(chosen) => {
+              setFile(chosen);
+              look(chosen, isRemoving);
+            }}
+          >
             {words.import_choose}
-          </Button>
+          </FileButton>
           {file !== undefined && <span>{file.name}</span>}
         </div>
-        <input
-          ref={chooser}
-          type="file"
-          accept=".csv,text/csv"
-          hidden
-          aria-label={words.import_file}
-          onChange={(event) => {
-            const chosen = event.target.files?.[0];
-            event.target.value = "";
-            if (chosen === undefined) return;
-            setFile(chosen);
-            look(chosen, isRemoving);
-          }}
-        />
         <Checkbox
           name="remove"
           label={words.import_removing}

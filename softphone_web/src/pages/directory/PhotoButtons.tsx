@@ -1,9 +1,10 @@
 /**
  * Choosing a photo: it is drawn small on a canvas here, so that neither the place nor the camera goes along.
  */
-import { useRef, useState } from "react";
+import { useState } from "react";
 
 import { Button } from "../../components/Button";
+import { FileButton } from "../../components/FileButton";
 import { notify } from "../../components/Notices";
 import { Problem } from "../../components/Problem";
 import { directory } from "../../language/directory";
@@ -17,7 +18,6 @@ const QUALITY = 0.85;
 
 export function PhotoButtons({ person, onChange }: { readonly person: Person; readonly onChange: () => void }) {
   const words = useTexts(directory);
-  const chooser = useRef<HTMLInputElement>(null);
   const [isWrong, setWrong] = useState(false);
   const action = useAction();
   const path = `/people/${person.number}/photo`;
@@ -36,27 +36,20 @@ export function PhotoButtons({ person, onChange }: { readonly person: Person; re
   return (
     <div>
       <div className="actions">
-        <Button isBusy={action.isBusy} onPress={() => chooser.current?.click()}>
+        <FileButton
+          accept="image/png,image/jpeg,image/webp"
+          label={words.photo_of(person.name)}
+          isBusy={action.isBusy}
+          onChoose={(file) => void keep(file)}
+        >
           {words.photo_choose}
-        </Button>
+        </FileButton>
         {person.photo_at > 0 && (
           <Button isBusy={action.isBusy} onPress={remove}>
             {words.photo_remove}
           </Button>
         )}
       </div>
-      <input
-        ref={chooser}
-        type="file"
-        accept="image/png,image/jpeg,image/webp"
-        hidden
-        aria-label={words.photo_of(person.name)}
-        onChange={(event) => {
-          const file = event.target.files?.[0];
-          event.target.value = "";
-          if (file !== undefined) void keep(file);
-        }}
-      />
       <p className="hint">{words.photo_hint}</p>
       {isWrong && (
         <p className="field-error" role="alert">

@@ -1,8 +1,9 @@
 /** Telephones from a spreadsheet: chosen or pasted, looked at line by line, and then done, or not. */
-import { useRef, useState } from "react";
+import { useState } from "react";
 
 import { Button } from "../../components/Button";
 import { TextArea } from "../../components/Field";
+import { FileButton } from "../../components/FileButton";
 import { notify } from "../../components/Notices";
 import { Section } from "../../components/Page";
 import { Empty, Problem } from "../../components/Problem";
@@ -42,7 +43,6 @@ const KINDS: Readonly<Record<Line["what"], Kind>> = { add: "good", change: "ring
 
 export function Import({ onChanged }: { readonly onChanged: () => void }) {
   const words = useTexts(phones);
-  const chooser = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
   const [sheet, setSheet] = useState<Sheet>();
   const action = useAction();
@@ -65,27 +65,22 @@ export function Import({ onChanged }: { readonly onChanged: () => void }) {
       <p>{words.import_lead}</p>
       <div className="form">
         <div className="actions">
-          <Button onPress={() => chooser.current?.click()}>{words.import_choose}</Button>
+          <FileButton
+            accept=".csv,text/csv"
+            label={words.import_file}
+            onChoose={(file) =>
+              void file.text().then((read) => {
+                setText(read);
+                look(read);
+              })
+            }
+          >
+            {words.import_choose}
+          </FileButton>
           <a className="button" href={address("/phones/export")} download>
             {words.import_export}
           </a>
         </div>
-        <input
-          ref={chooser}
-          type="file"
-          accept=".csv,text/csv"
-          hidden
-          aria-label={words.import_file}
-          onChange={(event) => {
-            const chosen = event.target.files?.[0];
-            event.target.value = "";
-            if (chosen === undefined) return;
-            void chosen.text().then((read) => {
-              setText(read);
-              look(read);
-            });
-          }}
-        />
         <TextArea
           name="lines"
           label={words.import_paste}
