@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.town import PATIENCE_SECONDS
 
 MEDIA_FLAGS = [
     "--use-fake-device-for-media-stream",
@@ -20,6 +21,7 @@ MEDIA_FLAGS = [
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """In place of the one of other pages, for modules that import it."""
+    expect.set_options(timeout=1000 * PATIENCE_SECONDS)
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *MEDIA_FLAGS])
         yield running
