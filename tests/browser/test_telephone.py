@@ -78,6 +78,7 @@ async def test_a_call_rings_on_every_page_and_is_refused_by_a_key(
     await expect(bruno.locator(".call-line")).to_have_count(0)
     # A page that has gone a moment ago may only be being loaded again: the node waits for it.
     await expect(card(alice)).to_contain_text("Call declined.")
+    await check_page(alice, "telephone-refused")
 
 
 async def test_who_may_has_a_call_recorded_and_both_pages_say_so(open_telephone: OpenTelephone) -> None:
@@ -95,6 +96,8 @@ async def test_who_may_has_a_call_recorded_and_both_pages_say_so(open_telephone:
     await claire.get_by_role("button", name="Stop recording").click()
     for page in (claire, bruno):
         await expect(card(page)).to_contain_text("No longer recorded")
+    await check_page(claire, "telephone-recorded-no-more")
+    await check_page(bruno, "telephone-was-recorded")
     await hang_up(claire)
 
 
@@ -188,6 +191,8 @@ async def test_a_second_call_waits_then_holds_the_first_and_both_become_one(
             call = phone.invite("1001", voice.offer())
             await expect(alice.locator(".call-line.rings")).to_contain_text("État civil")
             await hears(bruno, ALICE_HZ)  # what rings disturbs nobody
+            await check_page(alice, "telephone-waiting")
+            await alice.locator("h1").click()
             await alice.keyboard.press("a")
             voice.take_answer(await call.answered())
             voice.speak()
@@ -196,6 +201,7 @@ async def test_a_second_call_waits_then_holds_the_first_and_both_become_one(
             await alice.get_by_role("button", name="Join with Bruno Petit").click()
             await hears(bruno, 700)
             await hears(bruno, ALICE_HZ)
+            await check_page(alice, "telephone-conference")
             call.hang_up()
             await hang_up(alice)
     finally:
@@ -207,6 +213,7 @@ async def test_a_call_is_parked_its_place_is_said_and_it_is_taken_back(open_tele
     await alice.get_by_role("button", name="Park").click()
     await expect(alice.get_by_text("The call waits at place 700.")).to_be_visible()
     await expect(alice.locator(".call-card[data-state='talking']")).to_have_count(0)
+    await check_page(alice, "telephone-parked")
     await dial(alice, "700")
     await talks(alice, "Bruno Petit")
     await hears(bruno, ALICE_HZ)

@@ -116,6 +116,7 @@ async def test_without_a_microphone_no_call_is_begun_and_one_that_comes_can_be_l
     await talks(alice, "Bruno Petit")
     await hears(alice, BRUNO_HZ)
     await expect(card(alice, "Bruno Petit")).to_contain_text("You only listen")
+    await check_page(alice, "telephone-listens")
     await hang_up(bruno)
 
 
