@@ -112,6 +112,9 @@ async def test_from_an_empty_folder_to_a_first_call(empty_node: EmptyNode, new_p
     await expect(page.get_by_role("heading", level=1)).to_have_text("Le premier téléphone")
     await check_page(page, "first-run-telephone")
     await first_call(page, empty_node)
+    sent = page.locator(".ladder").get_by_role("button")  # the messages themselves, once the call is kept
+    await expect(sent.filter(has_text="INVITE").first).to_be_visible()
+    await expect(sent.filter(has_text="BYE").first).to_be_visible()
     await check_page(page, "first-run-call")
     await page.get_by_role("button", name="Aller à l’accueil").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Bonjour Anne Martin")

@@ -21,8 +21,8 @@ export function CallSteps({
     return [{ word, isOurs, at: Date.parse(step.at) / 1000 }].filter((row) => (row.word as string | undefined) !== undefined);
   });
   return (
-    <ol className="ladder">
-      <li className="ladder-head" aria-hidden="true">
+    <ol className="call-steps">
+      <li className="call-steps-head" aria-hidden="true">
         <span />
         <span>{words.you(extension)}</span>
         <span>{echo}</span>

@@ -9,8 +9,11 @@ import { State } from "../../components/State";
 import { firstRun } from "../../language/first_run";
 import { useTexts } from "../../language/texts";
 import { type NodeEvent, useEvents } from "../../server/events";
+import { useList } from "../../server/resource";
 import { useSession } from "../../server/session";
 import { navigate } from "../../shell/place";
+import { Ladder } from "../history/Ladder";
+import { EVENTS, type PastCall } from "../history/shapes";
 import { CallSteps } from "./CallSteps";
 import { firstTelephone } from "./first_telephone";
 import "./first_run.css";
@@ -29,6 +32,9 @@ export default function FirstCall() {
     else setSteps((before) => followed(before, event, extension));
   });
   const isOver = steps.some((step) => step.event === "CallEnded");
+  // Once it is kept, the messages that were really sent.
+  const past = useList<PastCall>("/history", { events: EVENTS });
+  const kept = isOver ? past.items.find((one) => one.id === steps[0]?.["call"]) : undefined;
   const echo = telephone?.echo ?? USUAL_ECHO;
   return (
     <Page title={words.phone_title} lead={words.phone_lead}>
@@ -65,7 +71,11 @@ export default function FirstCall() {
       </ol>
       {steps.length > 0 && (
         <Section title={words.ladder}>
-          <CallSteps steps={steps} extension={extension} echo={echo} />
+          {kept !== undefined ? (
+            <Ladder call={kept.id} />
+          ) : (
+            <CallSteps steps={steps} extension={extension} echo={echo} />
+          )}
         </Section>
       )}
       {isOver && (

@@ -10,6 +10,7 @@ import { history } from "../../language/history";
 import { second } from "../../language/moments";
 import { language, useTexts } from "../../language/texts";
 import { useResource } from "../../server/resource";
+import "./history.css";
 import type { LadderShown, Row } from "./shapes";
 
 export function Ladder({ call }: { readonly call: string }) {
