@@ -1,5 +1,5 @@
 /** The first telephone signs in, and the first call happens: told as it happens. */
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { Button } from "../../components/Button";
 import { Facts } from "../../components/Facts";
@@ -19,6 +19,8 @@ import { firstTelephone } from "./first_telephone";
 import "./first_run.css";
 
 const USUAL_ECHO = "9196";
+/** How often the call is looked for that has ended, until it is kept. */
+const LOOK_MS = 1000;
 const KINDS = ["DeviceReachable", "CallStarted", "CallRinging", "CallAnswered", "LegLeft", "CallEnded"];
 
 export default function FirstCall() {
@@ -35,6 +37,13 @@ export default function FirstCall() {
   // Once it is kept, the messages that were really sent.
   const past = useList<PastCall>("/history", { events: EVENTS });
   const kept = isOver ? past.items.find((one) => one.id === steps[0]?.["call"]) : undefined;
+  const isAwaited = isOver && kept === undefined;
+  const { reload } = past;
+  useEffect(() => {
+    if (!isAwaited) return undefined;
+    const timer = setInterval(reload, LOOK_MS);
+    return () => clearInterval(timer);
+  }, [isAwaited, reload]);
   const echo = telephone?.echo ?? USUAL_ECHO;
   return (
     <Page title={words.phone_title} lead={words.phone_lead}>
