@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 PACKET_SECONDS: Final = 0.02
 REST_SECONDS: Final = 2.0  # before a port is used again: late packets of its last call must be over
-GATHER_SECONDS: Final = 0.001
+GATHER_SECONDS: Final = 0.002
 SILENCE_SECONDS: Final = 10.0
 ORPHAN_SECONDS: Final = 30.0
 RTCP_SECONDS: Final = 5

@@ -34,6 +34,7 @@ from media.engine import Source
 from media.speech import Speech
 from pbx.api.views import CallView, Done, PartyView
 from pbx.apps.originate import Onward, originate
+from pbx.apps.room import name_told
 from pbx.calls.attendant import Attendant
 from pbx.calls.broker import Broker
 from pbx.calls.call import Call
@@ -541,6 +542,13 @@ def _in_room(call: Call) -> bool:
     return any(call in room.parties for room in call.exchange.rooms.values())
 
 
+def _others_in_room(call: Call) -> tuple[str, ...]:
+    """Who else is in the conference that a call is in, by name; "" for who has none to be told."""
+    room = next((room for room in call.exchange.rooms.values() if call in room.parties), None)
+    others = [one for one in room.parties if one is not call] if room is not None else []
+    return tuple(name_told(one) for one in others)
+
+
 def _state(leg: Leg) -> str:
     """See PartyView."""
     match leg.stage:
@@ -587,6 +595,7 @@ def _view(call: Call) -> CallView:
         call.parents,
         call.line,
         *exchange.recordings.state_of(call),
+        conference=_others_in_room(call),
     )
 
 

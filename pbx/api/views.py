@@ -33,7 +33,8 @@ class CallView(Struct, frozen=True):
     """A call in progress. started, answered: Unix seconds. to: who or what it reached, as in the record.
 
     service: that it came to first, "" for none. recorded: `on`, `stopped` by somebody in it, or "";
-    stoppable: whether they may.
+    stoppable: whether they may. conference: the others in the room that it is in, by name, "" for who is
+    none of ours or hides.
     """
 
     id: str
@@ -49,6 +50,7 @@ class CallView(Struct, frozen=True):
     service: str = ""
     recorded: str = ""
     stoppable: bool = False
+    conference: tuple[str, ...] = ()
 
 
 class ColleagueStatus(Struct, frozen=True):

@@ -179,10 +179,14 @@ def forget_if_empty(call: Call, here: Room) -> None:
 
 def who(call: Call) -> dict[str, str]:
     """How others are told of the caller, by language: by name, where it is one of ours that doesn't hide."""
-    person = call.plan.people.get(call.from_number)
-    if person is None or not _has_name(call):
-        return _NAMELESS if call.direction == "internal" else _STRANGER
-    return {"fr": person.name, "en": person.name}
+    if name := name_told(call):
+        return {"fr": name, "en": name}
+    return _NAMELESS if call.direction == "internal" else _STRANGER
+
+
+def name_told(call: Call) -> str:
+    """The name by which others are told of the caller, "" for who is none of ours or hides."""
+    return call.plan.people[call.from_number].name if _has_name(call) else ""
 
 
 def _has_name(call: Call) -> bool:

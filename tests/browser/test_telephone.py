@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -201,6 +202,9 @@ async def test_a_second_call_waits_then_holds_the_first_and_both_become_one(
             await alice.get_by_role("button", name="Join with Bruno Petit").click()
             await hears(bruno, 700)
             await hears(bruno, ALICE_HZ)
+            await expect(card(alice)).to_have_count(1)  # the two have become one
+            together = re.compile("Conference with (Bruno Petit, État civil|État civil, Bruno Petit)")
+            await expect(card(alice)).to_have_attribute("aria-label", together)
             await check_page(alice, "telephone-conference")
             call.hang_up()
             await hang_up(alice)
@@ -213,8 +217,9 @@ async def test_a_call_is_parked_its_place_is_said_and_it_is_taken_back(open_tele
     await alice.get_by_role("button", name="Park").click()
     await expect(alice.get_by_text("The call waits at place 700.")).to_be_visible()
     await expect(alice.locator(".call-card[data-state='talking']")).to_have_count(0)
+    await expect(card(alice)).to_contain_text("Parked at place 700.")
     await check_page(alice, "telephone-parked")
-    await dial(alice, "700")
+    await card(alice).get_by_role("button", name="Take back").click()
     await talks(alice, "Bruno Petit")
     await hears(bruno, ALICE_HZ)
     await hears(alice, BRUNO_HZ)

@@ -586,8 +586,13 @@ async def test_two_calls_of_somebody_become_one_of_three(world: World) -> None:
     assert len(rooms) == 1
     assert "" not in rooms
     assert set(states(api).values()) == {"confers"}
+    together = {call.from_name: sorted(call.conference) for call in api.calls()}
+    everybody = set(together)
+    assert len(everybody) == 3
+    assert together == {name: sorted(everybody - {name}) for name in everybody}
     alice.leave(alice.talking[0])
     await world.sleep(1)
+    assert [len(call.conference) for call in api.calls()] == [1, 1]
     assert [len(phone.talking) for phone in (alice, bruno, chloe)] == [0, 1, 1]
     bruno.leave(bruno.talking[0])
     await world.sleep(1)

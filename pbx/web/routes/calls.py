@@ -69,6 +69,9 @@ class Call(BaseModel):
         "", description="By the plan: `on`, or `stopped` by somebody in it.", examples=["on"]
     )
     stoppable: bool = Field(False, description="Whether somebody in it may stop that.", examples=[False])
+    conference: list[str] = Field(
+        [], description="The others of its conference by name; empty for a stranger.", examples=[[]]
+    )
 
 
 class Calls(BaseModel):
@@ -513,6 +516,7 @@ def _shown(view: CallView) -> Call:
         service=view.service,
         recorded=view.recorded,  # type: ignore[arg-type]
         stoppable=view.stoppable,
+        conference=list(view.conference),
     )
 
 

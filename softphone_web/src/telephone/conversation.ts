@@ -64,6 +64,10 @@ export class Conversation {
   recorded: PhoneCall["recorded"] = "";
   mayStopRecording = false;
   mayRecord = false;
+  conference: readonly string[] = [];
+  place = "";
+  /** It is to become one with another one: which of the two ends isn't told. */
+  isMerging = false;
   ringsThere = false;
   isTransferring = false;
   ending: Ending | undefined;
@@ -122,6 +126,8 @@ export class Conversation {
       recorded: this.recorded,
       mayStopRecording: this.mayStopRecording,
       mayRecord: this.mayRecord,
+      conference: this.conference,
+      place: this.place,
       ringsThere: this.ringsThere,
       isTransferring: this.isTransferring,
       video: { isOurs: this.sound.isShown, isTheirs: this.sound.isSeen },
@@ -321,6 +327,13 @@ export class Conversation {
     this.end("declined");
   }
 
+  /** The other one waits at a place now, and can be taken back from there. */
+  parked(place: string): void {
+    this.place = place;
+    if (this.isOver) this.ending = "parked";
+    this.around.changed();
+  }
+
   hold(isHeld: boolean): void {
     this.isHeld = isHeld;
     this.around.changed();
@@ -479,7 +492,7 @@ export class Conversation {
     if (this.isOver) return;
     clearTimeout(this.mending);
     clearTimeout(this.settling);
-    this.ending = ending;
+    this.ending = this.place === "" ? ending : "parked";
     this.state = "ended";
     this.sound.close();
     if (!isQuiet) this.around.ended(this);

@@ -20,6 +20,8 @@ import { sayEnded, soundKey } from "./tones";
 
 const INSTANCE = "beffroi.instance";
 const SHOWN_ENDED_MS = 12_000;
+/** Where somebody waits is shown for as long as one may look for who is to take them. */
+const SHOWN_PARKED_MS = 300_000;
 const MOST_SHOWN_ENDED = 3;
 const LISTEN_MS = 2000;
 /** A password is renewed this long before its end, or at half of its life. */
@@ -191,9 +193,15 @@ export class Handset {
   }
 
   private ended(call: Conversation): void {
+    if (call.isMerging) {
+      this.calls = this.calls.filter((one) => one !== call); // its party is in the other one now
+      return;
+    }
     if (call.answeredAt !== undefined) sayEnded();
-    setTimeout(() => this.forget(call), SHOWN_ENDED_MS);
-    const over = this.calls.filter((one) => one.isOver);
+    setTimeout(() => {
+      if (call.place === "") this.forget(call);
+    }, SHOWN_ENDED_MS);
+    const over = this.calls.filter((one) => one.isOver && one.place === "");
     for (const old of over.slice(0, -MOST_SHOWN_ENDED)) this.forget(old);
   }
 
@@ -293,21 +301,34 @@ export class Handset {
     call: Conversation,
     command: { verb: "merge" | "join"; other: string } | { verb: "park" } | { verb: "record"; on: boolean },
   ): Promise<void> {
+    const other = "other" in command ? this.calls.find((one) => one.id === command.other) : undefined;
+    const merged = command.verb === "merge" && other !== undefined ? [call, other] : [];
     try {
       await this.nodeCalls.look();
-      const other = "other" in command ? this.calls.find((one) => one.id === command.other) : undefined;
+      for (const one of merged) one.isMerging = true;
       const done = await this.nodeCalls.ask(call, command, other);
-      if (command.verb === "park") this.say("parked", done.place);
+      if (command.verb === "park") this.parked(call, done.place);
       if (command.verb === "join") this.say("transfer_done", other?.number ?? "");
+      if (merged.length > 0) await this.nodeCalls.look();
     } catch {
       this.say("not_possible");
+    } finally {
+      for (const one of merged) one.isMerging = false;
     }
+  }
+
+  private parked(call: Conversation, place: string): void {
+    call.parked(place);
+    setTimeout(() => this.forget(call), SHOWN_PARKED_MS);
+    this.say("parked", place);
   }
 
   // What is shown and kept
 
   private look(): void {
     for (const call of this.calls) void call.listen();
+    // Of who comes to a conference and leaves it nobody is told but by asking.
+    if (this.calls.some((call) => !call.isOver && call.conference.length > 0)) void this.nodeCalls.look();
     if (this.calls.some((call) => !call.isOver)) keep(this.kept());
   }
 

@@ -22,6 +22,8 @@ interface NodeCall {
   readonly service: string;
   readonly recorded: "" | "on" | "stopped";
   readonly stoppable: boolean;
+  /** The others of a conference. */
+  readonly conference: readonly string[];
   readonly parties: readonly Party[];
 }
 
@@ -79,6 +81,7 @@ export class NodeCalls {
         ours.recorded = call.recorded;
         ours.mayStopRecording = call.stoppable;
         ours.mayRecord = party.may_record;
+        ours.conference = call.conference;
         const [other] = others;
         if (others.length === 1 && other !== undefined && other.number !== "") ours.met(other);
       }

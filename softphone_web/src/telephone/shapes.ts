@@ -23,6 +23,7 @@ export type Ending =
   | "given_up"
   | "reloaded"
   | "transferred"
+  | "parked"
   | "no_sound"
   | "no_microphone"
   | "not_signed_in"
@@ -69,6 +70,10 @@ export interface PhoneCall {
   readonly isMuted: boolean;
   /** Nothing of ours is sent: there was no microphone. */
   readonly isListening: boolean;
+  /** Who else is in the conference that it is, by name, "" for somebody without; none where it is none. */
+  readonly conference: readonly string[];
+  /** Where it was parked, "" where it wasn't. */
+  readonly place: string;
   /** By the plan; stopped: by somebody in it, who may let it go on. */
   readonly recorded: "" | "on" | "stopped";
   readonly mayStopRecording: boolean;

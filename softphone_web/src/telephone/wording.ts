@@ -7,8 +7,11 @@ import type { PhoneCall } from "./shapes";
 
 type TelephoneWords = Words<(typeof telephone)["fr"]>;
 
-/** Who is at the other end: a name, else the number as it is read aloud. */
+/** Who is at the other end: a name, else the number as it is read aloud; of a conference all of them. */
 export function whoIs(call: PhoneCall, words: TelephoneWords): string {
+  if (call.conference.length > 0 && call.state !== "ended") {
+    return words.conference(call.conference.map((name) => (name === "" ? words.outside : name)).join(", "));
+  }
   if (call.name !== "") return call.name;
   return call.number === "" ? words.anonymous : spokenNumber(call.number);
 }
@@ -30,5 +33,6 @@ export function stateOf(call: PhoneCall, words: TelephoneWords): { readonly kind
 export function whyEnded(call: PhoneCall, words: TelephoneWords): string {
   const isMissed = call.direction === "in" && call.answeredAt === undefined && call.ending === "given_up";
   if (isMissed) return words.missed;
+  if (call.ending === "parked") return words.waits_at(call.place);
   return call.ending === "elsewhere" ? words.answered_elsewhere : words[call.ending ?? "over"];
 }

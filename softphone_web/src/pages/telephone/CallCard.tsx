@@ -25,7 +25,7 @@ export function CallCard({ call, others }: { readonly call: PhoneCall; readonly 
       <div className="call-who">
         <State kind={state.kind}>{state.text}</State>
         <strong>{who}</strong>
-        {call.name !== "" && <span className="number">{spokenNumber(call.number)}</span>}
+        {call.name !== "" && call.conference.length === 0 && <span className="number">{spokenNumber(call.number)}</span>}
         {call.through !== "" && <Badge>{words.through(call.through)}</Badge>}
         {call.answeredAt !== undefined && call.state !== "ended" && <Since at={call.answeredAt} />}
         {call.isMuted && call.state !== "ended" && <Badge>{words.muted}</Badge>}
@@ -45,7 +45,7 @@ function Over({ call }: { readonly call: PhoneCall }) {
       <p>{whyEnded(call, words)}</p>
       <div className="actions">
         {call.number !== "" && (
-          <Button onPress={() => void telephone.dial(call.number).catch(() => undefined)}>{words.again}</Button>
+          <Button onPress={() => callAgain(call)}>{call.place === "" ? words.again : words.take_back}</Button>
         )}
         <Button kind="quiet" onPress={() => telephone.forget(call.id)}>
           {words.forget}
@@ -53,6 +53,12 @@ function Over({ call }: { readonly call: PhoneCall }) {
       </div>
     </>
   );
+}
+
+/** Call who was there; or take them back from where they were parked, where they are no more then. */
+function callAgain(call: PhoneCall): void {
+  void telephone.dial(call.place === "" ? call.number : call.place).catch(() => undefined);
+  if (call.place !== "") telephone.forget(call.id);
 }
 
 function Living({ call, others }: { readonly call: PhoneCall; readonly others: readonly PhoneCall[] }) {
