@@ -18,6 +18,7 @@ Address: TypeAlias = tuple[str, int]
 
 
 PICK_UP = "pick-up"
+CONFERENCE = "conference"
 CAME = frozenset({"calls", PICK_UP})
 """How those came into a call who called us (LegRecord.reached)."""
 

@@ -22,13 +22,13 @@ from pbx.calls.happenings import LegEnded, NotPossibleNow
 from pbx.calls.srtp import policy_of, secure
 from pbx.calls.transfer import TRANSFERRED, keeping_channel
 from pbx.calls.transferee import Transferee
+from pbx.records import CONFERENCE
 from pbx.rooms import Party, Room
 
 if TYPE_CHECKING:
     from pbx.calls.broker import Broker
     from pbx.calls.leg import Leg
 
-REACHED = "conference"  # in the record
 CAUSE = "merged"
 MOST = 3
 
@@ -67,7 +67,7 @@ async def _move(party: Leg, here: Room, merges: Leg, urgent: list[Decision]) -> 
     inside = Call(exchange, exchange.plan, decision, party.remote_sdp, former.max_forwards)
     inside.caller = moving = Transferee(inside, "a", party)
     inside.legs.append(moving)
-    moving.reached, moving.via = REACHED, merges.number
+    moving.reached, moving.via = CONFERENCE, merges.number
     inside.from_number, inside.from_name, inside.hidden = number, name, former.hides(party)
     inside.to, inside.line, inside.payer = here.title, former.line, merges.device
     inside.parents = (former.id,)

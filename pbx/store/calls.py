@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from media.engine import LegQuality
-from pbx.records import CallRecord, Interval, LegRecord
+from pbx.records import CONFERENCE, CallRecord, Interval, LegRecord
 from pbx.store.call_notes import CallNote, erase_notes, notes_of
 from pbx.store.schema import call_parents, call_terms, calls, intervals, legs
 from pbx.store.statement import statement_text, upsert
@@ -107,7 +107,9 @@ def terms_of(call: CallRecord) -> set[str]:
     found = {call.from_, call.dialled, call.to}
     lowest = BEST_MOS
     for leg in call.legs:
-        found.update((leg.number, leg.trunk, leg.via))
+        found.update((leg.number, leg.trunk))
+        if leg.reached != CONFERENCE:  # who joined two calls has a call of their own in it
+            found.add(leg.via)
         if leg.quality is not None and leg.quality.mos < lowest:
             lowest = leg.quality.mos
     found -= {"", ERASED}

@@ -271,6 +271,16 @@ def test_who_did_not_take_a_call_sees_who_did_or_that_it_was_missed(client: Test
     assert ids(missed) == [1]
 
 
+def test_who_joined_two_calls_has_not_missed_those_that_came_of_them(client: TestClient, store):
+    joined = inside(1, "2010", "2010", to="1001, 1002, 2010")
+    inside_it = msgspec.structs.replace(joined.legs[0], reached="conference", via="1001")
+    store(msgspec.structs.replace(joined, legs=[inside_it]))
+    for outcome in ("", "missed"):
+        answer = client.get(f"/api/v1/history?outcome={outcome}", headers=as_("agent", "1001"))
+        assert ids(answer) == []
+    assert ids(client.get("/api/v1/history", headers=as_("agent", "2010"))) == [1]
+
+
 def test_a_call_tells_its_parties_times_quality_and_the_calls_around_it(client: TestClient, store):
     parent, child = inside(9), inside(5)
     made = inside(7, parents=(parent.id,), plan_lines=(0, 12, 40))
