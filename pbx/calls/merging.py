@@ -45,7 +45,8 @@ async def merge(broker: Broker, leg: Leg, second: Leg) -> NoReturn:
         raise NotPossibleNow("one of them has just hung up")
     if not call.exchange.engine.carries:
         raise NotPossibleNow("the sound doesn't pass through us")
-    title = f"{leg.number}, {stays.number}, {wanted.number}"
+    # Of whoever is outside their own record alone tells, where an erasure finds it.
+    title = ", ".join(one.number for one in (leg, stays, wanted) if one.number in call.plan.people)
     if other.recorded:
         call.exchange.recordings.succeeded(second, leg)
     here = Room(f"conference {call.id}", title, MOST, "nothing")

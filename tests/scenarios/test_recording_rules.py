@@ -476,3 +476,5 @@ async def test_a_conversation_that_is_merged_with_another_stays_recorded_with_al
     await world.sleep(1)
     assert us.taped(us.citizen, desk) == [[1], [1]]
     await us.end()
+    joined = [call for call in us.town.calls if call.legs[0].reached == "conference"]
+    assert [call.to for call in joined] == ["2201, 1001"] * 3  # the citizen is in their own record alone
