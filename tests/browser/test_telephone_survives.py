@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -44,6 +45,24 @@ async def test_a_page_that_is_loaded_again_takes_up_its_call(
     await hears(other, ALICE_HZ if whose == "caller" else BRUNO_HZ)
     await hang_up(other)
     await expect(card(page)).to_contain_text("Call ended.")
+
+
+async def test_a_call_that_is_being_taken_up_says_so(open_telephone: OpenTelephone) -> None:
+    alice, bruno = await both(open_telephone)
+    goes_on = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await goes_on.wait()
+        await route.continue_()
+
+    await alice.route("**/api/v1/telephone", slowly)
+    await alice.reload()
+    await expect(card(alice)).to_contain_text("Cut off: the call is coming back")
+    await check_page(alice, "telephone-returning")
+    goes_on.set()
+    await talks(alice, "Bruno Petit")
+    await hears(alice, BRUNO_HZ)
+    await hang_up(bruno)
 
 
 async def test_a_call_that_nobody_has_answered_is_said_to_be_cancelled_by_a_reload(

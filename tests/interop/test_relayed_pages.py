@@ -29,6 +29,7 @@ from pbx.configuration import load_configuration
 from pbx.store.database import open_database
 from pbx.store.revision import upgrade
 from pbx.turn import ice_servers
+from tests.browser.checking import check_page
 from tests.browser.town import add_accounts, session_of
 from tests.interop import beffroi, coturn
 from tests.interop.baresip import Baresip
@@ -226,6 +227,8 @@ async def test_speech_is_whole_where_packets_are_lost_each_way_and_the_page_says
     block(places, loses, loses)
     async with telephone_at_home(places, tmp_path) as page:
         await expect(page.locator(".quality")).to_contain_text("Votre réseau perd des paquets")
+        if lost == 15:
+            await check_page(page, "telephone-loses-packets")
 
         async def whole() -> bool:
             heard = places.office.recording().last(HEARD_SECONDS)
