@@ -90,7 +90,7 @@ export function useList<Item>(
   const begun = first.data;
   const added = rest !== undefined && rest.of === begun ? rest : undefined;
   const next = added?.next ?? begun?.next ?? "";
-  const more = () => {
+  const more = useCallback(() => {
     if (path === undefined || begun === undefined) return;
     const joined = path.includes("?") ? "&" : "?";
     api.get<List<Item>>(`${path}${joined}after=${encodeURIComponent(next)}`).then(
@@ -100,7 +100,7 @@ export function useList<Item>(
       },
       (failure: unknown) => setProblem(asProblem(failure)),
     );
-  };
+  }, [path, begun, added, next]);
   const items = useMemo(() => [...(begun?.items ?? []), ...(added?.items ?? [])], [begun, added]);
   return {
     items,

@@ -50,17 +50,16 @@ export function useSearch(typed: string, kind: Kind | ""): Found {
 
 /** Read piece after piece while the browser is idle, so that no key waits for one. */
 function useAllPieces(count: number, more: (() => void) | undefined): void {
+  const isWanted = count > 0 && count < MOST_LOADED;
   useEffect(() => {
-    if (more === undefined || count === 0 || count >= MOST_LOADED) return undefined;
+    if (more === undefined || !isWanted) return undefined;
     if (!("requestIdleCallback" in window)) {
       const waiting = setTimeout(more, NEXT_PIECE_WITHIN_MS);
       return () => clearTimeout(waiting);
     }
     const waiting = requestIdleCallback(more, { timeout: NEXT_PIECE_WITHIN_MS });
     return () => cancelIdleCallback(waiting);
-    // `more` is another function at each drawing: it is the count that says that there is a next piece.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [count, more === undefined]);
+  }, [isWanted, more]); // `more` is another one for each piece, and where the list was read anew
 }
 
 /** Those of whom each word begins a word, as many as are shown. */
