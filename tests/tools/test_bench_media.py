@@ -70,6 +70,7 @@ def test_the_time_of_every_thread_is_counted():
 
 
 @pytest.mark.peer
+@pytest.mark.xdist_group("rtpload")  # whose ports are always the same
 def test_the_load_talks_to_itself_without_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Needs gcc, which scripts/setup test installs.
     monkeypatch.setattr(media, "SECONDS", 1)
@@ -83,6 +84,7 @@ def test_the_load_talks_to_itself_without_a_loss(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.peer
+@pytest.mark.xdist_group("rtpload")
 def test_calls_at_once_are_set_up_over_sip_and_their_sound_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -32,6 +32,7 @@ def test_a_file_that_does_not_say_how_to_sign_in_is_fetched_anew():
 
 
 @pytest.mark.peer
+@pytest.mark.xdist_group("rtpload")
 def test_a_small_town_is_ready_after_a_power_cut_and_told_in_a_wave_and_its_call_has_lost_nothing(
     tmp_path: Path,
 ):
